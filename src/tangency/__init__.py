@@ -1,0 +1,122 @@
+"""Exact kernels of infinitely wide neural networks.
+
+    import tangency as tg
+
+    net = tg.parse("conv3 relu gauss2 conv3 relu gap dense")
+    tg.NTK(net)(X)  # the neural tangent kernel, (n, n)
+    tg.NNGP(net)(X)  # the last-layer kernel
+
+The NTK describes a wide network trained by gradient descent in all its layers, the last-layer
+kernel (NNGP, or CKN) the same network with only its last layer trained.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError, MemoryLimitError, NetworkError
+from .kernels import NNGP, NTK, KernelPair, explain, gram
+from .nets import (
+    GELU,
+    Abs,
+    Activation,
+    AvgPool,
+    Conv,
+    Cosine,
+    Dense,
+    Erf,
+    Exponential,
+    Flatten,
+    GaussianPool,
+    GlobalAvgPool,
+    Hermite,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    LinearMap,
+    Polynomial,
+    Pool,
+    ReLU,
+    Rescale,
+    Residual,
+    Sequential,
+    Sine,
+    Subsample,
+    ckn,
+    cntk,
+    mlp,
+    myrtle,
+    parse,
+    wide_resnet,
+)
+
+if TYPE_CHECKING:
+    from .learn import GaussianProcess, KernelClassifier, KernelRegressor
+
+__version__ = "0.1.0"
+
+# Loaded on first use: scikit-learn alone would double the time of the import.
+_LATER = {
+    "GaussianProcess": "learn",
+    "KernelClassifier": "learn",
+    "KernelRegressor": "learn",
+}
+_PACKAGES = ("cli", "data", "engines", "kernels", "learn", "nets", "report")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    if name in _PACKAGES:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATER, *_PACKAGES])
+
+
+__all__ = [
+    "GELU",
+    "NNGP",
+    "NTK",
+    "Abs",
+    "Activation",
+    "AvgPool",
+    "Conv",
+    "Cosine",
+    "Dense",
+    "Erf",
+    "Exponential",
+    "Flatten",
+    "GaussianPool",
+    "GaussianProcess",
+    "GlobalAvgPool",
+    "Hermite",
+    "InputError",
+    "KernelClassifier",
+    "KernelPair",
+    "KernelRegressor",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "LinearMap",
+    "MemoryLimitError",
+    "NetworkError",
+    "Polynomial",
+    "Pool",
+    "ReLU",
+    "Rescale",
+    "Residual",
+    "Sequential",
+    "Sine",
+    "Subsample",
+    "__version__",
+    "ckn",
+    "cntk",
+    "explain",
+    "gram",
+    "mlp",
+    "myrtle",
+    "parse",
+    "wide_resnet",
+]

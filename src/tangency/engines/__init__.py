@@ -1,0 +1,1 @@
+"""How a kernel is computed: engines that walk the plan of a network."""

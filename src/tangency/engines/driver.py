@@ -1,0 +1,132 @@
+"""Runs an engine over all pairs: tiles, marginals, progress, the assembled matrix."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from array_api_compat import array_namespace, device, is_torch_array
+
+from ..nets.plan import Plan
+from . import reference
+from .memory import default_budget
+from .progress import progress_bar
+from .tiles import Tiles, tiles
+
+
+class KernelPair(NamedTuple):
+    """The two kernels of one network, side by side: `nngp` (last layer) and `ntk` (all layers)."""
+
+    nngp: Any
+    ntk: Any
+
+
+def gram(
+    plan: Plan,
+    x: Any,
+    y: Any | None,
+    *,
+    want_ntk: bool = True,
+    max_memory: int | None = None,
+    progress: bool = False,
+) -> KernelPair:
+    """K(x_i, y_j) for all pairs, by the reference engine; `y=None` is a symmetric call.
+
+    Args:
+        x, y: checked inputs of one library and dtype, (n, *space, channels).
+        want_ntk: False leaves the tangent kernel out (its place holds None).
+        max_memory: bytes beside the inputs; default: a quarter of what is free.
+
+    Raises:
+        MemoryLimitError: the request cannot fit.
+    """
+    xp = array_namespace(x)
+    symmetric = y is None
+    y = x if y is None else y
+    budget = default_budget(x) if max_memory is None else max_memory
+    gradient = _differentiates(plan, x, y)
+    size = xp.finfo(x.dtype).bits // 8
+    grid = tiles(plan, x.shape[0], y.shape[0], size, budget, symmetric, gradient)
+    left = marginals(plan, x, grid.side)
+    right = left if symmetric else marginals(plan, y, grid.side)
+    products = None if plan.space else reference.vector_products(x, y)
+    shape = (x.shape[0], y.shape[0])
+    results = [xp.zeros(shape, dtype=x.dtype, device=device(x)) for _ in range(1 + want_ntk)]
+    with progress_bar(grid.pairs, progress) as bar:
+        for rows, cols in grid:
+            values = reference.block(
+                plan,
+                x[rows],
+                y[cols],
+                [q[rows] for q in left],
+                [q[cols] for q in right],
+                want_ntk,
+                None if products is None else products[rows, cols],
+            )
+            for out, value in zip(results, values, strict=False):
+                if value is not None:
+                    _store(out, value, rows, cols, grid)
+            bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
+    return KernelPair(results[0], results[1] if want_ntk else None)
+
+
+def _store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
+    """Writes a tile, and its mirror image in a symmetric matrix."""
+    if grid.symmetric:
+        xp = array_namespace(value)
+        if rows == cols:
+            # One triangle decides: both are equal to rounding only.
+            value = xp.triu(value) + xp.matrix_transpose(xp.triu(value, k=1))
+        else:
+            out[cols, rows] = xp.matrix_transpose(value)
+    out[rows, cols] = value
+
+
+def marginals(plan: Plan, x: Any, side: int) -> list[Any]:
+    """All marginals of `x`, computed for `side` inputs at a time."""
+    xp = array_namespace(x)
+    parts = [reference.marginals(plan, x[i : i + side]) for i in range(0, x.shape[0], side)]
+    if len(parts) == 1:
+        return parts[0]
+    return [xp.concat(list(layer), axis=0) for layer in zip(*parts, strict=True)]
+
+
+def diagonal(
+    plan: Plan, x: Any, *, want_ntk: bool = True, max_memory: int | None = None
+) -> KernelPair:
+    """K(x_i, x_i) for each input; the tangent kernel's place holds None if it is not wanted."""
+    xp = array_namespace(x)
+    budget = default_budget(x) if max_memory is None else max_memory
+    gradient = _differentiates(plan, x, x)
+    size = xp.finfo(x.dtype).bits // 8
+    n = x.shape[0]
+    # A diagonal tile of side s holds as many pairs as s inputs taken one by one.
+    grid = tiles(plan, n, 1, size, budget, False, gradient)
+    step = max(1, min(n, grid.side * grid.side))
+    parts = [reference.diagonal(plan, x[i : i + step], want_ntk) for i in range(0, n, step)]
+    nngp = xp.concat([p[0] for p in parts], axis=0)
+    if not want_ntk:
+        return KernelPair(nngp, None)
+    if parts[0][1] is None:
+        return KernelPair(nngp, xp.zeros_like(nngp))
+    return KernelPair(nngp, xp.concat([p[1] for p in parts], axis=0))
+
+
+def _differentiates(plan: Plan, *arrays: Any) -> bool:
+    """PyTorch would keep intermediate results for a backward pass."""
+    if not is_torch_array(arrays[0]):
+        return False
+    import torch
+
+    return torch.is_grad_enabled() and (
+        any(a.requires_grad for a in arrays) or has_gradient(plan.net)
+    )
+
+
+def has_gradient(layer: Any) -> bool:
+    """A parameter of the layer, or of one inside it, is a tensor that wants a gradient."""
+    values = vars(layer).values()
+    inner = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
+    return any(
+        getattr(v, "requires_grad", False) or (hasattr(v, "infer") and has_gradient(v))
+        for v in inner
+    )

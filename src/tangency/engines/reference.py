@@ -1,0 +1,316 @@
+"""The reference engine: the recursion written out plainly, for any layer, on Array API arrays.
+
+It is what every other engine is held to, so it shares no code with them: it reads the plan of
+`nets/`, and the duals of the activations there. NumPy and PyTorch run the same lines; under
+PyTorch everything is differentiable in the inputs and in layer parameters that are tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from array_api_compat import array_namespace, device
+
+from ..nets import Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual
+from ..nets.activations import ActivationLayer
+from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
+from ..nets.plan import Need, Plan, Step, plan
+from ..nets.pooling import LinearGridLayer
+from ..nets.special import safe_sqrt
+from ..nets.structure import Rescale
+from .layout import Covariances
+
+
+def marginals(plan_: Plan, x: Any) -> list[Any]:
+    """The variances q[u] that reach each activation, for each input alone.
+
+    Args:
+        plan_: any plan of the network; only its network and input shape matter here.
+        x: inputs (n, *space, channels).
+
+    Returns:
+        One array (n, *space) for each layer that reads marginals, in order of evaluation.
+    """
+    steps = plan(plan_.net, plan_.input_shape, Need.NOTHING)
+    recorder = _Recorder()
+    if steps.need_in is not Need.NOTHING:
+        _evaluate(steps.steps, _one_by_one(x, steps.need_in), recorder, False)
+    return recorder.found
+
+
+def diagonal(plan_: Plan, x: Any, want_ntk: bool = True) -> tuple[Any, Any]:
+    """K(x, x) for each input: (nngp, ntk), each (n,); ntk is None where not wanted or zero."""
+    out = _evaluate(plan_.steps, _one_by_one(x, plan_.need_in), _Recorder(), want_ntk)
+    return out.nngp, out.ntk
+
+
+def block(
+    plan_: Plan,
+    x: Any,
+    y: Any,
+    marginals_x: Sequence[Any],
+    marginals_y: Sequence[Any],
+    want_ntk: bool = True,
+    products: Any | None = None,
+) -> tuple[Any, Any]:
+    """K(x_i, y_j) for all pairs: (nngp, ntk), each (n, m); ntk is None where not wanted or zero.
+
+    Args:
+        x, y: inputs (n, *space, channels) and (m, *space, channels).
+        marginals_x, marginals_y: what `marginals` gave for these rows.
+        products: ⟨x_i, y_j⟩ (n, m) for vectors, if it is known already.
+    """
+    start = _all_pairs(x, y, plan_.need_in, products)
+    given = _Given(iter(marginals_x), iter(marginals_y))
+    out = _evaluate(plan_.steps, start, given, want_ntk)
+    return out.nngp, out.ntk
+
+
+def vector_products(x: Any, y: Any) -> Any:
+    """⟨x_i, y_j⟩ for vectors (n, p) and (m, p), exactly ±‖x_i‖‖y_j‖ where rounding cannot tell.
+
+    Identical inputs then have correlation exactly 1, whatever order the products are summed in.
+    """
+    xp = array_namespace(x)
+    s = x @ xp.matrix_transpose(y)
+    norms_x, norms_y = (safe_sqrt(xp.sum(z * z, axis=-1)) for z in (x, y))
+    norm = norms_x[:, None] * norms_y[None, :]
+    # A blocked sum of p products is off by a few units in the last place, slowly growing with p.
+    slack = (4 + 0.25 * x.shape[-1] ** 0.5) * xp.finfo(s.dtype).eps
+    missing = xp.where(xp.abs(s) >= (1 - slack) * norm, xp.sign(s) * norm - s, xp.zeros_like(s))
+    return s + (missing.detach() if hasattr(missing, "detach") else missing)
+
+
+def _one_by_one(x: Any, need: Need) -> Covariances:
+    """Σ of each input with itself."""
+    space, dims = tuple(x.shape[1:-1]), x.ndim - 2
+    full = need is Need.FULL and dims > 0
+    total: Any = None
+    for channel in range(x.shape[-1]):
+        z = x[..., channel]
+        product = _outer_grid(z, z, dims) if full else z * z
+        total = product if total is None else total + product
+    return Covariances(total, None, False, space, full)
+
+
+def _all_pairs(x: Any, y: Any, need: Need, products: Any | None) -> Covariances:
+    """Σ of all pairs of inputs."""
+    space, dims = tuple(x.shape[1:-1]), x.ndim - 2
+    if not dims:
+        s = vector_products(x, y) if products is None else products
+        return Covariances(s, None, True, (), False)
+    full = need is Need.FULL
+    total: Any = None
+    # One channel at a time, in the order of `_one_by_one`: the same sums to the last bit.
+    for channel in range(x.shape[-1]):
+        left, right = x[:, None, ..., channel], y[None, ..., channel]
+        product = _outer_grid(left, right, dims) if full else left * right
+        total = product if total is None else total + product
+    return Covariances(total, None, True, space, full)
+
+
+def _outer_grid(left: Any, right: Any, dims: int) -> Any:
+    """left[.., u]·right[.., u'] for all u, u'."""
+    ones = (1,) * dims
+    xp = array_namespace(left)
+    left = xp.reshape(left, (*left.shape, *ones))
+    lead = right.shape[: right.ndim - dims]
+    return left * xp.reshape(right, (*lead, *ones, *right.shape[right.ndim - dims :]))
+
+
+class _Recorder:
+    """Marginals of inputs paired with themselves: the diagonal of Σ, noted as it passes."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+
+    def next(self, state: Covariances) -> tuple[Any, Any]:
+        q = state.reduce(Need.DIAGONAL).nngp
+        self.found.append(q)
+        return state.expand(q, second=False), state.expand(q, second=True)
+
+
+class _Given:
+    """Marginals computed before, for each of the two sets."""
+
+    def __init__(self, first: Iterator[Any], second: Iterator[Any]) -> None:
+        self.first, self.second = first, second
+
+    def next(self, state: Covariances) -> tuple[Any, Any]:
+        q1, q2 = next(self.first), next(self.second)
+        return state.expand(q1, second=False), state.expand(q2, second=True)
+
+
+_Marginals = _Recorder | _Given
+
+
+def _evaluate(
+    steps: Sequence[Step], state: Covariances, source: _Marginals, want_ntk: bool
+) -> Covariances:
+    for step in steps:
+        if step.need_in is Need.NOTHING:
+            continue
+        state = _apply(step, state.reduce(step.need_in), source, want_ntk)
+    return state
+
+
+def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
+    layer = step.layer
+    if isinstance(layer, Residual):
+        return _residual(step, state, source, want_ntk)
+    if isinstance(layer, ActivationLayer):
+        return _activation(step, layer, state, source)
+    if isinstance(layer, LayerNorm):
+        q1, q2 = source.next(state)
+        norm = safe_sqrt(q1) * safe_sqrt(q2)
+        positive = norm > 0
+        scale = state.xp.where(positive, norm, state.xp.ones_like(norm))
+        return state.map(lambda a: state.xp.where(positive, a / scale, state.xp.zeros_like(a)))
+    if isinstance(layer, Rescale):
+        return state.map(lambda a: layer.factor * layer.factor * a)
+    if isinstance(layer, Dense):
+        return _weights(layer, state, 1.0, want_ntk)
+    if isinstance(layer, Conv):
+        assert isinstance(step.geometry, Box | Points)
+        geometry = step.geometry
+        state = state.map(lambda a: _patch_sum(a, geometry, state), step.space_out)
+        return _weights(layer, state, 1.0 / geometry.count, want_ntk)
+    if isinstance(layer, LinearGridLayer):
+        return _grid_map(step, state)
+    if isinstance(layer, GlobalAvgPool | Flatten):
+        if not state.space:
+            return state
+        axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
+        pooled = state.map(lambda a: state.xp.mean(a, axis=axes), ())
+        return replace(pooled, full=False)
+    raise NotImplementedError(f"the reference engine does not know {layer!r}")
+
+
+def _residual(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
+    body = _evaluate(step.body, state, source, want_ntk)
+    shortcut = _evaluate(step.shortcut, state, source, want_ntk)
+    if step.need_out is Need.NOTHING:
+        return state
+    body, shortcut = body.reduce(step.need_out), shortcut.reduce(step.need_out)
+    tangents = [b.ntk for b in (body, shortcut) if b.ntk is not None]
+    ntk = sum(tangents[1:], start=tangents[0]) if tangents else None
+    return replace(body, nngp=body.nngp + shortcut.nngp, ntk=ntk)
+
+
+def _activation(
+    step: Step, layer: ActivationLayer, state: Covariances, source: _Marginals
+) -> Covariances:
+    q1, q2 = source.next(state)
+    if step.need_out is Need.NOTHING:
+        return state
+    k, k_dot = layer.dual(state.nngp, q1, q2)
+    return replace(state, nngp=k, ntk=None if state.ntk is None else state.ntk * k_dot)
+
+
+def _weights(
+    layer: Dense | Conv, state: Covariances, mean_weight: float, want_ntk: bool
+) -> Covariances:
+    """Σ̃ = w²·mean + b² and Θ̃ = w²·mean + Σ̃, given sums over the patch."""
+    scale = layer.weight_std * layer.weight_std * mean_weight
+    nngp = scale * state.nngp
+    if not (isinstance(layer.bias_std, float) and layer.bias_std == 0):
+        nngp = nngp + layer.bias_std * layer.bias_std
+    ntk = None if state.ntk is None else scale * state.ntk
+    if want_ntk and layer.trainable:
+        ntk = nngp if ntk is None else ntk + nngp
+    return replace(state, nngp=nngp, ntk=ntk)
+
+
+def _patch_sum(array: Any, geometry: Box | Points, state: Covariances) -> Any:
+    """Σ_{v∈S} of the array at (u+v, u'+v), or at u+v for a diagonal."""
+    if isinstance(geometry, Points):
+        axes = [state.grid_axes(i) for i in range(len(geometry.axes))]
+        return _shifted_sum(array, axes, geometry.axes, geometry.offsets)
+    for i, window in enumerate(geometry.axes):
+        taps = tuple((tap,) for tap in window.taps)
+        array = _shifted_sum(array, [state.grid_axes(i)], (window,), taps)
+    return array
+
+
+def _shifted_sum(
+    array: Any,
+    axes: Sequence[tuple[int, ...]],
+    windows: Sequence[Windows],
+    offsets: Sequence[tuple[int, ...]],
+) -> Any:
+    """The sum of copies of `array`, read at start + stride·o + offset along each group of axes."""
+    low = [
+        max(0, -(w.start + min(o[i] for o in offsets))) if not w.circular else 0
+        for i, w in enumerate(windows)
+    ]
+    for i, (group, w) in enumerate(zip(axes, windows, strict=True)):
+        if not w.circular:
+            last = w.start + w.stride * (w.size_out - 1) + max(o[i] for o in offsets)
+            for axis in group:
+                array = _pad(array, axis, low[i], max(0, last - (w.size_in - 1)))
+    total: Any = None
+    for offset in offsets:
+        part = array
+        for i, (group, w) in enumerate(zip(axes, windows, strict=True)):
+            for axis in group:
+                part = _window(part, axis, w, low[i] + offset[i])
+        total = part if total is None else total + part
+    return total
+
+
+def _pad(array: Any, axis: int, low: int, high: int) -> Any:
+    xp = array_namespace(array)
+
+    def zeros(n: int) -> Any:
+        shape = (*array.shape[:axis], n, *array.shape[axis + 1 :])
+        return xp.zeros(shape, dtype=array.dtype, device=device(array))
+
+    parts = [zeros(low)] * (low > 0) + [array] + [zeros(high)] * (high > 0)
+    return xp.concat(parts, axis=axis) if len(parts) > 1 else array
+
+
+def _window(array: Any, axis: int, w: Windows, offset: int) -> Any:
+    """Positions start + stride·o + offset of one axis."""
+    first = w.start + offset
+    if w.circular:
+        xp = array_namespace(array)
+        positions = [(first + w.stride * o) % w.size_in for o in range(w.size_out)]
+        return xp.take(array, xp.asarray(positions, device=device(array)), axis=axis)
+    stop = first + w.stride * (w.size_out - 1) + 1
+    return array[(*(slice(None),) * axis, slice(first, stop, w.stride))]
+
+
+def _grid_map(step: Step, state: Covariances) -> Covariances:
+    """(A ⊗ A) Σ; on a diagonal, where A copies positions, A∘A does the same."""
+    geometry = step.geometry
+    if isinstance(geometry, GridMatrix):
+        return state.map(lambda a: _whole_grid_map(a, geometry, state), step.space_out)
+    assert isinstance(geometry, AxisMatrices)
+
+    def apply(array: Any) -> Any:
+        for i, matrix in enumerate(geometry.matrices):
+            for axis in state.grid_axes(i):
+                array = _axis_map(array, matrix if state.full else matrix**2, axis)
+        return array
+
+    return state.map(apply, step.space_out)
+
+
+def _axis_map(array: Any, matrix: Any, axis: int) -> Any:
+    xp = array_namespace(array)
+    a = xp.asarray(matrix.T, dtype=array.dtype, device=device(array))
+    return xp.moveaxis(xp.moveaxis(array, axis, -1) @ a, -1, axis)
+
+
+def _whole_grid_map(array: Any, geometry: GridMatrix, state: Covariances) -> Any:
+    xp = state.xp
+    pairs = array.shape[: 2 if state.outer else 1]
+    out, size = geometry.matrix.shape
+    a = xp.asarray(geometry.matrix, dtype=array.dtype, device=device(array))
+    if not state.full:
+        flat = xp.reshape(array, (*pairs, size)) @ xp.matrix_transpose(a * a)
+        return xp.reshape(flat, (*pairs, *geometry.space_out))
+    square = a @ xp.reshape(array, (*pairs, size, size)) @ xp.matrix_transpose(a)
+    return xp.reshape(square, (*pairs, *geometry.space_out, *geometry.space_out))

@@ -1,0 +1,109 @@
+"""The work split into tiles of pairs, small enough for a memory budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..errors import MemoryLimitError
+from ..nets.plan import Plan, Step, walk
+from ..nets.summary import entries
+
+# Temporaries of a dual (masks, roots, angles) and of a padded sum, in arrays of Σ's size.
+_SCRATCH = 10
+# Numbers of Σ in one tile: temporaries then stay near the processor's caches, and the loop over
+# tiles costs little beside the work in them.
+_TILE_ENTRIES = 2**18
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A grid of tiles over the pairs of n and m inputs; the last row and column may be smaller."""
+
+    n: int
+    m: int
+    side: int
+    symmetric: bool
+
+    def __iter__(self) -> Iterator[tuple[slice, slice]]:
+        """Row and column ranges; only those on or above the diagonal if symmetric."""
+        for i in range(0, self.n, self.side):
+            for j in range(i if self.symmetric else 0, self.m, self.side):
+                yield slice(i, min(i + self.side, self.n)), slice(j, min(j + self.side, self.m))
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that are computed."""
+        return sum((r.stop - r.start) * (c.stop - c.start) for r, c in self)
+
+
+def tiles(plan: Plan, n: int, m: int, itemsize: int, budget: int, symmetric: bool, gradient: bool):
+    """The tiles for a budget of bytes.
+
+    Args:
+        itemsize: bytes of a number.
+        budget: bytes that may be used beside the inputs.
+        gradient: intermediate results are kept for a backward pass, all of them.
+
+    Raises:
+        MemoryLimitError: the result, or one single pair, does not fit.
+    """
+    fixed = (2 * n * m + (n + m) * marginal_entries(plan)) * itemsize
+    pair = pair_bytes(plan, itemsize, gradient)
+    if fixed + pair > budget:
+        raise MemoryLimitError(
+            f"a kernel matrix of {n:,} × {m:,} needs at least {_size(fixed + pair)} "
+            f"({_size(fixed)} for the result and the marginals, {_size(pair)} to work on one "
+            f"pair), but {_size(budget)} are allowed; raise max_memory, pass fewer inputs at a "
+            "time, or use float32"
+        )
+    if gradient:
+        # Every tile is kept until the backward pass: smaller tiles would not save anything.
+        if fixed + pair * n * m > budget:
+            raise MemoryLimitError(
+                f"a differentiable kernel matrix of {n:,} × {m:,} keeps "
+                f"{_size(fixed + pair * n * m)} for the backward pass, but {_size(budget)} are "
+                "allowed; raise max_memory, pass fewer inputs, or use torch.no_grad()"
+            )
+        budget = fixed + pair * n * m
+    count = min((budget - fixed) // pair, max(1, _TILE_ENTRIES // tile_entries(plan)))
+    return Tiles(n, m, max(1, math.isqrt(max(count, 1))), symmetric)
+
+
+def tile_entries(plan: Plan) -> int:
+    """The largest Σ of one pair on the way, in numbers."""
+    sizes = [entries(plan.space, plan.need_in)]
+    sizes += [entries(s.space_out, s.need_out) for s in walk(plan.steps)]
+    return max(sizes)
+
+
+def marginal_entries(plan: Plan) -> int:
+    """Marginals of one input, in numbers."""
+    return sum(math.prod(step.space_in) for step in walk(plan.steps) if step.reads_marginals)
+
+
+def pair_bytes(plan: Plan, itemsize: int, gradient: bool = False) -> int:
+    """Working memory for one pair, an upper estimate."""
+    if gradient:
+        kept = sum(_SCRATCH * entries(s.space_in, s.need_in) for s in walk(plan.steps))
+        return itemsize * max(1, kept + entries(plan.space, plan.need_in))
+    return itemsize * max(_peak(plan.steps), 2 * entries(plan.space, plan.need_in), 1)
+
+
+def _peak(steps: tuple[Step, ...]) -> int:
+    peak = 0
+    for step in steps:
+        before, after = entries(step.space_in, step.need_in), entries(step.space_out, step.need_out)
+        # Two arrays (Σ, Θ) of the input stay alive while a branch of a Residual runs.
+        inner = 4 * before + max(_peak(step.body), _peak(step.shortcut)) if step.body else 0
+        peak = max(peak, inner, 2 * (before + after) + _SCRATCH * max(before, after))
+    return peak
+
+
+def _size(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

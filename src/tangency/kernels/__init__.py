@@ -1,0 +1,21 @@
+"""The public kernel objects: NTK, NNGP, both at once, and their algebra."""
+
+from ..engines.driver import KernelPair
+from .algebra import Product, Scaled, Sum, kernel_from_dict
+from .base import Kernel
+from .inputs import InputWarning
+from .network import NNGP, NTK, explain, gram
+
+__all__ = [
+    "NNGP",
+    "NTK",
+    "InputWarning",
+    "Kernel",
+    "KernelPair",
+    "Product",
+    "Scaled",
+    "Sum",
+    "explain",
+    "gram",
+    "kernel_from_dict",
+]

@@ -1,0 +1,118 @@
+"""Sums, products and multiples of kernels, which are kernels again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from ..errors import InputError
+from ..nets import parse
+from .base import Kernel
+from .network import NNGP, NTK
+
+
+@dataclass(frozen=True)
+class _Combination(Kernel):
+    """Kernels joined by an operation on their values."""
+
+    parts: tuple[Kernel, ...]
+
+    def _join(self, values: list[Any]) -> Any:
+        raise NotImplementedError
+
+    def __call__(self, X: Any, Y: Any | None = None) -> Any:
+        return self._join([part(X, Y) for part in self.parts])
+
+    def diag(self, X: Any) -> Any:
+        return self._join([part.diag(X) for part in self.parts])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"type": type(self).__name__, "parts": [part.to_dict() for part in self.parts]}
+
+
+@dataclass(frozen=True)
+class Sum(_Combination):
+    """The sum of kernels: the RKHS of sums of functions.
+
+    >>> import numpy as np
+    >>> from tangency import NNGP, NTK
+    >>> k = NTK("dense relu dense") + NNGP("dense relu dense")
+    >>> k.diag(np.ones((1, 1)))
+    array([3.])
+    """
+
+    def _join(self, values: list[Any]) -> Any:
+        return sum(values[1:], start=values[0])
+
+
+@dataclass(frozen=True)
+class Product(_Combination):
+    """The product of kernels: the RKHS of the tensor product.
+
+    >>> import numpy as np
+    >>> from tangency import NNGP, NTK
+    >>> k = NTK("dense relu dense") * NNGP("dense relu dense")
+    >>> k.diag(np.ones((1, 1)))
+    array([2.])
+    """
+
+    def _join(self, values: list[Any]) -> Any:
+        return reduce(lambda a, b: a * b, values)
+
+
+@dataclass(frozen=True)
+class Scaled(Kernel):
+    """A kernel times a number of at least 0.
+
+    >>> import numpy as np
+    >>> from tangency import NTK
+    >>> (0.5 * NTK("dense relu dense")).diag(np.ones((1, 1)))
+    array([1.])
+    """
+
+    kernel: Kernel
+    factor: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.factor, bool) or not math.isfinite(self.factor) or self.factor < 0:
+            raise InputError(
+                f"a kernel can be multiplied by a number of at least 0, got {self.factor!r}"
+            )
+        object.__setattr__(self, "factor", float(self.factor))
+
+    def __call__(self, X: Any, Y: Any | None = None) -> Any:
+        return self.factor * self.kernel(X, Y)
+
+    def diag(self, X: Any) -> Any:
+        return self.factor * self.kernel.diag(X)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"type": "Scaled", "factor": self.factor, "kernel": self.kernel.to_dict()}
+
+
+def kernel_from_dict(data: dict[str, Any]) -> Kernel:
+    """The kernel that `to_dict` described.
+
+    Raises:
+        InputError: a description of no kernel that this version knows.
+
+    >>> from tangency import NTK
+    >>> from tangency.kernels import kernel_from_dict
+    >>> k = NTK("conv3 relu gap dense", input_shape=(8, 8, 1))
+    >>> kernel_from_dict(k.to_dict()) == k
+    True
+    """
+    readers: dict[str, Callable[[dict[str, Any]], Kernel]] = {
+        "NTK": lambda d: NTK(parse(d["net"]), d["input_shape"], d["normalize"]),
+        "NNGP": lambda d: NNGP(parse(d["net"]), d["input_shape"], d["normalize"]),
+        "Sum": lambda d: Sum(tuple(kernel_from_dict(p) for p in d["parts"])),
+        "Product": lambda d: Product(tuple(kernel_from_dict(p) for p in d["parts"])),
+        "Scaled": lambda d: Scaled(kernel_from_dict(d["kernel"]), d["factor"]),
+    }
+    try:
+        return readers[data["type"]](data)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"this describes no kernel: {data!r} ({error!r})") from None

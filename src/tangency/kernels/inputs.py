@@ -1,0 +1,146 @@
+"""Data on its way into a kernel: checked, turned to floating point, laid out as signals."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_torch_array
+
+from ..errors import InputError
+from ..nets import Sequential
+from ..nets.linear import Conv
+from ..nets.pooling import GlobalAvgPool, LinearGridLayer
+
+
+class InputWarning(UserWarning):
+    """Data that can be read in two ways, and the way that was taken."""
+
+
+def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> Any:
+    """`data` as a floating-point array (n, *space, channels) of its own library.
+
+    Args:
+        data: a NumPy array, a PyTorch tensor, or nested lists. Integers and booleans become
+            floating point with their values unchanged (an image of bytes keeps 0 to 255); float16
+            and bfloat16 become float32.
+        input_shape: (*space, channels); rows of a 2-d array are given this shape.
+
+    Raises:
+        InputError: wrong rank or shape, no inputs, NaN or infinity, or not numbers.
+    """
+    array = _floating(_array(data, name), name)
+    shape = tuple(array.shape)
+    if len(shape) < 2:
+        raise InputError(
+            f"{name} must have a row for each input, (n, features) or (n, *space, channels); got "
+            f"shape {shape}; a single input x is passed as x[None]"
+        )
+    if input_shape is not None and shape[1:] != input_shape:
+        if len(shape) != 2 or shape[1] != math.prod(input_shape):
+            raise InputError(
+                f"{name} has shape {shape}, but input_shape={input_shape} needs (n, "
+                f"{', '.join(map(str, input_shape))}), or rows of {math.prod(input_shape)} numbers"
+            )
+        array = array_namespace(array).reshape(array, (shape[0], *input_shape))
+    if len(shape) > 5:
+        raise InputError(
+            f"{name} has shape {shape}; signals have at most 3 spatial axes, (n, *space, channels)"
+        )
+    if 0 in array.shape:
+        raise InputError(f"{name} is empty: shape {tuple(array.shape)}; give at least one input")
+    _check_finite(array, name)
+    return array
+
+
+def pair(x: Any, other: Any, input_shape: tuple[int, ...] | None) -> tuple[Any, Any]:
+    """Two sets of inputs of one library, one dtype and one shape.
+
+    Raises:
+        InputError: as `signals`, or the two do not match.
+    """
+    x, y = signals(x, input_shape, "X"), signals(other, input_shape, "Y")
+    if tuple(x.shape[1:]) != tuple(y.shape[1:]):
+        raise InputError(
+            f"X has inputs of shape {tuple(x.shape[1:])} and Y of shape {tuple(y.shape[1:])}; "
+            "they must be equal"
+        )
+    if is_torch_array(x) != is_torch_array(y):
+        raise InputError(
+            f"X is a {type(x).__name__} and Y a {type(y).__name__}; pass both as NumPy arrays or "
+            "both as PyTorch tensors"
+        )
+    if is_torch_array(x) and x.device != y.device:
+        raise InputError(f"X is on {x.device} and Y on {y.device}; move them to one device")
+    xp = array_namespace(x)
+    dtype = xp.result_type(x.dtype, y.dtype)
+    return xp.astype(x, dtype, copy=False), xp.astype(y, dtype, copy=False)
+
+
+def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | None) -> None:
+    """Warns when square grey images without a channel axis would pass as 1-d signals."""
+    if input_shape is not None or x.ndim != 3 or x.shape[1] != x.shape[2] or x.shape[1] < 5:
+        return
+    if any(isinstance(layer, Conv | LinearGridLayer | GlobalAvgPool) for layer in net.layers):
+        n = x.shape[1]
+        warnings.warn(
+            f"inputs of shape ({n}, {n}) are read as 1-d signals of {n} positions with {n} "
+            f"channels; for grey images pass X[..., None] or input_shape=({n}, {n}, 1), and for "
+            f"1-d signals input_shape=({n}, {n}) to say so",
+            InputWarning,
+            stacklevel=4,
+        )
+
+
+def _array(data: Any, name: str) -> Any:
+    if isinstance(data, np.ndarray) or is_torch_array(data):
+        return data
+    if hasattr(data, "toarray"):
+        raise InputError(f"{name} is a sparse matrix; pass {name}.toarray()")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return np.asarray(data)
+    except (ValueError, TypeError, Warning) as error:
+        raise InputError(
+            f"{name} cannot be read as an array of numbers ({error}); all rows need one length"
+        ) from None
+
+
+def _floating(array: Any, name: str) -> Any:
+    if is_torch_array(array):
+        import torch
+
+        if array.is_complex():
+            raise InputError(f"{name} is complex; pass real numbers")
+        if not array.is_floating_point():
+            return array.to(torch.get_default_dtype())
+        return array.to(torch.float32) if array.dtype.itemsize < 4 else array
+    kind = array.dtype.kind
+    if kind in "biu":
+        return array.astype(np.float64)
+    if kind != "f":
+        if kind == "O":
+            raise InputError(
+                f"{name} holds Python objects (dtype object), not numbers; convert it with "
+                f"np.asarray({name}, dtype=float)"
+            )
+        raise InputError(f"{name} has dtype {array.dtype}; pass real numbers")
+    if array.dtype.itemsize < 4:
+        return array.astype(np.float32)
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
+def _check_finite(array: Any, name: str) -> None:
+    xp = array_namespace(array)
+    bad = ~xp.isfinite(array)
+    if not bool(xp.any(bad)):
+        return
+    rows = xp.any(xp.reshape(bad, (array.shape[0], -1)), axis=-1)
+    count, first = int(xp.sum(xp.astype(rows, xp.int64))), int(xp.argmax(xp.astype(rows, xp.int8)))
+    raise InputError(
+        f"{name} holds NaN or infinity in {count} of {array.shape[0]} inputs (the first is number "
+        f"{first}); impute or drop them"
+    )

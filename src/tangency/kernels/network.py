@@ -1,0 +1,268 @@
+"""The kernels of a network: NTK, NNGP, both at once, and a word on how they are computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from ..engines import driver
+from ..engines.select import select
+from ..errors import InputError, NetworkError
+from ..nets import Layer, Sequential, parse
+from ..nets.base import arguments, whole
+from ..nets.plan import Need, Plan, plan
+from ..nets.quadrature import Activation
+from ..nets.structure import Residual
+from .base import Kernel, normalized
+from .inputs import pair, signals, warn_if_ambiguous
+
+
+@dataclass(frozen=True, repr=False)
+class NetworkKernel(Kernel):
+    """A kernel of an infinitely wide network.
+
+    Args:
+        net: the network, a single layer, or the text form.
+        input_shape: (*space, channels) of one input; then 2-d arrays, whose rows are inputs laid
+            out flat, are accepted too (as scikit-learn passes them).
+        normalize: divide by √(K(x,x)K(y,y)); 0 where one of these is 0.
+        engine: "auto" or "reference"; `explain` says what "auto" picks.
+        max_memory: bytes to work in, beside the inputs; default: a quarter of what is free.
+        progress: show a progress bar on calls of more than two seconds.
+
+    Raises:
+        NetworkError: a network whose layers do not fit the input, or that ends on a grid.
+        InputError: data with NaN or infinity, of the wrong shape or type, or empty.
+        MemoryLimitError: a matrix that does not fit in `max_memory`.
+    """
+
+    net: Sequential
+    input_shape: tuple[int, ...] | None = None
+    normalize: bool = False
+    engine: str = "auto"
+    max_memory: int | None = None
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "net", as_network(self.net))
+        if self.input_shape is not None:
+            shape = self.input_shape
+            shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+            shape = tuple(whole(n, "input_shape", 1) for n in shape)
+            object.__setattr__(self, "input_shape", shape)
+            _plan(self.net, shape)
+        if self.max_memory is not None and not self.max_memory > 0:
+            raise InputError(f"max_memory is a number of bytes, got {self.max_memory!r}")
+
+    @property
+    def _index(self) -> int:
+        """Which of the two kernels this is: its place in a `KernelPair`."""
+        raise NotImplementedError
+
+    def __call__(self, X: Any, Y: Any | None = None) -> Any:
+        x, y = _inputs(self.net, X, Y, self.input_shape)
+        matrix = self._matrix(x, y)
+        if not self.normalize:
+            return matrix
+        first = self._diagonal(x)
+        if y is None:
+            xp = array_namespace(matrix)
+            scaled = normalized(matrix, first, first)
+            one = xp.eye(matrix.shape[0], dtype=xp.bool) & (first > 0)[:, None]
+            return xp.where(one, xp.ones_like(scaled), scaled)
+        return normalized(matrix, first, self._diagonal(y))
+
+    def diag(self, X: Any) -> Any:
+        x, _ = _inputs(self.net, X, None, self.input_shape)
+        values = self._diagonal(x)
+        if not self.normalize:
+            return values
+        return array_namespace(values).astype(values > 0, values.dtype)
+
+    def _matrix(self, x: Any, y: Any | None) -> Any:
+        steps = _plan(self.net, tuple(x.shape[1:]))
+        select(steps, self.engine)
+        return driver.gram(
+            steps,
+            x,
+            y,
+            want_ntk=self._index == 1,
+            max_memory=self.max_memory,
+            progress=self.progress,
+        )[self._index]
+
+    def _diagonal(self, x: Any) -> Any:
+        steps = _plan(self.net, tuple(x.shape[1:]))
+        return driver.diagonal(steps, x, want_ntk=self._index == 1, max_memory=self.max_memory)[
+            self._index
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        if has_custom_function(self.net):
+            raise InputError(
+                "a kernel whose network holds a custom function cannot be saved; functions that "
+                "Activation knows by name can"
+            )
+        return {
+            "type": type(self).__name__,
+            "net": str(self.net),
+            "input_shape": None if self.input_shape is None else list(self.input_shape),
+            "normalize": self.normalize,
+        }
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(arguments(self))})"
+
+
+@dataclass(frozen=True, repr=False)
+class NTK(NetworkKernel):
+    """The neural tangent kernel Θ of a network: training all trainable layers.
+
+    Arguments and errors as in `NetworkKernel`: `net`, `input_shape`, `normalize`, `engine`,
+    `max_memory`, `progress`. Called with X (n, *space, channels) and Y (m, *space, channels),
+    channels last, it returns an (n, m) array in the dtype of the inputs; integers become float64
+    (PyTorch: the default dtype) with their values unchanged.
+
+    Source: Jacot, Gabriel & Hongler 2018; the recursion of Bietti & Mairal 2019, section 2.
+
+    >>> import numpy as np
+    >>> from tangency import NTK
+    >>> NTK("dense relu dense")(np.array([[3.0, 4.0], [0.0, 1.0]]))
+    array([[50.        ,  6.83...],
+           [ 6.83...,  2.        ]])
+    """
+
+    @property
+    def _index(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, repr=False)
+class NNGP(NetworkKernel):
+    """The last-layer kernel Σ of a network: the covariance of its random output.
+
+    It is the kernel of training the last layer only (random features), the kernel of the neural
+    network Gaussian process, and that of convolutional kernel networks. Arguments, shapes and
+    errors as in `NTK`.
+
+    Source: Neal 1996; Lee et al. 2018; Mairal 2016.
+
+    >>> import numpy as np
+    >>> from tangency import NNGP
+    >>> NNGP("dense relu dense").diag(np.array([[3.0, 4.0], [0.0, 1.0]]))
+    array([25.,  1.])
+    """
+
+    @property
+    def _index(self) -> int:
+        return 0
+
+
+def gram(
+    net: Sequential | str,
+    X: Any,
+    Y: Any | None = None,
+    kind: str = "both",
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    engine: str = "auto",
+    max_memory: int | None = None,
+    progress: bool = False,
+) -> Any:
+    """Kernel matrices (n, m) of a network: both in one pass, or one of them.
+
+    Args:
+        net, input_shape, engine, max_memory, progress: as in `NetworkKernel`.
+        X, Y: inputs (n, *space, channels) and (m, *space, channels); no Y is a symmetric call.
+        kind: "both" gives a `KernelPair` (nngp, ntk); "ntk" or "nngp" give one array.
+
+    >>> import numpy as np
+    >>> import tangency as tg
+    >>> pair = tg.gram("dense relu dense", np.eye(2))
+    >>> pair.ntk.shape, bool(np.all(pair.nngp <= pair.ntk))
+    ((2, 2), True)
+    """
+    if kind not in ("both", "ntk", "nngp"):
+        raise InputError(f"kind must be both, ntk or nngp; got {kind!r}")
+    network = as_network(net)
+    x, y = _inputs(network, X, Y, input_shape)
+    steps = _plan(network, tuple(x.shape[1:]))
+    select(steps, engine)
+    result = driver.gram(
+        steps, x, y, want_ntk=kind != "nngp", max_memory=max_memory, progress=progress
+    )
+    return result if kind == "both" else getattr(result, kind)
+
+
+def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
+    """How the kernel of `net` would be computed on `X` (an array, or the shape of one input).
+
+    >>> from tangency import explain
+    >>> print(explain("dense relu dense", (784,)))
+    engine: reference (it runs every layer, on NumPy and PyTorch)
+    input: vectors of 784 features
+    layer  output  Σ for a pair  operations
+    input  vector  1                    784
+    dense  vector  1                      4
+    relu   vector  1                     40
+    dense  vector  1                      4
+    total                               832
+    """
+    network = as_network(net)
+    shape = X if isinstance(X, tuple) else tuple(signals(X, None).shape[1:])
+    steps = _plan(network, shape)
+    choice = select(steps, engine)
+    space = "×".join(map(str, shape[:-1]))
+    what = f"signals on a grid of {space}, {shape[-1]} channels"
+    if not space:
+        what = f"vectors of {shape[-1]} features"
+    return f"engine: {choice.engine} ({choice.reason})\ninput: {what}\n{network.summary(shape)}"
+
+
+def as_network(net: Any) -> Sequential:
+    """A network from a network, a layer or the text form.
+
+    Raises:
+        NetworkError: anything else.
+    """
+    if isinstance(net, Sequential):
+        return net
+    if isinstance(net, str):
+        return parse(net)
+    if isinstance(net, Layer):
+        return Sequential(net)
+    raise NetworkError(f"a network is a Sequential or its text form, got {net!r}")
+
+
+def has_custom_function(net: Layer) -> bool:
+    """The network holds an `Activation` of a callable, which has no text form of its own."""
+    if isinstance(net, Activation):
+        return not isinstance(net.function, str)
+    if isinstance(net, Residual):
+        return any(has_custom_function(b) for b in (net.body, net.shortcut) if b is not None)
+    return isinstance(net, Sequential) and any(map(has_custom_function, net.layers))
+
+
+def _inputs(
+    net: Sequential, X: Any, Y: Any | None, input_shape: tuple[int, ...] | None
+) -> tuple[Any, Any | None]:
+    """Checked inputs; no second set where the call is symmetric."""
+    if Y is None or Y is X:
+        x, y = signals(X, input_shape), None
+    else:
+        x, y = pair(X, Y, input_shape)
+    warn_if_ambiguous(net, x, input_shape)
+    return x, y
+
+
+def _plan(net: Sequential, shape: tuple[int, ...]) -> Plan:
+    steps = plan(net, shape, Need.DIAGONAL)
+    if steps.space_out:
+        grid = "×".join(map(str, steps.space_out))
+        raise NetworkError(
+            f"the network ends on a grid of {grid}, but a kernel needs a vector at the end; add "
+            "Flatten() or GlobalAvgPool(), then Dense()"
+        )
+    return steps

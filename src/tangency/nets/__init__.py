@@ -1,0 +1,65 @@
+"""Networks as data: layers, activations, the text form, presets, and plans for engines."""
+
+from .activations import (
+    GELU,
+    Abs,
+    ActivationLayer,
+    Cosine,
+    Erf,
+    Exponential,
+    Hermite,
+    LeakyReLU,
+    Polynomial,
+    ReLU,
+    Sine,
+)
+from .base import Layer
+from .linear import Conv, Dense
+from .pooling import (
+    AvgPool,
+    Flatten,
+    GaussianPool,
+    GlobalAvgPool,
+    LinearMap,
+    Pool,
+    Subsample,
+)
+from .presets import ckn, cntk, mlp, myrtle, wide_resnet
+from .quadrature import Activation
+from .structure import LayerNorm, Rescale, Residual, Sequential
+from .text import parse
+
+__all__ = [
+    "GELU",
+    "Abs",
+    "Activation",
+    "ActivationLayer",
+    "AvgPool",
+    "Conv",
+    "Cosine",
+    "Dense",
+    "Erf",
+    "Exponential",
+    "Flatten",
+    "GaussianPool",
+    "GlobalAvgPool",
+    "Hermite",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "LinearMap",
+    "Polynomial",
+    "Pool",
+    "ReLU",
+    "Rescale",
+    "Residual",
+    "Sequential",
+    "Sine",
+    "Subsample",
+    "ckn",
+    "cntk",
+    "mlp",
+    "myrtle",
+    "parse",
+    "wide_resnet",
+]

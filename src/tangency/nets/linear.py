@@ -1,0 +1,164 @@
+"""Layers with weights: Dense on vectors, Conv on grids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from ..errors import NetworkError
+from .base import Layer, choice, number, per_axis, truth, whole, whole_or_axes
+from .geometry import Box, Points, points, windows
+from .signal import Signal
+
+_SHORT = {"weight_std": "w", "bias_std": "b", "padding": "pad"}
+_FLAGS = {"frozen": ("trainable", False)}
+
+
+@dataclass(frozen=True, repr=False)
+class Dense(Layer):
+    """A fully connected layer on vectors: Σ̃ = w²·Σ + b², Θ̃ = w²·Θ + Σ̃ (without Σ̃ if frozen).
+
+    Args:
+        weight_std: standard deviation w of the weights (before the 1/√width of the
+            parametrisation); a number or a 0-d tensor.
+        bias_std: standard deviation b of the bias.
+        trainable: False freezes the layer at its initial value.
+
+    Source: Jacot, Gabriel & Hongler 2018; Bietti & Mairal 2019, section 2.
+
+    >>> from tangency import Dense
+    >>> Dense(bias_std=0.1)
+    Dense(bias_std=0.1)
+    """
+
+    weight_std: Any = 1.0
+    bias_std: Any = 0.0
+    trainable: bool = True
+
+    token: ClassVar[str] = "dense"
+    short: ClassVar[dict[str, str]] = _SHORT
+    flags: ClassVar[dict[str, tuple[str, Any]]] = _FLAGS
+
+    def __post_init__(self) -> None:
+        _check_weights(self)
+
+    def infer(self, signal: Signal) -> Signal:
+        if signal.space:
+            raise NetworkError(
+                f"Dense needs a vector, but {signal.grid} reached it; "
+                "put Flatten() or GlobalAvgPool() before it, or use Conv(1)"
+            )
+        return replace(signal, gaussian=True, weighted=True)
+
+
+@dataclass(frozen=True, repr=False)
+class Conv(Layer):
+    """A convolution: Σ̃[u,u'] = w²·mean_{v∈S} Σ[u+v, u'+v] + b², likewise Θ (+ Σ̃ if trainable).
+
+    Args:
+        patch: the patch S: its size along every axis, a tuple of sizes (one per axis), or a list
+            of offsets, each a tuple with one number per axis.
+        stride, dilation: a number, or one per axis. An explicit list of offsets takes no dilation.
+        padding: "same" (zeros outside, ceil(n/stride) windows), "valid" or "circular".
+        weight_std, bias_std, trainable: as in `Dense`.
+
+    Patches are averaged (|S|^{-1/2} in the patch operator). Source: Bietti & Mairal 2019,
+    section 2.2.
+
+    >>> from tangency import Conv
+    >>> Conv((3, 5), stride=2).geometry((8, 8)).space_out
+    (4, 4)
+    >>> Conv([(0, 0), (0, 1), (1, 0)]).geometry((8, 8)).count
+    3
+    """
+
+    patch: int | tuple[int, ...] | tuple[tuple[int, ...], ...]
+    stride: int | tuple[int, ...] = 1
+    padding: str = "same"
+    dilation: int | tuple[int, ...] = 1
+    weight_std: Any = 1.0
+    bias_std: Any = 0.0
+    trainable: bool = True
+
+    token: ClassVar[str] = "conv"
+    lead: ClassVar[str | None] = "patch"
+    short: ClassVar[dict[str, str]] = _SHORT
+    flags: ClassVar[dict[str, tuple[str, Any]]] = _FLAGS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patch", _patch(self.patch))
+        object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
+        object.__setattr__(self, "dilation", whole_or_axes(self.dilation, "dilation", 1))
+        choice(self.padding, "padding", ("same", "valid", "circular"))
+        if self.offsets is not None and self.dilation != 1:
+            raise NetworkError(
+                "a list of offsets takes no dilation: multiply the offsets themselves "
+                f"(got dilation={self.dilation!r})"
+            )
+        _check_weights(self)
+
+    @property
+    def offsets(self) -> tuple[tuple[int, ...], ...] | None:
+        """The explicit offsets, or None where the patch is given by its size."""
+        if isinstance(self.patch, tuple) and isinstance(self.patch[0], tuple):
+            return self.patch  # type: ignore[return-value]
+        return None
+
+    def geometry(self, space: tuple[int, ...]) -> Box | Points:
+        """Where the patches fall on a grid of shape `space`.
+
+        Raises:
+            NetworkError: sizes and grid disagree in dimension, or a valid patch does not fit.
+        """
+        dims = len(space)
+        strides = per_axis(self.stride, dims, "stride")
+        if self.offsets is not None:
+            if len(self.offsets[0]) != dims:
+                raise NetworkError(
+                    f"the offsets have {len(self.offsets[0])} numbers each, but the signal has "
+                    f"{dims} spatial axes; give one number per axis"
+                )
+            return points(space, self.offsets, strides, self.padding)
+        sizes = per_axis(self.patch, dims, "patch")  # type: ignore[arg-type]
+        dilations = per_axis(self.dilation, dims, "dilation")
+        return Box(
+            tuple(
+                windows(n, size, stride, dilation, self.padding)
+                for n, size, stride, dilation in zip(space, sizes, strides, dilations, strict=True)
+            )
+        )
+
+    def infer(self, signal: Signal) -> Signal:
+        if not signal.space:
+            raise NetworkError(
+                f"Conv needs a signal with spatial axes, but {signal.grid} reached it; "
+                "use Dense() on vectors, or give images as (n, height, width, channels)"
+            )
+        return Signal(self.geometry(signal.space).space_out, gaussian=True, weighted=True)
+
+
+def _check_weights(layer: Dense | Conv) -> None:
+    for name in ("weight_std", "bias_std"):
+        object.__setattr__(layer, name, number(getattr(layer, name), name, nonnegative=True))
+    truth(layer.trainable, "trainable")
+
+
+def _patch(patch: Any) -> int | tuple[int, ...] | tuple[tuple[int, ...], ...]:
+    """A patch in its normal form: sizes, or a sorted tuple of distinct offsets."""
+    if not isinstance(patch, Sequence) or isinstance(patch, str):
+        return whole(patch, "patch", 1)
+    if len(patch) == 0:
+        raise NetworkError("patch has no offsets; give at least one")
+    if not any(isinstance(offset, Sequence) for offset in patch):
+        return whole_or_axes(tuple(patch), "patch", 1)
+    if not all(isinstance(o, Sequence) and not isinstance(o, str) for o in patch):
+        raise NetworkError(f"patch mixes numbers and offsets: {patch!r}; give one or the other")
+    offsets = [tuple(whole(n, "patch offset") for n in offset) for offset in patch]
+    if len({len(o) for o in offsets}) != 1 or not 1 <= len(offsets[0]) <= 3:
+        raise NetworkError(
+            f"every offset of a patch needs the same 1 to 3 numbers, one per axis; got {patch!r}"
+        )
+    if len(set(offsets)) != len(offsets):
+        raise NetworkError(f"patch names an offset twice: {patch!r}")
+    return tuple(sorted(offsets))

@@ -1,0 +1,353 @@
+"""Layers without weights that act linearly on the grid: pooling, subsampling, readouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import NetworkError
+from .base import Layer, choice, number, per_axis, truth, whole_or_axes
+from .geometry import AxisMatrices, GridMatrix, Windows, windows
+from .signal import Signal
+
+
+@dataclass(frozen=True, repr=False)
+class LinearGridLayer(Layer):
+    """A linear map A of the grid: Σ becomes (A ⊗ A) Σ, and so does Θ."""
+
+    def geometry(self, space: tuple[int, ...]) -> AxisMatrices | GridMatrix:
+        """The matrices of A on a grid of shape `space`."""
+        raise NotImplementedError
+
+    def infer(self, signal: Signal) -> Signal:
+        if not signal.space:
+            raise NetworkError(
+                f"{type(self).__name__} needs a signal with spatial axes, but {signal.grid} "
+                "reached it; remove the layer, or give images as (n, height, width, channels)"
+            )
+        return replace(signal, space=self.geometry(signal.space).space_out)
+
+
+@dataclass(frozen=True, repr=False)
+class AvgPool(LinearGridLayer):
+    """The mean over windows of `size` positions, `stride` apart (default: `size`).
+
+    Args:
+        size, stride: a number, or one per axis.
+        padding: "valid" drops windows that do not fit; "same" keeps ceil(n/stride) windows and
+            counts positions outside the grid as zeros, without renormalising.
+
+    >>> from tangency import AvgPool
+    >>> AvgPool(2).geometry((5,)).matrices[0]
+    array([[0.5, 0.5, 0. , 0. , 0. ],
+           [0. , 0. , 0.5, 0.5, 0. ]])
+    """
+
+    size: int | tuple[int, ...]
+    stride: int | tuple[int, ...] | None = None
+    padding: str = "valid"
+
+    token: ClassVar[str] = "avg"
+    lead: ClassVar[str | None] = "size"
+    short: ClassVar[dict[str, str]] = {"padding": "pad"}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", whole_or_axes(self.size, "size", 1))
+        if self.stride is not None:
+            object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
+        choice(self.padding, "padding", ("valid", "same"))
+
+    def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
+        sizes = per_axis(self.size, len(space), "size")
+        strides = sizes if self.stride is None else per_axis(self.stride, len(space), "stride")
+        return AxisMatrices(
+            tuple(
+                windows(n, size, stride, 1, self.padding).matrix((1 / size,) * size)
+                for n, size, stride in zip(space, sizes, strides, strict=True)
+            )
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class GaussianPool(LinearGridLayer):
+    """Gaussian smoothing exp(−i²/s²), i = −s..s, of sum 1, then every `stride`-th position.
+
+    There are n // stride windows, centred in the axis (the odd position at the far end); what
+    falls outside the grid counts as zero, without renormalising.
+
+    Args:
+        factor: the scale s, in positions.
+        stride: a number, or one per axis; default: `factor`.
+
+    Source: the pooling of Bietti & Mairal 2019, section 2.2, with the filter of their code.
+
+    >>> from tangency import GaussianPool
+    >>> GaussianPool(2).geometry((28, 28)).space_out
+    (14, 14)
+    """
+
+    factor: int
+    stride: int | tuple[int, ...] | None = None
+
+    token: ClassVar[str] = "gauss"
+    lead: ClassVar[str | None] = "factor"
+
+    def __post_init__(self) -> None:
+        factor = whole_or_axes(self.factor, "factor", 1)
+        if isinstance(factor, tuple):
+            raise NetworkError(
+                f"factor must be one whole number, got {factor!r}; Pool takes a filter per axis"
+            )
+        object.__setattr__(self, "factor", factor)
+        if self.stride is not None:
+            object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
+
+    def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
+        taps = tuple(range(-self.factor, self.factor + 1))
+        weights = np.exp(-np.square(taps) / self.factor**2)
+        weights = tuple(weights / weights.sum())
+        stride = self.factor if self.stride is None else self.stride
+        matrices = []
+        for n, step in zip(space, per_axis(stride, len(space), "stride"), strict=True):
+            count = n // step
+            if count == 0:
+                raise NetworkError(
+                    f"a stride of {step} leaves no window on an axis of {n}; "
+                    "use a smaller factor or stride"
+                )
+            start = (n - 1 - (count - 1) * step) // 2
+            matrices.append(Windows(n, count, start, step, taps).matrix(weights))
+        return AxisMatrices(tuple(matrices))
+
+
+@dataclass(frozen=True, repr=False)
+class Subsample(LinearGridLayer):
+    """Keeps the positions 0, stride, 2·stride, … of every axis.
+
+    >>> from tangency import Subsample
+    >>> Subsample(2).geometry((5, 4)).space_out
+    (3, 2)
+    """
+
+    stride: int | tuple[int, ...]
+
+    token: ClassVar[str] = "sub"
+    lead: ClassVar[str | None] = "stride"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
+
+    def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
+        strides = per_axis(self.stride, len(space), "stride")
+        return AxisMatrices(
+            tuple(np.eye(n)[::step] for n, step in zip(space, strides, strict=True))
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Pool(LinearGridLayer):
+    """Any linear filter: output o is Σ_j filter[j]·x[start + stride·o + j], zeros outside.
+
+    Args:
+        filter: numbers (the same filter along every axis), an n-dimensional array (as nested
+            sequences) for a grid of n axes, or one list of numbers per axis with `per_axis=True`.
+        stride, start: a number, or one per axis.
+        size: how many windows, a number or one per axis; default: those that end inside the grid.
+        per_axis: read `filter` as one 1-d filter per axis.
+
+    >>> from tangency import Pool
+    >>> Pool([1, 2, 1], stride=2, start=-1, size=2).geometry((4,)).matrices[0]
+    array([[2., 1., 0., 0.],
+           [0., 1., 2., 1.]])
+    """
+
+    filter: tuple[Any, ...]
+    stride: int | tuple[int, ...] = 1
+    start: int | tuple[int, ...] = 0
+    size: int | tuple[int, ...] | None = None
+    per_axis: bool = False
+
+    token: ClassVar[str] = "pool"
+    lead: ClassVar[str | None] = "filter"
+    flags: ClassVar[dict[str, tuple[str, Any]]] = {"peraxis": ("per_axis", True)}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "filter", _nested(self.filter, "filter"))
+        object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
+        object.__setattr__(self, "start", whole_or_axes(self.start, "start"))
+        if self.size is not None:
+            object.__setattr__(self, "size", whole_or_axes(self.size, "size", 1))
+        truth(self.per_axis, "per_axis")
+        if self.per_axis:
+            if not all(isinstance(f, tuple) for f in self.filter):
+                raise NetworkError("per_axis=True needs one list of numbers per axis in filter")
+            for axis_filter in self.filter:
+                if any(isinstance(v, tuple) for v in axis_filter):
+                    raise NetworkError("per_axis=True needs 1-d filters, one per axis")
+        else:
+            self._array()
+
+    def _array(self) -> np.ndarray:
+        try:
+            return np.asarray(self.filter, dtype=float)
+        except ValueError:
+            raise NetworkError(
+                f"filter is ragged: {self.filter!r}; give every row the same length, "
+                "or per_axis=True for one filter per axis"
+            ) from None
+
+    def _filters(self, dims: int) -> tuple[tuple[float, ...], ...] | None:
+        """One 1-d filter per axis, or None where the filter is a full array."""
+        if self.per_axis:
+            if len(self.filter) != dims:
+                raise NetworkError(
+                    f"{len(self.filter)} filters for {dims} spatial axes; give one per axis"
+                )
+            return self.filter
+        if self._array().ndim == 1:
+            return (self.filter,) * dims
+        if self._array().ndim != dims:
+            raise NetworkError(
+                f"the filter has {self._array().ndim} dimensions, but the signal has {dims} "
+                "spatial axes; give a 1-d filter, or one with a dimension per axis"
+            )
+        return None
+
+    def _axes(self, space: tuple[int, ...], lengths: tuple[int, ...]) -> list[Windows]:
+        dims = len(space)
+        strides, starts = per_axis(self.stride, dims, "stride"), per_axis(self.start, dims, "start")
+        sizes = (None,) * dims if self.size is None else per_axis(self.size, dims, "size")
+        axes = []
+        for n, length, stride, start, size in zip(
+            space, lengths, strides, starts, sizes, strict=True
+        ):
+            if size is None:
+                if start + length > n:
+                    raise NetworkError(
+                        f"no window of {length} positions that starts at {start} ends inside an "
+                        f"axis of {n}; use a shorter filter, or give size="
+                    )
+                size = (n - start - length) // stride + 1
+            axes.append(Windows(n, size, start, stride, tuple(range(length))))
+        return axes
+
+    def geometry(self, space: tuple[int, ...]) -> AxisMatrices | GridMatrix:
+        filters = self._filters(len(space))
+        if filters is not None:
+            axes = self._axes(space, tuple(len(f) for f in filters))
+            return AxisMatrices(tuple(w.matrix(f) for w, f in zip(axes, filters, strict=True)))
+        array = self._array()
+        axes = self._axes(space, array.shape)
+        space_out = tuple(w.size_out for w in axes)
+        a = np.zeros((int(np.prod(space_out)), int(np.prod(space))))
+        for row, output in enumerate(np.ndindex(*space_out)):
+            for tap in np.ndindex(*array.shape):
+                position = [
+                    w.start + w.stride * o + t for w, o, t in zip(axes, output, tap, strict=True)
+                ]
+                if all(0 <= p < n for p, n in zip(position, space, strict=True)):
+                    a[row, np.ravel_multi_index(position, space)] += array[tap]
+        return GridMatrix(a, space_out)
+
+
+@dataclass(frozen=True, repr=False)
+class LinearMap(LinearGridLayer):
+    """Any linear map along the axes: x becomes A x along every axis.
+
+    Args:
+        matrix: rows of numbers, (out, in), for every axis; or a sequence of such matrices, one
+            per axis.
+
+    >>> from tangency import LinearMap
+    >>> LinearMap([[1, 0, 0], [0, 0, 1]]).geometry((3,)).space_out
+    (2,)
+    """
+
+    matrix: tuple[Any, ...]
+
+    token: ClassVar[str] = "map"
+    lead: ClassVar[str | None] = "matrix"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrix", _nested(self.matrix, "matrix"))
+        for a in self._matrices(None):
+            if a.ndim != 2:
+                raise NetworkError(
+                    f"matrix must have rows of numbers, (out, in); got {a.ndim} dimensions"
+                )
+
+    def _matrices(self, dims: int | None) -> list[np.ndarray]:
+        rows = self.matrix[0]
+        several = isinstance(rows, tuple) and isinstance(rows[0], tuple)
+        parts = list(self.matrix) if several else [self.matrix] * (dims or 1)
+        try:
+            return [np.asarray(a, dtype=float) for a in parts]
+        except ValueError:
+            raise NetworkError("matrix is ragged; give every row the same length") from None
+
+    def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
+        matrices = self._matrices(len(space))
+        if len(matrices) != len(space):
+            raise NetworkError(
+                f"{len(matrices)} matrices for {len(space)} spatial axes; give one per axis"
+            )
+        for n, a in zip(space, matrices, strict=True):
+            if a.shape[1] != n:
+                raise NetworkError(
+                    f"a matrix with {a.shape[1]} columns cannot act on an axis of {n} positions"
+                )
+        return AxisMatrices(tuple(matrices))
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalAvgPool(Layer):
+    """The mean over the whole grid, a vector: Σ becomes the mean of Σ[u,u'] over u and u'.
+
+    >>> from tangency import GlobalAvgPool
+    >>> GlobalAvgPool()
+    GlobalAvgPool()
+    """
+
+    token: ClassVar[str] = "gap"
+
+    def infer(self, signal: Signal) -> Signal:
+        if not signal.space:
+            raise NetworkError(
+                f"GlobalAvgPool needs a grid to average over, but {signal.grid} reached it; "
+                "remove it, or give images as (n, height, width, channels)"
+            )
+        return replace(signal, space=())
+
+
+@dataclass(frozen=True, repr=False)
+class Flatten(Layer):
+    """The grid laid out as one vector: Σ becomes the mean of the diagonal Σ[u,u] over u.
+
+    The mean, not the sum, as everywhere in this library; a vector passes unchanged.
+
+    >>> from tangency import Flatten
+    >>> Flatten()
+    Flatten()
+    """
+
+    token: ClassVar[str] = "flatten"
+
+    def infer(self, signal: Signal) -> Signal:
+        return replace(signal, space=())
+
+
+def _nested(values: Any, name: str) -> tuple[Any, ...]:
+    """Nested sequences of numbers as nested tuples of floats."""
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) == 0:
+        raise NetworkError(f"{name} must be a sequence of numbers (or of such), got {values!r}")
+    return tuple(
+        _nested(v, name)
+        if isinstance(v, Sequence | np.ndarray) and not isinstance(v, str)
+        else float(number(v, name))
+        for v in values
+    )

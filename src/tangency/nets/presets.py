@@ -1,0 +1,114 @@
+"""Networks of the literature, by name."""
+
+from __future__ import annotations
+
+from ..errors import NetworkError
+from .activations import ReLU
+from .base import Layer, choice, whole
+from .linear import Conv, Dense
+from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool
+from .structure import Residual, Sequential
+
+
+def mlp(depth: int = 2, activation: Layer | None = None, bias_std: float = 0.0) -> Sequential:
+    """A fully connected network of `depth` layers with weights, `depth` − 1 activations.
+
+    >>> from tangency import mlp
+    >>> print(mlp(3))
+    dense relu dense relu dense
+    """
+    depth = whole(depth, "depth", 1)
+    hidden = [Dense(bias_std=bias_std), activation or ReLU()] * (depth - 1)
+    return Sequential(*hidden, Dense(bias_std=bias_std))
+
+
+def cntk(depth: int = 3, readout: str = "gap", patch: int = 3) -> Sequential:
+    """The convolutional networks of Arora et al. 2019: `depth` − 1 convolutions and a last layer.
+
+    Args:
+        depth: layers with weights, the last (dense) one included, as they count it.
+        readout: "gap", global average pooling with the first and last layer frozen, or "flatten"
+            (their "vanilla" CNTK), all layers trained.
+
+    Source: Arora, Du, Hu, Li, Salakhutdinov & Wang 2019, "On exact computation with an infinitely
+    wide neural net", section 4.
+
+    >>> from tangency import cntk
+    >>> print(cntk(3))
+    conv3:frozen relu conv3 relu gap dense:frozen
+    """
+    depth = whole(depth, "depth", 2)
+    choice(readout, "readout", ("gap", "flatten"))
+    frozen = readout == "gap"
+    layers: list[Layer] = []
+    for index in range(depth - 1):
+        layers += [Conv(patch, trainable=not (frozen and index == 0)), ReLU()]
+    layers.append(GlobalAvgPool() if readout == "gap" else Flatten())
+    return Sequential(*layers, Dense(trainable=not frozen))
+
+
+def ckn(
+    patches: tuple[int, ...] = (3, 3),
+    pools: tuple[int, ...] = (2, 5),
+    activation: Layer | None = None,
+) -> Sequential:
+    """A convolutional kernel network: patch, kernel, Gaussian pooling, repeated; then a readout.
+
+    Args:
+        patches: the patch size of each layer.
+        pools: the pooling factor of each layer.
+        activation: the kernel on patches; default ReLU, `Exponential(sigma)` is the other usual
+            choice.
+
+    Source: Mairal 2016; Bietti & Mairal 2019 (their networks on digits are the default).
+
+    >>> from tangency import ckn
+    >>> print(ckn())
+    conv3 relu gauss2 conv3 relu gauss5 flatten dense
+    """
+    if len(patches) != len(pools) or not patches:
+        raise NetworkError(
+            f"patches and pools need one number for each layer, got {patches!r} and {pools!r}"
+        )
+    layers: list[Layer] = []
+    for patch, factor in zip(patches, pools, strict=True):
+        layers += [Conv(patch), activation or ReLU(), GaussianPool(factor)]
+    return Sequential(*layers, Flatten(), Dense())
+
+
+def myrtle(depth: int = 5) -> Sequential:
+    """The Myrtle networks of Shankar et al. 2020, with 5, 7 or 10 layers; for 32×32 images.
+
+    >>> from tangency import myrtle
+    >>> print(myrtle(5))
+    conv3 relu conv3 relu avg2 conv3 relu avg2 conv3 relu avg2 avg2 avg2 flatten dense
+    """
+    blocks = {5: (2, 1, 1), 7: (2, 2, 2), 10: (3, 3, 3)}
+    if depth not in blocks:
+        raise NetworkError(f"Myrtle networks have 5, 7 or 10 layers, got {depth!r}")
+    layers: list[Layer] = []
+    for count in blocks[depth]:
+        layers += [Conv(3), ReLU()] * count + [AvgPool(2)]
+    return Sequential(*layers, AvgPool(2), AvgPool(2), Flatten(), Dense())
+
+
+def wide_resnet(blocks: int = 1, groups: int = 3) -> Sequential:
+    """A wide residual network: `groups` groups of `blocks` pre-activation blocks, then the mean.
+
+    The first block of a group has a convolution as shortcut; from the second group on it halves
+    the grid.
+
+    Source: Zagoruyko & Komodakis 2016, with stride-1 first convolution and 3×3 shortcuts.
+
+    >>> from tangency import wide_resnet
+    >>> print(wide_resnet(groups=1))
+    conv3 res(relu conv3 relu conv3 | conv3) relu gap dense
+    """
+    blocks, groups = whole(blocks, "blocks", 1), whole(groups, "groups", 1)
+    layers: list[Layer] = [Conv(3)]
+    for group in range(groups):
+        for block in range(blocks):
+            stride = 2 if group > 0 and block == 0 else 1
+            body = Sequential(ReLU(), Conv(3, stride=stride), ReLU(), Conv(3))
+            layers.append(Residual(body, Conv(3, stride=stride) if block == 0 else None))
+    return Sequential(*layers, ReLU(), GlobalAvgPool(), Dense())

@@ -1,0 +1,80 @@
+"""Scalar pieces of the duals that must stay finite, with finite gradients, at the edges."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from array_api_compat import array_namespace, is_torch_array
+
+
+def positive_part(x: Any) -> Any:
+    """max(x, 0)."""
+    xp = array_namespace(x)
+    return xp.where(x > 0, x, xp.zeros_like(x))
+
+
+def safe_sqrt(q: Any) -> Any:
+    """√q for a variance: 0, with gradient 0, where q is below the smallest normal number."""
+    xp = array_namespace(q)
+    positive = q >= xp.finfo(q.dtype).smallest_normal
+    # Two `where`s: the branch not taken must have a finite derivative too, as 0·∞ is NaN.
+    root = xp.sqrt(xp.where(positive, q, xp.ones_like(q)))
+    return xp.where(positive, root, xp.zeros_like(q))
+
+
+def correlation(s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+    """c = s/√(q1 q2) in [−1, 1], and √(q1 q2); c = 0 where a variance is zero.
+
+    c is exactly ±1 where it is so to within rounding (4 units in the last place). Without that,
+    one lost bit of c would cost half of all digits of arccos(c), and a kernel would change when a
+    sum is taken in another order.
+    """
+    xp = array_namespace(s)
+    norm = safe_sqrt(q1) * safe_sqrt(q2)
+    positive = norm > 0
+    c = xp.where(positive, s / xp.where(positive, norm, xp.ones_like(norm)), xp.zeros_like(s))
+    limit = 1 - 4 * xp.finfo(c.dtype).eps
+    # Adding the constant that is missing to ±1 keeps the gradient of c.
+    edge = xp.abs(c) >= limit
+    rest = xp.where(edge, xp.sign(c) - c, xp.zeros_like(c))
+    return c + _constant(rest), norm
+
+
+def sine_and_arcsine(c: Any) -> tuple[Any, Any]:
+    """√(1−c²) and arcsin(c); at c = ±1 their derivatives, infinite, count as zero.
+
+    In √(1−c²) + c·arcsin(c) the two infinities cancel, so that the dual of a ReLU keeps its true
+    derivative; in arcsin(c) alone zero is the mean of the two one-sided slopes along any line of
+    inputs through the kink.
+    """
+    xp = array_namespace(c)
+    edge = xp.abs(c) >= 1
+    inner = xp.where(edge, xp.zeros_like(c), c)
+    sine = xp.where(edge, xp.zeros_like(c), xp.sqrt((1 - inner) * (1 + inner)))
+    return sine, xp.where(edge, xp.sign(_constant(c)) * (math.pi / 2), xp.asin(inner))
+
+
+def erf(u: Any) -> Any:
+    """The error function."""
+    if is_torch_array(u):
+        import torch
+
+        return torch.erf(u)
+    from scipy.special import erf as scipy_erf
+
+    return scipy_erf(u)
+
+
+def half_square(frequency: Any, sign: int) -> Any:
+    """½(1 + sign·e^{−2a²}): the second moment of the sine (−1) or the cosine (+1) of a·g."""
+    exponent = -2 * frequency * frequency
+    if isinstance(frequency, float):
+        return -0.5 * math.expm1(exponent) if sign < 0 else 0.5 * (1 + math.exp(exponent))
+    xp = array_namespace(frequency)
+    return 0.5 * (1 + sign * xp.exp(exponent))
+
+
+def _constant(x: Any) -> Any:
+    """`x` without its gradient (PyTorch); unchanged elsewhere."""
+    return x.detach() if is_torch_array(x) else x

@@ -1,0 +1,189 @@
+"""Layers made of layers, and the elementwise rescalings between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from ..errors import NetworkError
+from .base import Layer, number
+from .signal import Signal, input_signal
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Sequential(Layer):
+    """A network: layers applied one after the other. A Sequential inside is spliced in.
+
+    Args:
+        layers: any layers of this library.
+
+    Indexing gives a layer, slicing a network (its first layers are the network whose kernel is
+    the kernel of a hidden layer).
+
+    >>> from tangency import Conv, Dense, GlobalAvgPool, ReLU, Sequential, parse
+    >>> net = Sequential(Conv(3), ReLU(), GlobalAvgPool(), Dense())
+    >>> print(net)
+    conv3 relu gap dense
+    >>> net == parse("conv3 relu gap dense")
+    True
+    >>> net.output_shape((28, 28, 1))
+    ()
+    >>> net[:2].output_shape((28, 28, 1))
+    (28, 28)
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __init__(self, *layers: Layer) -> None:
+        spliced: list[Layer] = []
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise NetworkError(
+                    f"a network is made of layers, got {layer!r}; a text is read by parse(...), "
+                    "a list of layers is passed as Sequential(*layers)"
+                )
+            spliced.extend(layer.layers if isinstance(layer, Sequential) else [layer])
+        object.__setattr__(self, "layers", tuple(spliced))
+
+    def infer(self, signal: Signal) -> Signal:
+        for index, layer in enumerate(self.layers):
+            try:
+                signal = layer.infer(signal)
+            except NetworkError as error:
+                raise NetworkError(
+                    f"layer {index + 1}, {layer!r}, cannot take {signal.grid}: {error}"
+                ) from None
+        return signal
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The spatial shape of the output, () for a vector, for inputs (*space, channels).
+
+        Raises:
+            NetworkError: layers that do not fit; the message names the layer, the shape that
+                reached it and the remedy.
+        """
+        return self.infer(input_signal(input_shape)).space
+
+    def summary(self, input_shape: tuple[int, ...]) -> str:
+        """A table of the layers: the shape of Σ each works on, and its cost for a pair of inputs.
+
+        >>> from tangency import parse
+        >>> print(parse("dense relu dense").summary((784,)))
+        layer  output  Σ for a pair  operations
+        input  vector  1                    784
+        dense  vector  1                      4
+        relu   vector  1                     40
+        dense  vector  1                      4
+        total                               832
+        """
+        from .summary import summary_table
+
+        return summary_table(self, input_shape)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Sequential(*self.layers[index])
+        return self.layers[index]
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+@dataclass(frozen=True, repr=False)
+class Residual(Layer):
+    """The sum of a body and a shortcut (None: the identity): Σ and Θ are the sums of the two.
+
+    Covariances add because weights of one branch are independent of the other's, so at least one
+    branch must end in a layer with weights (pooling or rescaling may follow it).
+
+    >>> from tangency import Conv, ReLU, Residual, Sequential
+    >>> print(Residual(Sequential(ReLU(), Conv(3), ReLU(), Conv(3))))
+    res(relu conv3 relu conv3)
+    """
+
+    body: Layer
+    shortcut: Layer | None = None
+
+    token: ClassVar[str] = "res"
+
+    def __post_init__(self) -> None:
+        for name in ("body", "shortcut"):
+            branch = getattr(self, name)
+            if branch is None and name == "shortcut":
+                continue
+            if not isinstance(branch, Layer):
+                raise NetworkError(f"{name} must be a layer or a Sequential, got {branch!r}")
+            if not isinstance(branch, Sequential):
+                object.__setattr__(self, name, Sequential(branch))
+        if self.shortcut is not None and len(self.shortcut.layers) == 0:  # type: ignore[attr-defined]
+            object.__setattr__(self, "shortcut", None)
+
+    def infer(self, signal: Signal) -> Signal:
+        start = replace(signal, weighted=False)
+        body = self.body.infer(start)
+        shortcut = start if self.shortcut is None else self.shortcut.infer(start)
+        if body.space != shortcut.space:
+            raise NetworkError(
+                f"the body gives {body.grid} and the shortcut {shortcut.grid}; give the shortcut "
+                "the same strides, for example shortcut=Conv(1, stride=2)"
+            )
+        if not any(branch.gaussian and branch.weighted for branch in (body, shortcut)):
+            raise NetworkError(
+                "neither branch of the Residual ends in a layer with weights of its own, so the "
+                "branches are not independent and their covariances do not add; end one of them "
+                "with Conv(...) or Dense()"
+            )
+        return Signal(body.space, gaussian=body.gaussian and shortcut.gaussian, weighted=True)
+
+
+@dataclass(frozen=True, repr=False)
+class LayerNorm(Layer):
+    """Normalisation over the channels: Σ[u,u'] and Θ[u,u'] are divided by √(q[u] q'[u']).
+
+    It must follow a layer with weights, whose channels have mean zero in the limit of infinite
+    width. A position of variance zero stays zero.
+
+    Source: the infinite-width limit of Ba, Kiros & Hinton 2016, as in Yang 2019.
+
+    >>> from tangency import LayerNorm
+    >>> LayerNorm()
+    LayerNorm()
+    """
+
+    token: ClassVar[str] = "layernorm"
+
+    def infer(self, signal: Signal) -> Signal:
+        if not signal.gaussian:
+            raise NetworkError(
+                "LayerNorm needs channels of mean zero, which a layer with weights makes, but it "
+                "does not follow one; put it right after Conv(...) or Dense()"
+            )
+        return signal
+
+
+@dataclass(frozen=True, repr=False)
+class Rescale(Layer):
+    """Multiplication by a constant: Σ and Θ are multiplied by factor².
+
+    >>> from tangency import Rescale
+    >>> Rescale(0.5)
+    Rescale(0.5)
+    """
+
+    factor: Any
+
+    token: ClassVar[str] = "rescale"
+    lead: ClassVar[str | None] = "factor"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", number(self.factor, "factor"))
+
+    def infer(self, signal: Signal) -> Signal:
+        return signal

@@ -1,0 +1,243 @@
+"""The text form of networks: one token a layer, options after a colon.
+
+    conv3 relu gauss2 conv3:stride=2,w=1.5 relu gap dense
+    conv[[0,0],[0,1]] relu res(relu conv3 | conv1) flatten dense:frozen
+
+A token is a name, directly followed by the layer's main value if it has one, then a colon and
+options separated by commas. Values are numbers, sizes per axis (3x5), words, or JSON lists.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import NetworkError
+from . import activations, linear, pooling, quadrature, structure
+from .base import Layer, options
+from .structure import Residual, Sequential
+
+LAYERS: dict[str, type[Layer]] = {
+    cls.token: cls
+    for cls in (
+        linear.Dense,
+        linear.Conv,
+        activations.ReLU,
+        activations.LeakyReLU,
+        activations.Abs,
+        activations.Erf,
+        activations.GELU,
+        activations.Sine,
+        activations.Cosine,
+        activations.Exponential,
+        activations.Polynomial,
+        activations.Hermite,
+        quadrature.Activation,
+        pooling.AvgPool,
+        pooling.GaussianPool,
+        pooling.Pool,
+        pooling.LinearMap,
+        pooling.Subsample,
+        pooling.GlobalAvgPool,
+        pooling.Flatten,
+        structure.LayerNorm,
+        structure.Rescale,
+        structure.Residual,
+    )
+}
+"""Every layer by its name in the text form."""
+
+
+def layer_text(layer: Layer) -> str:
+    """The text form of a layer or network."""
+    if isinstance(layer, Sequential):
+        return " ".join(map(layer_text, layer.layers))
+    if isinstance(layer, Residual):
+        branches = [layer.body] if layer.shortcut is None else [layer.body, layer.shortcut]
+        return f"res({' | '.join(map(layer_text, branches))})"
+    words, lead = [], ""
+    words_of_flags = {name: (word, value) for word, (name, value) in layer.flags.items()}
+    for field, value in options(layer):
+        if field.name == layer.lead:
+            lead = _value_text(value)
+        elif field.name in words_of_flags and value == words_of_flags[field.name][1]:
+            words.append(words_of_flags[field.name][0])
+        else:
+            words.append(f"{layer.short.get(field.name, field.name)}={_value_text(value)}")
+    return layer.token + lead + (":" + ",".join(words) if words else "")
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, tuple):
+        sizes = len(value) > 1 and all(isinstance(v, int) and v >= 0 for v in value)
+        return "x".join(map(str, value)) if sizes else json.dumps(value, separators=(",", ":"))
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    number = float(value)
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def parse(text: str, functions: Mapping[str, Callable[[Any], Any]] | None = None) -> Sequential:
+    """The network that a text describes; `parse(str(net)) == net`.
+
+    Args:
+        text: for example "conv3 relu gauss2 conv3:stride=2,w=1.5 relu gap dense"; see
+            `tangency.nets.text` for the grammar.
+        functions: callables for `activation:function=NAME`, by name; the functions that
+            `Activation` knows by name need none.
+
+    Raises:
+        NetworkError: an unknown layer or option (the message has the nearest names), a bad value.
+
+    >>> from tangency import parse
+    >>> parse("conv5:pad=valid relu flatten dense:frozen")
+    Sequential(Conv(5, padding='valid'), ReLU(), Flatten(), Dense(trainable=False))
+    """
+    if not isinstance(text, str):
+        raise NetworkError(f"parse reads a text such as 'conv3 relu gap dense', got {text!r}")
+    net, rest = _sequence(text, 0, functions or {}, text)
+    if rest < len(text):
+        raise NetworkError(f"unexpected {text[rest]!r} at position {rest + 1} of {text!r}")
+    if not net.layers:
+        raise NetworkError("the text describes no layer; try 'conv3 relu gap dense'")
+    return net
+
+
+_Functions = Mapping[str, Callable[[Any], Any]]
+_NAME = re.compile(r"[A-Za-z_]+")
+
+
+def _sequence(text: str, at: int, functions: _Functions, whole: str) -> tuple[Sequential, int]:
+    """Layers from position `at` to the end, or to a `|` or `)` that belongs to a branch."""
+    layers: list[Layer] = []
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+        elif text[at] in "|)":
+            break
+        elif text.startswith("res(", at):
+            layer, at = _residual(text, at + 4, functions, whole)
+            layers.append(layer)
+        else:
+            end = _token_end(text, at)
+            layers.append(_layer(text[at:end], functions, whole))
+            at = end
+    return Sequential(*layers), at
+
+
+def _residual(text: str, at: int, functions: _Functions, whole: str) -> tuple[Residual, int]:
+    branches = []
+    while True:
+        branch, at = _sequence(text, at, functions, whole)
+        branches.append(branch)
+        if at >= len(text):
+            raise NetworkError(f"a parenthesis is not closed in {whole!r}")
+        at += 1
+        if text[at - 1] == ")":
+            break
+    if len(branches) > 2 or not branches[0].layers:
+        raise NetworkError(
+            f"res(...) holds a body and at most one shortcut, res(body | shortcut), in {whole!r}"
+        )
+    return Residual(*branches), at
+
+
+def _token_end(text: str, at: int) -> int:
+    """Where the token that starts at `at` ends; blanks and bars inside brackets belong to it."""
+    depth = 0
+    for end in range(at, len(text)):
+        char = text[end]
+        depth += (char == "[") - (char == "]")
+        if depth <= 0 and (char.isspace() or char in "|)("):
+            return end
+    return len(text)
+
+
+def _split(words: str) -> list[str]:
+    """Splits at commas outside brackets."""
+    parts, depth, start = [], 0, 0
+    for i, char in enumerate(words):
+        depth += (char == "[") - (char == "]")
+        if char == "," and depth == 0:
+            parts.append(words[start:i])
+            start = i + 1
+    return [*parts, words[start:]]
+
+
+def _layer(token: str, functions: _Functions, whole: str) -> Layer:
+    head, colon, tail = token.partition(":")
+    match = _NAME.match(head)
+    name = match.group().lower() if match else head
+    if name not in LAYERS or name == "res":
+        near = difflib.get_close_matches(name, LAYERS, n=2)
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(LAYERS)}"
+        raise NetworkError(f"no layer is called {name!r} (in {token!r} of {whole!r}){hint}")
+    cls = LAYERS[name]
+    values: dict[str, Any] = {}
+    lead = head[len(name) :]
+    if lead:
+        if cls.lead is None:
+            raise NetworkError(f"{name!r} takes no value, got {token!r}")
+        values[cls.lead] = _value(lead, token)
+    for word in _split(tail) if colon else []:
+        field, value = _option(cls, word, token, functions)
+        if field in values:
+            raise NetworkError(f"{field} is given twice in {token!r}")
+        values[field] = value
+    missing = [
+        f.name
+        for f in dataclasses.fields(cls)
+        if f.default is dataclasses.MISSING and f.name not in values
+    ]
+    if missing:
+        example = f"{name}3" if cls.lead == missing[0] else f"{name}:{missing[0]}=…"
+        raise NetworkError(f"{token!r} needs {missing[0]}, as in {example!r}")
+    try:
+        return cls(**values)
+    except NetworkError as error:
+        raise NetworkError(f"{token!r}: {error}") from None
+
+
+def _option(cls: type[Layer], word: str, token: str, functions: _Functions) -> tuple[str, Any]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        if name in cls.flags:
+            return cls.flags[name]
+    else:
+        names = {short: field for field, short in cls.short.items()}
+        field = names.get(name, name)
+        if field in {f.name for f in dataclasses.fields(cls)}:
+            if field == "function":
+                return field, functions.get(value, value)
+            return field, _value(value, token)
+    known = [*cls.flags, *(f"{cls.short.get(f.name, f.name)}=" for f in dataclasses.fields(cls))]
+    raise NetworkError(f"unknown option {word!r} in {token!r}; known: {', '.join(known) or 'none'}")
+
+
+def _value(text: str, token: str) -> Any:
+    """A number, sizes per axis (3x5), a JSON list, true/false, or a word."""
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    if re.fullmatch(r"\d+(x\d+)+", text):
+        return tuple(map(int, text.split("x")))
+    if text.startswith("["):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise NetworkError(f"{text!r} in {token!r} is not a list of numbers") from None
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return float(text)
+    except ValueError:
+        if re.fullmatch(r"[A-Za-z_<>][\w<>]*", text):
+            return text
+        raise NetworkError(f"{text!r} in {token!r} is no number, list or word") from None
