@@ -307,7 +307,7 @@ def _axis_map(array: Any, matrix: Any, axis: int) -> Any:
 def _whole_grid_map(array: Any, geometry: GridMatrix, state: Covariances) -> Any:
     xp = state.xp
     pairs = array.shape[: 2 if state.outer else 1]
-    out, size = geometry.matrix.shape
+    size = geometry.matrix.shape[1]
     a = xp.asarray(geometry.matrix, dtype=array.dtype, device=device(array))
     if not state.full:
         flat = xp.reshape(array, (*pairs, size)) @ xp.matrix_transpose(a * a)

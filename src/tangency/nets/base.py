@@ -69,7 +69,7 @@ def number(value: Any, name: str, *, positive: bool = False, nonnegative: bool =
 
     Tensors are kept so that kernels are differentiable in a layer's parameters.
     """
-    if isinstance(value, bool) or isinstance(value, str):
+    if isinstance(value, bool | str):
         raise NetworkError(f"{name} must be a number, got {value!r}")
     if isinstance(value, numbers.Real):
         value = float(value)

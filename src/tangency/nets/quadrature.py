@@ -184,9 +184,9 @@ def _normalizer(layer: Activation) -> float:
 
 @lru_cache(maxsize=128)
 def _measured_error(layer: Activation, variances: tuple[float, ...]) -> float:
-    worst = 0.0
+    worst, step = 0.0, 1e-4
     for q in variances:
-        root, step = math.sqrt(q), 1e-4
+        root = math.sqrt(q)
         k, k_dot = layer.dual(np.asarray(q), np.asarray(q), np.asarray(q))
 
         def value(t: np.ndarray, root: float = root) -> np.ndarray:
