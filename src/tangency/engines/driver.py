@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
 from ..nets.plan import Plan
@@ -41,7 +42,8 @@ def gram(
     """
     xp = array_namespace(x)
     symmetric = y is None
-    y = x if y is None else y
+    x = _contiguous(x)
+    y = x if y is None else _contiguous(y)
     budget = default_budget(x) if max_memory is None else max_memory
     gradient = _differentiates(plan, x, y)
     size = xp.finfo(x.dtype).bits // 8
@@ -95,6 +97,7 @@ def diagonal(
 ) -> KernelPair:
     """K(x_i, x_i) for each input; the tangent kernel's place holds None if it is not wanted."""
     xp = array_namespace(x)
+    x = _contiguous(x)
     budget = default_budget(x) if max_memory is None else max_memory
     gradient = _differentiates(plan, x, x)
     size = xp.finfo(x.dtype).bits // 8
@@ -109,6 +112,11 @@ def diagonal(
     if parts[0][1] is None:
         return KernelPair(nngp, xp.zeros_like(nngp))
     return KernelPair(nngp, xp.concat([p[1] for p in parts], axis=0))
+
+
+def _contiguous(x: Any) -> Any:
+    """`x` in row-major order, without which the order of its sums would depend on the tiles."""
+    return x.contiguous() if is_torch_array(x) else np.ascontiguousarray(x)
 
 
 def _differentiates(plan: Plan, *arrays: Any) -> bool:

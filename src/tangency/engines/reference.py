@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_torch_array
 
 from ..nets import Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual
 from ..nets.activations import ActivationLayer
@@ -21,6 +21,9 @@ from ..nets.pooling import LinearGridLayer
 from ..nets.special import safe_sqrt
 from ..nets.structure import Rescale
 from .layout import Covariances
+
+# Products of vectors that are handled at a time, so that temporaries stay small.
+_CHUNK = 2**20
 
 
 def marginals(plan_: Plan, x: Any) -> list[Any]:
@@ -74,18 +77,29 @@ def vector_products(x: Any, y: Any) -> Any:
     Identical inputs then have correlation exactly 1, whatever order the products are summed in.
     """
     xp = array_namespace(x)
-    s = x @ xp.matrix_transpose(y)
-    norms_x, norms_y = (safe_sqrt(xp.sum(z * z, axis=-1)) for z in (x, y))
-    norm = norms_x[:, None] * norms_y[None, :]
+    products = x @ xp.matrix_transpose(y)
+    norms_x, norms_y = (safe_sqrt(_square_norms(z)) for z in (x, y))
     # A blocked sum of p products is off by a few units in the last place, slowly growing with p.
-    slack = (4 + 0.25 * x.shape[-1] ** 0.5) * xp.finfo(s.dtype).eps
-    missing = xp.where(xp.abs(s) >= (1 - slack) * norm, xp.sign(s) * norm - s, xp.zeros_like(s))
-    return s + (missing.detach() if hasattr(missing, "detach") else missing)
+    slack = (4 + 0.25 * x.shape[-1] ** 0.5) * xp.finfo(products.dtype).eps
+    step = max(1, _CHUNK // y.shape[0])
+    for i in range(0, x.shape[0], step):
+        s = products[i : i + step, :]
+        norm = norms_x[i : i + step, None] * norms_y[None, :]
+        missing = xp.where(xp.abs(s) >= (1 - slack) * norm, xp.sign(s) * norm - s, 0.0 * s)
+        products[i : i + step, :] += missing.detach() if is_torch_array(missing) else missing
+    return products
+
+
+def _square_norms(x: Any) -> Any:
+    """‖x_i‖² of vectors: the one sum that correlations of vectors are measured against."""
+    return array_namespace(x).sum(x * x, axis=-1)
 
 
 def _one_by_one(x: Any, need: Need) -> Covariances:
     """Σ of each input with itself."""
     space, dims = tuple(x.shape[1:-1]), x.ndim - 2
+    if not dims:
+        return Covariances(_square_norms(x), None, False, (), False)
     full = need is Need.FULL and dims > 0
     total: Any = None
     for channel in range(x.shape[-1]):

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import MemoryLimitError
+from ..nets.activations import Hermite
+from ..nets.base import Layer
 from ..nets.plan import Plan, Step, walk
+from ..nets.quadrature import Activation
 from ..nets.summary import entries
 
 # Temporaries of a dual (masks, roots, angles) and of a padded sum, in arrays of Σ's size.
@@ -49,7 +52,11 @@ def tiles(plan: Plan, n: int, m: int, itemsize: int, budget: int, symmetric: boo
     Raises:
         MemoryLimitError: the result, or one single pair, does not fit.
     """
-    fixed = (2 * n * m + (n + m) * marginal_entries(plan)) * itemsize
+    # Vectors: the products of all pairs, and temporaries of one input's size for their norms.
+    products = n * m + max(n, m) * plan.input_shape[-1] if not plan.space else 0
+    fixed = (2 * n * m + products + (n + m) * marginal_entries(plan)) * itemsize
+    if gradient:
+        fixed += (n + m) * sum(map(coefficient_entries, walk(plan.steps))) * itemsize
     pair = pair_bytes(plan, itemsize, gradient)
     if fixed + pair > budget:
         raise MemoryLimitError(
@@ -85,10 +92,26 @@ def marginal_entries(plan: Plan) -> int:
 
 def pair_bytes(plan: Plan, itemsize: int, gradient: bool = False) -> int:
     """Working memory for one pair, an upper estimate."""
+    start = entries(plan.space, plan.need_in)
     if gradient:
-        kept = sum(_SCRATCH * entries(s.space_in, s.need_in) for s in walk(plan.steps))
-        return itemsize * max(1, kept + entries(plan.space, plan.need_in))
-    return itemsize * max(_peak(plan.steps), 2 * entries(plan.space, plan.need_in), 1)
+        kept = sum(_kept(s.layer) * entries(s.space_in, s.need_in) for s in walk(plan.steps))
+        return itemsize * max(1, kept + 2 * start)
+    coefficients = max((coefficient_entries(s) for s in walk(plan.steps)), default=0)
+    return itemsize * max(_peak(plan.steps) + coefficients, 2 * start, 1)
+
+
+def coefficient_entries(step: Step) -> int:
+    """Values and coefficients of an activation by quadrature, of two inputs, in numbers."""
+    if not isinstance(step.layer, Activation):
+        return 0
+    return 6 * (step.layer.degree + 1) * math.prod(step.space_in)
+
+
+def _kept(layer: Layer) -> int:
+    """Arrays of Σ's size that a backward pass needs from one layer."""
+    if isinstance(layer, Activation | Hermite):
+        return _SCRATCH + 3 * (layer.degree + 1)
+    return _SCRATCH
 
 
 def _peak(steps: tuple[Step, ...]) -> int:

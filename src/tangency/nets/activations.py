@@ -72,14 +72,14 @@ class PiecewiseLinear(ActivationLayer):
         """(a, b) before normalisation."""
         raise NotImplementedError
 
-    def _weights(self) -> tuple[Any, Any]:
+    def weights(self) -> tuple[Any, Any]:
         """(a², b²) after normalisation: E[σ(g)²] = a² + b²."""
         a, b = self._parts()
         total = a * a + b * b if self.normalized else 1.0
         return a * a / total, b * b / total
 
     def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
-        linear, absolute = self._weights()
+        linear, absolute = self.weights()
         c, norm = correlation(s, q1, q2)
         sine, arcsine = sine_and_arcsine(c)
         scale = absolute * (2 / math.pi)
@@ -162,7 +162,7 @@ class _Normalizable(ActivationLayer):
     def __post_init__(self) -> None:
         truth(self.normalized, "normalized")
 
-    def _second_moment(self) -> Any:
+    def second_moment(self) -> Any:
         """E[σ(g)²] of the raw function, g standard normal."""
         raise NotImplementedError
 
@@ -176,11 +176,11 @@ class _Normalizable(ActivationLayer):
         k, k_dot = self._raw_dual(s, q1, q2)
         if not self.normalized:
             return k, k_dot
-        moment = self._second_moment()
+        moment = self.second_moment()
         return k / moment, k_dot / moment
 
     def __call__(self, u: Any) -> Any:
-        return self._raw(u) * self._second_moment() ** -0.5 if self.normalized else self._raw(u)
+        return self._raw(u) * self.second_moment() ** -0.5 if self.normalized else self._raw(u)
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,7 +199,7 @@ class Erf(_Normalizable):
 
     token: ClassVar[str] = "erf"
 
-    def _second_moment(self) -> float:
+    def second_moment(self) -> float:
         return 2 / math.pi * math.asin(2 / 3)
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
@@ -231,7 +231,7 @@ class GELU(_Normalizable):
 
     token: ClassVar[str] = "gelu"
 
-    def _second_moment(self) -> float:
+    def second_moment(self) -> float:
         area = math.sqrt(3.0)
         return 0.25 + math.atan2(1.0, area) / (2 * math.pi) + 1 / (2 * math.pi * area)
 
@@ -260,11 +260,16 @@ class _Trigonometric(_Normalizable):
         object.__setattr__(self, "frequency", number(self.frequency, "frequency", positive=True))
 
     def _waves(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
-        """½E[cos a(f−f')] and ½E[cos a(f+f')]: the exponents are never positive."""
+        """E[cos af·cos af'] and E[sin af·sin af']: e^{−a²(q+q')/2} times cosh and sinh of a²s.
+
+        No exponent is positive, and the sinh loses no digits where s is small.
+        """
         xp = array_namespace(s)
         square = self.frequency * self.frequency
-        mean = (q1 + q2) / 2
-        return 0.5 * xp.exp(square * (s - mean)), 0.5 * xp.exp(-square * (s + mean))
+        size = xp.where(s < 0, -s, s)
+        wave = 0.5 * xp.exp(square * (size - (q1 + q2) / 2))
+        rest = xp.expm1(-2 * square * size)
+        return wave * (2 + rest), xp.where(s < 0, rest, -rest) * wave
 
 
 @dataclass(frozen=True, repr=False)
@@ -281,12 +286,12 @@ class Sine(_Trigonometric):
 
     token: ClassVar[str] = "sin"
 
-    def _second_moment(self) -> Any:
+    def second_moment(self) -> Any:
         return half_square(self.frequency, -1)
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
-        minus, plus = self._waves(s, q1, q2)
-        return minus - plus, self.frequency * self.frequency * (minus + plus)
+        cosines, sines = self._waves(s, q1, q2)
+        return sines, self.frequency * self.frequency * cosines
 
     def _raw(self, u: Any) -> Any:
         return array_namespace(u).sin(self.frequency * u)
@@ -306,12 +311,12 @@ class Cosine(_Trigonometric):
 
     token: ClassVar[str] = "cos"
 
-    def _second_moment(self) -> Any:
+    def second_moment(self) -> Any:
         return half_square(self.frequency, 1)
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
-        minus, plus = self._waves(s, q1, q2)
-        return minus + plus, self.frequency * self.frequency * (minus - plus)
+        cosines, sines = self._waves(s, q1, q2)
+        return cosines, self.frequency * self.frequency * sines
 
     def _raw(self, u: Any) -> Any:
         return array_namespace(u).cos(self.frequency * u)
@@ -346,7 +351,7 @@ class Hermite(_Normalizable):
                 "polynomial lose all digits in float64"
             )
 
-    def _second_moment(self) -> float:
+    def second_moment(self) -> float:
         return float(math.factorial(self.degree))
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:

@@ -8,6 +8,8 @@ import numbers
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..errors import NetworkError
 from .signal import Signal
 
@@ -71,6 +73,8 @@ def number(value: Any, name: str, *, positive: bool = False, nonnegative: bool =
     """
     if isinstance(value, bool | str):
         raise NetworkError(f"{name} must be a number, got {value!r}")
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()  # an array could not be hashed
     if isinstance(value, numbers.Real):
         value = float(value)
     elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__"):

@@ -326,7 +326,8 @@ class GlobalAvgPool(Layer):
 class Flatten(Layer):
     """The grid laid out as one vector: Σ becomes the mean of the diagonal Σ[u,u] over u.
 
-    The mean, not the sum, as everywhere in this library; a vector passes unchanged.
+    The mean, not the sum, as everywhere in this library; a vector passes unchanged. An activation
+    comes before Flatten or after the next Dense, not in between.
 
     >>> from tangency import Flatten
     >>> Flatten()
@@ -336,7 +337,9 @@ class Flatten(Layer):
     token: ClassVar[str] = "flatten"
 
     def infer(self, signal: Signal) -> Signal:
-        return replace(signal, space=())
+        # The entries of the vector come from positions of different variances: an activation, or a
+        # sum with a shared branch, would need them one by one, not their mean.
+        return replace(signal, space=(), gaussian=signal.gaussian and not signal.space)
 
 
 def _nested(values: Any, name: str) -> tuple[Any, ...]:

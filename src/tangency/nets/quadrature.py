@@ -14,7 +14,7 @@ from array_api_compat import array_namespace, device
 from ..errors import NetworkError
 from .activations import ActivationLayer
 from .base import truth, whole
-from .special import safe_sqrt
+from .special import correlation, safe_sqrt
 
 
 def _sigmoid(u: Any) -> Any:
@@ -121,11 +121,9 @@ class Activation(ActivationLayer):
 
     def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         xp = array_namespace(s)
-        norm = safe_sqrt(q1) * safe_sqrt(q2)
+        c, norm = correlation(s, q1, q2)
         positive = norm > 0
         safe = xp.where(positive, norm, xp.ones_like(norm))
-        c = xp.where(positive, s / safe, xp.zeros_like(s))
-        c = xp.clip(c, -1.0, 1.0)
         left, right = self.coefficients(q1), self.coefficients(q2)
         k, k_dot = xp.zeros_like(c), xp.zeros_like(c)
         for j in range(self.degree, -1, -1):

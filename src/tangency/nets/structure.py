@@ -122,6 +122,11 @@ class Residual(Layer):
                 raise NetworkError(f"{name} must be a layer or a Sequential, got {branch!r}")
             if not isinstance(branch, Sequential):
                 object.__setattr__(self, name, Sequential(branch))
+        if len(self.body.layers) == 0:  # type: ignore[attr-defined]
+            raise NetworkError(
+                "the body of a Residual has no layers; the identity is the shortcut, and the layers "
+                "with weights are the body"
+            )
         if self.shortcut is not None and len(self.shortcut.layers) == 0:  # type: ignore[attr-defined]
             object.__setattr__(self, "shortcut", None)
 
@@ -140,7 +145,10 @@ class Residual(Layer):
                 "branches are not independent and their covariances do not add; end one of them "
                 "with Conv(...) or Dense()"
             )
-        return Signal(body.space, gaussian=body.gaussian and shortcut.gaussian, weighted=True)
+        # An outer Residual may count on fresh weights only if every path through this one has them.
+        weighted = signal.weighted or (body.weighted and shortcut.weighted)
+        gaussian = body.gaussian and shortcut.gaussian
+        return Signal(body.space, gaussian=gaussian, weighted=weighted)
 
 
 @dataclass(frozen=True, repr=False)

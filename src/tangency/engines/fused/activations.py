@@ -1,0 +1,50 @@
+"""Which dual an activation is, with its parameters, for compiled loops."""
+
+from __future__ import annotations
+
+import math
+
+from ...nets.activations import (
+    GELU,
+    ActivationLayer,
+    Cosine,
+    Erf,
+    Exponential,
+    Hermite,
+    PiecewiseLinear,
+    Polynomial,
+    Sine,
+)
+from . import scalars
+
+KNOWN = (PiecewiseLinear, Erf, GELU, Sine, Cosine, Exponential, Polynomial, Hermite)
+"""The activations with a compiled dual."""
+
+
+def kind_and_parameters(layer: ActivationLayer) -> tuple[int, tuple[float, ...]]:
+    """The kind of `scalars.py` and its parameters; the fourth is a degree where there is one."""
+    if isinstance(layer, PiecewiseLinear):
+        a2, b2 = layer.weights()
+        return scalars.PIECEWISE, (float(a2), float(b2))
+    if isinstance(layer, Exponential):
+        return scalars.EXPONENTIAL, (float(layer.sigma) ** -2, 0.0, 0.0, 0.0)
+    if isinstance(layer, Polynomial):
+        return scalars.POLYNOMIAL, (0.0, 0.0, 0.0, float(layer.degree))
+    assert isinstance(layer, KNOWN)
+    scale = 1 / float(layer.second_moment()) if layer.normalized else 1.0
+    if isinstance(layer, Erf | GELU):
+        return (scalars.ERF if isinstance(layer, Erf) else scalars.GELU), (scale, 0.0, 0.0, 0.0)
+    if isinstance(layer, Hermite):
+        return scalars.HERMITE, (scale, 0.0, 0.0, float(layer.degree), *_hermite_weights(layer, scale))
+    kind, sign = (scalars.SINE, -1.0) if isinstance(layer, Sine) else (scalars.COSINE, 1.0)
+    return kind, (scale, float(layer.frequency) ** 2, sign, 0.0)
+
+
+def _hermite_weights(layer: Hermite, scale: float) -> tuple[float, ...]:
+    """Weights of (v v')^i s^{d−2i}, normalisation included, see `Hermite`."""
+    d = layer.degree
+    weights = []
+    for i in range(d // 2 + 1):
+        root = math.factorial(d) / (2**i * math.factorial(i) * math.factorial(d - 2 * i))
+        weights.append(scale * root * root * math.factorial(d - 2 * i))
+    return tuple(weights)

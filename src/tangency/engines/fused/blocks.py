@@ -1,0 +1,156 @@
+"""Compiled entry points: blocks of pairs, of single images, and of vectors behind a readout."""
+
+from __future__ import annotations
+
+from .jit import jit
+from .planes import run_operations
+from .rows import copy, spread
+from .scalars import lit, prepare, unit
+from .stages import run_stages
+from .tables import SLOT, TANGENT_IN, TANGENT_OUT
+
+
+@jit
+def pack(out, x, first, count, lanes, positions, channels):
+    """Images first..first+count−1 of x (n, positions·channels) as (channel, position, lane)."""
+    for channel in range(channels):
+        for position in range(positions):
+            at = (channel * positions + position) * lanes
+            source = position * channels + channel
+            for lane in range(count):
+                out[at + lane] = x[first + lane, source]
+            for lane in range(count, lanes):
+                out[at + lane] = 0
+
+
+@jit
+def pack_marginals(out, aux, first, count, lanes, marginals):
+    """(u, v) of a group of images, (2, marginals, lane)."""
+    for k in range(2 * marginals):
+        for lane in range(count):
+            out[k * lanes + lane] = aux[first + lane, k]
+        for lane in range(count, lanes):
+            out[k * lanes + lane] = 0
+
+
+@jit
+def spread_image(work, x, aux, i, lanes, positions, channels, marginals):
+    """One image, the same in every lane."""
+    for channel in range(channels):
+        for position in range(positions):
+            at = (channel * positions + position) * lanes
+            value = x[i, position * channels + channel]
+            for lane in range(lanes):
+                work.x[at + lane] = value
+    spread(work.first, 0, aux[i], 0, 2 * marginals, lanes)
+
+
+@jit
+def pair_block(
+    tb, work, x, y, aux_x, aux_y, i0, i1, j0, count, shape, lanes, plane, out_s, out_t, upper
+):
+    """K(x_i, y_j) for i0 ≤ i < i1 and `count` ≤ lanes images from y_{j0} on.
+
+    `shape` is (stages, positions, channels, marginals); `upper`: pairs with j < i are left out.
+    """
+    stages, positions, channels, marginals = shape
+    pack(work.y, y, j0, count, lanes, positions, channels)
+    pack_marginals(work.second, aux_y, j0, count, lanes, marginals)
+    tangent = tb.stages[stages - 1][TANGENT_OUT] != 0
+    for i in range(i0, i1):
+        spread_image(work, x, aux_x, i, lanes, positions, channels, marginals)
+        run_stages(tb, work, stages, lanes, plane, marginals, channels, False, True)
+        for lane in range(count):
+            if upper and j0 + lane < i:
+                continue
+            out_s[i, j0 + lane] = work.total_s[lane]
+            if tangent:
+                out_t[i, j0 + lane] = work.total_t[lane]
+
+
+@jit
+def self_block(tb, work, x, i0, count, shape, lanes, plane, q, total_s, total_t, planes_too):
+    """Marginals q (n, marginals) of up to `lanes` images from x_{i0} on, and their K(x, x)."""
+    stages, positions, channels, marginals = shape
+    pack(work.x, x, i0, count, lanes, positions, channels)
+    pack(work.y, x, i0, count, lanes, positions, channels)
+    run_stages(tb, work, stages, lanes, plane, marginals, channels, True, planes_too)
+    for lane in range(count):
+        for k in range(marginals):
+            q[i0 + lane, k] = work.q[k * lanes + lane]
+        if planes_too:
+            total_s[i0 + lane] = work.total_s[lane]
+            total_t[i0 + lane] = work.total_t[lane]
+
+
+@jit
+def prepare_block(q, aux, kinds, i0, i1, tiny):
+    """(u, v) of every marginal: aux (n, 2·marginals) from q (n, marginals)."""
+    marginals = q.shape[1]
+    for i in range(i0, i1):
+        for k in range(marginals):
+            u, v = prepare(kinds[k], q[i, k], tiny)
+            aux[i, k] = u
+            aux[i, marginals + k] = v
+
+
+@jit
+def vector_block(tb, work, s, t, aux_x, aux_y, rows, cols, lanes, marginals):
+    """Takes the tile rows × cols of Σ and Θ through layers on vectors, in place."""
+    i0, i1 = rows
+    j0, j1 = cols
+    row = tb.stages[0]
+    for first in range(j0, j1, lanes):
+        n = min(lanes, j1 - first)
+        pack_marginals(work.second, aux_y, first, n, lanes, marginals)
+        slot = row[SLOT] * lanes
+        for i in range(i0, i1):
+            spread(work.first, 0, aux_x[i], 0, 2 * marginals, lanes)
+            copy(work.s, 0, s[i], first, n)
+            if row[TANGENT_IN]:
+                copy(work.t, 0, t[i], first, n)
+            run_operations(tb, work, 0, 0, 0, lanes, 1, marginals, False)
+            copy(s[i], first, work.s, slot, n)
+            if row[TANGENT_OUT]:
+                copy(t[i], first, work.t, slot, n)
+
+
+@jit
+def vector_self_block(tb, work, s, t, q, lanes, marginals):
+    """K(x, x) of all inputs through layers on vectors, in place; notes their marginals."""
+    row = tb.stages[0]
+    for first in range(0, s.shape[0], lanes):
+        n = min(lanes, s.shape[0] - first)
+        copy(work.s, 0, s, first, n)
+        if row[TANGENT_IN]:
+            copy(work.t, 0, t, first, n)
+        run_operations(tb, work, 0, 0, 0, lanes, 1, marginals, True)
+        copy(s, first, work.s, row[SLOT] * lanes, n)
+        if row[TANGENT_OUT]:
+            copy(t, first, work.t, row[SLOT] * lanes, n)
+        for k in range(marginals):
+            copy(q[k], first, work.q, k * lanes, n)
+
+
+@jit
+def mirror(k):
+    """Copies the upper triangle of a square matrix to the lower one."""
+    n, side = k.shape[0], 64
+    for i0 in range(0, n, side):
+        for j0 in range(i0, n, side):
+            for i in range(i0, min(i0 + side, n)):
+                for j in range(max(j0, i + 1), min(j0 + side, n)):
+                    k[j, i] = k[i, j]
+
+
+@jit
+def snap(tile, roots_x, roots_y, i0, j0, features):
+    """Makes ⟨x, y⟩ exactly ±‖x‖‖y‖ where rounding cannot tell them apart, as the reference does."""
+    slack = lit(tile[0, 0], 4.0 + 0.25 * features**0.5) * unit(tile[0, 0])
+    for i in range(tile.shape[0]):
+        for j in range(tile.shape[1]):
+            norm = roots_x[i0 + i] * roots_y[j0 + j]
+            edge = norm - norm * slack
+            value = tile[i, j]
+            if abs(value) >= edge:
+                tile[i, j] = norm if value > 0 else -norm if value < 0 else value

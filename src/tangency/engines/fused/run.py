@@ -1,0 +1,136 @@
+"""Runs compiled blocks on threads: groups of images, bands of marginals, progress, interruption."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import numba
+
+from ...errors import InputError
+from ..progress import progress_bar
+
+# A call into compiled code cannot be interrupted, so that it should not last much longer.
+_SECONDS = 0.1
+
+
+def threads(n_jobs: int | None) -> int:
+    """How many threads to use: `n_jobs`, or as many as the machine and its limits allow.
+
+    The limits are the processors that this process may use, NUMBA_NUM_THREADS, and
+    OMP_NUM_THREADS. Negative numbers count from their end, as in joblib: −1 is all of them.
+
+    Raises:
+        InputError: zero, or no whole number.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        available = len(os.sched_getaffinity(0))
+    else:
+        available = os.cpu_count() or 1
+    available = min(available, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if omp.isdigit() and int(omp) > 0:
+        available = min(available, int(omp))
+    if n_jobs is None:
+        return available
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+        raise InputError(f"n_jobs must be a whole number other than 0, or None; got {n_jobs!r}")
+    return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
+
+
+def run(
+    items: Iterable[tuple[Any, int, int]],
+    block: Callable[[Any, Any, int, int], None],
+    make_room: Callable[[], Any],
+    *,
+    jobs: int,
+    total: int,
+    progress: bool = False,
+    weight: Callable[[Any, int, int], int] | None = None,
+) -> None:
+    """Calls `block(room, key, first, last)` until every item (key, first, last) is covered.
+
+    Each item is a range of rows; it is cut into pieces of about a tenth of a second, so that
+    Ctrl-C and the progress bar are served in time. Pieces write to places of their own, and how
+    they are cut changes no result.
+    """
+    queue = _Queue(items)
+    if jobs > 1 and total > 1:
+        _run_threads(queue, block, make_room, jobs, total, progress, weight)
+        return
+    room = make_room()
+    with progress_bar(total, progress) as bar:
+        while (piece := queue.next()) is not None:
+            _timed(queue, block, room, piece)
+            bar.update(weight(*piece) if weight else piece[2] - piece[1])
+
+
+def _run_threads(
+    queue: _Queue,
+    block: Callable[[Any, Any, int, int], None],
+    make_room: Callable[[], Any],
+    jobs: int,
+    total: int,
+    progress: bool,
+    weight: Callable[[Any, int, int], int] | None,
+) -> None:
+    stop = threading.Event()
+    lock = threading.Lock()
+    with progress_bar(total, progress) as bar, ThreadPoolExecutor(jobs) as pool:
+
+        def work() -> None:
+            room = None
+            while not stop.is_set() and (piece := queue.next()) is not None:
+                room = make_room() if room is None else room
+                _timed(queue, block, room, piece)
+                with lock:
+                    bar.update(weight(*piece) if weight else piece[2] - piece[1])
+
+        futures = [pool.submit(work) for _ in range(jobs)]
+        try:
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, timeout=0.2)
+                for future in done:
+                    future.result()
+        finally:
+            stop.set()
+
+
+def _timed(queue: _Queue, block: Callable[..., None], room: Any, piece: tuple[Any, int, int]) -> None:
+    start = time.perf_counter()
+    block(room, *piece)
+    queue.learn(piece[2] - piece[1], time.perf_counter() - start)
+
+
+class _Queue:
+    """Ranges of rows, handed out in pieces that take about a tenth of a second each."""
+
+    def __init__(self, items: Iterable[tuple[Any, int, int]]) -> None:
+        self._items = iter(items)
+        self._lock = threading.Lock()
+        self._current: tuple[Any, int, int] | None = None
+        self._rows = 1
+
+    def next(self) -> tuple[Any, int, int] | None:
+        with self._lock:
+            while self._current is None:
+                try:
+                    key, first, last = next(self._items)
+                except StopIteration:
+                    return None
+                if first < last:
+                    self._current = (key, first, last)
+            key, first, last = self._current
+            middle = min(last, first + self._rows)
+            self._current = (key, middle, last) if middle < last else None
+            return key, first, middle
+
+    def learn(self, rows: int, seconds: float) -> None:
+        with self._lock:
+            wanted = int(rows * _SECONDS / max(seconds, 1e-6))
+            self._rows = max(1, min(wanted, 4 * rows))

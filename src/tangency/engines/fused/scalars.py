@@ -1,0 +1,212 @@
+"""Duals of the activations for one pair of positions: plain scalar functions.
+
+Each takes the covariance s, and for each of the two inputs two numbers that depend on its
+variance q alone (`prepare` makes them): `u`, by which s is multiplied, and `v`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import overload, register_jitable
+
+from .jit import FLOATS
+from .polynomials import P32, P64, R32, R64
+
+PIECEWISE, ERF, GELU, SINE, COSINE, EXPONENTIAL, POLYNOMIAL, HERMITE, NORMALIZE = range(9)
+"""Kinds of elementwise maps. NORMALIZE is LayerNorm: Σ and Θ are multiplied by u·u'."""
+
+_OPTIONS = {"fastmath": FLOATS}
+
+
+def lit(like: Any, value: float) -> Any:
+    """`value` in the precision of `like`: a bare literal would turn float32 into float64."""
+    raise NotImplementedError("for compiled code only")
+
+
+@overload(lit, jit_options=_OPTIONS)
+def _lit(like, value):
+    if like is types.float32:
+        return lambda like, value: np.float32(value)
+    return lambda like, value: np.float64(value)
+
+
+def unit(like: Any) -> Any:
+    """The unit in the last place of 1."""
+    raise NotImplementedError("for compiled code only")
+
+
+@overload(unit, jit_options=_OPTIONS)
+def _unit(like):
+    if like is types.float32:
+        return lambda like: np.float32(_EDGE32 / np.float32(4))
+    return lambda like: _EDGE64 / np.float64(4)
+
+
+def arcs(z: Any) -> tuple[Any, Any]:
+    """(√z·P(z), z·√z·R(z)): arccos(1−z)/π and (√(1−c²) − c·arccos c)/π at c = 1 − z.
+
+    z below 4 units in the last place of 1 counts as 0, as in the reference.
+    """
+    raise NotImplementedError("for compiled code only")
+
+
+# Compile-time constants in the precision that they are used in.
+_P32, _R32 = (tuple(map(np.float32, c)) for c in (P32, R32))
+_P64, _R64 = (tuple(map(np.float64, c)) for c in (P64, R64))
+_EDGE32 = np.float32(4 * np.finfo(np.float32).eps)
+_EDGE64 = np.float64(4 * np.finfo(np.float64).eps)
+
+
+def _arcs32(z):
+    z = np.float32(0) if z < _EDGE32 else z
+    root = math.sqrt(z)
+    p = _P32[7]
+    p = _P32[3] + z * (_P32[4] + z * (_P32[5] + z * (_P32[6] + z * p)))
+    p = _P32[0] + z * (_P32[1] + z * (_P32[2] + z * p))
+    r = _R32[6]
+    r = _R32[2] + z * (_R32[3] + z * (_R32[4] + z * (_R32[5] + z * r)))
+    r = _R32[0] + z * (_R32[1] + z * r)
+    return root * p, root * z * r
+
+
+def _arcs64(z):
+    z = np.float64(0) if z < _EDGE64 else z
+    root = math.sqrt(z)
+    p = _P64[16]
+    p = _P64[12] + z * (_P64[13] + z * (_P64[14] + z * (_P64[15] + z * p)))
+    p = _P64[8] + z * (_P64[9] + z * (_P64[10] + z * (_P64[11] + z * p)))
+    p = _P64[4] + z * (_P64[5] + z * (_P64[6] + z * (_P64[7] + z * p)))
+    p = _P64[0] + z * (_P64[1] + z * (_P64[2] + z * (_P64[3] + z * p)))
+    r = _R64[15]
+    r = _R64[11] + z * (_R64[12] + z * (_R64[13] + z * (_R64[14] + z * r)))
+    r = _R64[7] + z * (_R64[8] + z * (_R64[9] + z * (_R64[10] + z * r)))
+    r = _R64[3] + z * (_R64[4] + z * (_R64[5] + z * (_R64[6] + z * r)))
+    r = _R64[0] + z * (_R64[1] + z * (_R64[2] + z * r))
+    return root * p, root * z * r
+
+
+@overload(arcs, jit_options=_OPTIONS)
+def _arcs(z):
+    return _arcs32 if z is types.float32 else _arcs64
+
+
+@register_jitable(**_OPTIONS)
+def piecewise(s, c, norm, a2, b2):
+    """σ(u) = a·u + b·|u|, given a² and b²; c is the correlation and norm √(q q')."""
+    one, two = lit(s, 1.0), lit(s, 2.0)
+    g, h = arcs(one - abs(c))
+    tilt = one - two * g
+    return a2 * s + b2 * (abs(s) + two * (norm * h)), a2 + b2 * (
+        tilt if c >= lit(s, 0.0) else -tilt
+    )
+
+
+@register_jitable(**_OPTIONS)
+def arcsine(t):
+    """arcsin(t), and √(1 − t²)."""
+    one = lit(t, 1.0)
+    z = one - abs(t)
+    z = lit(t, 0.0) if z < lit(t, 0.0) else z
+    g, _ = arcs(z)
+    angle = lit(t, math.pi) * (lit(t, 0.5) - g)
+    return angle if t >= lit(t, 0.0) else -angle
+
+
+@register_jitable(**_OPTIONS)
+def erf_dual(s, u1, u2, v1, v2, scale):
+    """erf; u = √(2/(1+2q)), v = q; `scale` normalises."""
+    t = s * (u1 * u2)
+    excess = v1 * v2 - s * s
+    excess = lit(s, 0.0) if excess < lit(s, 0.0) else excess
+    root = math.sqrt(lit(s, 1.0) + lit(s, 2.0) * (v1 + v2) + lit(s, 4.0) * excess)
+    angle = math.atan2(lit(s, 2.0) * s, root) if abs(t) > lit(s, 0.9) else arcsine(t)
+    return scale * lit(s, 2 / math.pi) * angle, scale * lit(s, 4 / math.pi) / root
+
+
+@register_jitable(**_OPTIONS)
+def gelu_dual(s, u1, u2, v1, v2, scale):
+    """u·Φ(u); u = 1/√(1+q), v = q."""
+    one = lit(s, 1.0)
+    excess = v1 * v2 - s * s
+    excess = lit(s, 0.0) if excess < lit(s, 0.0) else excess
+    area2 = one + v1 + v2 + excess
+    area = math.sqrt(area2)
+    t = s * (u1 * u2)
+    angle = math.atan2(s, area) if abs(t) > lit(s, 0.9) else arcsine(t)
+    both = lit(s, 0.25) + lit(s, 0.5 / math.pi) * angle
+    density = lit(s, 0.5 / math.pi) / area
+    shrink = u1 * u1 + u2 * u2
+    k = s * both + density * (v1 * v2 + s * s * (shrink - one))
+    return scale * k, scale * (both + density * s * (shrink + one / area2))
+
+
+@register_jitable(**_OPTIONS)
+def wave_dual(s, v1, v2, square, scale, sign):
+    """sin (sign −1) or cos (sign 1) of a·u, square = a²; v = q."""
+    half = lit(s, 0.5)
+    mean = half * (v1 + v2)
+    minus = half * math.exp(square * (s - mean))
+    plus = half * math.exp(-square * (s + mean))
+    return scale * (minus + sign * plus), scale * square * (minus - sign * plus)
+
+
+@register_jitable(**_OPTIONS)
+def exponential_dual(c, norm, rate):
+    """√(q q')·exp((c−1)·rate), rate = 1/σ²."""
+    one = lit(c, 1.0)
+    c = one if c > one else c
+    kappa = math.exp((c - one) * rate)
+    return norm * kappa, rate * kappa
+
+
+@register_jitable(**_OPTIONS)
+def polynomial_dual(c, norm, degree):
+    """√(q q')·c^degree."""
+    power = lit(c, 1.0)
+    for _ in range(degree - 1):
+        power *= c
+    return norm * power * c, lit(c, float(degree)) * power
+
+
+@register_jitable(**_OPTIONS)
+def hermite_dual(s, v1, v2, degree, weights, at):
+    """h_degree; v = q − 1; weights[at + i] belongs to (v v')^i s^{degree−2i}."""
+    excess = v1 * v2
+    k, k_dot = lit(s, 0.0), lit(s, 0.0)
+    # Σ_i w_i e^i s^{d−2i} by Horner's rule from the lowest power of s upwards.
+    scale = lit(s, 1.0)
+    for i in range(degree // 2 + 1):
+        power = degree - 2 * i
+        below = lit(s, 1.0)
+        for _ in range(power - 1):
+            below *= s
+        weight = weights[at + i] * scale
+        if power > 0:
+            k += weight * below * s
+            k_dot += weight * lit(s, float(power)) * below
+        else:
+            k += weight
+        scale *= excess
+    return k, k_dot
+
+
+@register_jitable(**_OPTIONS)
+def prepare(kind, q, tiny):
+    """(u, v) for one input of variance q; variances below `tiny` count as zero."""
+    zero, one, two = lit(q, 0.0), lit(q, 1.0), lit(q, 2.0)
+    if kind == ERF:
+        return math.sqrt(two / (one + two * q)), q
+    if kind == GELU:
+        return one / math.sqrt(one + q), q
+    if kind == HERMITE:
+        return zero, q - one
+    if kind in (SINE, COSINE):
+        return zero, q
+    if q < tiny:
+        return zero, zero
+    root = math.sqrt(q)
+    return one / root, root

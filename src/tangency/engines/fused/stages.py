@@ -1,0 +1,185 @@
+"""Whole stages: all planes of a source, into a pooled covariance or the readout."""
+
+from __future__ import annotations
+
+from .jit import jit
+from .planes import first_of, last_of, plane_address, run_plane
+from .rows import add_scaled, add_scaled2, add_scaled4, fill
+from .scalars import lit
+from .tables import (
+    AXIS1,
+    AXIS2,
+    S_DOWN1,
+    S_DOWN2,
+    S_END1,
+    S_END2,
+    S_OUT1,
+    S_OUT2,
+    SHIFT1_FIRST,
+    SHIFT1_LAST,
+    SHIFT2_FIRST,
+    SHIFT2_LAST,
+    SINK,
+    SINK_AT,
+    SINK_PLANES,
+    SLOT,
+    TANGENT_OUT,
+    WRAP,
+)
+
+
+@jit
+def run_stages(tb, work, count, lanes, plane, marginals, channels, record, planes_too):
+    """Evaluates all stages for one image (or group) against a group of `lanes` images.
+
+    Args:
+        record: the two groups are one and the same: find its marginals on the way.
+        planes_too: False stops the last stage at its plane δ = 0 (for marginals alone).
+    """
+    for stage in range(count):
+        row = tb.stages[stage]
+        if record:
+            # Σ of an image with itself at δ = 0 are the marginals, which all planes need.
+            run_plane(tb, work, stage, 0, 0, lanes, plane, marginals, channels, True)
+            if stage == count - 1 and not planes_too:
+                return
+        if row[SINK] >= 0:
+            _zero_register(tb, work, stage, lanes)
+        else:
+            for lane in range(lanes):
+                work.total_s[lane] = 0.0
+                work.total_t[lane] = 0.0
+        for k2 in range(row[SHIFT2_FIRST], row[SHIFT2_LAST]):
+            d2 = tb.shifts[k2]
+            if row[SINK] >= 0:
+                for k in range(row[S_OUT1] * row[S_OUT1]):
+                    work.touched[k] = 0
+            for k1 in range(row[SHIFT1_FIRST], row[SHIFT1_LAST]):
+                d1 = tb.shifts[k1]
+                run_plane(tb, work, stage, d1, d2, lanes, plane, marginals, channels, False)
+                if row[SINK] < 0:
+                    _read_out(tb, work, row, d1, d2, lanes, plane)
+                else:
+                    _pool_rows(tb, work, row, d1, d2, lanes, plane)
+            if row[SINK] >= 0:
+                _pool_columns(tb, work, row, d2, lanes)
+
+
+@jit
+def _zero_register(tb, work, stage, lanes):
+    """A register starts at zero, unless an earlier stage adds into it too."""
+    row = tb.stages[stage]
+    for earlier in range(stage):
+        if tb.stages[earlier][SINK] == row[SINK]:
+            return
+    at = row[SINK_AT] * lanes
+    n = (row[S_OUT1] * row[S_OUT2]) ** 2 * lanes
+    fill(work.stored_s, at, lit(work.s[0], 0.0), n)
+    fill(work.stored_t, at, lit(work.s[0], 0.0), n)
+
+
+@jit
+def _read_out(tb, work, row, d1, d2, lanes, plane):
+    """Adds Σ_u G₁[i,i']·G₂[j,j']·Σ[u,u'] of a plane to the totals, in float64 across rows."""
+    wrap = row[WRAP] != 0
+    height, width = row[S_END1], row[S_END2]
+    e1, e2 = d1 // row[S_DOWN1], d2 // row[S_DOWN2]
+    g1 = row[AXIS1] + (e1 if wrap else e1 + height - 1) * height
+    g2 = row[AXIS2] + (e2 if wrap else e2 + width - 1) * width
+    j0, j1 = first_of(e2, wrap), last_of(width, e2, wrap)
+    n = (j1 - j0) * lanes
+    src = row[SLOT] * plane * lanes
+    for which in range(2 if row[TANGENT_OUT] else 1):
+        x = work.t if which else work.s
+        sums = work.sums_t if which else work.sums_s
+        total = work.total_t if which else work.total_s
+        fill(sums, 0, lit(sums[0], 0.0), n)
+        for i in range(first_of(e1, wrap), last_of(height, e1, wrap)):
+            if tb.weights[g1 + i] != 0.0:
+                at = src + (i * width + j0) * lanes
+                add_scaled(sums, 0, x, at, tb.row_weights[g1 + i], n)
+        for j in range(j0, j1):
+            w = tb.weights[g2 + j]
+            if w != 0.0:
+                for lane in range(lanes):
+                    total[lane] += w * sums[(j - j0) * lanes + lane]
+
+
+@jit
+def _pool_rows(tb, work, row, d1, d2, lanes, plane):
+    """Adds A₁[o,i]·A₁[o',i'] times the rows of a plane to the row sums of (o, o')."""
+    wrap = row[WRAP] != 0
+    height, width, out = row[S_END1], row[S_END2], row[S_OUT1]
+    e1, e2 = d1 // row[S_DOWN1], d2 // row[S_DOWN2]
+    table = row[AXIS1] + (e1 if wrap else e1 + height - 1)
+    j0 = first_of(e2, wrap)
+    n = (last_of(width, e2, wrap) - j0) * lanes
+    src = (row[SLOT] * plane + j0) * lanes
+    step = width * lanes
+    zero = lit(work.s[0], 0.0)
+    for k in range(tb.target_of[table], tb.target_of[table + 1]):
+        o, o2, term, count = tb.targets[k]
+        pair = o * out + o2
+        at = (pair * width + j0) * lanes
+        if not work.touched[pair]:
+            work.touched[pair] = 1
+            fill(work.rows_s, at, zero, n)
+            if row[TANGENT_OUT]:
+                fill(work.rows_t, at, zero, n)
+        _add_terms(tb, work.rows_s, at, work.s, src, step, term, count, n)
+        if row[TANGENT_OUT]:
+            _add_terms(tb, work.rows_t, at, work.t, src, step, term, count, n)
+
+
+@jit
+def _add_terms(tb, out, at, x, src, step, term, count, n):
+    """out += Σ_k weight_k · x[src + step·position_k], several terms in a pass."""
+    position, weight = tb.term_at, tb.term_weight
+    k = term
+    end = term + count
+    while end - k >= 4:
+        add_scaled4(
+            out,
+            at,
+            x,
+            src + step * position[k],
+            weight[k],
+            src + step * position[k + 1],
+            weight[k + 1],
+            src + step * position[k + 2],
+            weight[k + 2],
+            src + step * position[k + 3],
+            weight[k + 3],
+            n,
+        )
+        k += 4
+    if end - k >= 2:
+        i, j = src + step * position[k], src + step * position[k + 1]
+        add_scaled2(out, at, x, i, weight[k], j, weight[k + 1], n)
+        k += 2
+    if end - k == 1:
+        add_scaled(out, at, x, src + step * position[k], weight[k], n)
+
+
+@jit
+def _pool_columns(tb, work, row, d2, lanes):
+    """Sums the row sums over the second axis into the stored covariance."""
+    wrap = row[WRAP] != 0
+    width, out1, out2 = row[S_END2], row[S_OUT1], row[S_OUT2]
+    e2 = d2 // row[S_DOWN2]
+    table = row[AXIS2] + (e2 if wrap else e2 + width - 1)
+    for o in range(out1):
+        for o2 in range(out1):
+            pair = o * out1 + o2
+            if not work.touched[pair]:
+                continue
+            src = pair * width * lanes
+            for k in range(tb.target_of[table], tb.target_of[table + 1]):
+                p, p2, term, count = tb.targets[k]
+                at = plane_address(tb, row[SINK_PLANES], out1, out2, o2 - o, p2 - p, o, p)
+                at = (row[SINK_AT] + at) * lanes
+                _add_terms(tb, work.stored_s, at, work.rows_s, src, lanes, term, count, lanes)
+                if row[TANGENT_OUT]:
+                    _add_terms(tb, work.stored_t, at, work.rows_t, src, lanes, term, count, lanes)
+
+
