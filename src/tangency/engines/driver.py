@@ -1,4 +1,4 @@
-"""Runs an engine over all pairs: tiles, marginals, progress, the assembled matrix."""
+"""Runs the reference engine over all pairs: tiles, marginals, progress, the assembled matrix."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from ..nets.plan import Plan
 from . import reference
+from .gradients import differentiates
 from .memory import default_budget
 from .progress import progress_bar
 from .tiles import Tiles, tiles
@@ -45,7 +46,7 @@ def gram(
     x = _contiguous(x)
     y = x if y is None else _contiguous(y)
     budget = default_budget(x) if max_memory is None else max_memory
-    gradient = _differentiates(plan, x, y)
+    gradient = differentiates(plan.net, x, y)
     size = xp.finfo(x.dtype).bits // 8
     grid = tiles(plan, x.shape[0], y.shape[0], size, budget, symmetric, gradient)
     left = marginals(plan, x, grid.side)
@@ -99,7 +100,7 @@ def diagonal(
     xp = array_namespace(x)
     x = _contiguous(x)
     budget = default_budget(x) if max_memory is None else max_memory
-    gradient = _differentiates(plan, x, x)
+    gradient = differentiates(plan.net, x)
     size = xp.finfo(x.dtype).bits // 8
     n = x.shape[0]
     # A diagonal tile of side s holds as many pairs as s inputs taken one by one.
@@ -117,24 +118,3 @@ def diagonal(
 def _contiguous(x: Any) -> Any:
     """`x` in row-major order, without which the order of its sums would depend on the tiles."""
     return x.contiguous() if is_torch_array(x) else np.ascontiguousarray(x)
-
-
-def _differentiates(plan: Plan, *arrays: Any) -> bool:
-    """PyTorch would keep intermediate results for a backward pass."""
-    if not is_torch_array(arrays[0]):
-        return False
-    import torch
-
-    return torch.is_grad_enabled() and (
-        any(a.requires_grad for a in arrays) or has_gradient(plan.net)
-    )
-
-
-def has_gradient(layer: Any) -> bool:
-    """A parameter of the layer, or of one inside it, is a tensor that wants a gradient."""
-    values = vars(layer).values()
-    inner = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
-    return any(
-        getattr(v, "requires_grad", False) or (hasattr(v, "infer") and has_gradient(v))
-        for v in inner
-    )

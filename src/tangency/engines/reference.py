@@ -23,7 +23,7 @@ from ..nets.structure import Rescale
 from .layout import Covariances
 
 # Products of vectors that are handled at a time, so that temporaries stay small.
-_CHUNK = 2**20
+_CHUNK = 2**16
 
 
 def marginals(plan_: Plan, x: Any) -> list[Any]:
@@ -141,7 +141,8 @@ class _Recorder:
         self.found: list[Any] = []
 
     def next(self, state: Covariances) -> tuple[Any, Any]:
-        q = state.reduce(Need.DIAGONAL).nngp
+        # A copy: the diagonal of Σ is a view, which would keep all of Σ alive for each input.
+        q = 1.0 * state.reduce(Need.DIAGONAL).nngp
         self.found.append(q)
         return state.expand(q, second=False), state.expand(q, second=True)
 

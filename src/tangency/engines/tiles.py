@@ -60,9 +60,9 @@ def tiles(plan: Plan, n: int, m: int, itemsize: int, budget: int, symmetric: boo
     pair = pair_bytes(plan, itemsize, gradient)
     if fixed + pair > budget:
         raise MemoryLimitError(
-            f"a kernel matrix of {n:,} × {m:,} needs at least {_size(fixed + pair)} "
-            f"({_size(fixed)} for the result and the marginals, {_size(pair)} to work on one "
-            f"pair), but {_size(budget)} are allowed; raise max_memory, pass fewer inputs at a "
+            f"a kernel matrix of {n:,} × {m:,} needs at least {size_text(fixed + pair)} "
+            f"({size_text(fixed)} for the result and the marginals, {size_text(pair)} to work on one "
+            f"pair), but {size_text(budget)} are allowed; raise max_memory, pass fewer inputs at a "
             "time, or use float32"
         )
     if gradient:
@@ -70,7 +70,7 @@ def tiles(plan: Plan, n: int, m: int, itemsize: int, budget: int, symmetric: boo
         if fixed + pair * n * m > budget:
             raise MemoryLimitError(
                 f"a differentiable kernel matrix of {n:,} × {m:,} keeps "
-                f"{_size(fixed + pair * n * m)} for the backward pass, but {_size(budget)} are "
+                f"{size_text(fixed + pair * n * m)} for the backward pass, but {size_text(budget)} are "
                 "allowed; raise max_memory, pass fewer inputs, or use torch.no_grad()"
             )
         budget = fixed + pair * n * m
@@ -124,7 +124,8 @@ def _peak(steps: tuple[Step, ...]) -> int:
     return peak
 
 
-def _size(count: float) -> str:
+def size_text(count: float) -> str:
+    """A number of bytes in words."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

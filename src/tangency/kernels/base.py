@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from ..nets.special import positive_part, safe_sqrt
 
@@ -36,7 +36,7 @@ class Kernel:
         second = first if Y is None else self.diag(Y)
         squared = positive_part(first[:, None] + second[None, :] - 2 * matrix)
         if Y is None:
-            same = xp.eye(matrix.shape[0], dtype=xp.bool)
+            same = xp.eye(matrix.shape[0], dtype=xp.bool, device=device(matrix))
             squared = xp.where(same, xp.zeros_like(squared), squared)
         return safe_sqrt(squared)
 

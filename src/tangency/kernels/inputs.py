@@ -95,8 +95,14 @@ def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | No
 
 
 def _array(data: Any, name: str) -> Any:
-    if isinstance(data, np.ndarray) or is_torch_array(data):
+    if is_torch_array(data):
+        if str(data.layout) != "torch.strided":
+            raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
         return data
+    if np.ma.is_masked(data):
+        raise InputError(f"{name} is an array with masked values; impute or drop them")
+    if isinstance(data, np.ndarray):
+        return np.asarray(data)
     if hasattr(data, "toarray"):
         raise InputError(f"{name} is a sparse matrix; pass {name}.toarray()")
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
-from ..engines import driver
+from ..engines import dispatch
 from ..engines.select import select
 from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential, parse
@@ -28,8 +28,11 @@ class NetworkKernel(Kernel):
         input_shape: (*space, channels) of one input; then 2-d arrays, whose rows are inputs laid
             out flat, are accepted too (as scikit-learn passes them).
         normalize: divide by √(K(x,x)K(y,y)); 0 where one of these is 0.
-        engine: "auto" or "reference"; `explain` says what "auto" picks.
-        max_memory: bytes to work in, beside the inputs; default: a quarter of what is free.
+        engine: "auto", "fused" or "reference"; `explain` says what "auto" picks.
+        max_memory: bytes to work in, beside the inputs; default: a quarter of what is free for the
+            reference engine, while the fused one needs little beside the result.
+        n_jobs: threads of the fused engine; default: what the machine, NUMBA_NUM_THREADS and
+            OMP_NUM_THREADS allow. Results do not depend on it.
         progress: show a progress bar on calls of more than two seconds.
 
     Raises:
@@ -43,7 +46,21 @@ class NetworkKernel(Kernel):
     normalize: bool = False
     engine: str = "auto"
     max_memory: int | None = None
+    n_jobs: int | None = None
     progress: bool = False
+
+    if TYPE_CHECKING:
+        # What may be passed is more than what is stored.
+        def __init__(
+            self,
+            net: Sequential | Layer | str,
+            input_shape: tuple[int, ...] | list[int] | None = None,
+            normalize: bool = False,
+            engine: str = "auto",
+            max_memory: int | None = None,
+            n_jobs: int | None = None,
+            progress: bool = False,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", as_network(self.net))
@@ -53,8 +70,7 @@ class NetworkKernel(Kernel):
             shape = tuple(whole(n, "input_shape", 1) for n in shape)
             object.__setattr__(self, "input_shape", shape)
             _plan(self.net, shape)
-        if self.max_memory is not None and not self.max_memory > 0:
-            raise InputError(f"max_memory is a number of bytes, got {self.max_memory!r}")
+        _check_memory(self.max_memory)
 
     @property
     def _index(self) -> int:
@@ -70,7 +86,7 @@ class NetworkKernel(Kernel):
         if y is None:
             xp = array_namespace(matrix)
             scaled = normalized(matrix, first, first)
-            one = xp.eye(matrix.shape[0], dtype=xp.bool) & (first > 0)[:, None]
+            one = xp.eye(matrix.shape[0], dtype=xp.bool, device=device(matrix)) & (first > 0)[:, None]
             return xp.where(one, xp.ones_like(scaled), scaled)
         return normalized(matrix, first, self._diagonal(y))
 
@@ -83,21 +99,27 @@ class NetworkKernel(Kernel):
 
     def _matrix(self, x: Any, y: Any | None) -> Any:
         steps = _plan(self.net, tuple(x.shape[1:]))
-        select(steps, self.engine)
-        return driver.gram(
+        return dispatch.gram(
             steps,
             x,
             y,
             want_ntk=self._index == 1,
+            engine=self.engine,
             max_memory=self.max_memory,
+            n_jobs=self.n_jobs,
             progress=self.progress,
         )[self._index]
 
     def _diagonal(self, x: Any) -> Any:
         steps = _plan(self.net, tuple(x.shape[1:]))
-        return driver.diagonal(steps, x, want_ntk=self._index == 1, max_memory=self.max_memory)[
-            self._index
-        ]
+        return dispatch.diagonal(
+            steps,
+            x,
+            want_ntk=self._index == 1,
+            engine=self.engine,
+            max_memory=self.max_memory,
+            n_jobs=self.n_jobs,
+        )[self._index]
 
     def to_dict(self) -> dict[str, Any]:
         if has_custom_function(self.net):
@@ -116,12 +138,12 @@ class NetworkKernel(Kernel):
         return f"{type(self).__name__}({', '.join(arguments(self))})"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class NTK(NetworkKernel):
     """The neural tangent kernel Θ of a network: training all trainable layers.
 
     Arguments and errors as in `NetworkKernel`: `net`, `input_shape`, `normalize`, `engine`,
-    `max_memory`, `progress`. Called with X (n, *space, channels) and Y (m, *space, channels),
+    `max_memory`, `n_jobs`, `progress`. Called with X (n, *space, channels) and Y (m, *space, channels),
     channels last, it returns an (n, m) array in the dtype of the inputs; integers become float64
     (PyTorch: the default dtype) with their values unchanged.
 
@@ -139,7 +161,7 @@ class NTK(NetworkKernel):
         return 1
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class NNGP(NetworkKernel):
     """The last-layer kernel Σ of a network: the covariance of its random output.
 
@@ -169,12 +191,13 @@ def gram(
     input_shape: tuple[int, ...] | None = None,
     engine: str = "auto",
     max_memory: int | None = None,
+    n_jobs: int | None = None,
     progress: bool = False,
 ) -> Any:
     """Kernel matrices (n, m) of a network: both in one pass, or one of them.
 
     Args:
-        net, input_shape, engine, max_memory, progress: as in `NetworkKernel`.
+        net, input_shape, engine, max_memory, n_jobs, progress: as in `NetworkKernel`.
         X, Y: inputs (n, *space, channels) and (m, *space, channels); no Y is a symmetric call.
         kind: "both" gives a `KernelPair` (nngp, ntk); "ntk" or "nngp" give one array.
 
@@ -186,12 +209,19 @@ def gram(
     """
     if kind not in ("both", "ntk", "nngp"):
         raise InputError(f"kind must be both, ntk or nngp; got {kind!r}")
+    _check_memory(max_memory)
     network = as_network(net)
     x, y = _inputs(network, X, Y, input_shape)
     steps = _plan(network, tuple(x.shape[1:]))
-    select(steps, engine)
-    result = driver.gram(
-        steps, x, y, want_ntk=kind != "nngp", max_memory=max_memory, progress=progress
+    result = dispatch.gram(
+        steps,
+        x,
+        y,
+        want_ntk=kind != "nngp",
+        engine=engine,
+        max_memory=max_memory,
+        n_jobs=n_jobs,
+        progress=progress,
     )
     return result if kind == "both" else getattr(result, kind)
 
@@ -201,7 +231,7 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
 
     >>> from tangency import explain
     >>> print(explain("dense relu dense", (784,)))
-    engine: reference (it runs every layer, on NumPy and PyTorch)
+    engine: fused (it knows every layer of this network)
     input: vectors of 784 features
     layer  output  Σ for a pair  operations
     input  vector  1                    784
@@ -211,9 +241,10 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     total                               832
     """
     network = as_network(net)
-    shape = X if isinstance(X, tuple) else tuple(signals(X, None).shape[1:])
+    data = None if isinstance(X, tuple) else signals(X, None)
+    shape = X if data is None else tuple(data.shape[1:])
     steps = _plan(network, shape)
-    choice = select(steps, engine)
+    choice = select(steps, data, engine)
     space = "×".join(map(str, shape[:-1]))
     what = f"signals on a grid of {space}, {shape[-1]} channels"
     if not space:
@@ -243,6 +274,14 @@ def has_custom_function(net: Layer) -> bool:
     if isinstance(net, Residual):
         return any(has_custom_function(b) for b in (net.body, net.shortcut) if b is not None)
     return isinstance(net, Sequential) and any(map(has_custom_function, net.layers))
+
+
+def _check_memory(max_memory: Any) -> None:
+    good = isinstance(max_memory, int | float) and not isinstance(max_memory, bool)
+    if max_memory is not None and not (good and max_memory > 0):
+        raise InputError(
+            f"max_memory must be a number of bytes greater than 0, as in 2**30; got {max_memory!r}"
+        )
 
 
 def _inputs(

@@ -33,6 +33,11 @@ class ActivationLayer(Layer):
                 "but it does not follow one; put Conv(...) (on grids) or Dense() (on vectors) "
                 "before it"
             )
+        if signal.mixed:
+            raise NetworkError(
+                f"{type(self).__name__} cannot follow Flatten(), which joins positions of "
+                "different variances; put it before Flatten(), or Dense() between the two"
+            )
         return replace(signal, gaussian=False)
 
     @property

@@ -59,11 +59,13 @@ def _same(value: Any, default: Any) -> bool:
 
 def arguments(layer: Any) -> list[str]:
     """The constructor's arguments as source text: required fields bare, others by name."""
-    words = []
+    bare, named = [], []
     for field, value in options(layer):
-        required = field.default is dataclasses.MISSING
-        words.append(repr(value) if required else f"{field.name}={value!r}")
-    return words
+        if field.default is dataclasses.MISSING:
+            bare.append(repr(value))
+        else:
+            named.append(f"{field.name}={value!r}")
+    return bare + named
 
 
 def number(value: Any, name: str, *, positive: bool = False, nonnegative: bool = False) -> Any:
@@ -79,7 +81,7 @@ def number(value: Any, name: str, *, positive: bool = False, nonnegative: bool =
         value = float(value)
     elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__"):
         raise NetworkError(f"{name} must be a number or a 0-d tensor, got {value!r}")
-    size = float(value)
+    size = float(value.detach() if hasattr(value, "detach") else value)
     if not math.isfinite(size):
         raise NetworkError(f"{name} must be finite, got {size}")
     if positive and size <= 0:

@@ -49,7 +49,7 @@ class Dense(Layer):
                 f"Dense needs a vector, but {signal.grid} reached it; "
                 "put Flatten() or GlobalAvgPool() before it, or use Conv(1)"
             )
-        return replace(signal, gaussian=True, weighted=True)
+        return replace(signal, gaussian=True, weighted=True, mixed=False)
 
 
 @dataclass(frozen=True, repr=False)

@@ -337,9 +337,7 @@ class Flatten(Layer):
     token: ClassVar[str] = "flatten"
 
     def infer(self, signal: Signal) -> Signal:
-        # The entries of the vector come from positions of different variances: an activation, or a
-        # sum with a shared branch, would need them one by one, not their mean.
-        return replace(signal, space=(), gaussian=signal.gaussian and not signal.space)
+        return replace(signal, space=(), mixed=signal.mixed or bool(signal.space))
 
 
 def _nested(values: Any, name: str) -> tuple[Any, ...]:

@@ -14,11 +14,14 @@ class Signal:
     gaussian: the channels are independent centred Gaussians in the limit of infinite width, which
         is what an activation needs; true right after a layer with weights.
     weighted: weights were applied since the network (or the residual branch) began.
+    mixed: the entries of a vector come from positions of different variances (after Flatten), of
+        which only the mean is known: no activation can follow.
     """
 
     space: tuple[int, ...]
     gaussian: bool = False
     weighted: bool = False
+    mixed: bool = False
 
     @property
     def grid(self) -> str:

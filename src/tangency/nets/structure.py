@@ -124,8 +124,8 @@ class Residual(Layer):
                 object.__setattr__(self, name, Sequential(branch))
         if len(self.body.layers) == 0:  # type: ignore[attr-defined]
             raise NetworkError(
-                "the body of a Residual has no layers; the identity is the shortcut, and the layers "
-                "with weights are the body"
+                "the body of a Residual has no layers; the identity is the shortcut, and the "
+                "layers with weights are the body"
             )
         if self.shortcut is not None and len(self.shortcut.layers) == 0:  # type: ignore[attr-defined]
             object.__setattr__(self, "shortcut", None)
@@ -148,7 +148,7 @@ class Residual(Layer):
         # An outer Residual may count on fresh weights only if every path through this one has them.
         weighted = signal.weighted or (body.weighted and shortcut.weighted)
         gaussian = body.gaussian and shortcut.gaussian
-        return Signal(body.space, gaussian=gaussian, weighted=weighted)
+        return Signal(body.space, gaussian, weighted, mixed=body.mixed or shortcut.mixed)
 
 
 @dataclass(frozen=True, repr=False)

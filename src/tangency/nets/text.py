@@ -81,7 +81,7 @@ def _value_text(value: Any) -> str:
         return "x".join(map(str, value)) if sizes else json.dumps(value, separators=(",", ":"))
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
-    number = float(value)
+    number = float(value.detach() if hasattr(value, "detach") else value)
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 

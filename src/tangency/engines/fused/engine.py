@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ...nets import Activation, Flatten
+from ...nets import Activation
 from ...nets.activations import ActivationLayer
 from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, Step, walk
@@ -29,6 +29,8 @@ from .tables import Tables, tables
 
 # Buffers of all threads and marginals of a band of inputs, in bytes.
 _ROOM, _BAND = 64 * 2**20, 64 * 2**20
+WORKING_BYTES = _ROOM + 2 * _BAND
+"""What the engine needs beside its inputs and its result, at most."""
 # Columns of a row that go through layers on vectors together, and the tiles of products.
 _COLUMNS, _TILE = 512, 512
 

@@ -14,7 +14,7 @@ FLOATS = {"contract", "nsz", "arcp"}
 
 def jit(function: Callable[..., Any]) -> Any:
     """`numba.njit` with this engine's options; without a cache on disk where none can be written."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FLOATS}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FLOATS, "_nrt": False}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:

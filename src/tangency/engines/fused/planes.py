@@ -52,10 +52,10 @@ from .tables import (
     START2,
     STRIDE1,
     STRIDE2,
-    TAPS1,
-    TAPS2,
     TANGENT,
     TANGENT_IN,
+    TAPS1,
+    TAPS2,
     TARGET_TANGENT,
     TRAINABLE,
     W_OUT,
@@ -130,55 +130,59 @@ def run_plane(tb, work, stage, d1, d2, lanes, plane, marginals, channels, record
 @jit
 def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
     """Takes the plane in slot 0 through the operations of a stage."""
-    row = tb.stages[stage]
+    row, ops, par = tb.stages[stage], tb.ops, tb.par
+    s, t, first, second = work.s, work.t, work.first, work.second
     wrap = row[WRAP] != 0
-    op = row[OP_FIRST]
-    while op < row[OP_LAST]:
-        o = tb.ops[op]
+    op, end = row[OP_FIRST], row[OP_LAST]
+    while op < end:
+        o = ops[op]
         e1, e2 = d1 // o[DOWN1], d2 // o[DOWN2]
         src, dst = o[SRC] * plane * lanes, o[DST] * plane * lanes
-        if o[CODE] == CONV or o[CODE] == POINTS:
+        code, tangent = o[CODE], o[TANGENT] != 0
+        if code == CONV or code == POINTS:
             # An activation right behind a convolution takes each row while it is in cache.
             follower = -1
-            if not record and op + 1 < row[OP_LAST]:
-                n = tb.ops[op + 1]
-                if n[CODE] == ELEMENTWISE and n[SRC] == o[DST]:
+            if not record and op + 1 < end:
+                if ops[op + 1, CODE] == ELEMENTWISE and ops[op + 1, SRC] == o[DST]:
                     follower = op + 1
-            if o[CODE] == CONV:
+            if code == CONV:
                 _convolve(tb, work, o, follower, src, dst, e1, e2, wrap, lanes, marginals)
             else:
                 _convolve_points(tb, work, o, follower, src, dst, e1, e2, wrap, lanes, marginals)
             op += 1 if follower < 0 else 2
             continue
-        height, width = o[H], o[W]
+        height, width, value = o[H], o[W], par[o[PAR]]
         j0 = first_of(e2, wrap)
         n = (last_of(width, e2, wrap) - j0) * lanes
         for i in range(first_of(e1, wrap), last_of(height, e1, wrap)):
             at = (i * width + j0) * lanes
-            if o[CODE] == ELEMENTWISE:
+            a, b = src + at, dst + at
+            if code == ELEMENTWISE:
                 if record:
                     _record(tb, work, o, dst, i, lanes, marginals)
-                _elementwise(tb, work, o, dst, i, e1, e2, wrap, lanes, marginals)
-            elif o[CODE] == SCALE:
-                scale(work.s, dst + at, tb.par[o[PAR]], n)
-                if o[TANGENT]:
-                    scale(work.t, dst + at, tb.par[o[PAR]], n)
-            elif o[CODE] == COPY:
-                copy(work.s, dst + at, work.s, src + at, n)
-                if o[TANGENT]:
-                    copy(work.t, dst + at, work.t, src + at, n)
+                step = marginals * lanes
+                _elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step)
+            elif code == SCALE:
+                scale(s, b, value, n)
+                if tangent:
+                    scale(t, b, value, n)
+            elif code == COPY:
+                copy(s, b, s, a, n)
+                if tangent:
+                    copy(t, b, t, a, n)
             else:
-                add(work.s, dst + at, work.s, src + at, n)
-                if o[TANGENT] and o[TARGET_TANGENT]:
-                    add(work.t, dst + at, work.t, src + at, n)
-                elif o[TANGENT]:
-                    copy(work.t, dst + at, work.t, src + at, n)
+                add(s, b, s, a, n)
+                if tangent and o[TARGET_TANGENT]:
+                    add(t, b, t, a, n)
+                elif tangent:
+                    copy(t, b, t, a, n)
         op += 1
 
 
 @jit
 def _from_input(work, height, width, d1, d2, wrap, lanes, channels):
     """Σ[u, u+δ] = Σ_c x_c[u]·y_c[u+δ]."""
+    s, x, y = work.s, work.x, work.y
     size = height * width * lanes
     for i in range(first_of(d1, wrap), last_of(height, d1, wrap)):
         i2 = partner(i, d1, height)
@@ -191,62 +195,50 @@ def _from_input(work, height, width, d1, d2, wrap, lanes, channels):
             for channel in range(channels):
                 a, b = channel * size + at, channel * size + other
                 if channel == 0:
-                    multiply(work.s, at, work.x, a, work.y, b, n)
+                    multiply(s, at, x, a, y, b, n)
                 else:
-                    add_product(work.s, at, work.x, a, work.y, b, n)
+                    add_product(s, at, x, a, y, b, n)
 
 
 @jit
-def plane_address(tb, table, h, w, d1, d2, i, j):
+def plane_address(plane_at, table, h, w, d1, d2, i, j):
     """Where (i, j) of the plane of displacement (d1, d2) lies in a register, in positions."""
-    begin = tb.plane_at[table + (d1 + h - 1) * (2 * w - 1) + d2 + w - 1]
+    begin = plane_at[table + (d1 + h - 1) * (2 * w - 1) + d2 + w - 1]
     return begin + (i - max(0, -d1)) * (w - abs(d2)) + j - max(0, -d2)
 
 
 @jit
 def _from_register(tb, work, row, d1, d2, wrap, lanes):
-    height, width = row[S_H], row[S_W]
+    height, width, tangent = row[S_H], row[S_W], row[TANGENT_IN] != 0
+    s, t, stored_s, stored_t = work.s, work.t, work.stored_s, work.stored_t
     for i in range(first_of(d1, wrap), last_of(height, d1, wrap)):
         i2 = partner(i, d1, height)
         for part in range(2 if wrap and d2 > 0 else 1):
             j0 = width - d2 if part else first_of(d2, wrap)
             j1 = width if part or (wrap and d2 == 0) else min(width, width - d2)
             e2 = d2 - width if part else d2
-            source = plane_address(tb, row[SOURCE_PLANES], height, width, i2 - i, e2, i, j0)
+            source = plane_address(tb.plane_at, row[SOURCE_PLANES], height, width, i2 - i, e2, i, j0)
             source = (row[SOURCE_AT] + source) * lanes
             at, n = (i * width + j0) * lanes, (j1 - j0) * lanes
-            copy(work.s, at, work.stored_s, source, n)
-            if row[TANGENT_IN]:
-                copy(work.t, at, work.stored_t, source, n)
+            copy(s, at, stored_s, source, n)
+            if tangent:
+                copy(t, at, stored_t, source, n)
 
 
 @jit
-def _elementwise(tb, work, o, dst, i, e1, e2, wrap, lanes, marginals):
-    """An activation or LayerNorm on row i of a plane."""
-    height, width = o[H], o[W]
+def _elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step):
+    """An activation or LayerNorm on row i of a plane; `step` is from u to v in `first`."""
+    height, width, base = o[H], o[W], o[MARGINAL] * lanes
+    kind, at_par, tangent = o[KIND], o[PAR], o[TANGENT] != 0
     i2 = partner(i, e1, height)
     for part in range(2 if wrap and e2 > 0 else 1):
         j0 = width - e2 if part else first_of(e2, wrap)
         j1 = width if part or (wrap and e2 == 0) else min(width, width - e2)
         at = (i * width + j0) * lanes
-        other = (i2 * width + partner(j0, e2, width)) * lanes
-        base = o[MARGINAL] * lanes
-        elementwise_row(
-            o[KIND],
-            work.s,
-            dst + at,
-            work.t,
-            dst + at,
-            work.first,
-            base + at,
-            work.second,
-            base + other,
-            marginals * lanes,
-            (j1 - j0) * lanes,
-            tb.par,
-            o[PAR],
-            o[TANGENT] != 0,
-        )
+        other = base + (i2 * width + partner(j0, e2, width)) * lanes
+        n = (j1 - j0) * lanes
+        a, d = base + at, dst + at
+        elementwise_row(kind, s, d, t, d, first, a, second, other, step, n, par, at_par, tangent)
 
 
 @jit
@@ -267,77 +259,65 @@ def _record(tb, work, o, dst, i, lanes, marginals):
 @jit
 def _convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
     """A box patch: rows are summed over the first axis, the sum over the second; then affine."""
+    # Local names: every access to a field of a tuple would count references in the loop.
+    s, t, sums_s, sums_t = work.s, work.t, work.sums_s, work.sums_t
+    first, second, par, taps = work.first, work.second, tb.par, tb.taps
     height, width, width_out = o[H], o[W], o[W_OUT]
     a1, b1 = first_of(d1, wrap), last_of(height, d1, wrap)
     a2, b2 = first_of(d2, wrap), last_of(width, d2, wrap)
     e1, e2 = d1 // o[STRIDE1], d2 // o[STRIDE2]
     c2, f2 = first_of(e2, wrap), last_of(width_out, e2, wrap)
-    taps1, taps2 = o[TAPS1], o[TAPS2]
-    count2, step2 = o[COUNT2], o[STRIDE2]
+    taps1, count1, taps2, count2, step2 = o[TAPS1], o[COUNT1], o[TAPS2], o[COUNT2], o[STRIDE2]
     # The row of sums has margins, of zeros or wrapped around, for taps that reach outside.
-    first = o[START2] + step2 * c2 + tb.taps[taps2]
-    last = o[START2] + step2 * (f2 - 1) + tb.taps[taps2 + count2 - 1]
-    left, right = max(0, a2 - first), max(0, last - (b2 - 1))
-    n = (b2 - a2) * lanes
+    low = o[START2] + step2 * c2 + taps[taps2]
+    high = o[START2] + step2 * (f2 - 1) + taps[taps2 + count2 - 1]
+    left, right = max(0, a2 - low), max(0, high - (b2 - 1))
+    n, n_out = (b2 - a2) * lanes, (f2 - c2) * lanes
     tangent, trainable = o[TANGENT] != 0, o[TRAINABLE] != 0
-    _margins(work.sums_s, left, n, right, lanes)
+    _margins(sums_s, left, n, right, lanes)
     if tangent:
-        _margins(work.sums_t, left, n, right, lanes)
+        _margins(sums_t, left, n, right, lanes)
     base = (o[START2] + step2 * c2 - a2 + left) * lanes
-    fused = False
-    if follower >= 0:
-        f = tb.ops[follower]
-        fused = f[KIND] == PIECEWISE and count2 == 3 and step2 == 1 and not wrap
-    w, shift = tb.par[o[PAR]], tb.par[o[PAR] + 1]
+    f = tb.ops[max(follower, 0)]
+    fused = follower >= 0 and f[KIND] == PIECEWISE and count2 == 3 and step2 == 1 and not wrap
+    f_par, f_at = f[PAR], f[MARGINAL]
+    k0 = base + taps[taps2] * lanes
+    k1 = base + taps[taps2 + min(1, count2 - 1)] * lanes
+    k2 = base + taps[taps2 + min(2, count2 - 1)] * lanes
+    w, shift, zero = par[o[PAR]], par[o[PAR] + 1], lit(par[0], 0.0)
+    start1, stride1, step = o[START1], o[STRIDE1], marginals * lanes
     for i in range(first_of(e1, wrap), last_of(o[H_OUT], e1, wrap)):
-        top = o[START1] + o[STRIDE1] * i
-        _sum_rows(tb, work.s, work.sums_s, o, src, top, a1, b1, a2, n, left, wrap, lanes)
+        top = start1 + stride1 * i
+        at_x, at_sums = src + a2 * lanes, left * lanes
+        _sum_rows(
+            taps, s, sums_s, taps1, count1, top, a1, b1, height, width, at_x, at_sums, n, wrap, lanes
+        )
         if tangent:
-            _sum_rows(tb, work.t, work.sums_t, o, src, top, a1, b1, a2, n, left, wrap, lanes)
+            _sum_rows(
+                taps, t, sums_t, taps1, count1, top, a1, b1, height, width, at_x, at_sums, n, wrap, lanes
+            )
         if wrap:
-            _wrap_margins(work.sums_s, left, width, right, lanes)
+            _wrap_margins(sums_s, left, width, right, lanes)
             if tangent:
-                _wrap_margins(work.sums_t, left, width, right, lanes)
+                _wrap_margins(sums_t, left, width, right, lanes)
         at = dst + (i * width_out + c2) * lanes
         if fused:
-            f = tb.ops[follower]
-            mine = (f[MARGINAL] + i * width_out + c2) * lanes
-            other = (f[MARGINAL] + (i + e1) * width_out + c2 + e2) * lanes
+            mine = (f_at + i * width_out + c2) * lanes
+            other = (f_at + (i + e1) * width_out + c2 + e2) * lanes
             conv3_relu_row(
-                work.s,
-                work.t,
-                at,
-                work.sums_s,
-                work.sums_t,
-                base + tb.taps[taps2] * lanes,
-                base + tb.taps[taps2 + 1] * lanes,
-                base + tb.taps[taps2 + 2] * lanes,
-                w,
-                shift,
-                work.first,
-                mine,
-                work.second,
-                other,
-                marginals * lanes,
-                (f2 - c2) * lanes,
-                tb.par,
-                f[PAR],
-                tangent,
-                trainable,
-            )
+                s, t, at, sums_s, sums_t, k0, k1, k2, w, shift, first, mine, second, other,
+                step, n_out, par, f_par, tangent, trainable,
+            )  # fmt: skip
             continue
-        _sum_taps(tb, work.s, work.sums_s, at, base, taps2, count2, step2, w, shift, f2 - c2, lanes)
+        _sum_taps(taps, s, sums_s, at, base, taps2, count2, step2, w, shift, f2 - c2, lanes)
         if tangent:
-            zero = lit(shift, 0.0)
-            _sum_taps(
-                tb, work.t, work.sums_t, at, base, taps2, count2, step2, w, zero, f2 - c2, lanes
-            )
+            _sum_taps(taps, t, sums_t, at, base, taps2, count2, step2, w, zero, f2 - c2, lanes)
             if trainable:
-                add(work.t, at, work.s, at, (f2 - c2) * lanes)
+                add(t, at, s, at, n_out)
         elif trainable:
-            copy(work.t, at, work.s, at, (f2 - c2) * lanes)
+            copy(t, at, s, at, n_out)
         if follower >= 0:
-            _elementwise(tb, work, tb.ops[follower], dst, i, e1, e2, wrap, lanes, marginals)
+            _elementwise(s, t, first, second, par, f, dst, i, e1, e2, wrap, lanes, step)
 
 
 @jit
@@ -355,19 +335,17 @@ def _wrap_margins(sums, left, width, right, lanes):
 
 
 @jit
-def _sum_rows(tb, x, sums, o, src, top, a1, b1, a2, n, left, wrap, lanes):
+def _sum_rows(taps, x, sums, taps1, count, top, a1, b1, height, width, at_x, to, n, wrap, lanes):
     """The sum of the rows that the taps of the first axis reach, into the middle of `sums`."""
-    height, width, taps, count = o[H], o[W], o[TAPS1], o[COUNT1]
-    to = left * lanes
     found = 0
     p0, p1 = 0, 0
     for k in range(count):
-        i = top + tb.taps[taps + k]
+        i = top + taps[taps1 + k]
         if wrap:
             i %= height
         elif i < a1 or i >= b1:
             continue
-        at = src + (i * width + a2) * lanes
+        at = at_x + i * width * lanes
         # The first three rows in one pass: all of a patch of three.
         if found == 0:
             p0 = at
@@ -387,60 +365,62 @@ def _sum_rows(tb, x, sums, o, src, top, a1, b1, a2, n, left, wrap, lanes):
 
 
 @jit
-def _sum_taps(tb, out, sums, at, base, taps, count, step, w, shift, width, lanes):
+def _sum_taps(taps, out, sums, at, base, taps2, count, step, w, shift, width, lanes):
     """w times the sum over the taps of the second axis, plus shift."""
     n = width * lanes
     if step == 1:
-        t0 = base + tb.taps[taps] * lanes
+        t0 = base + taps[taps2] * lanes
         if count == 3:
-            t1, t2 = base + tb.taps[taps + 1] * lanes, base + tb.taps[taps + 2] * lanes
+            t1, t2 = base + taps[taps2 + 1] * lanes, base + taps[taps2 + 2] * lanes
             affine3(out, at, sums, t0, t1, t2, w, shift, n)
             return
         affine(out, at, sums, t0, w, shift, n)
         for k in range(1, count):
-            add_scaled(out, at, sums, base + tb.taps[taps + k] * lanes, w, n)
+            add_scaled(out, at, sums, base + taps[taps2 + k] * lanes, w, n)
         return
     fill(out, at, shift, n)
     for k in range(count):
-        strided(out, at, sums, base + tb.taps[taps + k] * lanes, w, step, width, lanes)
+        strided(out, at, sums, base + taps[taps2 + k] * lanes, w, step, width, lanes)
 
 
 @jit
 def _convolve_points(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
     """A patch given by a list of offsets: one pass for each."""
+    s, t, first, second, par = work.s, work.t, work.first, work.second, tb.par
     e1, e2 = d1 // o[STRIDE1], d2 // o[STRIDE2]
     c2, f2 = first_of(e2, wrap), last_of(o[W_OUT], e2, wrap)
     n = (f2 - c2) * lanes
     tangent, trainable = o[TANGENT] != 0, o[TRAINABLE] != 0
-    w, shift = tb.par[o[PAR]], tb.par[o[PAR] + 1]
+    w, shift = par[o[PAR]], par[o[PAR] + 1]
     for i in range(first_of(e1, wrap), last_of(o[H_OUT], e1, wrap)):
         at = dst + (i * o[W_OUT] + c2) * lanes
-        fill(work.s, at, shift, n)
-        _add_points(tb, work.s, o, src, at, i, d1, d2, c2, f2, wrap, w, lanes)
+        fill(s, at, shift, n)
+        _add_points(tb.taps, s, o, src, at, i, d1, d2, c2, f2, wrap, w, lanes)
         if tangent:
-            fill(work.t, at, lit(shift, 0.0), n)
-            _add_points(tb, work.t, o, src, at, i, d1, d2, c2, f2, wrap, w, lanes)
+            fill(t, at, lit(shift, 0.0), n)
+            _add_points(tb.taps, t, o, src, at, i, d1, d2, c2, f2, wrap, w, lanes)
             if trainable:
-                add(work.t, at, work.s, at, n)
+                add(t, at, s, at, n)
         elif trainable:
-            copy(work.t, at, work.s, at, n)
+            copy(t, at, s, at, n)
         if follower >= 0:
-            _elementwise(tb, work, tb.ops[follower], dst, i, e1, e2, wrap, lanes, marginals)
+            f, step = tb.ops[follower], marginals * lanes
+            _elementwise(s, t, first, second, par, f, dst, i, e1, e2, wrap, lanes, step)
 
 
 @jit
-def _add_points(tb, x, o, src, at, i, d1, d2, c2, f2, wrap, w, lanes):
+def _add_points(taps, x, o, src, at, i, d1, d2, c2, f2, wrap, w, lanes):
     height, width = o[H], o[W]
     a1, b1 = first_of(d1, wrap), last_of(height, d1, wrap)
     a2, b2 = first_of(d2, wrap), last_of(width, d2, wrap)
     for k in range(o[COUNT1]):
-        p = o[START1] + o[STRIDE1] * i + tb.taps[o[TAPS1] + 2 * k]
+        p = o[START1] + o[STRIDE1] * i + taps[o[TAPS1] + 2 * k]
         if wrap:
             p %= height
         elif p < a1 or p >= b1:
             continue
         for j in range(c2, f2):
-            r = o[START2] + o[STRIDE2] * j + tb.taps[o[TAPS1] + 2 * k + 1]
+            r = o[START2] + o[STRIDE2] * j + taps[o[TAPS1] + 2 * k + 1]
             if wrap:
                 r %= width
             elif r < a2 or r >= b2:

@@ -89,17 +89,18 @@ def _read_out(tb, work, row, d1, d2, lanes, plane):
     j0, j1 = first_of(e2, wrap), last_of(width, e2, wrap)
     n = (j1 - j0) * lanes
     src = row[SLOT] * plane * lanes
+    weights, row_weights = tb.weights, tb.row_weights
     for which in range(2 if row[TANGENT_OUT] else 1):
         x = work.t if which else work.s
         sums = work.sums_t if which else work.sums_s
         total = work.total_t if which else work.total_s
         fill(sums, 0, lit(sums[0], 0.0), n)
         for i in range(first_of(e1, wrap), last_of(height, e1, wrap)):
-            if tb.weights[g1 + i] != 0.0:
+            if weights[g1 + i] != 0.0:
                 at = src + (i * width + j0) * lanes
-                add_scaled(sums, 0, x, at, tb.row_weights[g1 + i], n)
+                add_scaled(sums, 0, x, at, row_weights[g1 + i], n)
         for j in range(j0, j1):
-            w = tb.weights[g2 + j]
+            w = weights[g2 + j]
             if w != 0.0:
                 for lane in range(lanes):
                     total[lane] += w * sums[(j - j0) * lanes + lane]
@@ -108,7 +109,9 @@ def _read_out(tb, work, row, d1, d2, lanes, plane):
 @jit
 def _pool_rows(tb, work, row, d1, d2, lanes, plane):
     """Adds A₁[o,i]·A₁[o',i'] times the rows of a plane to the row sums of (o, o')."""
-    wrap = row[WRAP] != 0
+    s, t, rows_s, rows_t, touched = work.s, work.t, work.rows_s, work.rows_t, work.touched
+    targets, position, weight = tb.targets, tb.term_at, tb.term_weight
+    wrap, tangent = row[WRAP] != 0, row[TANGENT_OUT] != 0
     height, width, out = row[S_END1], row[S_END2], row[S_OUT1]
     e1, e2 = d1 // row[S_DOWN1], d2 // row[S_DOWN2]
     table = row[AXIS1] + (e1 if wrap else e1 + height - 1)
@@ -116,42 +119,30 @@ def _pool_rows(tb, work, row, d1, d2, lanes, plane):
     n = (last_of(width, e2, wrap) - j0) * lanes
     src = (row[SLOT] * plane + j0) * lanes
     step = width * lanes
-    zero = lit(work.s[0], 0.0)
+    zero = lit(s[0], 0.0)
     for k in range(tb.target_of[table], tb.target_of[table + 1]):
-        o, o2, term, count = tb.targets[k]
-        pair = o * out + o2
+        pair = targets[k, 0] * out + targets[k, 1]
+        term, count = targets[k, 2], targets[k, 3]
         at = (pair * width + j0) * lanes
-        if not work.touched[pair]:
-            work.touched[pair] = 1
-            fill(work.rows_s, at, zero, n)
-            if row[TANGENT_OUT]:
-                fill(work.rows_t, at, zero, n)
-        _add_terms(tb, work.rows_s, at, work.s, src, step, term, count, n)
-        if row[TANGENT_OUT]:
-            _add_terms(tb, work.rows_t, at, work.t, src, step, term, count, n)
+        if not touched[pair]:
+            touched[pair] = 1
+            fill(rows_s, at, zero, n)
+            if tangent:
+                fill(rows_t, at, zero, n)
+        _add_terms(position, weight, rows_s, at, s, src, step, term, count, n)
+        if tangent:
+            _add_terms(position, weight, rows_t, at, t, src, step, term, count, n)
 
 
 @jit
-def _add_terms(tb, out, at, x, src, step, term, count, n):
+def _add_terms(position, weight, out, at, x, src, step, k, count, n):
     """out += Σ_k weight_k · x[src + step·position_k], several terms in a pass."""
-    position, weight = tb.term_at, tb.term_weight
-    k = term
-    end = term + count
+    end = k + count
     while end - k >= 4:
-        add_scaled4(
-            out,
-            at,
-            x,
-            src + step * position[k],
-            weight[k],
-            src + step * position[k + 1],
-            weight[k + 1],
-            src + step * position[k + 2],
-            weight[k + 2],
-            src + step * position[k + 3],
-            weight[k + 3],
-            n,
-        )
+        i, j = src + step * position[k], src + step * position[k + 1]
+        h, m = src + step * position[k + 2], src + step * position[k + 3]
+        w0, w1, w2, w3 = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
+        add_scaled4(out, at, x, i, w0, j, w1, h, w2, m, w3, n)
         k += 4
     if end - k >= 2:
         i, j = src + step * position[k], src + step * position[k + 1]
@@ -164,22 +155,28 @@ def _add_terms(tb, out, at, x, src, step, term, count, n):
 @jit
 def _pool_columns(tb, work, row, d2, lanes):
     """Sums the row sums over the second axis into the stored covariance."""
-    wrap = row[WRAP] != 0
+    rows_s, rows_t, stored_s, stored_t = work.rows_s, work.rows_t, work.stored_s, work.stored_t
+    targets, position, weight = tb.targets, tb.term_at, tb.term_weight
+    plane_at, touched = tb.plane_at, work.touched
+    wrap, tangent = row[WRAP] != 0, row[TANGENT_OUT] != 0
     width, out1, out2 = row[S_END2], row[S_OUT1], row[S_OUT2]
     e2 = d2 // row[S_DOWN2]
     table = row[AXIS2] + (e2 if wrap else e2 + width - 1)
+    planes, sink = row[SINK_PLANES], row[SINK_AT]
     for o in range(out1):
         for o2 in range(out1):
             pair = o * out1 + o2
-            if not work.touched[pair]:
+            if not touched[pair]:
                 continue
             src = pair * width * lanes
             for k in range(tb.target_of[table], tb.target_of[table + 1]):
-                p, p2, term, count = tb.targets[k]
-                at = plane_address(tb, row[SINK_PLANES], out1, out2, o2 - o, p2 - p, o, p)
-                at = (row[SINK_AT] + at) * lanes
-                _add_terms(tb, work.stored_s, at, work.rows_s, src, lanes, term, count, lanes)
-                if row[TANGENT_OUT]:
-                    _add_terms(tb, work.stored_t, at, work.rows_t, src, lanes, term, count, lanes)
-
-
+                p, p2, term, count = targets[k, 0], targets[k, 1], targets[k, 2], targets[k, 3]
+                at = plane_address(plane_at, planes, out1, out2, o2 - o, p2 - p, o, p)
+                at = (sink + at) * lanes
+                _add_terms(
+                    position, weight, stored_s, at, rows_s, src, lanes, term, count, lanes
+                )
+                if tangent:
+                    _add_terms(
+                        position, weight, stored_t, at, rows_t, src, lanes, term, count, lanes
+                    )

@@ -1,0 +1,95 @@
+"""One entrance to all engines: the kernel matrix and its diagonal, by whichever engine serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+from array_api_compat import is_torch_array
+
+from ..errors import MemoryLimitError
+from ..nets.plan import Plan
+from . import driver
+from .driver import KernelPair
+from .gradients import differentiates
+from .select import select
+from .tiles import size_text
+
+
+def gram(
+    plan: Plan,
+    x: Any,
+    y: Any | None,
+    *,
+    want_ntk: bool = True,
+    engine: str = "auto",
+    max_memory: int | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> KernelPair:
+    """K(x_i, y_j) for all pairs; `y=None` is a symmetric call. See `driver.gram`."""
+    if _reference(plan, x, y, engine):
+        return driver.gram(
+            plan, x, y, want_ntk=want_ntk, max_memory=max_memory, progress=progress
+        )
+    from . import fused
+
+    m = x.shape[0] if y is None else y.shape[0]
+    _check_memory(plan, x, (1 + want_ntk) * x.shape[0] * m, max_memory)
+    second = None if y is None else _numpy(y)
+    pair = fused.gram(
+        plan, _numpy(x), second, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress
+    )
+    return KernelPair(*(_like(x, k) for k in pair))
+
+
+def diagonal(
+    plan: Plan,
+    x: Any,
+    *,
+    want_ntk: bool = True,
+    engine: str = "auto",
+    max_memory: int | None = None,
+    n_jobs: int | None = None,
+) -> KernelPair:
+    """K(x_i, x_i) for each input. See `driver.diagonal`."""
+    if _reference(plan, x, None, engine):
+        return driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
+    from . import fused
+
+    pair = fused.diagonal(plan, _numpy(x), want_ntk=want_ntk, n_jobs=n_jobs)
+    return KernelPair(*(_like(x, k) for k in pair))
+
+
+def _reference(plan: Plan, x: Any, y: Any | None, engine: str) -> bool:
+    if y is not None and engine == "auto" and differentiates(plan.net, x, y):
+        return True
+    return select(plan, x, engine).engine == "reference"
+
+
+def _check_memory(plan: Plan, x: Any, numbers: int, max_memory: int | None) -> None:
+    """The fused engine works in a fixed, small space; only its result can be too large."""
+    from . import fused
+
+    need = numbers * x.dtype.itemsize
+    allowed = psutil.virtual_memory().available
+    if max_memory is not None:
+        need, allowed = need + fused.WORKING_BYTES, max_memory
+    if need > allowed:
+        raise MemoryLimitError(
+            f"the kernel matrix needs {size_text(need)}, but {size_text(allowed)} are "
+            f"{'allowed' if max_memory is not None else 'free'}; pass fewer inputs at a time, use "
+            "float32, or raise max_memory"
+        )
+
+
+def _numpy(x: Any) -> Any:
+    return x.detach().numpy() if is_torch_array(x) else x
+
+
+def _like(x: Any, k: Any) -> Any:
+    if k is None or not is_torch_array(x):
+        return k
+    import torch
+
+    return torch.from_numpy(k)

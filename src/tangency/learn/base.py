@@ -1,0 +1,84 @@
+"""What all estimators of this folder share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from .conditioning import require_finite
+from .grams import is_precomputed, resolve_kernel, times
+from .persist import save_model
+from .samples import predict_samples
+
+Matrix = NDArray[np.float64]
+
+
+class DualEstimator(BaseEstimator):
+    """A function ȳ + Σᵢ cᵢ K(·, xᵢ) of fitted coefficients, which can be saved."""
+
+    remedy = "raise alpha, scale the inputs, or pass float64 inputs"
+
+    dual_coef_: Matrix
+    intercept_: Any
+    X_fit_: np.ndarray | None
+    kernel_: Any
+    n_features_in_: int
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fitted model to one file without pickle; `tangency.learn.load` reads it.
+
+        The file, in NumPy's .npz format, appears under exactly this path, whole or not at all.
+        Returns the path. Raises `ModelFileError` for a kernel that is a plain function, and for
+        labels that NumPy cannot store without pickle.
+        """
+        check_is_fitted(self)
+        return save_model(self, path)
+
+    def _fitted_kernel(self) -> Any:
+        """Return the kernel whose values `dual_coef_` multiplies."""
+        return resolve_kernel(self.kernel)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _restore(self) -> None:
+        """Complete a model read from a file; raise `ValueError` if its parts do not fit."""
+        self.kernel_ = self._fitted_kernel()
+        n_fit = len(self.dual_coef_)
+        if self.X_fit_ is None:
+            fits = is_precomputed(self.kernel_) and self.n_features_in_ == n_fit
+        else:
+            fits = len(self.X_fit_) == n_fit
+        if not (fits and np.shape(self.intercept_) == self.dual_coef_.shape[1:]):
+            raise ValueError("coefficients and training samples do not belong together")
+
+    def _set_function(self, X: np.ndarray, dual: Matrix, intercept: Matrix, flat: bool) -> None:
+        """Store the coefficients (n, k) and intercepts (k,); flat makes them (n,) and a float."""
+        require_finite(dual, "the dual coefficients overflowed", self.remedy)
+        self.X_fit_ = None if is_precomputed(self.kernel_) else X
+        self.dual_coef_ = dual[:, 0].copy() if flat else np.ascontiguousarray(dual)
+        self.intercept_ = float(intercept[0]) if flat else intercept
+
+    def _check(self, X: Any) -> np.ndarray:
+        """Return samples to predict for, checked against those of the fit."""
+        check_is_fitted(self)
+        shape = (len(self.dual_coef_),) if self.X_fit_ is None else self.X_fit_.shape[1:]
+        return predict_samples(self, X, shape)
+
+    def _evaluate(self, gram: np.ndarray) -> Matrix:
+        """Return the function where K(x, X_fit) are the rows of `gram`, (m,) or (m, k)."""
+        with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
+            values = times(gram, self.dual_coef_) + self.intercept_
+        return require_finite(values, "the predictions overflowed", self.remedy)
+
+
+def centred(targets: Matrix, center: bool) -> tuple[Matrix, Matrix]:
+    """Return targets (n, k) less their mean, and the mean (k,), which is 0 without centring."""
+    if not center:
+        return targets, np.zeros(targets.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
+        mean = targets.mean(axis=0)
+        residual = targets - mean
+    return require_finite(residual, "the targets overflow when centred", "scale y down"), mean

@@ -1,0 +1,108 @@
+"""When a kernel matrix is too close to singular to be inverted, and what to say about it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+
+import numpy as np
+
+from ..errors import InputError
+
+SOLVE_EPS = float(np.finfo(np.float64).eps)
+FLOAT32_EPS = float(np.finfo(np.float32).eps)
+
+
+class IllConditionedWarning(UserWarning):
+    """A kernel matrix is singular to working precision, so the fit depends on rounding."""
+
+
+def rank_cutoff(trace: float, largest: float, size: int, eps: float) -> float:
+    """Return the eigenvalue below which an (n, n) kernel matrix holds only rounding.
+
+    Two errors add up. Entries computed with relative precision `eps` (that of the dtype the
+    kernel was computed in) perturb the matrix by at most `eps` times its trace, because
+    |K(x, x')| is at most √(K(x, x) K(x', x')). The float64 eigensolver adds about
+    n · 2.2e-16 times the largest eigenvalue.
+
+    >>> rank_cutoff(trace=100.0, largest=50.0, size=100, eps=2.0**-52) < 1e-11
+    True
+    """
+    return eps * trace + size * SOLVE_EPS * largest
+
+
+def psd_tolerance(trace: float, size: int, eps: float) -> float:
+    """Return how far below zero an eigenvalue may fall before a matrix counts as indefinite.
+
+    Neural kernels of near-copies carry errors of order √eps (the arc cosine has a vertical
+    tangent at 1), relative to the mean diagonal. A matrix that was computed in float32 and
+    handed over as float64 may be wrong by float32's eps times the trace.
+    """
+    return max(10.0 * math.sqrt(eps) * trace / size, FLOAT32_EPS * trace)
+
+
+def raise_not_psd(lowest: float | None, size: int) -> None:
+    """Refuse an indefinite matrix: no reproducing kernel Hilbert space belongs to it."""
+    found = "" if lowest is None else f" (its smallest eigenvalue is {lowest:.3g})"
+    raise InputError(
+        f"the kernel matrix ({size} x {size}) is not positive semidefinite{found}, so it is not "
+        "the matrix of a kernel; pass K(X, X) itself, not a distance matrix, or add "
+        "-λ_min to its diagonal"
+    )
+
+
+def warn_singular(
+    *,
+    found: str,
+    cutoff: float,
+    dtype: str,
+    copies: int,
+    consequence: str,
+    remedy: str,
+) -> None:
+    """Issue an `IllConditionedWarning` that says what was found and what to do."""
+    remedies = [remedy.format(value=suggested_value(cutoff)), "standardise or normalise the inputs"]
+    if dtype != "float64":
+        remedies.append(f"pass the inputs as float64 (they are {dtype})")
+    if copies:
+        remedies.append(f"drop the {copies} sample(s) that are exact copies of another")
+    warnings.warn(
+        f"the kernel matrix is singular to working precision: {found}. {consequence} "
+        f"To do: {'; or '.join(remedies)}.",
+        IllConditionedWarning,
+        stacklevel=_level_of_caller(),
+    )
+
+
+def _level_of_caller() -> int:
+    """Return the stack level of the first frame outside this package: the user's own line."""
+    level, frame = 1, sys._getframe(1)
+    package = __name__.rpartition(".")[0] + "."
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def suggested_value(cutoff: float) -> str:
+    """Return ten times the cutoff, as one digit and a power of ten.
+
+    >>> suggested_value(3.2e-8)
+    '3e-07'
+    """
+    return f"{10.0 * cutoff:.0e}"
+
+
+def count_copies(samples: np.ndarray | None) -> int:
+    """Return how many rows of (n, ...) samples repeat an earlier row exactly."""
+    if samples is None:
+        return 0
+    return len(samples) - len({row.tobytes() for row in samples})
+
+
+def require_finite(values: np.ndarray, what: str, remedy: str) -> np.ndarray:
+    """Return `values` unchanged, or refuse them if any is NaN or infinite."""
+    if not np.isfinite(values).all():
+        bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
+        raise InputError(f"{what}: {bad} of {np.size(values)} values are not finite; {remedy}")
+    return values

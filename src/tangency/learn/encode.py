@@ -1,0 +1,102 @@
+"""Parameters and fitted attributes as JSON values and plain arrays, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..kernels import Kernel, kernel_from_dict
+from ..kernels.network import NetworkKernel, has_custom_function
+from ..nets import Layer, Sequential, parse
+
+Arrays = dict[str, np.ndarray]
+
+
+def kernel_problem(kernel: Any) -> str | None:
+    """Return why this `kernel` parameter cannot be saved, with the remedy; None if it can."""
+    if isinstance(kernel, Kernel):
+        try:
+            kernel.to_dict()
+        except InputError as error:
+            return str(error)
+        return None
+    if isinstance(kernel, Layer):
+        if has_custom_function(kernel):
+            return (
+                "its network holds a custom function, which has no text form; functions that "
+                "Activation knows by name can be saved"
+            )
+        return None
+    if kernel is None or isinstance(kernel, str):
+        return None
+    return (
+        f"its kernel {kernel!r} is a plain function, which no file can hold without pickle; use a "
+        'kernel object such as NTK(net), or kernel="precomputed" with your own matrices'
+    )
+
+
+def encode(name: str, value: Any, arrays: Arrays) -> Any:
+    """Return a JSON value for `value`; an array goes into `arrays` under `name`.
+
+    Raises `TypeError` for what has no form without pickle.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, Kernel):
+        return {"kernel": value.to_dict(), "options": _options(value)}
+    if isinstance(value, Layer):
+        single = not isinstance(value, Sequential)
+        return {"layer" if single else "network": str(value)}
+    if isinstance(value, np.ndarray):
+        arrays[name], texts = _plain(name, value)
+        return {"array": name, "texts": texts}
+    if isinstance(value, list | tuple):
+        return [encode(name, each, arrays) for each in value]
+    raise TypeError(f"{name}={value!r} has no form in a file; expected numbers, texts or arrays")
+
+
+def decode(value: Any, arrays: Arrays) -> Any:
+    """Return what `encode` was given. Raises `KeyError` for anything it did not write."""
+    if isinstance(value, list):
+        return [decode(each, arrays) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "float" in value:
+        return float(value["float"])
+    if "kernel" in value:
+        return dataclasses.replace(kernel_from_dict(value["kernel"]), **value["options"])
+    if "network" in value:
+        return parse(value["network"])
+    if "layer" in value:
+        return parse(value["layer"]).layers[0]
+    array = arrays[value["array"]]
+    return array.astype(object) if value["texts"] else array
+
+
+def _options(kernel: Kernel) -> dict[str, Any]:
+    """Return how a network's kernel is computed, which decides the last bits of its values."""
+    if not isinstance(kernel, NetworkKernel):
+        return {}
+    return {name: getattr(kernel, name) for name in ("engine", "max_memory", "progress")}
+
+
+def _plain(name: str, array: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return an array that needs no pickle, and whether it held Python strings."""
+    if array.dtype.kind in "biufcSUmM":
+        return array, False
+    if array.dtype.kind in "OT" and all(isinstance(each, str) for each in array.flat):
+        texts = array.astype(np.str_)
+        if bool(np.all(texts.astype(object) == array.astype(object))):
+            return texts, True
+    raise TypeError(
+        f"{name} has dtype {array.dtype} and holds {type(array.flat[0]).__name__} objects; labels "
+        "must be numbers, booleans or strings (strings without trailing NUL characters)"
+    )

@@ -1,0 +1,241 @@
+"""Gaussian processes of infinitely wide networks, Bayesian or trained, as one estimator."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import MultiOutputMixin, RegressorMixin
+
+from ..errors import InputError
+from ..kernels import NNGP, NTK, KernelPair, gram
+from ..kernels.network import NetworkKernel, as_network
+from ..nets import Layer
+from .base import DualEstimator, centred
+from .conditioning import require_finite
+from .grams import (
+    DEFAULT_NETWORK,
+    as_train_gram,
+    cross_gram,
+    is_precomputed,
+    kernel_diagonal,
+    resolve_kernel,
+    times,
+    train_gram,
+)
+from .plan import Penalty, Plan, make_noise_plan
+from .process import fit_ensemble, fit_posterior
+from .samples import fit_samples
+
+Matrix = NDArray[np.float64]
+
+
+class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
+    """The Gaussian process of an infinitely wide network, with its uncertainty.
+
+    inference="posterior": Bayesian regression with the prior f - ȳ ~ GP(0, K), K the NNGP kernel
+    (a network trained by Bayes' rule), and observation noise N(0, `noise`).
+
+    inference="ensemble": networks drawn at random and trained by gradient flow until
+    `training_time`; their mean ȳ + B (y - ȳ) and covariance K + B K Bᵀ - B K - K Bᵀ, with
+    B = Θ(x, X) (Θ + noise·I)⁻¹ (I - exp(-t (Θ + noise·I))), need the NNGP kernel K and the NTK Θ of
+    one network. t = 0 is the prior. Time as in `KernelRegressor`.
+
+    Parameters
+    ----------
+    kernel : a network, its text form or None for `dense relu dense`; for the posterior also a
+        kernel object or callable kernel(X, Y); for the ensemble also an NTK or NNGP, which then
+        only says which network (and `input_shape`).
+    noise : for the posterior the variance of the noise, a list of variances or "ml" (None) to
+        choose by the marginal likelihood, "ml" over a grid scaled with the mean of K(x, x).
+        For the ensemble the weight of ½ ‖w - w₀‖² in the loss, 0 (None) without.
+    inference : "posterior" or "ensemble".
+    training_time : t ≥ 0 for the ensemble, ∞ (None) for networks trained to the end.
+    center : whether the mean ȳ of the targets is removed before the fit and added back.
+
+    Attributes
+    ----------
+    dual_coef_, intercept_, X_fit_, kernel_ : as in `KernelRegressor`.
+    noise_ : the noise used, out of `noises_` (a,) with `log_marginal_likelihoods_` (a,).
+    log_marginal_likelihood_ : of y - ȳ at `noise_`, summed over outputs. Both likelihoods are None
+        for the ensemble, and at noise 0 with a singular K, where there is no density.
+    whitener_ (n, r) : W Wᵀ = (K + noise·I)⁻¹, for the posterior.
+    operator_, prior_gram_ (n, n) : of the ensemble; B = Θ(x, X) operator_, and K(X, X).
+
+    Warns with `IllConditionedWarning`. Sources: Rasmussen and Williams 2006, chapter 2; Lee et al.
+    2019, *Wide neural networks of any depth evolve as linear models under gradient descent*.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tangency.learn import GaussianProcess
+    >>> X = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    >>> model = GaussianProcess("dense relu dense", noise=1e-6).fit(X, [1.0, 2.0, 3.0])
+    >>> mean, std = model.predict(X, return_std=True)
+    >>> mean.round(3), bool(np.all(std < 0.002))
+    (array([1., 2., 3.]), True)
+    """
+
+    remedy = "raise noise, scale the inputs, or pass float64 inputs"
+
+    noise_: float
+    noises_: Matrix
+    log_marginal_likelihood_: float | None
+    log_marginal_likelihoods_: Matrix | None
+    whitener_: Matrix | None
+    operator_: Matrix | None
+    prior_gram_: Matrix | None
+
+    def __init__(
+        self,
+        kernel: Any = None,
+        *,
+        noise: Penalty = None,
+        inference: str = "posterior",
+        training_time: float | None = None,
+        center: bool = True,
+    ) -> None:
+        self.kernel = kernel
+        self.noise = noise
+        self.inference = inference
+        self.training_time = training_time
+        self.center = center
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
+        plan = make_noise_plan(self.noise, self.training_time, self.inference)
+        self.kernel_ = self._fitted_kernel()
+        X, y = fit_samples(self, X, y, min_samples=1, multi_output=True, y_numeric=True)
+        targets, mean = centred(y.astype(np.float64).reshape(len(y), -1), self.center)
+        fit = self._fit_ensemble if self.inference == "ensemble" else self._fit_posterior
+        self._set_function(X, fit(X, targets, plan), mean, flat=y.ndim == 1)
+        return self
+
+    def predict(self, X: ArrayLike, return_std: bool = False, return_cov: bool = False) -> Any:
+        """Return the mean, (m,) or (m, k); with it, on request, deviations or covariances.
+
+        `return_std` adds the standard deviations (m,), `return_cov` the covariance (m, m), of the
+        function itself, noise not included; they are the same for every output. Raises
+        `ValueError` for both at once.
+        """
+        if return_std and return_cov:
+            raise ValueError(
+                "return_std and return_cov are both true; ask for return_cov alone: the standard "
+                "deviations are the square roots of its diagonal"
+            )
+        X = self._check(X)
+        if not (return_std or return_cov):
+            return self._evaluate(cross_gram(self.kernel_, X, self.X_fit_, len(self.dual_coef_)))
+        parts = self._posterior_parts if self.operator_ is None else self._ensemble_parts
+        raw, left, right = parts(X)
+        mean = self._evaluate(raw)
+        prior = self.kernel_ if self.operator_ is None else _sibling(self.kernel_, NNGP)
+        if return_std:
+            variance = kernel_diagonal(prior, X) + np.einsum("ij,ij->i", left, right)
+            # a variance below zero is the rounding of one that is zero
+            spread = np.sqrt(np.maximum(variance, 0.0))
+        else:
+            change = left @ right.T
+            spread = train_gram(prior, X).matrix + 0.5 * (change + change.T)
+        return mean, require_finite(spread, "the covariances overflowed", self.remedy)
+
+    def _fitted_kernel(self) -> Any:
+        if self.inference == "ensemble":
+            return ensemble_kernel(self.kernel)
+        return prior_kernel(self.kernel)
+
+    def _fit_posterior(self, X: np.ndarray, targets: Matrix, plan: Plan) -> Matrix:
+        fit = fit_posterior(train_gram(self.kernel_, X), targets, plan)
+        self.whitener_, self.operator_, self.prior_gram_ = fit.whitener, None, None
+        self.noise_, self.noises_ = fit.noise, fit.noises
+        self.log_marginal_likelihood_ = fit.evidence
+        self.log_marginal_likelihoods_ = fit.evidences
+        return fit.dual
+
+    def _fit_ensemble(self, X: np.ndarray, targets: Matrix, plan: Plan) -> Matrix:
+        both = both_grams(self.kernel_, X)
+        tangent = as_train_gram(both.ntk, self.kernel_, X)
+        self.prior_gram_ = as_train_gram(both.nngp, self.kernel_, X).matrix
+        fit = fit_ensemble(tangent, targets, plan)
+        self.whitener_, self.operator_ = None, fit.operator
+        self.noise_, self.noises_ = fit.noise, np.array([fit.noise])
+        self.log_marginal_likelihood_ = self.log_marginal_likelihoods_ = None
+        return fit.dual
+
+    def _posterior_parts(self, X: np.ndarray) -> tuple[np.ndarray, Matrix, Matrix]:
+        """Return K(X, X_fit) and V, -V with the reduction V Vᵀ of the prior covariance."""
+        raw = cross_gram(self.kernel_, X, self.X_fit_, len(self.dual_coef_))
+        assert self.whitener_ is not None
+        reduction = times(raw, self.whitener_)
+        return raw, reduction, -reduction
+
+    def _ensemble_parts(self, X: np.ndarray) -> tuple[np.ndarray, Matrix, Matrix]:
+        """Return Θ(X, X_fit), and B, S such that (B Sᵀ + S Bᵀ)/2 changes the prior covariance.
+
+        f_t(x) = f₀(x) - B (f₀(X) - y) with f₀ ~ GP(0, K) has the covariance
+        K(x, x') + B K Bᵀ - B K(X, x') - K(x, X) Bᵀ, hence S = B K - 2 K(x, X)
+        (Lee et al. 2019, section 2.3).
+        """
+        both = both_grams(self.kernel_, X, self.X_fit_)
+        assert self.operator_ is not None
+        assert self.prior_gram_ is not None
+        solved = times(both.ntk, self.operator_)
+        return both.ntk, solved, solved @ self.prior_gram_ - 2.0 * both.nngp
+
+
+def prior_kernel(kernel: Any) -> Any:
+    """Return the covariance kernel of the prior: a network's NNGP kernel, or what was given.
+
+    Raises `InputError` for "precomputed", which has no K(x, x) at new points.
+    """
+    if kernel is None:
+        return NNGP(as_network(DEFAULT_NETWORK))
+    if is_precomputed(kernel):
+        raise InputError(
+            'GaussianProcess cannot take kernel="precomputed": its variances need K(x, x) at new '
+            "points; pass the kernel object or a callable kernel(X, Y)"
+        )
+    if isinstance(kernel, str | Layer):
+        return NNGP(as_network(kernel))
+    return resolve_kernel(kernel)
+
+
+def ensemble_kernel(kernel: Any) -> NTK:
+    """Return the NTK of the network that was given, or that the kernel given belongs to.
+
+    Raises `InputError` for a kernel that belongs to no single network, or is normalised.
+    """
+    if kernel is None:
+        return NTK(as_network(DEFAULT_NETWORK))
+    if isinstance(kernel, Layer) or (isinstance(kernel, str) and not is_precomputed(kernel)):
+        return NTK(as_network(kernel))
+    if isinstance(kernel, NetworkKernel) and not kernel.normalize:
+        return _sibling(kernel, NTK)
+    raise InputError(
+        f'inference="ensemble" needs the network itself, for both its kernels; got {kernel!r}; '
+        "pass a network, its text form, or NTK(net) without normalize"
+    )
+
+
+def both_grams(kernel: NTK, X: np.ndarray, Y: np.ndarray | None = None) -> KernelPair:
+    """Return the NNGP and NTK matrices of a kernel's network in one pass, finite."""
+    both = gram(
+        kernel.net,
+        X,
+        Y,
+        input_shape=kernel.input_shape,
+        engine=kernel.engine,
+        max_memory=kernel.max_memory,
+        progress=kernel.progress,
+    )
+    remedy = "scale the inputs down, or pass float64 inputs"
+    for name, matrix in zip(both._fields, both, strict=True):
+        require_finite(matrix, f"the {name} matrix overflowed", remedy)
+    return both
+
+
+def _sibling(kernel: NetworkKernel, kind: type[NTK] | type[NNGP]) -> Any:
+    """Return the kernel of this kind of the same network, with the same options."""
+    return kind(**{f.name: getattr(kernel, f.name) for f in dataclasses.fields(kernel)})

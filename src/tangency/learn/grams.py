@@ -1,0 +1,153 @@
+"""From a `kernel` parameter and samples to kernel matrices that are safe to solve with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..kernels import NTK, Kernel
+from ..kernels.network import as_network
+from .conditioning import FLOAT32_EPS, require_finite
+
+DEFAULT_NETWORK = "dense relu dense"
+_FINITE_REMEDY = "scale the inputs down, or pass float64 inputs"
+_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class TrainGram:
+    """K(X, X) as a C-ordered float64 matrix (n, n) that the solvers may overwrite.
+
+    `dtype` names the dtype it was computed in, `trusted` says that one
+    of the library's own kernels made it (so it is positive semidefinite up to rounding),
+    `samples` are the rows behind it, None when it was given precomputed.
+    """
+
+    matrix: NDArray[np.float64]
+    dtype: str
+    trusted: bool
+    samples: np.ndarray | None
+    trace: float
+
+    @property
+    def size(self) -> int:
+        """The number of samples n."""
+        return len(self.matrix)
+
+    @property
+    def eps(self) -> float:
+        """The relative precision of the dtype that the kernel was computed in."""
+        return float(np.finfo(self.dtype).eps)
+
+
+def resolve_kernel(kernel: Any) -> Any:
+    """Return the kernel to use: the NTK of `dense relu dense` for None, else what was given.
+
+    Raises `InputError` for anything but None, a callable kernel(X, Y) or "precomputed".
+    """
+    if kernel is None:
+        return NTK(as_network(DEFAULT_NETWORK))
+    if is_precomputed(kernel) or (callable(kernel) and not isinstance(kernel, type)):
+        return kernel
+    raise InputError(
+        f"kernel={kernel!r} is not a kernel; expected a kernel object such as "
+        'NTK("dense relu dense"), a callable kernel(X, Y), "precomputed", or None'
+    )
+
+
+def is_precomputed(kernel: Any) -> bool:
+    """Tell whether the samples are rows of a kernel matrix already."""
+    return isinstance(kernel, str) and kernel == "precomputed"
+
+
+def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
+    """Return K(X, X), symmetric and finite, in memory of its own.
+
+    Raises `InputError` if it is not square, finite and symmetric up to rounding.
+    """
+    if is_precomputed(kernel):
+        return as_train_gram(X, kernel, None)
+    return as_train_gram(kernel(X) if isinstance(kernel, Kernel) else kernel(X, X), kernel, X)
+
+
+def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGram:
+    """Return a matrix that `kernel` gave for these samples, checked, as a `TrainGram`."""
+    raw = np.asarray(raw)
+    size = len(raw if samples is None else samples)
+    raw = _checked(raw, (size, size), kernel)
+    trusted = isinstance(kernel, Kernel)
+    if trusted and raw.flags.owndata and raw.flags.writeable:
+        matrix = np.ascontiguousarray(raw, dtype=np.float64)
+    else:
+        # the matrix may be the caller's, and the solvers overwrite theirs
+        matrix = np.array(raw, dtype=np.float64, order="C")
+        _symmetrise(matrix, float(np.finfo(raw.dtype).eps))
+    return TrainGram(matrix, str(raw.dtype), trusted, samples, float(np.trace(matrix)))
+
+
+def cross_gram(kernel: Any, X: np.ndarray, X_fit: np.ndarray | None, n_fit: int) -> np.ndarray:
+    """Return K(X, X_fit), (m, n), in the dtype that the kernel gave it."""
+    raw = X if is_precomputed(kernel) else kernel(X, X_fit)
+    return _checked(raw, (len(X), n_fit), kernel)
+
+
+def kernel_diagonal(kernel: Any, X: np.ndarray) -> NDArray[np.float64]:
+    """Return K(x, x) for every row, (m,), through `kernel.diag` where there is one."""
+    if hasattr(kernel, "diag"):
+        return _checked(kernel.diag(X), (len(X),), kernel).astype(np.float64)
+    blocks: list[np.ndarray] = []
+    for start in range(0, len(X), 64):
+        block = X[start : start + 64]
+        blocks.append(np.diagonal(_checked(kernel(block, block), (len(block),) * 2, kernel)))
+    return np.concatenate(blocks).astype(np.float64)
+
+
+def times(gram: np.ndarray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return gram @ weights in float64, without a float64 copy of all of `gram`."""
+    if gram.dtype == np.float64:
+        return gram @ weights
+    out = np.empty((len(gram), *weights.shape[1:]))
+    for start in range(0, len(gram), _ROWS):
+        rows = slice(start, start + _ROWS)
+        out[rows] = gram[rows].astype(np.float64) @ weights
+    return out
+
+
+def _checked(raw: Any, shape: tuple[int, ...], kernel: Any) -> np.ndarray:
+    name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {kernel!r}"
+    raw = np.asarray(raw)
+    if raw.shape != shape:
+        raise InputError(
+            f"{name} has shape {raw.shape}; expected {shape}, one row per sample "
+            f"{'and one column per training sample' if len(shape) == 2 else ''}"
+        )
+    if raw.dtype not in (np.float64, np.float32):
+        if raw.dtype.kind not in "iuf":
+            raise InputError(f"{name} has dtype {raw.dtype}; expected real numbers")
+        raw = raw.astype(np.float64)
+    return require_finite(raw, f"{name} has bad entries", _FINITE_REMEDY)
+
+
+def _symmetrise(matrix: NDArray[np.float64], eps: float) -> None:
+    """Replace K by (K + Kᵀ)/2 in place, or refuse it if the two differ by more than rounding."""
+    n = len(matrix)
+    scale = float(np.abs(matrix).max(initial=0.0))
+    # float64 matrices may well have been computed in float32
+    allowed = 10.0 * max(math.sqrt(eps), FLOAT32_EPS) * scale
+    for start in range(0, n, _ROWS):
+        rows = slice(start, start + _ROWS)
+        upper, lower = matrix[rows, start:], matrix[start:, rows].T
+        gap = float(np.abs(upper - lower).max(initial=0.0))
+        if gap > allowed:
+            raise InputError(
+                f"the kernel matrix is not symmetric: K and its transpose differ by {gap:.3g}, "
+                f"entries reach {scale:.3g}; pass K(X, X), rows and columns in the same order"
+            )
+        mean = 0.5 * (upper + lower)
+        matrix[rows, start:] = mean
+        matrix[start:, rows] = mean.T

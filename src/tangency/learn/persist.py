@@ -1,0 +1,167 @@
+"""Models in one .npz file without pickle: a JSON header, and plain arrays."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .encode import decode, encode, kernel_problem
+
+FORMAT = "tangency-model"
+FORMAT_VERSION = 1
+_HEADER = "header"
+_CLASSES = ("KernelRegressor", "KernelClassifier", "GaussianProcess")
+
+
+class ModelFileError(InputError):
+    """A model that cannot be written to a file, or a file that holds no model."""
+
+
+def save_model(model: Any, path: str | Path) -> Path:
+    """Write a fitted estimator to `path`, whole or not at all; return the path.
+
+    Raises `ModelFileError` for parameters or labels that have no form without pickle.
+    """
+    from .. import __version__
+
+    arrays: dict[str, np.ndarray] = {}
+    params = model.get_params(deep=False)
+    if problem := kernel_problem(params["kernel"]):
+        raise ModelFileError(f"this {type(model).__name__} cannot be saved: {problem}")
+    # kernel_ follows from the parameter `kernel`
+    fitted = {k: v for k, v in vars(model).items() if _is_fitted_name(k) and k != "kernel_"}
+    try:
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "library_version": __version__,
+            "class": type(model).__name__,
+            "params": {k: encode(k, v, arrays) for k, v in params.items()},
+            "fitted": {k: encode(k, v, arrays) for k, v in fitted.items()},
+        }
+    except TypeError as error:
+        raise ModelFileError(f"this {type(model).__name__} cannot be saved: {error}") from None
+    if header["class"] not in _CLASSES:
+        raise ModelFileError(
+            f"{header['class']} is not one of {', '.join(_CLASSES)}, which `load` could build again"
+        )
+    text = json.dumps(header, allow_nan=False).encode()
+    arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
+    return _write_atomically(Path(path), arrays)
+
+
+def load(path: str | Path) -> Any:
+    """Return the estimator that `save` wrote to `path`, ready to predict the same bits.
+
+    Raises `FileNotFoundError`, and `ModelFileError` for a file that is damaged, holds something
+    else, or was written by a newer version. Nothing in the file is executed.
+
+    >>> import tempfile, pathlib
+    >>> import numpy as np
+    >>> from tangency.learn import KernelRegressor, load
+    >>> X, y = np.eye(3), np.array([1.0, 2.0, 3.0])
+    >>> model = KernelRegressor(alpha=0.1).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = load(model.save(pathlib.Path(folder) / "model.npz"))
+    >>> again, bool(np.all(again.predict(X) == model.predict(X)))
+    (KernelRegressor(alpha=0.1), True)
+    """
+    path = Path(path)
+    header, arrays = _read(path)
+    try:
+        return _build(header, arrays)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(
+            f"{path} is damaged: its header does not describe a model ({error!r}); save it again"
+        ) from error
+
+
+def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
+    import tangency.learn as learn
+
+    if header["class"] not in _CLASSES:
+        raise ModelFileError(f"holds a model of unknown class {header['class']!r}")
+    params = {k: decode(v, arrays) for k, v in header["params"].items()}
+    model = getattr(learn, header["class"])(**params)
+    for name, value in header["fitted"].items():
+        if not _is_fitted_name(name):
+            raise KeyError(name)
+        setattr(model, name, decode(value, arrays))
+    model._restore()
+    return model
+
+
+def _is_fitted_name(name: str) -> bool:
+    """Tell whether an attribute holds a result of `fit`, by scikit-learn's convention."""
+    return name.endswith("_") and not name.startswith("_")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return header and arrays of a model file."""
+    foreign = f"{path} is not a model saved by tangency"
+    if not path.exists():
+        raise FileNotFoundError(f"there is no model file {path}")
+    if not zipfile.is_zipfile(path):
+        raise ModelFileError(
+            f"{foreign}, or it is cut off: it is no complete .npz archive; give the file that "
+            "save() wrote, or save it again"
+        )
+    try:
+        # opened here, because np.load leaves it open where the archive is damaged
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            if _HEADER not in archive.files:
+                raise ModelFileError(f"{foreign}: it has no header; give the file save() wrote")
+            header = _parse(archive[_HEADER], path)
+            arrays = {k: archive[k] for k in archive.files if k != _HEADER}
+    except ModelFileError:
+        raise
+    except Exception as error:  # damaged bytes raise anything in zipfile and NumPy
+        raise ModelFileError(f"{path} is damaged ({error}); copy or save it again") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ModelFileError(f"{foreign}: it holds other things than arrays")
+    return header, arrays
+
+
+def _parse(raw: Any, path: Path) -> dict[str, Any]:
+    """Return the header, of this format and of a version that can be read."""
+    foreign = f"{path} is not a model saved by tangency"
+    try:
+        header = json.loads(np.asarray(raw).tobytes())
+    except ValueError:
+        header = None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ModelFileError(f"{foreign}: its header says otherwise; give the file save() wrote")
+    version = header.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise ModelFileError(f"{foreign}: its format version is {version!r}")
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path} has format {version}, written by tangency "
+            f"{header.get('library_version')}; this version reads formats up to {FORMAT_VERSION}; "
+            "upgrade tangency"
+        )
+    return header
+
+
+def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    """Write to a file beside `path` and rename it, so that no reader sees half a model."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path

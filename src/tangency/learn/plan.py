@@ -1,0 +1,109 @@
+"""What the parameters `alpha` and `training_time` ask for, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+
+Penalty = float | Sequence[float] | Literal["loo"] | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One alpha, or several to choose among, and the time that gradient flow runs for.
+
+    `alphas` is None for the grid that leave-one-out searches; `time` is ∞ without early stopping.
+    """
+
+    alphas: tuple[float, ...] | None
+    time: float
+
+    @property
+    def chooses(self) -> bool:
+        """Whether alpha is chosen by leave-one-out."""
+        return self.alphas is None or len(self.alphas) > 1
+
+
+def make_plan(alpha: Any, training_time: Any) -> Plan:
+    """Return the plan for these two parameters.
+
+    alpha=None means "loo" without a training time and 0 with one. Raises `ValueError` for a
+    negative, NaN or infinite alpha, a negative or NaN time, and for several alphas with a
+    finite time, because leaving a sample out of gradient flow has no closed form.
+    """
+    time = math.inf if training_time is None else _number("training_time", training_time)
+    if alpha is None:
+        alpha = "loo" if training_time is None else 0.0
+    if isinstance(alpha, str):
+        if alpha != "loo":
+            raise ValueError(
+                f"alpha={alpha!r} is not known; expected a number ≥ 0, a list of numbers, "
+                '"loo" or None'
+            )
+        plan = Plan(None, time)
+    else:
+        plan = Plan(_several("alpha", alpha), time)
+    if plan.chooses and not math.isinf(time):
+        raise ValueError(
+            f"alpha={alpha!r} chooses by leave-one-out, which has no closed form for gradient "
+            f"flow stopped at training_time={training_time!r}; give one number as alpha "
+            "(the flow then has that weight decay; 0 for none), or leave training_time=None"
+        )
+    return plan
+
+
+def make_noise_plan(noise: Any, training_time: Any, inference: Any) -> Plan:
+    """Return the plan for a Gaussian process: noise variances in the place of alphas.
+
+    noise=None means "ml" for the posterior and 0 for the ensemble. Raises `ValueError` as
+    `make_plan` does, for an unknown `inference`, and for a choice of noise or a training time
+    where they have no meaning.
+    """
+    if inference not in ("posterior", "ensemble"):
+        raise ValueError(f'inference={inference!r}; expected "posterior" or "ensemble"')
+    if inference == "posterior" and training_time is not None:
+        raise ValueError(
+            f"training_time={training_time!r} has no meaning for Bayesian inference; "
+            'leave it None, or set inference="ensemble" for trained networks'
+        )
+    time = math.inf if training_time is None else _number("training_time", training_time)
+    if noise is None:
+        noise = "ml" if inference == "posterior" else 0.0
+    if isinstance(noise, str) and noise != "ml":
+        raise ValueError(
+            f'noise={noise!r} is not known; expected a variance ≥ 0, a list of them, "ml" or None'
+        )
+    plan = Plan(None if isinstance(noise, str) else _several("noise", noise), time)
+    if inference == "ensemble" and plan.chooses:
+        raise ValueError(
+            f"noise={noise!r} chooses by marginal likelihood, which an ensemble of trained "
+            'networks does not have; give one number, or set inference="posterior"'
+        )
+    return plan
+
+
+def _several(name: str, value: Any) -> tuple[float, ...]:
+    """Return one number, or the different ones of a list in ascending order."""
+    if isinstance(value, Real):
+        return (_number(name, value, finite=True),)
+    values = np.asarray(value, dtype=object)
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(
+            f"{name}={value!r}; expected one finite number ≥ 0, or a non-empty flat list of them "
+            "to choose among"
+        )
+    return tuple(sorted({_number(name, each, finite=True) for each in values}))
+
+
+def _number(name: str, value: Any, *, finite: bool = False) -> float:
+    """Return `value` as a float ≥ 0."""
+    if isinstance(value, Real) and not isinstance(value, bool | np.bool_):
+        number = float(value)
+        if number >= 0 and not (finite and math.isinf(number)):
+            return number
+    raise ValueError(f"{name}={value!r}; expected a {'finite ' if finite else ''}number ≥ 0")

@@ -1,0 +1,118 @@
+"""Kernel ridge regression and gradient flow: from K(X, X) and targets to dual coefficients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cholesky import solve_ridge
+from .conditioning import count_copies, rank_cutoff, warn_singular
+from .flow import flow_filter, reaches_noise
+from .grams import TrainGram
+from .loo import (
+    Criterion,
+    alpha_grid,
+    choose_alpha,
+    loo_residuals,
+    spectral_residuals,
+)
+from .plan import Plan
+from .spectrum import Spectrum, decompose
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DualFit:
+    """f = Σᵢ cᵢ K(·, xᵢ): `dual` c (n, k), `alpha`, `norms` √(cᵀKc) (k,).
+
+    `alpha` is one of `alphas` (a,), whose leave-one-out losses are `losses` (a,). `residuals`
+    (n, k) are the leave-one-out ones of `alpha`; they and the losses are None without a
+    closed form.
+    """
+
+    dual: Matrix
+    alpha: float
+    norms: Matrix
+    residuals: Matrix | None
+    alphas: Matrix
+    losses: Matrix | None
+
+
+def fit_dual(
+    gram: TrainGram, targets: Matrix, plan: Plan, criterion: Criterion, *, centred: bool
+) -> DualFit:
+    """Fit the targets, (n, k), by Cholesky for one alpha > 0, else from one spectrum.
+
+    `gram.matrix` is overwritten. `criterion` maps leave-one-out residuals (n, k) to a loss.
+    `centred` says that the targets' mean was removed, which the residuals take into account.
+    Warns with `IllConditionedWarning` where the fit depends on rounding.
+    """
+    if plan.alphas is not None and not plan.chooses and math.isinf(plan.time):
+        # no eigenvalue exceeds the trace, so this alpha lies above the noise level of K
+        noise = rank_cutoff(gram.trace, gram.trace, gram.size, gram.eps)
+        if plan.alphas[0] > noise:
+            fit = _fit_cholesky(gram, targets, plan.alphas[0], criterion, centred=centred)
+            if fit is not None:
+                return fit
+    spectrum = decompose(gram)
+    if plan.alphas is None:
+        alphas = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)
+    else:
+        alphas = np.array(plan.alphas)
+    if len(alphas) > 1:
+        alpha, losses = choose_alpha(spectrum, targets, alphas, criterion, centred=centred)
+    else:
+        alpha, losses = float(alphas[0]), None
+    warn_if_noisy(spectrum, gram, alpha, plan.time)
+    weights = flow_filter(spectrum, alpha, plan.time)
+    in_basis = spectrum.to_basis(targets)
+    dual = spectrum.apply(weights, in_basis)
+    norms = np.sqrt(spectrum.values @ np.square(weights[:, None] * in_basis))
+    residuals = None
+    if math.isinf(plan.time) and gram.size > 1:
+        residuals = spectral_residuals(spectrum, targets, alpha, centred=centred)
+        losses = np.array([criterion(residuals)]) if losses is None else losses
+    return DualFit(dual, alpha, norms, residuals, alphas, losses)
+
+
+def _fit_cholesky(
+    gram: TrainGram, targets: Matrix, alpha: float, criterion: Criterion, *, centred: bool
+) -> DualFit | None:
+    solved = solve_ridge(gram, targets, alpha)
+    if solved is None:
+        return None
+    residuals, losses = None, None
+    if gram.size > 1:
+        residuals = loo_residuals(
+            solved.dual, solved.inverse_ones, solved.inverse_diagonal, targets, centred=centred
+        )
+        losses = np.array([criterion(residuals)])
+    norms = np.sqrt(np.maximum(solved.kernel_norms, 0.0))
+    return DualFit(solved.dual, alpha, norms, residuals, np.array([alpha]), losses)
+
+
+def warn_if_noisy(
+    spectrum: Spectrum, gram: TrainGram, alpha: float, time: float, name: str = "alpha"
+) -> None:
+    """Warn with `IllConditionedWarning` if the fit depends on eigenvalues that are rounding."""
+    if not reaches_noise(spectrum, alpha, time):
+        return
+    if alpha == 0:
+        consequence = (
+            f"With {name}=0 the {spectrum.rank} directions above the noise were fitted and the "
+            "others left out, so the training targets need not be met exactly."
+        )
+    else:
+        consequence = f"{name}={alpha:.3g} lies below the noise, so the fit depends on rounding."
+    warn_singular(
+        found=spectrum.describe(alpha),
+        cutoff=spectrum.cutoff,
+        dtype=gram.dtype,
+        copies=count_copies(gram.samples),
+        consequence=consequence,
+        remedy=f"set {name} to about {{value}} or more",
+    )
