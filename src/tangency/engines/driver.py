@@ -44,22 +44,22 @@ def gram(
     xp = array_namespace(x)
     symmetric = y is None
     x = _contiguous(x)
-    y = x if y is None else _contiguous(y)
+    z = x if y is None else _contiguous(y)
     budget = default_budget(x) if max_memory is None else max_memory
-    gradient = differentiates(plan.net, x, y)
+    gradient = differentiates(plan.net, x, z)
     size = xp.finfo(x.dtype).bits // 8
-    grid = tiles(plan, x.shape[0], y.shape[0], size, budget, symmetric, gradient)
+    grid = tiles(plan, x.shape[0], z.shape[0], size, budget, symmetric, gradient)
     left = marginals(plan, x, grid.side)
-    right = left if symmetric else marginals(plan, y, grid.side)
-    products = None if plan.space else reference.vector_products(x, y)
-    shape = (x.shape[0], y.shape[0])
+    right = left if symmetric else marginals(plan, z, grid.side)
+    products = None if plan.space else reference.vector_products(x, z)
+    shape = (x.shape[0], z.shape[0])
     results = [xp.zeros(shape, dtype=x.dtype, device=device(x)) for _ in range(1 + want_ntk)]
     with progress_bar(grid.pairs, progress) as bar:
         for rows, cols in grid:
             values = reference.block(
                 plan,
                 x[rows],
-                y[cols],
+                z[cols],
                 [q[rows] for q in left],
                 [q[cols] for q in right],
                 want_ntk,

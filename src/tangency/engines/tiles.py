@@ -61,17 +61,18 @@ def tiles(plan: Plan, n: int, m: int, itemsize: int, budget: int, symmetric: boo
     if fixed + pair > budget:
         raise MemoryLimitError(
             f"a kernel matrix of {n:,} × {m:,} needs at least {size_text(fixed + pair)} "
-            f"({size_text(fixed)} for the result and the marginals, {size_text(pair)} to work on one "
-            f"pair), but {size_text(budget)} are allowed; raise max_memory, pass fewer inputs at a "
-            "time, or use float32"
+            f"({size_text(fixed)} for the result and the marginals, {size_text(pair)} to work on "
+            f"one pair), but {size_text(budget)} are allowed; raise max_memory, pass "
+            "fewer inputs at a time, or use float32"
         )
     if gradient:
         # Every tile is kept until the backward pass: smaller tiles would not save anything.
         if fixed + pair * n * m > budget:
             raise MemoryLimitError(
                 f"a differentiable kernel matrix of {n:,} × {m:,} keeps "
-                f"{size_text(fixed + pair * n * m)} for the backward pass, but {size_text(budget)} are "
-                "allowed; raise max_memory, pass fewer inputs, or use torch.no_grad()"
+                f"{size_text(fixed + pair * n * m)} for the backward pass, but "
+                f"{size_text(budget)} are allowed; raise max_memory, pass fewer inputs, "
+                "or use torch.no_grad()"
             )
         budget = fixed + pair * n * m
     count = min((budget - fixed) // pair, max(1, _TILE_ENTRIES // tile_entries(plan)))

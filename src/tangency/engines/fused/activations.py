@@ -35,7 +35,13 @@ def kind_and_parameters(layer: ActivationLayer) -> tuple[int, tuple[float, ...]]
     if isinstance(layer, Erf | GELU):
         return (scalars.ERF if isinstance(layer, Erf) else scalars.GELU), (scale, 0.0, 0.0, 0.0)
     if isinstance(layer, Hermite):
-        return scalars.HERMITE, (scale, 0.0, 0.0, float(layer.degree), *_hermite_weights(layer, scale))
+        return scalars.HERMITE, (
+            scale,
+            0.0,
+            0.0,
+            float(layer.degree),
+            *_hermite_weights(layer, scale),
+        )
     kind, sign = (scalars.SINE, -1.0) if isinstance(layer, Sine) else (scalars.COSINE, 1.0)
     return kind, (scale, float(layer.frequency) ** 2, sign, 0.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .jit import jit
 from .planes import run_operations
 from .rows import copy, spread
-from .scalars import lit, prepare, unit
+from .scalars import prepare
 from .stages import run_stages
 from .tables import SLOT, TANGENT_IN, TANGENT_OUT
 
@@ -47,11 +47,12 @@ def spread_image(work, x, aux, i, lanes, positions, channels, marginals):
 
 @jit
 def pair_block(
-    tb, work, x, y, aux_x, aux_y, i0, i1, j0, count, shape, lanes, plane, out_s, out_t, upper
+    tb, work, x, y, aux_x, aux_y, i0, i1, j0, count, shape, lanes, plane, out_s, out_t, at, upper
 ):
     """K(x_i, y_j) for i0 ≤ i < i1 and `count` ≤ lanes images from y_{j0} on.
 
-    `shape` is (stages, positions, channels, marginals); `upper`: pairs with j < i are left out.
+    `shape` is (stages, positions, channels, marginals). Results go to (at[0] + i, at[1] + j);
+    `upper`: pairs with j < i are left out.
     """
     stages, positions, channels, marginals = shape
     pack(work.y, y, j0, count, lanes, positions, channels)
@@ -63,9 +64,9 @@ def pair_block(
         for lane in range(count):
             if upper and j0 + lane < i:
                 continue
-            out_s[i, j0 + lane] = work.total_s[lane]
+            out_s[at[0] + i, at[1] + j0 + lane] = work.total_s[lane]
             if tangent:
-                out_t[i, j0 + lane] = work.total_t[lane]
+                out_t[at[0] + i, at[1] + j0 + lane] = work.total_t[lane]
 
 
 @jit
@@ -133,24 +134,24 @@ def vector_self_block(tb, work, s, t, q, lanes, marginals):
 
 
 @jit
-def mirror(k):
-    """Copies the upper triangle of a square matrix to the lower one."""
-    n, side = k.shape[0], 64
-    for i0 in range(0, n, side):
-        for j0 in range(i0, n, side):
-            for i in range(i0, min(i0 + side, n)):
-                for j in range(max(j0, i + 1), min(j0 + side, n)):
+def mirror(k, rows, cols):
+    """Copies a tile of a symmetric matrix, or its upper triangle, to its mirror image."""
+    i0, i1 = rows
+    j0, j1 = cols
+    side = 32
+    for a in range(i0, i1, side):
+        for b in range(j0, j1, side):
+            for i in range(a, min(a + side, i1)):
+                for j in range(max(b, i + 1), min(b + side, j1)):
                     k[j, i] = k[i, j]
 
 
 @jit
-def snap(tile, roots_x, roots_y, i0, j0, features):
+def snap(tile, roots_x, roots_y, slack):
     """Makes ⟨x, y⟩ exactly ±‖x‖‖y‖ where rounding cannot tell them apart, as the reference does."""
-    slack = lit(tile[0, 0], 4.0 + 0.25 * features**0.5) * unit(tile[0, 0])
     for i in range(tile.shape[0]):
         for j in range(tile.shape[1]):
-            norm = roots_x[i0 + i] * roots_y[j0 + j]
-            edge = norm - norm * slack
+            norm = roots_x[i] * roots_y[j]
             value = tile[i, j]
-            if abs(value) >= edge:
+            if abs(value) >= norm - norm * slack:
                 tile[i, j] = norm if value > 0 else -norm if value < 0 else value

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 # Products and sums may fuse, and the sign of zero does not matter. NaN and infinity keep their
 # meaning, and sums keep their order: the same call gives the same bits.
@@ -13,9 +18,59 @@ FLOATS = {"contract", "nsz", "arcp"}
 
 
 def jit(function: Callable[..., Any]) -> Any:
-    """`numba.njit` with this engine's options; without a cache on disk where none can be written."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FLOATS, "_nrt": False}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
-        return numba.njit(**options)(function)
+    """`numba.njit` with this engine's options, cached on disk where a directory can be written."""
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": FLOATS,
+        "_nrt": False,
+    }
+    compiled: Any = numba.njit(**options)(function)
+    # No directory can be written to: every process then compiles for itself.
+    with contextlib.suppress(RuntimeError, OSError):
+        compiled._cache = _Cache(function)
+    return compiled
+
+
+@cache
+def sources() -> str:
+    """A digest of this package's code.
+
+    Compiled functions hold those that they call, also from other modules, while Numba's own cache
+    looks at the module of the function alone and would go on using what is out of date.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of one function, out of date as soon as any module of the package changes."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, sources())
+
+
+class _Files(IndexDataCacheFile):
+    """Files that fail without harm: what cannot be read is compiled, what cannot be kept is not.
+
+    A file says what it holds, as two processes that compile at once may choose the same name.
+    """
+
+    def load(self, key: Any) -> Any:
+        try:
+            found = super().load(key)
+            return found[1] if found is not None and found[0] == self._label(key) else None
+        except Exception:
+            # Pickle raises whatever damaged bytes happen to mean.
+            return None
+
+    def save(self, key: Any, data: Any) -> None:
+        # Numba reads the index before it writes, so a damaged one raises here too.
+        with contextlib.suppress(Exception):
+            super().save(key, (self._label(key), data))
+
+    def _label(self, key: Any) -> tuple[str, str]:
+        return self._source_stamp, repr(key)

@@ -139,12 +139,12 @@ def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
         e1, e2 = d1 // o[DOWN1], d2 // o[DOWN2]
         src, dst = o[SRC] * plane * lanes, o[DST] * plane * lanes
         code, tangent = o[CODE], o[TANGENT] != 0
-        if code == CONV or code == POINTS:
+        if code in (CONV, POINTS):
             # An activation right behind a convolution takes each row while it is in cache.
             follower = -1
-            if not record and op + 1 < end:
-                if ops[op + 1, CODE] == ELEMENTWISE and ops[op + 1, SRC] == o[DST]:
-                    follower = op + 1
+            behind = op + 1 < end and ops[op + 1, CODE] == ELEMENTWISE
+            if behind and not record and ops[op + 1, SRC] == o[DST]:
+                follower = op + 1
             if code == CONV:
                 _convolve(tb, work, o, follower, src, dst, e1, e2, wrap, lanes, marginals)
             else:
@@ -217,7 +217,9 @@ def _from_register(tb, work, row, d1, d2, wrap, lanes):
             j0 = width - d2 if part else first_of(d2, wrap)
             j1 = width if part or (wrap and d2 == 0) else min(width, width - d2)
             e2 = d2 - width if part else d2
-            source = plane_address(tb.plane_at, row[SOURCE_PLANES], height, width, i2 - i, e2, i, j0)
+            source = plane_address(
+                tb.plane_at, row[SOURCE_PLANES], height, width, i2 - i, e2, i, j0
+            )
             source = (row[SOURCE_AT] + source) * lanes
             at, n = (i * width + j0) * lanes, (j1 - j0) * lanes
             copy(s, at, stored_s, source, n)
@@ -288,13 +290,41 @@ def _convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
     start1, stride1, step = o[START1], o[STRIDE1], marginals * lanes
     for i in range(first_of(e1, wrap), last_of(o[H_OUT], e1, wrap)):
         top = start1 + stride1 * i
-        at_x, at_sums = src + a2 * lanes, left * lanes
+        at_x, mid = src + a2 * lanes, left * lanes
         _sum_rows(
-            taps, s, sums_s, taps1, count1, top, a1, b1, height, width, at_x, at_sums, n, wrap, lanes
+            taps,
+            s,
+            sums_s,
+            taps1,
+            count1,
+            top,
+            a1,
+            b1,
+            height,
+            width,
+            at_x,
+            mid,
+            n,
+            wrap,
+            lanes,
         )
         if tangent:
             _sum_rows(
-                taps, t, sums_t, taps1, count1, top, a1, b1, height, width, at_x, at_sums, n, wrap, lanes
+                taps,
+                t,
+                sums_t,
+                taps1,
+                count1,
+                top,
+                a1,
+                b1,
+                height,
+                width,
+                at_x,
+                mid,
+                n,
+                wrap,
+                lanes,
             )
         if wrap:
             _wrap_margins(sums_s, left, width, right, lanes)

@@ -156,9 +156,7 @@ def lower_vector(steps: tuple[Step, ...], want_ntk: bool, tangent: bool) -> Prog
         if not isinstance(step.layer, Flatten):
             stage.slot = builder.on_planes(stage, step, stage.slot, keep=False)
     stage.matrices = (np.eye(1), np.eye(1))
-    return Program(
-        (stage,), (), (), tuple(builder.marginals), (), stage.tangent_out, builder.slots
-    )
+    return Program((stage,), (), (), tuple(builder.marginals), (), stage.tangent_out, builder.slots)
 
 
 def marginal_program(program: Program) -> Program | None:
@@ -228,7 +226,7 @@ class _Builder:
 
     def start(self, source: int, grid: tuple[int, int], tangent: bool) -> Stage:
         """A new stage; its source is read into slot 0."""
-        self.free = [s for s in range(1, self.slots)]
+        self.free = list(range(1, self.slots))
         return Stage(source, grid, tangent, end=grid, tangent_out=tangent)
 
     def step(self, stage: Stage, step: Step) -> Stage:
@@ -386,15 +384,11 @@ class _Builder:
     def _copy(self, stage: Stage, slot: int) -> int:
         target = self._take()
         stage.operations.append(
-            Operation(
-                Code.COPY, slot, target, stage.end, stage.end, stage.down, stage.tangent_out
-            )
+            Operation(Code.COPY, slot, target, stage.end, stage.end, stage.down, stage.tangent_out)
         )
         return target
 
-    def _weights(
-        self, stage: Stage, step: Step, layer: Conv | Dense, slot: int, keep: bool
-    ) -> int:
+    def _weights(self, stage: Stage, step: Step, layer: Conv | Dense, slot: int, keep: bool) -> int:
         # A dense layer is a convolution with a patch of one position.
         geometry = step.geometry or Box((Windows(1, 1, 0, 1, (0,)),))
         assert isinstance(geometry, Box | Points)

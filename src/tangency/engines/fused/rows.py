@@ -224,7 +224,7 @@ def smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
             value, slope = erf_dual(x, u1, u2, v1, v2, p[at])
         elif kind == GELU:
             value, slope = gelu_dual(x, u1, u2, v1, v2, p[at])
-        elif kind == SINE or kind == COSINE:
+        elif kind in (SINE, COSINE):
             value, slope = wave_dual(x, v1, v2, p[at + 1], p[at], p[at + 2])
         elif kind == EXPONENTIAL:
             value, slope = exponential_dual(x * (u1 * u2), v1 * v2, p[at])

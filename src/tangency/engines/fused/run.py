@@ -101,7 +101,9 @@ def _run_threads(
             stop.set()
 
 
-def _timed(queue: _Queue, block: Callable[..., None], room: Any, piece: tuple[Any, int, int]) -> None:
+def _timed(
+    queue: _Queue, block: Callable[..., None], room: Any, piece: tuple[Any, int, int]
+) -> None:
     start = time.perf_counter()
     block(room, *piece)
     queue.learn(piece[2] - piece[1], time.perf_counter() - start)

@@ -34,18 +34,6 @@ def _lit(like, value):
     return lambda like, value: np.float64(value)
 
 
-def unit(like: Any) -> Any:
-    """The unit in the last place of 1."""
-    raise NotImplementedError("for compiled code only")
-
-
-@overload(unit, jit_options=_OPTIONS)
-def _unit(like):
-    if like is types.float32:
-        return lambda like: np.float32(_EDGE32 / np.float32(4))
-    return lambda like: _EDGE64 / np.float64(4)
-
-
 def arcs(z: Any) -> tuple[Any, Any]:
     """(√z·P(z), z·√z·R(z)): arccos(1−z)/π and (√(1−c²) − c·arccos c)/π at c = 1 − z.
 

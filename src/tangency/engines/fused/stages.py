@@ -173,9 +173,7 @@ def _pool_columns(tb, work, row, d2, lanes):
                 p, p2, term, count = targets[k, 0], targets[k, 1], targets[k, 2], targets[k, 3]
                 at = plane_address(plane_at, planes, out1, out2, o2 - o, p2 - p, o, p)
                 at = (sink + at) * lanes
-                _add_terms(
-                    position, weight, stored_s, at, rows_s, src, lanes, term, count, lanes
-                )
+                _add_terms(position, weight, stored_s, at, rows_s, src, lanes, term, count, lanes)
                 if tangent:
                     _add_terms(
                         position, weight, stored_t, at, rows_t, src, lanes, term, count, lanes

@@ -1,0 +1,64 @@
+"""Layers on vectors: tiles of the kernel matrix, taken through all layers in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...nets.plan import Step
+from . import blocks
+from .marginals import auxiliary, kinds_of
+from .planes import room
+from .program import Program, lower_vector
+from .tables import Tables, tables
+
+# Numbers of a row that go through the layers together.
+COLUMNS = 512
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Layers on vectors, compiled for one dtype."""
+
+    steps: tuple[Step, ...]
+    want_ntk: bool
+    tangent: bool
+    dtype: Any
+
+    @cached_property
+    def program(self) -> Program:
+        return lower_vector(self.steps, self.want_ntk, self.tangent)
+
+    @cached_property
+    def _tables(self) -> tuple[Tables, Any]:
+        return tables(self.program, 1, self.dtype)
+
+    @property
+    def empty(self) -> bool:
+        return not self.program.stages[0].operations
+
+    @property
+    def reads_marginals(self) -> bool:
+        return bool(self.program.marginals)
+
+    def diagonal(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """Takes K(x, x) (n,) through the layers in place; returns (u, v) of all marginals."""
+        table, sizes = self._tables
+        count = len(self.program.marginals)
+        q = np.zeros((max(count, 1), len(s)), dtype=self.dtype)
+        work = room(sizes, COLUMNS, self.dtype)
+        blocks.vector_self_block(table, work, s, t, q, COLUMNS, sizes.marginals)
+        return auxiliary(np.ascontiguousarray(q.T), kinds_of(self.program), table)
+
+    def tile(
+        self, work: Any, s: np.ndarray, t: np.ndarray, aux: tuple[Any, Any], rows: Any, cols: Any
+    ) -> None:
+        """Takes a tile of Σ and Θ through the layers in place."""
+        table, sizes = self._tables
+        blocks.vector_block(table, work, s, t, *aux, rows, cols, COLUMNS, sizes.marginals)
+
+    def room(self) -> Any:
+        return room(self._tables[1], COLUMNS, self.dtype)

@@ -1,0 +1,80 @@
+"""Vectors as inputs: tiles of their products, and what follows from the angle alone."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...nets.plan import Plan
+from . import blocks
+from .angle import Series, angle_block, homogeneous, series
+from .tail import COLUMNS, Tail
+
+
+class Products:
+    """Tiles of ⟨x, y⟩, taken through the network at once where only the angle matters."""
+
+    def __init__(self, plan: Plan, tail: Tail, x: np.ndarray, y: np.ndarray) -> None:
+        self.plan, self.tail, self.x, self.y = plan, tail, x, y
+        dtype = x.dtype
+        # A blocked sum of p products is off by a few units in the last place, growing with p.
+        self.slack = dtype.type((4 + 0.25 * x.shape[1] ** 0.5) * np.finfo(dtype).eps)
+        self.squares = [np.einsum("ij,ij->i", z, z) for z in ((x,) if x is y else (x, y))]
+        self.squares = [self.squares[0], self.squares[-1]]
+        self.roots = [np.sqrt(q) for q in self.squares]
+
+    @cached_property
+    def inverse(self) -> list[np.ndarray]:
+        """1/‖x‖, and 0 for zero vectors."""
+        tiny = np.finfo(self.x.dtype).smallest_normal
+        with np.errstate(divide="ignore"):
+            return [
+                np.where(q >= tiny, 1 / r, 0).astype(r.dtype)
+                for q, r in zip(self.squares, self.roots, strict=True)
+            ]
+
+    @cached_property
+    def angle(self) -> Series | None:
+        """The kernel as a function of the angle, if it is one."""
+        if not homogeneous(self.plan.steps):
+            return None
+        return series(self._of_angle, self.x.dtype)
+
+    def _of_angle(self, theta: np.ndarray) -> np.ndarray:
+        """(Σ, Θ) of unit vectors at some angles, through the layers in float64."""
+        tail = Tail(self.plan.steps, self.tail.want_ntk, False, np.dtype(np.float64))
+        s, t = np.cos(theta)[None, :].copy(), np.zeros((1, len(theta)))
+        ones = np.ones(max(len(theta), 1))
+        aux = tail.diagonal(ones, np.zeros_like(ones))
+        tail.tile(tail.room(), s, t, (aux, aux), (0, 1), (0, len(theta)))
+        return np.concatenate([s, t])
+
+    def tile(self, s: Any, t: Any, rows: tuple[int, int], cols: tuple[int, int]) -> bool:
+        """Writes a tile of products into s; or of finished kernel values, and returns True."""
+        r, c = slice(*rows), slice(*cols)
+        products = self.x[r] @ self.y[c].T
+        if self.angle is None:
+            blocks.snap(products, self.roots[0][r], self.roots[1][c], self.slack)
+            s[r, c] = products
+            return False
+        want_ntk = t is not s
+        room = np.empty((4, max(COLUMNS, products.shape[1])), dtype=s.dtype)
+        angle_block(
+            products,
+            s,
+            t,
+            rows[0],
+            cols[0],
+            self.inverse[0][r],
+            self.roots[0][r],
+            self.inverse[1][c],
+            self.roots[1][c],
+            self.angle.at_zero,
+            self.angle.coefficients,
+            self.slack,
+            want_ntk,
+            room,
+        )
+        return True
