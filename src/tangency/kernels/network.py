@@ -86,7 +86,8 @@ class NetworkKernel(Kernel):
         if y is None:
             xp = array_namespace(matrix)
             scaled = normalized(matrix, first, first)
-            one = xp.eye(matrix.shape[0], dtype=xp.bool, device=device(matrix)) & (first > 0)[:, None]
+            same = xp.eye(matrix.shape[0], dtype=xp.bool, device=device(matrix))
+            one = same & (first > 0)[:, None]
             return xp.where(one, xp.ones_like(scaled), scaled)
         return normalized(matrix, first, self._diagonal(y))
 
@@ -143,8 +144,9 @@ class NTK(NetworkKernel):
     """The neural tangent kernel Θ of a network: training all trainable layers.
 
     Arguments and errors as in `NetworkKernel`: `net`, `input_shape`, `normalize`, `engine`,
-    `max_memory`, `n_jobs`, `progress`. Called with X (n, *space, channels) and Y (m, *space, channels),
-    channels last, it returns an (n, m) array in the dtype of the inputs; integers become float64
+    `max_memory`, `n_jobs`, `progress`. Called with X (n, *space, channels) and
+    Y (m, *space, channels), channels last, it returns an (n, m) array in
+    the dtype of the inputs; integers become float64
     (PyTorch: the default dtype) with their values unchanged.
 
     Source: Jacot, Gabriel & Hongler 2018; the recursion of Bietti & Mairal 2019, section 2.
@@ -152,8 +154,8 @@ class NTK(NetworkKernel):
     >>> import numpy as np
     >>> from tangency import NTK
     >>> NTK("dense relu dense")(np.array([[3.0, 4.0], [0.0, 1.0]]))
-    array([[50.        ,  6.83...],
-           [ 6.83...,  2.        ]])
+    array([[50.        ,  7.31...],
+           [ 7.31...,  2.        ]])
     """
 
     @property

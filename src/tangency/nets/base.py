@@ -81,7 +81,7 @@ def number(value: Any, name: str, *, positive: bool = False, nonnegative: bool =
         value = float(value)
     elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__"):
         raise NetworkError(f"{name} must be a number or a 0-d tensor, got {value!r}")
-    size = float(value.detach() if hasattr(value, "detach") else value)
+    size = plain(value)
     if not math.isfinite(size):
         raise NetworkError(f"{name} must be finite, got {size}")
     if positive and size <= 0:
@@ -89,6 +89,11 @@ def number(value: Any, name: str, *, positive: bool = False, nonnegative: bool =
     if nonnegative and size < 0:
         raise NetworkError(f"{name} must be at least 0, got {size:g}")
     return value
+
+
+def plain(value: Any) -> float:
+    """The size of a parameter, without the gradient it may have."""
+    return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def whole(value: Any, name: str, least: int | None = None) -> int:

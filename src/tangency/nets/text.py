@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import NetworkError
 from . import activations, linear, pooling, quadrature, structure
-from .base import Layer, options
+from .base import Layer, options, plain
 from .structure import Residual, Sequential
 
 LAYERS: dict[str, type[Layer]] = {
@@ -81,7 +81,7 @@ def _value_text(value: Any) -> str:
         return "x".join(map(str, value)) if sizes else json.dumps(value, separators=(",", ":"))
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
-    number = float(value.detach() if hasattr(value, "detach") else value)
+    number = plain(value)
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 

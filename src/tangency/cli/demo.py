@@ -1,0 +1,84 @@
+"""`tangency demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options as o
+
+
+def demo(
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the table as CSV and the figures here."),
+    ] = None,
+    images: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|all|N",
+            help="Training images for the average-pooling network, whose kernels cost most; auto: "
+            "as many as 30 seconds allow.",
+        ),
+    ] = "auto",
+    draws: Annotated[int, typer.Option(min=2, help="Draws for each point of a curve.")] = 5,
+    seed: o.Seed = 0,
+    force: o.Force = False,
+) -> None:
+    """Compare neural kernels on 1,797 real images of digits, in about a minute.
+
+    Dense and convolutional networks, each with its NTK and its last-layer kernel, beside an RBF
+    SVM and a linear model, on one split. Ridge and SVM parameters are chosen on the training part.
+    """
+    wanted = _images(images)
+    folder = None if out is None else _claim_folder(out, force)
+    from tqdm import tqdm
+
+    from tangency.report.demo import Settings, explanation, run_demo
+    from tangency.report.table import table_text
+
+    settings = Settings(slow_images=wanted, draws=draws, seed=seed, progress=o.interactive())
+    begun: list[str] = []
+    with tqdm(total=settings.steps, unit="step", disable=None, leave=False) as bar:
+
+        def step(name: str) -> None:
+            bar.update(1 if begun else 0)  # the step before this one is done
+            bar.set_description(name)
+            begun.append(name)
+
+        result = run_demo(settings, step)
+    typer.echo(table_text(result.rows))
+    typer.echo(f"\n{explanation(result)}")
+    if folder is not None:
+        from tangency.report.outputs import write_outputs
+
+        folder.mkdir(exist_ok=True)
+        for path in write_outputs(result, folder):
+            typer.echo(f"wrote {path}")
+
+
+def _images(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if text == "all":
+        return 1_000_000  # more than there are
+    if not text.isdigit():
+        raise ValueError(f"--images {text}: expected a whole number, auto or all")
+    return int(text)
+
+
+def _claim_folder(folder: Path, force: bool) -> Path:
+    from tangency.report.outputs import FILES
+
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: is a file; give the name of a folder")
+    if not folder.parent.is_dir():
+        raise ValueError(f"{folder}: there is no folder {folder.parent}; create it first")
+    taken = [name for name in FILES if (folder / name).exists()]
+    if taken and not force:
+        raise ValueError(
+            f"{folder}: holds {taken[0]} already; give another folder, or --force to replace it"
+        )
+    return folder

@@ -1,0 +1,287 @@
+"""Models of the command line: a fitted estimator with the preprocessing that goes before it."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import (
+    ZCA,
+    DataError,
+    Dataset,
+    NormalizeImages,
+    Standardize,
+    load,
+    random_split,
+    stratified_subset,
+)
+from ..data.dataset import shape_text
+from ..data.saving import Step, add_preprocessing, read_preprocessing
+from ..data.tables import column_count, is_table
+from ..kernels import NNGP, NTK
+from ..learn import KernelClassifier, KernelRegressor
+from ..learn import load as load_model
+
+_KERNELS = {"ntk": NTK, "nngp": NNGP}
+_READING = ("label_column", "header", "input_shape", "channels", "scale", "dtype")
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """An estimator, the steps before it, and what was noted about its training part."""
+
+    estimator: Any
+    steps: Sequence[Step]
+    input_shape: tuple[int, ...]
+    largest: float
+    class_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Preprocess X as in the fit, then predict."""
+        for step in self.steps:
+            X = step.transform(X)
+        return self.estimator.predict(X)
+
+
+def chosen_task(dataset: Dataset, task: str) -> Dataset:
+    """The data with labels of the type that the task needs; raises `DataError` where in doubt."""
+    y = np.asarray(dataset.y_train)
+    if task == "regression" and y.dtype.kind == "U":
+        raise DataError(f"{dataset.name}: regression needs numbers, but the labels are text")
+    if task == "classification" and y.dtype.kind == "f":
+        if y.ndim > 1 or not np.array_equal(y, np.round(y)):
+            raise DataError(f"{dataset.name}: classes must be whole numbers, got {y.flat[0]}")
+        return _with_labels(dataset, np.int64)
+    if task == "regression":
+        return _with_labels(dataset, np.float64)
+    distinct = len(np.unique(y))
+    if task == "auto" and y.dtype.kind in "iu" and distinct > max(20, len(y) // 4):
+        raise DataError(
+            f"{dataset.name}: its labels are {distinct:,} different whole numbers for {len(y):,} "
+            "examples; say --task regression or --task classification"
+        )
+    return dataset
+
+
+def _with_labels(dataset: Dataset, dtype: type) -> Dataset:
+    test = dataset.y_test
+    return replace(
+        dataset,
+        y_train=np.asarray(dataset.y_train).astype(dtype),
+        y_test=None if test is None else test.astype(dtype),
+    )
+
+
+def held_out(
+    dataset: Dataset, test_fraction: float | None, limit: int | None, seed: int
+) -> Dataset:
+    """The data with a test part drawn, and the training part cut to `limit` examples."""
+    if test_fraction is not None:
+        dataset = dataset.split(test_fraction, seed)
+    if limit is None or limit >= len(dataset.X_train):
+        return dataset
+    y, n = np.asarray(dataset.y_train), len(dataset.X_train)
+    if limit < 2:
+        raise DataError(f"--limit {limit}: at least 2 examples are needed")
+    if dataset.task == "classification":
+        rows = stratified_subset(y, limit, seed)
+    else:
+        rows = random_split(n, 1 - limit / n, seed)[0]
+    return replace(dataset, X_train=dataset.X_train[rows], y_train=y[rows])
+
+
+def preprocessing(normalize: bool, standardize: bool, zca: float | None) -> list[Step]:
+    """The steps that were asked for, not yet fitted, in the order in which they are applied."""
+    steps: list[Step] = []
+    if normalize:
+        steps.append(NormalizeImages())
+    if standardize:
+        steps.append(Standardize())
+    if zca is not None:
+        steps.append(ZCA(zca))
+    return steps
+
+
+def fit_model(
+    dataset: Dataset, net: str, kernel: str, alpha: Any, steps: list[Step], progress: bool
+) -> Fitted:
+    """Fit the steps and then the estimator on the training part."""
+    X = dataset.X_train
+    largest = float(np.abs(X).max())
+    for step in steps:
+        X = step.fit_transform(X)
+    function = _KERNELS[kernel](net, progress=progress)
+    kind = KernelClassifier if dataset.task == "classification" else KernelRegressor
+    estimator = kind(function, alpha=alpha).fit(X, np.asarray(dataset.y_train))
+    return Fitted(
+        estimator, steps, dataset.input_shape, largest, dataset.class_names, dataset.feature_names
+    )
+
+
+def report_lines(fitted: Fitted, dataset: Dataset) -> list[str]:
+    """What a person wants to know after a fit."""
+    model = fitted.estimator
+    task = "classes" if isinstance(model, KernelClassifier) else "targets"
+    kernel = f"{type(model.kernel).__name__} of {model.kernel.net}"
+    lines = [f"fitted to {task}: {kernel}", f"alpha {model.alpha_:.3g}"]
+    lines.append(f"RKHS norm {model.rkhs_norm_:.4g}")
+    if model.loo_score_ is not None:
+        lines.append(f"leave-one-out {_score_name(model)} {model.loo_score_:.4f}")
+    if dataset.X_test is not None and dataset.y_test is not None:
+        lines += score_lines(fitted, fitted.predict(dataset.X_test), dataset.y_test, "test part")
+    return lines
+
+
+def _score_name(model: Any) -> str:
+    return "accuracy" if isinstance(model, KernelClassifier) else "R²"
+
+
+def score_lines(fitted: Fitted, predicted: np.ndarray, y: np.ndarray, where: str) -> list[str]:
+    """The accuracy, or R² and the root of the mean squared error."""
+    if isinstance(fitted.estimator, KernelClassifier):
+        if not np.isin(y, fitted.estimator.classes_).any():
+            return [f"{where}: none of its labels is a class of the model, so there is no accuracy"]
+        right = int(np.sum(predicted == y))
+        return [f"{where}: accuracy {right / len(y):.4f} ({right:,} of {len(y):,})"]
+    from sklearn.metrics import r2_score
+
+    error = float(np.sqrt(np.mean(np.square(predicted - y))))
+    if len(y) < 2:
+        return [f"{where}: root mean squared error {error:.4g}"]
+    return [f"{where}: R² {r2_score(y, predicted):.4f}, root mean squared error {error:.4g}"]
+
+
+def save(fitted: Fitted, dataset: Dataset, reading: dict[str, Any], path: Path) -> None:
+    """Write estimator, preprocessing and reading options into one .npz file."""
+    fitted.estimator.save(path)
+    notes = {
+        "reading": reading,
+        "data": dataset.name,
+        "input_shape": list(fitted.input_shape),
+        "largest": fitted.largest,
+        "class_names": fitted.class_names,
+        "feature_names": fitted.feature_names,
+    }
+    add_preprocessing(path, fitted.steps, notes)
+
+
+def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
+    """A model and the options with which its data were read.
+
+    Models saved from Python have neither preprocessing nor options: data are then taken as `load`
+    gives them, and a warning says so.
+    """
+    estimator = load_model(path)
+    if estimator.X_fit_ is None:
+        raise DataError(f"{path}: was fitted on a precomputed kernel, so it needs no DATA to read")
+    found = read_preprocessing(path)
+    if found is None:
+        warnings.warn(
+            f"{path} was not written by tangency fit: it holds no preprocessing, so the data are "
+            "used as they are read",
+            UserWarning,
+            stacklevel=2,
+        )
+        X = estimator.X_fit_
+        reading = {"dtype": "float32" if X.dtype == np.float32 else "float64"}
+        return Fitted(estimator, [], X.shape[1:], float(np.abs(X).max())), reading
+    steps, notes = found
+    reading = {name: notes["reading"].get(name) for name in _READING}
+    if reading["input_shape"] is not None:
+        reading["input_shape"] = tuple(reading["input_shape"])
+    names, features = notes["class_names"], notes["feature_names"]
+    return (
+        Fitted(
+            estimator,
+            steps,
+            tuple(notes["input_shape"]),
+            notes["largest"],
+            None if names is None else tuple(names),
+            None if features is None else tuple(features),
+        ),
+        reading,
+    )
+
+
+def read_for(
+    fitted: Fitted, source: str, labels: Path | None, reading: dict[str, Any], fixed: bool
+) -> Dataset:
+    """Data for a model, read as its training part was; raises `DataError` where they do not fit.
+
+    A table with as many columns as the model has features holds no labels, unless the label
+    column is `fixed`.
+    """
+    if is_table(source) and Path(source).is_file() and not fixed:
+        features, columns = int(np.prod(fitted.input_shape)), column_count(Path(source))
+        if columns == features:
+            reading = {**reading, "label_column": None}
+        elif columns != features + 1:
+            raise DataError(
+                f"{source}: has {columns} columns; the model needs {features} features, with or "
+                "without a label column"
+            )
+    dataset = load(source, labels, require_labels=False, **reading)
+    if dataset.input_shape != fitted.input_shape:
+        raise DataError(
+            f"{dataset.name}: examples of shape {shape_text(dataset.input_shape)}, but the model "
+            f"was fitted on {shape_text(fitted.input_shape)}"
+        )
+    _same_features(fitted, dataset)
+    largest = float(np.abs(dataset.X_train).max())
+    if fitted.largest > 0 and not fitted.largest / 20 < largest < 20 * fitted.largest:
+        warnings.warn(
+            f"the largest value in {dataset.name} is {largest:.3g}, in the training part it was "
+            f"{fitted.largest:.3g}; if the two are on different scales, set --scale",
+            UserWarning,
+            stacklevel=2,
+        )
+    return dataset
+
+
+def _same_features(fitted: Fitted, dataset: Dataset) -> None:
+    if fitted.feature_names is None or dataset.feature_names is None:
+        return
+    for i, (old, new) in enumerate(zip(fitted.feature_names, dataset.feature_names, strict=True)):
+        if old != new:
+            raise DataError(
+                f"{dataset.name}: feature {i} is {new!r}, but the model was fitted with {old!r} "
+                "there; put the columns in the same order"
+            )
+
+
+def write_predictions(fitted: Fitted, dataset: Dataset, part: str, path: Path) -> list[str]:
+    """Write index, prediction, the class's name and the label where known; returns the score."""
+    test = part == "test" or (part == "auto" and dataset.X_test is not None)
+    X, y = (dataset.X_test, dataset.y_test) if test else (dataset.X_train, dataset.y_train)
+    if X is None:
+        raise DataError(f"{dataset.name} has no test part; leave out --part test")
+    predicted = np.asarray(fitted.predict(X))
+    classifies = isinstance(fitted.estimator, KernelClassifier)
+    outputs = predicted.reshape(len(predicted), -1)
+    heads = (
+        ["prediction"]
+        if outputs.shape[1] == 1
+        else [f"prediction_{i}" for i in range(outputs.shape[1])]
+    )
+    named = Dataset(X, None, class_names=fitted.class_names) if classifies else None
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        has_names = named is not None and fitted.class_names is not None
+        single = y is not None and y.ndim == 1
+        writer.writerow(["index", *heads, *["name"] * has_names, *["label"] * single])
+        for i, values in enumerate(outputs):
+            row = [i, *values.tolist()]
+            if has_names and named is not None:
+                row.append(named.label_name(values[0]))
+            if single and y is not None:
+                row.append(y[i])
+            writer.writerow(row)
+    where = "test part" if test else "data"
+    return [] if y is None else score_lines(fitted, predicted, y, where)

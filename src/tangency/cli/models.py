@@ -1,0 +1,93 @@
+"""`tangency fit` and `tangency predict`."""
+
+from __future__ import annotations
+
+import typer
+
+from . import options as o
+from .files import claim, draft
+
+
+def fit(
+    data: o.Data,
+    net: o.Net,
+    out: o.ModelOut,
+    kernel: o.OneKernel = o.Kernel.ntk,
+    alpha: o.Alpha = "loo",
+    task: o.WhatIsLearnt = o.Task.auto,
+    normalize: o.Normalize = False,
+    standardize: o.Standardize = False,
+    zca: o.Zca = None,
+    test_fraction: o.TestFraction = None,
+    limit: o.Limit = None,
+    seed: o.Seed = 0,
+    labels: o.Labels = None,
+    label_column: o.LabelColumn = "-1",
+    header: o.Header = None,
+    input_shape: o.InputShape = None,
+    channels: o.ChannelAxis = o.Channels.auto,
+    scale: o.Scale = "auto",
+    dtype: o.Dtype = o.Precision.float64,
+    force: o.Force = False,
+) -> None:
+    """Fit kernel ridge regression or classification and save the model.
+
+    Preprocessing learns from the training part only, in the order normalize, standardize, zca; it
+    is stored in the model and applied by predict. If there is a test part, its score is shown.
+    """
+    claim(out, force, (".npz",))
+    ridge = o.parse_alpha(alpha)
+    reading = {
+        "label_column": o.parse_column(label_column),
+        "header": header,
+        "input_shape": None if input_shape is None else o.parse_shape(input_shape),
+        "channels": channels.value,
+        "scale": o.parse_scale(scale),
+        "dtype": dtype.value,
+    }
+    from ..data import load
+    from .modelling import chosen_task, fit_model, held_out, preprocessing, report_lines, save
+
+    dataset = chosen_task(load(data, labels, **reading), task.value)
+    dataset = held_out(dataset, test_fraction, limit, seed)
+    typer.echo(dataset.summary())
+    steps = preprocessing(normalize, standardize, zca)
+    fitted = fit_model(dataset, net, kernel.value, ridge, steps, o.interactive())
+    for line in report_lines(fitted, dataset):
+        typer.echo(line)
+    with draft(out) as path:
+        save(fitted, dataset, reading, path)
+    typer.echo(f"model written to {out}")
+
+
+def predict(
+    model: o.Model,
+    data: o.Data,
+    out: o.PredictionsOut,
+    part: o.WhichPart = o.Part.auto,
+    labels: o.Labels = None,
+    label_column: o.OtherLabelColumn = None,
+    header: o.Header = None,
+    scale: o.OtherScale = None,
+    force: o.Force = False,
+) -> None:
+    """Predict with a saved model; the score is shown where there are labels.
+
+    DATA is read and preprocessed as it was for fit. A table may lack the label column.
+    """
+    claim(out, force, (".csv",))
+    from .modelling import open_model, read_for, write_predictions
+
+    fitted, reading = open_model(model)
+    if label_column is not None:
+        reading["label_column"] = o.parse_column(label_column)
+    if scale is not None:
+        reading["scale"] = o.parse_scale(scale)
+    if header is not None:
+        reading["header"] = header
+    dataset = read_for(fitted, data, labels, reading, fixed=label_column is not None)
+    typer.echo(dataset.summary())
+    with draft(out) as path:
+        for line in write_predictions(fitted, dataset, part.value, path):
+            typer.echo(line)
+    typer.echo(f"predictions written to {out}")

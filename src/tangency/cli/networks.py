@@ -1,0 +1,19 @@
+"""`tangency describe`."""
+
+from __future__ import annotations
+
+import typer
+
+from .options import Net, parse_shape
+
+
+def describe(
+    net: Net,
+    input_shape: str = typer.Option(
+        ..., "--input-shape", metavar="HxWxC", help="Shape of one input: 784, 28x28x1, 32x32x3."
+    ),
+) -> None:
+    """Show a network layer by layer: shapes, what each layer costs, and the engine for it."""
+    import tangency as tg
+
+    typer.echo(tg.explain(tg.parse(net), parse_shape(input_shape)))

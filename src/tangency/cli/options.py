@@ -1,0 +1,205 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A .npz, .npy, .csv, .tsv or IDX file, a folder of images, or digits, breast_cancer, "
+        "wine, iris, diabetes, openml:NAME.",
+    ),
+]
+Net = Annotated[
+    str, typer.Option("--net", metavar="TEXT", help='The network: "conv3 relu gap dense".')
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Labels in a second file, for .npy and IDX images."),
+]
+LabelColumn = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|N|none",
+        help="Label column of a table: a name, or a position; -1 is the last.",
+    ),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether a table begins with column names."),
+]
+InputShape = Annotated[
+    str | None, typer.Option(metavar="HxWxC", help="Give every example this shape, 28x28x1.")
+]
+Scale = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|none|X",
+        help="Divide inputs by this; auto: 8- and 16-bit images by 255 and 65535.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+
+
+class Channels(StrEnum):
+    """Where the channel axis of stored images is."""
+
+    auto = "auto"
+    last = "last"
+    first = "first"
+    none = "none"
+
+
+class Precision(StrEnum):
+    """The type in which kernels are computed."""
+
+    float64 = "float64"
+    float32 = "float32"
+
+
+ChannelAxis = Annotated[Channels, typer.Option(help="Where the channel axis of images is.")]
+Dtype = Annotated[Precision, typer.Option("--dtype", help="Precision of the kernel.")]
+
+
+# fit
+
+
+class Kernel(StrEnum):
+    """One of a network's two kernels."""
+
+    ntk = "ntk"
+    nngp = "nngp"
+
+
+class Task(StrEnum):
+    """What is learnt."""
+
+    auto = "auto"
+    classification = "classification"
+    regression = "regression"
+
+
+ModelOut = Annotated[
+    Path, typer.Option("--out", metavar="MODEL.npz", help="Where the model is written.")
+]
+OneKernel = Annotated[Kernel, typer.Option(help="NTK, or the last-layer kernel.")]
+Alpha = Annotated[
+    str, typer.Option(metavar="loo|A|A,B,...", help="Ridge; loo: chosen by leave-one-out.")
+]
+WhatIsLearnt = Annotated[
+    Task, typer.Option(help="auto: floating-point labels are targets, others classes.")
+]
+Normalize = Annotated[
+    bool, typer.Option("--normalize", help="Centre every example, scale it to norm 1.")
+]
+Standardize = Annotated[
+    bool, typer.Option("--standardize", help="Mean 0, deviation 1 per feature or channel.")
+]
+Zca = Annotated[
+    float | None, typer.Option(metavar="R", help="ZCA whitening with regularization R: 0.1.")
+]
+TestFraction = Annotated[
+    float | None, typer.Option(metavar="F", help="Hold out this share as a test part.")
+]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", help="Train on N examples, classes in proportion.")
+]
+
+# predict
+
+
+class Part(StrEnum):
+    """Which part of the data is predicted."""
+
+    auto = "auto"
+    train = "train"
+    test = "test"
+
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that fit has written.")]
+PredictionsOut = Annotated[
+    Path, typer.Option("--out", metavar="FILE.csv", help="Where predictions are written.")
+]
+WhichPart = Annotated[
+    Part, typer.Option(help="auto: the test part if there is one, else everything.")
+]
+OtherLabelColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|N|none", help="Label column of a table; else as in fit."),
+]
+OtherScale = Annotated[
+    str | None, typer.Option(metavar="auto|none|X", help="Scale of inputs; else as in fit.")
+]
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """(28, 28, 1) from `28x28x1`; raises `ValueError` for anything else.
+
+    >>> parse_shape("28x28x1")
+    (28, 28, 1)
+    """
+    if not re.fullmatch(r"[1-9]\d*([x×][1-9]\d*){0,3}", text):
+        raise ValueError(
+            f"--input-shape {text}: expected whole numbers with x between them, channels last, "
+            "such as 28x28x1 or 784"
+        )
+    return tuple(int(size) for size in re.split("[x×]", text))
+
+
+def parse_alpha(text: str) -> float | list[float] | str:
+    """`loo`, a number, or numbers with commas between them.
+
+    >>> parse_alpha("loo"), parse_alpha("0.1"), parse_alpha("1e-3,1e-2")
+    ('loo', 0.1, [0.001, 0.01])
+    """
+    if text == "loo":
+        return text
+    try:
+        alphas = [float(part) for part in text.split(",")]
+    except ValueError:
+        alphas = [math.nan]
+    if not all(0 <= alpha < math.inf for alpha in alphas):
+        raise ValueError(
+            f"--alpha {text}: expected a number that is 0 or more, several with commas between "
+            "them, or loo"
+        )
+    return alphas[0] if len(alphas) == 1 else alphas
+
+
+def parse_column(text: str) -> str | int | None:
+    """A column's position or name, or None for `none`.
+
+    >>> parse_column("-1"), parse_column("species"), parse_column("none")
+    (-1, 'species', None)
+    """
+    if text == "none":
+        return None
+    return int(text) if re.fullmatch(r"-?\d+", text) else text
+
+
+def parse_scale(text: str) -> Any:
+    """`auto`, None for `none`, or a positive number."""
+    if text in ("auto", "none"):
+        return "auto" if text == "auto" else None
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = math.nan
+    if not 0 < scale < math.inf:
+        raise ValueError(f"--scale {text}: expected a positive number, auto or none")
+    return scale
+
+
+def interactive() -> bool:
+    """Whether a progress bar would be seen by a person."""
+    return sys.stderr.isatty()

@@ -1,0 +1,134 @@
+"""From the numbers in a file to the floating-point array that a kernel takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from .dataset import shape_text
+from .errors import DataError
+
+Channels = Literal["auto", "last", "first", "none"]
+
+_CHANNEL_COUNTS = (1, 3, 4)
+
+
+class RawParts(NamedTuple):
+    """What a reader found in a file, as it lies there."""
+
+    X_train: np.ndarray
+    y_train: np.ndarray | None = None
+    X_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+    name: str = "data"
+    class_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
+    full_scale: float | None = None
+    """The value of a white pixel, where the source is known to have one."""
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How stored examples become inputs; see `load` for the meaning of each."""
+
+    input_shape: tuple[int, ...] | None = None
+    channels: Channels = "auto"
+    scale: float | Literal["auto"] | None = "auto"
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        if self.channels not in ("auto", "last", "first", "none"):
+            raise DataError(
+                f"channels must be 'auto', 'last', 'first' or 'none', got {self.channels!r}"
+            )
+        if self.dtype not in ("float32", "float64"):
+            raise DataError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
+        if isinstance(self.scale, str) and self.scale != "auto":
+            raise DataError(f"scale must be a number, 'auto' or None, got {self.scale!r}")
+        if isinstance(self.scale, int | float) and not 0 < self.scale < float("inf"):
+            raise DataError(f"scale must be a positive number, got {self.scale}")
+
+
+def prepare(
+    X: np.ndarray, options: InputOptions, where: str, full_scale: float | None = None
+) -> np.ndarray:
+    """Floating-point examples, channels last, pixels of unsigned integers scaled to [0, 1].
+
+    X: (n, ...) numbers. Raises `DataError` for anything that is not an array of real numbers, and
+    for a shape that does not fit the options; `where` opens the message.
+    """
+    if X.dtype.kind not in "biuf":
+        raise DataError(
+            f"{where}: examples must be numbers, got {X.dtype}; turn categories and text into "
+            "numbers first"
+        )
+    if X.ndim < 2:
+        raise DataError(
+            f"{where}: examples must be the rows of an array with two or more axes, got shape "
+            f"{X.shape}; a single feature needs X.reshape(-1, 1)"
+        )
+    shaped = _with_shape(X, options, where)
+    divisor = _divisor(shaped, options, full_scale)
+    inputs = np.asarray(shaped, dtype=options.dtype)
+    if divisor is not None:
+        inputs = inputs / np.asarray(divisor, dtype=options.dtype)
+    return np.ascontiguousarray(inputs)
+
+
+def _with_shape(X: np.ndarray, options: InputOptions, where: str) -> np.ndarray:
+    if options.input_shape is not None:
+        size = int(np.prod(options.input_shape))
+        if X[:1].size != size * len(X[:1]):
+            raise DataError(
+                f"{where}: examples of shape {shape_text(X.shape[1:])} cannot become "
+                f"{shape_text(options.input_shape)}, which has {size:,} values"
+            )
+        return X.reshape(len(X), *options.input_shape)
+    if options.channels == "first":
+        if X.ndim == 2:
+            raise DataError(f"{where}: vectors of shape {X.shape} have no channel axis to move")
+        return np.moveaxis(X, 1, -1)
+    if options.channels == "none" or (options.channels == "auto" and X.ndim == 3):
+        return X[..., np.newaxis]
+    if options.channels == "auto" and X.ndim == 4 and _looks_channels_first(X.shape):
+        raise DataError(
+            f"{where}: images of shape {shape_text(X.shape[1:])} look as if channels came first; "
+            "say channels='first' to move them last, or channels='last' if they are last"
+        )
+    return X
+
+
+def _looks_channels_first(shape: tuple[int, ...]) -> bool:
+    _, first, middle, last = shape
+    return first in _CHANNEL_COUNTS and last not in _CHANNEL_COUNTS and middle == last
+
+
+def _divisor(X: np.ndarray, options: InputOptions, full_scale: float | None) -> float | None:
+    if options.scale != "auto":
+        return options.scale
+    if full_scale is not None:
+        return full_scale
+    if X.ndim > 2 and X.dtype in (np.uint8, np.uint16):
+        return float(np.iinfo(X.dtype).max)
+    return None
+
+
+def check_labels(y: np.ndarray, where: str) -> np.ndarray:
+    """Labels as an array of numbers or strings; a single column becomes (n,).
+
+    Raises `DataError` for labels of any other type.
+    """
+    if y.dtype.kind not in "biufU":
+        raise DataError(f"{where}: labels must be numbers or strings, got {y.dtype}")
+    if y.ndim == 2 and y.shape[1] == 1:
+        return y[:, 0]
+    if y.ndim == 0 or y.ndim > 2:
+        raise DataError(f"{where}: labels must have the shape (n,), got {y.shape}")
+    if y.ndim == 2 and y.dtype.kind != "f":
+        raise DataError(
+            f"{where}: labels of shape {y.shape} give every example {y.shape[1]} classes; "
+            "one-hot labels need y.argmax(axis=1)"
+        )
+    return y

@@ -1,0 +1,172 @@
+"""Transformers for vectors and images, fitted on the training part only.
+
+They follow scikit-learn: `fit` learns from the training part, `transform` applies what was learnt
+to any part, and they work as steps of a `Pipeline`. Arrays are (n, d) or (n, *space, channels), in
+and out; float32 stays float32, everything else becomes float64.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from .dataset import check_finite, shape_text
+from .errors import DataError
+
+
+class _Preprocessing(TransformerMixin, BaseEstimator):
+    """What the three have in common: checked input and the shape seen at `fit`."""
+
+    #: The fitted attributes, all arrays: what a saved model has to store.
+    fitted: ClassVar[tuple[str, ...]] = ("input_shape_",)
+
+    input_shape_: np.ndarray
+
+    def _begin_fit(self, X: np.ndarray) -> np.ndarray:
+        X = _checked(X, type(self).__name__)
+        self.input_shape_ = np.array(X.shape[1:])
+        return X
+
+    def _begin_transform(self, X: np.ndarray) -> np.ndarray:
+        check_is_fitted(self, "input_shape_")
+        X = _checked(X, type(self).__name__)
+        expected = tuple(int(size) for size in self.input_shape_)
+        if X.shape[1:] != expected:
+            raise DataError(
+                f"{type(self).__name__} was fitted on examples of shape {shape_text(expected)}, "
+                f"got {shape_text(X.shape[1:])}"
+            )
+        return X
+
+
+class Standardize(_Preprocessing):
+    """Subtract the training part's mean and divide by its standard deviation.
+
+    per: "feature" treats every value of an example on its own, "channel" all positions of a
+    channel together; "auto" is per channel for images and per feature for vectors. A feature that
+    never changes is only centred. Computed by scikit-learn's `StandardScaler`.
+
+    >>> Standardize().fit_transform(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+
+    fitted = ("input_shape_", "mean_", "scale_")
+
+    def __init__(self, per: Literal["auto", "feature", "channel"] = "auto") -> None:
+        self.per = per
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Learn mean_ and scale_, both of shape (d,), (*space, channels) or (channels,)."""
+        if self.per not in ("auto", "feature", "channel"):
+            raise DataError(f"per must be 'auto', 'feature' or 'channel', got {self.per!r}")
+        X = self._begin_fit(X)
+        shape = X.shape[-1:] if self.per != "feature" else X.shape[1:]
+        scaler = StandardScaler().fit(X.reshape(-1, int(np.prod(shape))))
+        self.mean_ = np.asarray(scaler.mean_, dtype=float).reshape(shape)
+        self.scale_ = np.asarray(scaler.scale_, dtype=float).reshape(shape)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """(X - mean_) / scale_, same shape as X."""
+        X = self._begin_transform(X)
+        return (X - self.mean_.astype(X.dtype)) / self.scale_.astype(X.dtype)
+
+
+class NormalizeImages(_Preprocessing):
+    """Centre every image on its own mean and scale it to unit size, image by image.
+
+    center: subtract the image's mean over all positions and channels. size: "norm" makes its
+    Euclidean norm 1, "std" the standard deviation of its values, None leaves its size alone. An
+    image that is constant becomes zero when centred. Nothing is learnt from the training part.
+
+    >>> NormalizeImages().fit_transform(np.array([[3.0, 1.0], [2.0, 2.0]])).round(3).tolist()
+    [[0.707, -0.707], [0.0, 0.0]]
+    """
+
+    def __init__(self, center: bool = True, size: Literal["norm", "std"] | None = "norm") -> None:
+        self.center = center
+        self.size = size
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Note the shape of an example."""
+        if self.size not in ("norm", "std", None):
+            raise DataError(f"size must be 'norm', 'std' or None, got {self.size!r}")
+        self._begin_fit(X)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """The images, centred and scaled one by one, same shape as X."""
+        X = self._begin_transform(X)
+        flat = X.reshape(len(X), -1)
+        mean = flat.mean(axis=1, keepdims=True)
+        size = np.linalg.norm(flat - mean if self.center else flat, axis=1, keepdims=True)
+        if self.center:
+            # A constant image leaves only rounding behind, which must not be blown up to norm 1.
+            rounding = np.finfo(X.dtype).eps * np.linalg.norm(flat, axis=1, keepdims=True)
+            flat = np.where(size > 4 * rounding, flat - mean, 0)
+        if self.size is not None:
+            unit = 1.0 if self.size == "norm" else np.sqrt(X.dtype.type(flat.shape[1]))
+            flat = flat * unit / np.where(size > 0, size, 1)
+        return flat.reshape(X.shape)
+
+
+class ZCA(_Preprocessing):
+    """Whiten with the symmetric square root of the training part's covariance.
+
+    W = U (D + r mean(D))^(-1/2) U' with covariance U D U' and r = `regularization`, so that r does
+    not depend on the scale of the data; y = (x - mean) W. With fewer examples than values the
+    covariance has zero eigenvalues, and r must be positive. One value and its covariance entry for
+    every pixel and channel: (d,) and (d, d) for d = height * width * channels.
+    Source: Krizhevsky, *Learning multiple layers of features from tiny images*, 2009, appendix A.
+
+    >>> X = np.random.default_rng(0).normal(size=(50, 3)) @ np.diag([1.0, 5.0, 9.0])
+    >>> np.allclose(np.cov(ZCA(regularization=0).fit_transform(X).T, bias=True), np.eye(3))
+    True
+    """
+
+    fitted = ("input_shape_", "mean_", "whitening_")
+
+    def __init__(self, regularization: float = 0.1) -> None:
+        self.regularization = regularization
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Learn mean_ (d,) and whitening_ (d, d); raises `DataError` for a singular covariance."""
+        if not 0 <= self.regularization < np.inf:
+            raise DataError(f"regularization must be 0 or more, got {self.regularization}")
+        flat = self._begin_fit(X).reshape(len(X), -1).astype(float)
+        self.mean_ = flat.mean(axis=0)
+        values, vectors = np.linalg.eigh(
+            np.cov(flat, rowvar=False, bias=True).reshape(flat.shape[1], flat.shape[1])
+        )
+        if values.mean() <= 0:
+            raise DataError("ZCA: every example is the same, so there is nothing to whiten")
+        values = np.maximum(values, 0) + self.regularization * values.mean()
+        if values.min() <= len(values) * np.finfo(float).eps * values.max():
+            raise DataError(
+                f"ZCA: the covariance of {len(flat):,} examples with {flat.shape[1]:,} values is "
+                f"singular at regularization {self.regularization:g}; choose a larger one, say 0.1"
+            )
+        self.whitening_ = (vectors / np.sqrt(values)) @ vectors.T
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """(X - mean_) whitening_ for every example, same shape as X."""
+        X = self._begin_transform(X)
+        centred = X.reshape(len(X), -1) - self.mean_.astype(X.dtype)
+        return (centred @ self.whitening_.astype(X.dtype)).reshape(X.shape)
+
+
+def _checked(X: np.ndarray, where: str) -> np.ndarray:
+    array = np.asarray(X)
+    if array.dtype.kind not in "biuf" or array.ndim < 2 or array.size == 0:
+        raise DataError(
+            f"{where}: expected numbers of shape (n, d) or (n, *space, channels), got "
+            f"{array.dtype} of shape {array.shape}"
+        )
+    array = array if array.dtype == np.float32 else array.astype(float)
+    check_finite(array, where)
+    return array

@@ -1,0 +1,94 @@
+"""Random splits into parts that share no example."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .errors import DataError
+
+
+def stratified_split(
+    y: np.ndarray | None, test_fraction: float = 0.2, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of a training and a test part in which classes keep their shares.
+
+    y: (n,) labels. Returns two sorted, disjoint arrays that together are all rows; the test part
+    has `test_fraction * n` of them, rounded up as in scikit-learn. The same seed gives the same
+    split. Raises `DataError` for a class with one example and for parts with fewer rows than
+    classes.
+
+    >>> train, test = stratified_split(np.repeat([0, 1], 10), test_fraction=0.2, seed=0)
+    >>> len(train), np.repeat([0, 1], 10)[test].tolist()
+    (16, [0, 0, 1, 1])
+    """
+    if y is None:
+        raise DataError("a stratified split needs labels, and there are none")
+    labels = np.asarray(y)
+    return _stratified(labels, _test_size(len(labels), test_fraction), seed)
+
+
+def stratified_subset(y: np.ndarray, size: int, seed: int = 0) -> np.ndarray:
+    """Sorted row numbers of `size` examples in which classes keep their shares.
+
+    y: (n,) labels. All rows where `size` is n or more. Raises like `stratified_split`.
+
+    >>> stratified_subset(np.array([0, 1, 0, 1, 0, 1]), 2).shape
+    (2,)
+    """
+    labels = np.asarray(y)
+    if size < 1:
+        raise DataError(f"a subset needs at least one example, got size {size}")
+    left_over = len(labels) - size
+    if left_over <= 0:
+        return np.arange(len(labels))
+    if left_over < len(np.unique(labels)):
+        # Too few for a second stratified part: drop them at random.
+        return _random(len(labels), left_over, seed)[0]
+    return _stratified(labels, left_over, seed)[0]
+
+
+def random_split(
+    n: int, test_fraction: float = 0.2, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers of two disjoint random parts of n rows, each sorted.
+
+    >>> [len(part) for part in random_split(10, 0.3, seed=1)]
+    [7, 3]
+    """
+    return _random(n, _test_size(n, test_fraction), seed)
+
+
+def _random(n: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    order = np.random.default_rng(seed).permutation(n)
+    return np.sort(order[size:]), np.sort(order[:size])
+
+
+def _stratified(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import train_test_split
+
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        lonely = classes[np.argmin(counts)].item()
+        raise DataError(
+            f"class {lonely!r} has one example only, so it cannot be in both parts; "
+            "drop it or give a test part yourself"
+        )
+    if min(size, len(labels) - size) < len(classes):
+        raise DataError(
+            f"{len(labels):,} examples in parts of {len(labels) - size:,} and {size:,} leave one "
+            f"too small to hold all {len(classes)} classes; choose parts nearer in size"
+        )
+    train, test = train_test_split(
+        np.arange(len(labels)), test_size=size, random_state=seed, stratify=labels
+    )
+    return np.sort(train), np.sort(test)
+
+
+def _test_size(n: int, test_fraction: float) -> int:
+    if not 0 < test_fraction < 1:
+        raise DataError(f"test_fraction must lie between 0 and 1, got {test_fraction}")
+    if n < 2:
+        raise DataError(f"a split needs at least 2 examples, got {n}")
+    return min(math.ceil(test_fraction * n), n - 1)

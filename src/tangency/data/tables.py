@@ -1,0 +1,206 @@
+"""Tables as text: .csv and .tsv, plain or gzipped."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO, cast
+
+import numpy as np
+
+from .errors import DataError
+from .inputs import RawParts
+
+_WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")
+_PADDED = re.compile(r"[+-]?0\d+")
+
+
+def read_table(
+    path: Path, label_column: str | int | None = -1, header: bool | None = None
+) -> RawParts:
+    """Examples in the rows of a text table, labels in one column.
+
+    label_column: a name from the header, a position (-1 is the last), or None for no labels.
+    header: whether the first line holds names; None finds out: it does if none of its fields
+    outside the label column is a number, and a line that leaves a doubt is an error.
+    Labels become integers if all are whole numbers, else floats if all are numbers, else strings.
+    Raises `DataError` that names the line and the column of the first field that is no number, and
+    for rows of different lengths.
+    """
+    try:
+        with _open(path) as stream:
+            return _read(stream, path, label_column, header)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text in UTF-8 ({error}); save it again as UTF-8") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged or truncated gzip file ({error})") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: not a table of text: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened: {error}") from error
+
+
+def _open(path: Path) -> TextIO:
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    return cast(TextIO, opener(path, "rt", encoding="utf-8-sig", newline=""))
+
+
+def _read(
+    stream: Iterator[str], path: Path, label_column: str | int | None, header: bool | None
+) -> RawParts:
+    head = list(itertools.islice(stream, 20))
+    delimiter = _delimiter(head)
+    rows = _rows(itertools.chain(head, stream), delimiter)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{path}: the file is empty")
+    line, fields = first
+    width = len(fields)
+    named = _has_header(fields, label_column, path) if header is None else header
+    names = tuple(field.strip() for field in fields) if named else None
+    if names and not names[0]:
+        raise DataError(
+            f"{path}: its first column has no name, as if it were a row index; remove or name it"
+        )
+    label = _label_index(label_column, names, width, path)
+    columns = [name for i, name in enumerate(names or ()) if i != label]
+    X, y = [], []
+    for line, fields in rows if named else itertools.chain([first], rows):
+        if len(fields) != width:
+            raise DataError(
+                f"{path}, line {line}: {len(fields)} fields where the first line has {width}; "
+                "every row needs the same number"
+            )
+        if label is not None:
+            y.append(_label(fields.pop(label), path, line))
+        X.append(_numbers(fields, columns, path, line, label))
+    if not X:
+        raise DataError(f"{path}: a header and no rows")
+    return RawParts(
+        np.stack(X),
+        None if label is None else _label_array(y),
+        name=path.name.split(".")[0],
+        feature_names=tuple(columns) or None,
+    )
+
+
+def _rows(
+    lines: Iterator[str], delimiter: str, strict: bool = True
+) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
+    for fields in reader:
+        if fields and any(field.strip() for field in fields):
+            yield reader.line_num, fields
+
+
+def _delimiter(head: list[str]) -> str:
+    # The separator that cuts the first lines into the most pieces, each the same number.
+    best, most = ",", 1
+    for delimiter in ",;\t":
+        widths = {len(fields) for _, fields in _rows(iter(head), delimiter, strict=False)}
+        if len(widths) == 1 and (width := widths.pop()) > most:
+            best, most = delimiter, width
+    return best
+
+
+def _has_header(fields: list[str], label_column: str | int | None, path: Path) -> bool:
+    if isinstance(label_column, str):
+        return True
+    features = list(fields)
+    if label_column is not None and -len(fields) <= label_column < len(fields):
+        features.pop(label_column)
+    numeric = [_is_number(field) for field in features]
+    if not any(numeric):
+        return True
+    counts = len(features) > 1 and features == [str(i) for i in range(len(features))]
+    if counts or not all(numeric):
+        kind = "counts up from 0" if counts else "mixes numbers and other text"
+        raise DataError(
+            f"{path}: its first line {kind}, so it may hold column names or an example; "
+            "say header=True or header=False (--header, --no-header)"
+        )
+    return False
+
+
+def _label_index(
+    label_column: str | int | None, names: tuple[str, ...] | None, width: int, path: Path
+) -> int | None:
+    if label_column is None:
+        return None
+    if width < 2:
+        raise DataError(
+            f"{path}: only one column, which cannot be both examples and labels; "
+            "say label_column=None (--label-column none) if there are no labels"
+        )
+    if isinstance(label_column, str):
+        if names is None or names.count(label_column) != 1:
+            known = "no header" if names is None else f"the columns {', '.join(names)}"
+            raise DataError(f"{path}: no single column named {label_column!r}; it has {known}")
+        return names.index(label_column)
+    if not -width <= label_column < width:
+        raise DataError(f"{path}: no column {label_column}; there are {width}, counted from 0")
+    return label_column % width
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(
+    fields: list[str], columns: list[str], path: Path, line: int, label: int | None
+) -> np.ndarray:
+    try:
+        row = np.array([float(field) for field in fields])
+        if np.isfinite(row).all():
+            return row
+    except ValueError:
+        pass
+    bad = next(i for i, f in enumerate(fields) if not (_is_number(f) and np.isfinite(float(f))))
+    position = bad if label is None or bad < label else bad + 1
+    column = f"column {columns[bad]!r}" if columns else f"column {position}"
+    held = f"holds {fields[bad].strip()!r}" if fields[bad].strip() else "is empty"
+    raise DataError(
+        f"{path}, line {line}, {column} {held}, expected a finite number; fill in missing values "
+        "and turn categories into numbers first"
+    )
+
+
+def _label(field: str, path: Path, line: int) -> str:
+    label = field.strip()
+    if not label:
+        raise DataError(f"{path}, line {line}: the label is missing; fill it in or drop the row")
+    return label
+
+
+def _label_array(labels: list[str]) -> np.ndarray:
+    if all(map(_WHOLE.fullmatch, labels)):
+        return np.array([int(label) for label in labels])
+    # "007" is a name, not the number 7.
+    if all(map(_is_number, labels)) and not any(map(_PADDED.fullmatch, labels)):
+        return np.array([float(label) for label in labels])
+    return np.array(labels)
+
+
+def column_count(path: Path) -> int:
+    """The number of columns in the first line of a table."""
+    try:
+        with _open(path) as stream:
+            head = list(itertools.islice(stream, 20))
+        return next((len(f) for _, f in _rows(iter(head), _delimiter(head), strict=False)), 0)
+    except (UnicodeDecodeError, EOFError, zlib.error, csv.Error, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a table: {error}") from error
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether a file name is one that `read_table` reads."""
+    name = str(path).lower().removesuffix(".gz")
+    return name.endswith((".csv", ".tsv"))

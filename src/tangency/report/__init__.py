@@ -1,0 +1,13 @@
+"""Reports: figures that compare kernels, and the demo on real digits."""
+
+from .figures import Accuracy, Curve, accuracy_comparison, kernel_matrices, learning_curves
+from .style import save_figure
+
+__all__ = [
+    "Accuracy",
+    "Curve",
+    "accuracy_comparison",
+    "kernel_matrices",
+    "learning_curves",
+    "save_figure",
+]

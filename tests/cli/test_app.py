@@ -1,0 +1,149 @@
+"""What all commands share: help, version, one line for an error, exit codes."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import tangency
+from tangency.cli import app
+
+run = CliRunner().invoke
+COMMAND = [sys.executable, "-c", "from tangency.cli import app; app(prog_name='tangency')"]
+
+
+def test_version():
+    result = run(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout == f"tangency {tangency.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_the_commands(arguments):
+    result = run(app, arguments)
+    assert result.exit_code == 0
+    for command in ("demo", "fit", "predict", "gram", "describe"):
+        assert f"\n  {command}" in result.stdout
+    assert "..." not in result.stdout.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("command", ["demo", "fit", "predict", "gram", "describe"])
+def test_every_command_has_help(command):
+    result = run(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"tangency {command}" in result.stdout or f" {command} " in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frob"], "tangency: No such command 'frob'"),
+        (["--frob"], "tangency: No such option: --frob"),
+        (["describe", "--input-shape", "3"], "tangency: Missing option '--net'"),
+        (["fit", "iris", "--zca", "x"], "tangency: Invalid value for '--zca'"),
+        (["describe", "--net", "dens", "--input-shape", "3"], "did you mean dense"),
+        (["describe", "--net", "dense", "--input-shape", "3,3"], "such as 28x28x1 or 784"),
+        (["describe", "--net", "dense", "--input-shape", "0x3"], "--input-shape 0x3: expected"),
+        (["describe", "--net", "conv3 dense", "--input-shape", "8x8x1"], "put Flatten()"),
+    ],
+)
+def test_errors_are_one_line_with_exit_code_2(arguments, message):
+    result = run(app, arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert result.stderr.startswith("tangency: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_describe():
+    result = run(app, ["describe", "--net", "conv3 relu gap dense", "--input-shape", "28x28x1"])
+    assert result.exit_code == 0
+    assert "conv3" in result.stdout
+    assert "28×28" in result.stdout
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (ValueError("two\nlines"), 2, "tangency: two lines\n"),
+        (MemoryError(), 2, "tangency: MemoryError\n"),
+        (OSError(28, "No space left"), 2, "tangency: [Errno 28] No space left\n"),
+        (KeyError("k"), 1, "tangency: internal error, KeyError: 'k' (tangency --debug COMMAND"),
+    ],
+)
+def test_errors_inside_a_command(monkeypatch, debug, error, code, message):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(tangency, "explain", fail)
+    arguments = ["--debug"] * debug + ["describe", "--net", "dense", "--input-shape", "3"]
+    result = run(app, arguments)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert ("Traceback" in result.stderr) is debug
+
+
+def test_warnings_are_one_line(monkeypatch):
+    import warnings
+
+    def warn(*_):
+        warnings.warn("mind\nthe gap", UserWarning, stacklevel=1)
+        return "done"
+
+    monkeypatch.setattr(tangency, "explain", warn)
+    result = run(app, ["describe", "--net", "dense", "--input-shape", "3"])
+    assert result.stderr == "tangency: warning: mind the gap\n"
+    assert result.stdout == "done\n"
+
+
+def test_interruption(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tangency, "explain", interrupt)
+    result = run(app, ["describe", "--net", "dense", "--input-shape", "3"])
+    assert result.exit_code == 130
+    assert result.stderr == "tangency: interrupted; nothing was written\n"
+
+
+def test_without_standalone_mode_errors_are_raised():
+    command = typer.main.get_command(app)
+    with pytest.raises(ValueError, match="no layer is called"):
+        command.main(["describe", "--net", "x", "--input-shape", "3"], standalone_mode=False)
+
+
+def test_a_real_process(tmp_path):
+    done = subprocess.run(
+        [*COMMAND, "gram", "nowhere.npz", "--net", "dense", "--out", str(tmp_path / "K.npy")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("tangency: nowhere.npz: no such file or folder")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_control_c_in_a_real_process(tmp_path):
+    out = tmp_path / "K.npy"
+    process = subprocess.Popen(
+        [*COMMAND, "gram", "digits", "--net", "conv3 relu conv3 relu gap dense", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("digits: 1,797")
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == "tangency: interrupted; nothing was written\n"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,83 @@
+"""`tangency gram`: the same matrices as from Python."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import tangency as tg
+from tangency.cli import app
+from tangency.data import load
+
+NET = "dense relu dense"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["gram", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(("kernel", "function"), [("ntk", tg.NTK), ("nngp", tg.NNGP)])
+def test_one_kernel(tmp_path, kernel, function):
+    result = run("iris", "--net", NET, "--kernel", kernel, "--out", tmp_path / "K.npy")
+    assert result.exit_code == 0, result.stderr
+    assert f"{kernel} of {NET}, 150 x 150, float64" in result.stdout
+    assert np.array_equal(np.load(tmp_path / "K.npy"), function(NET)(load("iris").X_train))
+    assert [path.name for path in tmp_path.iterdir()] == ["K.npy"]
+
+
+def test_both_kernels_in_float32(tmp_path):
+    options = ["--kernel", "both", "--dtype", "float32", "--out", tmp_path / "K.npz"]
+    assert run("iris", "--net", NET, *options).exit_code == 0
+    pair = tg.gram(NET, load("iris", dtype="float32").X_train)
+    with np.load(tmp_path / "K.npz") as found:
+        assert sorted(found.files) == ["nngp", "ntk"]
+        assert found["ntk"].dtype == np.float32
+        assert np.array_equal(found["ntk"], pair.ntk)
+        assert np.array_equal(found["nngp"], pair.nngp)
+
+
+def test_parts_without_labels(tmp_path):
+    X = np.random.default_rng(0).normal(size=(7, 3))
+    np.savez(tmp_path / "d.npz", x_train=X[:4], x_test=X[4:])
+    for rows, columns, left, right in [
+        ("test", "train", X[4:], X[:4]),
+        ("all", None, X, X),
+        ("train", "train", X[:4], X[:4]),
+    ]:
+        options = ["--rows", rows, *(["--columns", columns] if columns else [])]
+        result = run(
+            tmp_path / "d.npz", "--net", NET, "--out", tmp_path / "K.npy", "--force", *options
+        )
+        assert result.exit_code == 0, result.stderr
+        assert np.allclose(np.load(tmp_path / "K.npy"), tg.NTK(NET)(left, right), rtol=1e-12)
+
+
+def test_reading_options(tmp_path):
+    (tmp_path / "t.csv").write_text("0,51,102,255\n255,0,51,204\n")
+    result = run(
+        *(tmp_path / "t.csv", "--label-column", "none", "--no-header", "--input-shape", "2x2x1"),
+        *("--scale", "255", "--net", "conv2 relu flatten dense", "--out", tmp_path / "K.npy"),
+    )
+    assert result.exit_code == 0, result.stderr
+    X = np.array([[0, 51, 102, 255], [255, 0, 51, 204]]).reshape(2, 2, 2, 1) / 255
+    assert np.array_equal(np.load(tmp_path / "K.npy"), tg.NTK("conv2 relu flatten dense")(X))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "K.npz"], "K.npz: the name must end in .npy"),
+        (["--out", "K.npy", "--kernel", "both"], "K.npy: the name must end in .npz"),
+        (["--out", "old.npy"], "old.npy: exists already"),
+        (["--out", "K.npy", "--rows", "test"], "iris has no test part"),
+        (["--out", "K.npy", "--scale", "x"], "--scale x: expected"),
+        (["--out", "K.npy", "--input-shape", "3x3"], "shape 4 cannot become 3x3"),
+    ],
+)
+def test_errors(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.npy").write_bytes(b"old")
+    result = run("iris", "--net", NET, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["old.npy"]
+    assert (tmp_path / "old.npy").read_bytes() == b"old"

@@ -1,0 +1,112 @@
+"""Folders of images: classes, parts, depth, and the first image that does not fit."""
+
+import importlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tangency.data import DataError, load
+
+GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
+COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def test_classes_in_alphabetical_order(tmp_path):
+    save(tmp_path / "dog/1.png", GREY + 1)
+    save(tmp_path / "cat/b.png", GREY + 2)
+    save(tmp_path / "cat/a.png", GREY)
+    (tmp_path / "cat/.hidden.png").write_bytes(b"")
+    (tmp_path / "cat/notes.txt").write_text("not an image")
+    found = load(tmp_path)
+    assert found.class_names == ("cat", "dog")
+    assert found.y_train.tolist() == [0, 0, 1]
+    assert found.X_train.shape == (3, 3, 4, 1)
+    assert np.array_equal(found.X_train[..., 0], np.stack([GREY, GREY + 2, GREY + 1]) / 255)
+
+
+def test_training_and_test_folders(tmp_path):
+    save(tmp_path / "train/a/1.png", COLOUR)
+    save(tmp_path / "train/b/1.png", COLOUR)
+    save(tmp_path / "test/b/1.png", COLOUR + 5)
+    found = load(tmp_path)
+    assert found.X_train.shape == (2, 3, 4, 3)
+    assert found.y_test.tolist() == [1]
+    assert np.array_equal(found.X_test[0], (COLOUR + 5) / 255)
+    save(tmp_path / "test/c/1.png", COLOUR)
+    with pytest.raises(DataError, match="class 'c' is not in the training part"):
+        load(tmp_path)
+
+
+def test_sixteen_bits_keep_their_depth(tmp_path):
+    deep = GREY.astype(np.uint16) * 5000
+    save(tmp_path / "a/1.png", deep)
+    assert np.array_equal(load(tmp_path).X_train[0, ..., 0], deep / 65535)
+
+
+def test_black_and_white_and_palettes(tmp_path):
+    save(tmp_path / "a/1.png", GREY > 5)
+    assert np.array_equal(load(tmp_path).X_train[0, ..., 0], GREY > 5)
+    (tmp_path / "p/a").mkdir(parents=True)
+    Image.fromarray(COLOUR).quantize(64).save(tmp_path / "p/a/1.png")
+    assert load(tmp_path / "p").X_train.shape == (1, 3, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (GREY[:2], r"b.2\.png: 4x2 pixels in grey, but .*1\.png is 4x3 pixels in grey"),
+        (COLOUR, r"b.2\.png: 4x3 pixels in colour, but .*1\.png is 4x3 pixels in grey"),
+    ],
+)
+def test_the_first_odd_image_is_named(tmp_path, odd, message):
+    save(tmp_path / "a/1.png", GREY)
+    save(tmp_path / "b/2.png", odd)
+    save(tmp_path / "b/3.png", odd)
+    with pytest.raises(DataError, match=message):
+        load(tmp_path)
+
+
+def test_test_images_of_another_size(tmp_path):
+    save(tmp_path / "train/a/1.png", GREY)
+    save(tmp_path / "test/a/1.png", GREY[:, :2])
+    with pytest.raises(DataError, match="2x3 pixels in grey, but the training images are 4x3"):
+        load(tmp_path)
+
+
+def test_transparency_is_refused(tmp_path):
+    save(tmp_path / "a/1.png", np.zeros((3, 4, 4), np.uint8))
+    with pytest.raises(DataError, match=r"pixels of kind 'RGBA'.*save it as plain grey or RGB"):
+        load(tmp_path)
+
+
+def test_damaged_image(tmp_path):
+    save(tmp_path / "a/1.png", np.random.default_rng(0).integers(0, 255, (30, 30), np.uint8))
+    whole = (tmp_path / "a/1.png").read_bytes()
+    (tmp_path / "a/1.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"1\.png: cannot be read as an image"):
+        load(tmp_path)
+
+
+def test_empty_folders(tmp_path):
+    with pytest.raises(DataError, match="neither IDX files nor one folder of images per class"):
+        load(tmp_path)
+    (tmp_path / "a").mkdir()
+    with pytest.raises(DataError, match=r"a: no images in it \(looked for \.png"):
+        load(tmp_path)
+
+
+def test_without_pillow(tmp_path, monkeypatch):
+    save(tmp_path / "a/1.png", GREY)
+
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(DataError, match="needs Pillow, which is not installed"):
+        load(tmp_path)

@@ -1,0 +1,137 @@
+"""Tables of text: header, label column, separators, and the errors with line and column."""
+
+import gzip
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tangency.data import DataError, load
+
+IRIS = "sepal,petal,kind\n5.1,1.4,setosa\n7.0,4.7,versicolor\n"
+
+
+def table(tmp_path, text, name="t.csv", **options):
+    (tmp_path / name).write_text(text)
+    return load(tmp_path / name, **options)
+
+
+def test_header_and_text_labels(tmp_path):
+    found = table(tmp_path, IRIS)
+    assert found.feature_names == ("sepal", "petal")
+    assert found.X_train.tolist() == [[5.1, 1.4], [7.0, 4.7]]
+    assert found.y_train.tolist() == ["setosa", "versicolor"]
+    assert found.task == "classification"
+
+
+def test_no_header(tmp_path):
+    found = table(tmp_path, "1,2,a\n3,4,b\n")
+    assert found.X_train.tolist() == [[1, 2], [3, 4]]
+    assert found.feature_names is None
+
+
+@pytest.mark.parametrize(("column", "labels"), [(0, [5, 7]), ("b", [1, 4]), (-1, [9, 8])])
+def test_label_column(tmp_path, column, labels):
+    found = table(tmp_path, "a,b,c\n5,1,9\n7,4,8\n", label_column=column)
+    assert found.y_train.tolist() == labels
+    assert found.X_train.shape == (2, 2)
+
+
+def test_no_labels(tmp_path):
+    found = table(tmp_path, "1,2\n3,4\n", label_column=None, require_labels=False)
+    assert found.y_train is None
+    assert found.X_train.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype", "task"),
+    [
+        (["1", "-2", "+3"], "i", "classification"),
+        (["1", "2.5", "3"], "f", "regression"),
+        (["1.0", "2.0", "3.0"], "f", "regression"),
+        (["007", "008", "1"], "U", "classification"),
+        (["1", "b", "3"], "U", "classification"),
+    ],
+)
+def test_the_type_of_labels(tmp_path, labels, dtype, task):
+    found = table(tmp_path, "".join(f"0.5,{label}\n" for label in labels))
+    assert found.y_train.dtype.kind == dtype
+    assert found.task == task
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_separators_quotes_blank_lines_and_bom(tmp_path, separator):
+    text = '\ufeff"x, in m";y;label\r\n1;2;a\r\n\r\n3;4;b\r\n'.replace(";", separator)
+    found = table(tmp_path, text)
+    assert found.feature_names == ("x, in m", "y")
+    assert found.X_train.tolist() == [[1, 2], [3, 4]]
+
+
+def test_gzipped(tmp_path):
+    with gzip.open(tmp_path / "t.csv.gz", "wt") as stream:
+        stream.write(IRIS)
+    assert load(tmp_path / "t.csv.gz").y_train.tolist() == ["setosa", "versicolor"]
+    whole = (tmp_path / "t.csv.gz").read_bytes()
+    (tmp_path / "t.csv.gz").write_bytes(whole[:-12])
+    with pytest.raises(DataError, match="damaged or truncated gzip"):
+        load(tmp_path / "t.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("a,b,c\n", "a header and no rows"),
+        ("a,b,c\n1,2,x\n3,?,y\n", r"line 3, column 'b' holds '\?', expected a finite number"),
+        ("a,b,c\n1,2,x\n3,nan,y\n", "line 3, column 'b' holds 'nan'"),
+        ("1,2,x\n3,inf,y\n", "line 2, column 1 holds 'inf'"),
+        ("a,b,c\n,2,x\n", "line 2, column 'a' is empty"),
+        ("a,b,c\n1,2\n", "line 2: 2 fields where the first line has 3"),
+        ("a,b,c\n1,2,\n", "line 2: the label is missing"),
+        ("a\n1\n", r"only one column.*label_column=None"),
+        ("1,?,x\n1,2,x\n", r"mixes numbers and other text.*header=False"),
+        ("0,1,label\n1,2,x\n", r"counts up from 0.*header=True"),
+        (",a,b\n0,1,x\n", "first column has no name, as if it were a row index"),
+        ('a,b\n1,"2\n', "not a table of text"),
+    ],
+)
+def test_errors_say_where(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        table(tmp_path, text)
+
+
+def test_label_column_counts_in_the_error_position(tmp_path):
+    with pytest.raises(DataError, match="line 2, column 2 holds 'x'"):
+        table(tmp_path, "7,1,2\n8,1,x\n", label_column=0)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [("kind2", "no single column named 'kind2'.*sepal, petal, kind"), (3, "no column 3")],
+)
+def test_label_columns_that_are_not_there(tmp_path, column, message):
+    with pytest.raises(DataError, match=message):
+        table(tmp_path, IRIS, label_column=column)
+
+
+def test_not_text(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,\xff\xfe\n")
+    with pytest.raises(DataError, match="not text in UTF-8"):
+        load(tmp_path / "t.csv")
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    values=st.lists(
+        st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2, st.sampled_from("ab")),
+        min_size=1,
+        max_size=8,
+    ),
+    named=st.booleans(),
+)
+def test_what_is_written_is_read(tmp_path, values, named):
+    lines = ["u,v,label"] * named + [f"{a!r},{b!r},{label}" for a, b, label in values]
+    found = table(tmp_path, "\n".join(lines), header=named)
+    assert np.array_equal(found.X_train, np.array([row[:2] for row in values]))
+    assert found.y_train.tolist() == [row[2] for row in values]

@@ -1,0 +1,382 @@
+"""The recursion once more, in plain loops and 40 digits: an oracle that shares no code.
+
+It reads a network's layers as data and imports nothing from the engines; where windows fall is
+worked out here again, from the words of docs/networks.md. Slow: for grids of a few positions.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import mpmath
+from mpmath import mp, mpf
+
+DIGITS = 40
+
+
+@dataclass
+class State:
+    """Σ of (x, x), (y, y) and (x, y), and Θ of (x, y), each {(u, u'): value}."""
+
+    space: tuple
+    xx: dict
+    yy: dict
+    xy: dict
+    tangent: dict
+
+    def each(self, function, space=None):
+        """`function` on all four."""
+        parts = (function(d) for d in (self.xx, self.yy, self.xy, self.tangent))
+        return State(self.space if space is None else space, *parts)
+
+
+def kernel(net, x, y):
+    """(Σ, Θ) of one pair of inputs (*space, channels), as mpf."""
+    with mp.workdps(DIGITS):
+        state = start(x, y)
+        for layer in net.layers:
+            state = apply(layer, state)
+        ((nngp,), (ntk,)) = state.xy.values(), state.tangent.values()
+        return +nngp, +ntk
+
+
+def start(x, y):
+    space = x.shape[:-1]
+    points = positions(space)
+
+    def products(a, b):
+        return {
+            (u, v): sum(mpf(float(p)) * mpf(float(q)) for p, q in zip(a[u], b[v], strict=True))
+            for u in points
+            for v in points
+        }
+
+    xy = products(x, y)
+    return State(space, products(x, x), products(y, y), xy, dict.fromkeys(xy, mpf(0)))
+
+
+def positions(space):
+    return list(itertools.product(*map(range, space)))
+
+
+def apply(layer, state):
+    name = type(layer).__name__
+    if name in ("Dense", "Conv"):
+        return weights(layer, state)
+    if name == "Rescale":
+        return state.each(lambda d: {k: mpf(layer.factor) ** 2 * v for k, v in d.items()})
+    if name == "LayerNorm":
+        return normalise(state)
+    if name == "Residual":
+        return residual(layer, state)
+    if name in ("Flatten", "GlobalAvgPool"):
+        return readout(name, state)
+    if name in DUALS:
+        return activation(layer, state)
+    return linear(layer, state)
+
+
+def weights(layer, state):
+    w2, b2 = mpf(layer.weight_std) ** 2, mpf(layer.bias_std) ** 2
+    if type(layer).__name__ == "Conv":
+        out, patch = patches(layer, state.space)
+
+        def mean(d):
+            return {
+                (o, p): sum(d.get((u, v), mpf(0)) for u, v in zip(patch(o), patch(p), strict=True))
+                / len(patch(o))
+                for o in positions(out)
+                for p in positions(out)
+            }
+
+        state = state.each(mean, out)
+    tangent = {k: w2 * v for k, v in state.tangent.items()}
+    new = state.each(lambda d: {k: w2 * v + b2 for k, v in d.items()})
+    if layer.trainable:
+        tangent = {k: v + new.xy[k] for k, v in tangent.items()}
+    return replace(new, tangent=tangent)
+
+
+def axes(value, dims):
+    return (value,) * dims if isinstance(value, int) else tuple(value)
+
+
+def patches(layer, space):
+    """The output grid, and for an output position the list of input positions (or None)."""
+    dims = len(space)
+    stride = axes(layer.stride, dims)
+    offsets = layer.patch if layer.offsets is not None else None
+    if offsets is None:
+        sizes, dilation = axes(layer.patch, dims), axes(layer.dilation, dims)
+        offsets = [
+            tuple(t * d for t, d in zip(tap, dilation, strict=True))
+            for tap in itertools.product(*map(range, sizes))
+        ]
+        extents = [d * (n - 1) + 1 for n, d in zip(sizes, dilation, strict=True)]
+        if layer.padding == "valid":
+            first = [0] * dims
+            out = [(n - e) // s + 1 for n, e, s in zip(space, extents, stride, strict=True)]
+        else:
+            out = [math.ceil(n / s) for n, s in zip(space, stride, strict=True)]
+            missing = [
+                max(0, (o - 1) * s + e - n)
+                for o, s, e, n in zip(out, stride, extents, space, strict=True)
+            ]
+            first = [-(m // 2) for m in missing]
+    elif layer.padding == "valid":
+        low = [min(0, *(o[i] for o in offsets)) for i in range(dims)]
+        high = [max(0, *(o[i] for o in offsets)) for i in range(dims)]
+        first = [-a for a in low]
+        out = [
+            (n - 1 - b + a) // s + 1 for n, a, b, s in zip(space, low, high, stride, strict=True)
+        ]
+    else:
+        first, out = [0] * dims, [math.ceil(n / s) for n, s in zip(space, stride, strict=True)]
+
+    def patch(output):
+        found = []
+        for offset in offsets:
+            place = tuple(
+                f + s * o + t for f, s, o, t in zip(first, stride, output, offset, strict=True)
+            )
+            if layer.padding == "circular":
+                place = tuple(p % n for p, n in zip(place, space, strict=True))
+            inside = all(0 <= p < n for p, n in zip(place, space, strict=True))
+            found.append(place if inside else None)
+        return found
+
+    return tuple(out), patch
+
+
+def linear(layer, state):
+    """Pooling: each output as a list of (input position, weight)."""
+    out, reads = pooled(layer, state.space)
+
+    def apply_twice(d):
+        return {
+            (o, p): sum(a * b * d[u, v] for u, a in reads(o) for v, b in reads(p))
+            for o in positions(out)
+            for p in positions(out)
+        }
+
+    return state.each(apply_twice, out)
+
+
+def pooled(layer, space):
+    name, dims = type(layer).__name__, len(space)
+    if name == "LinearMap":
+        several = isinstance(layer.matrix[0][0], tuple)
+        matrices = layer.matrix if several else (layer.matrix,) * dims
+        lines = [list(map(list, m)) for m in matrices]
+        out = tuple(map(len, lines))
+        taps = None
+    elif name == "Subsample":
+        stride = axes(layer.stride, dims)
+        lines = [
+            [[int(i == j) for j in range(n)] for i in range(0, n, s)]
+            for n, s in zip(space, stride, strict=True)
+        ]
+        out, taps = tuple(map(len, lines)), None
+    else:
+        lines = None
+        out, first, stride, taps = windows(layer, space)
+
+    def reads(output):
+        if lines is not None:
+            rows = [line[o] for line, o in zip(lines, output, strict=True)]
+            found = [
+                (u, math.prod(r[i] for r, i in zip(rows, u, strict=True))) for u in positions(space)
+            ]
+        else:
+            found = []
+            for tap, weight in taps:
+                u = tuple(
+                    f + s * o + t for f, s, o, t in zip(first, stride, output, tap, strict=True)
+                )
+                if all(0 <= i < n for i, n in zip(u, space, strict=True)):
+                    found.append((u, weight))
+        return [(u, mpf(w)) for u, w in found if w != 0]
+
+    return out, reads
+
+
+def windows(layer, space):
+    name, dims = type(layer).__name__, len(space)
+    if name == "AvgPool":
+        size = axes(layer.size, dims)
+        stride = size if layer.stride is None else axes(layer.stride, dims)
+        taps = [(tap, mpf(1) / math.prod(size)) for tap in itertools.product(*map(range, size))]
+        if layer.padding == "valid":
+            out = tuple((n - k) // s + 1 for n, k, s in zip(space, size, stride, strict=True))
+            first = (0,) * dims
+        else:
+            out = tuple(math.ceil(n / s) for n, s in zip(space, stride, strict=True))
+            first = tuple(
+                -(max(0, (o - 1) * s + k - n) // 2)
+                for o, s, k, n in zip(out, stride, size, space, strict=True)
+            )
+        return out, first, stride, taps
+    if name == "GaussianPool":
+        s = layer.factor
+        stride = axes(s if layer.stride is None else layer.stride, dims)
+        line = {i: mpmath.exp(-mpf(i * i) / (s * s)) for i in range(-s, s + 1)}
+        total = sum(line.values())
+        taps = [
+            (tap, mpmath.fprod(line[i] / total for i in tap))
+            for tap in itertools.product(range(-s, s + 1), repeat=dims)
+        ]
+        out = tuple(n // t for n, t in zip(space, stride, strict=True))
+        first = tuple(
+            (n - 1 - (o - 1) * t) // 2 for n, o, t in zip(space, out, stride, strict=True)
+        )
+        return out, first, stride, taps
+    stride, first = axes(layer.stride, dims), axes(layer.start, dims)
+    if layer.per_axis or not isinstance(layer.filter[0], tuple):
+        lines = layer.filter if layer.per_axis else (layer.filter,) * dims
+        lengths = tuple(map(len, lines))
+        taps = [
+            (tap, math.prod(line[i] for line, i in zip(lines, tap, strict=True)))
+            for tap in itertools.product(*map(range, lengths))
+        ]
+    else:
+        lengths, inner = [], layer.filter
+        for _ in range(dims):
+            lengths.append(len(inner))
+            inner = inner[0]
+        taps = []
+        for tap in itertools.product(*map(range, lengths)):
+            value = layer.filter
+            for i in tap:
+                value = value[i]
+            taps.append((tap, value))
+    out = layer.size
+    if out is None:
+        out = tuple(
+            (n - f - k) // s + 1 for n, f, k, s in zip(space, first, lengths, stride, strict=True)
+        )
+    return axes(out, dims), first, stride, taps
+
+
+def readout(name, state):
+    if name == "Flatten":
+
+        def mean(d):
+            own = [v for (u, w), v in d.items() if u == w]
+            return {((), ()): sum(own) / len(own)}
+    else:
+
+        def mean(d):
+            return {((), ()): sum(d.values()) / len(d)}
+
+    return state.each(mean, ())
+
+
+def residual(layer, state):
+    body = shortcut = state
+    for inner in layer.body.layers:
+        body = apply(inner, body)
+    for inner in layer.shortcut.layers if layer.shortcut is not None else ():
+        shortcut = apply(inner, shortcut)
+
+    def add(a, b):
+        return {k: a[k] + b[k] for k in a}
+
+    return State(
+        body.space,
+        add(body.xx, shortcut.xx),
+        add(body.yy, shortcut.yy),
+        add(body.xy, shortcut.xy),
+        add(body.tangent, shortcut.tangent),
+    )
+
+
+def normalise(state):
+    def divided(d, first, second):
+        new = {}
+        for (u, v), value in d.items():
+            norm = mpmath.sqrt(first[u, u] * second[v, v])
+            new[u, v] = value / norm if norm else mpf(0)
+        return new
+
+    xx, yy = state.xx, state.yy
+    return State(
+        state.space,
+        divided(xx, xx, xx),
+        divided(yy, yy, yy),
+        divided(state.xy, xx, yy),
+        divided(state.tangent, xx, yy),
+    )
+
+
+def activation(layer, state):
+    dual = DUALS[type(layer).__name__]
+
+    def k(d, first, second):
+        return {(u, v): dual(layer, s, first[u, u], second[v, v])[0] for (u, v), s in d.items()}
+
+    xx, yy, xy = state.xx, state.yy, state.xy
+    tangent = {
+        (u, v): t * dual(layer, xy[u, v], xx[u, u], yy[v, v])[1]
+        for (u, v), t in state.tangent.items()
+    }
+    return State(state.space, k(xx, xx, xx), k(yy, yy, yy), k(xy, xx, yy), tangent)
+
+
+def angle(s, q, r):
+    norm = mpmath.sqrt(q * r)
+    return norm, max(mpf(-1), min(mpf(1), s / norm)) if norm else mpf(0)
+
+
+def relu(layer, s, q, r):
+    norm, c = angle(s, q, r)
+    theta = mpmath.acos(c)
+    scale = 1 if layer.normalized else mpf(1) / 2
+    k = norm * (mpmath.sin(theta) + (mp.pi - theta) * c) / mp.pi
+    return scale * k, scale * (mp.pi - theta) / mp.pi
+
+
+def leaky(layer, s, q, r):
+    """(1−a)²·relu⊗relu + a·identity, from σ(u) = a·u + (1−a)·max(u, 0)."""
+    norm, c = angle(s, q, r)
+    theta, a = mpmath.acos(c), mpf(layer.slope)
+    k = (1 - a) ** 2 * norm * (mpmath.sin(theta) + (mp.pi - theta) * c) / (2 * mp.pi) + a * s
+    k_dot = (1 - a) ** 2 * (mp.pi - theta) / (2 * mp.pi) + a
+    scale = 2 / (1 + a * a) if layer.normalized else 1
+    return scale * k, scale * k_dot
+
+
+def error_function(layer, s, q, r):
+    root = mpmath.sqrt((1 + 2 * q) * (1 + 2 * r))
+    scale = 1 / (2 / mp.pi * mpmath.asin(mpf(2) / 3)) if layer.normalized else 1
+    k = 2 / mp.pi * mpmath.asin(2 * s / root)
+    return scale * k, scale * 4 / mp.pi / mpmath.sqrt(root**2 - 4 * s * s)
+
+
+def sine(layer, s, q, r):
+    a2 = mpf(layer.frequency) ** 2
+    decay = mpmath.exp(-a2 * (q + r) / 2)
+    scale = 2 / (1 - mpmath.exp(-2 * a2)) if layer.normalized else 1
+    return scale * decay * mpmath.sinh(a2 * s), scale * a2 * decay * mpmath.cosh(a2 * s)
+
+
+def exponential(layer, s, q, r):
+    norm, c = angle(s, q, r)
+    kappa = mpmath.exp((c - 1) / mpf(layer.sigma) ** 2)
+    return norm * kappa, kappa / mpf(layer.sigma) ** 2
+
+
+def polynomial(layer, s, q, r):
+    norm, c = angle(s, q, r)
+    return norm * c**layer.degree, layer.degree * c ** (layer.degree - 1)
+
+
+DUALS = {
+    "ReLU": relu,
+    "LeakyReLU": leaky,
+    "Erf": error_function,
+    "Sine": sine,
+    "Exponential": exponential,
+    "Polynomial": polynomial,
+}

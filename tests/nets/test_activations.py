@@ -1,0 +1,239 @@
+"""Every dual against integrals of the scalar function, and at the edges."""
+
+import itertools
+import math
+
+import mpmath
+import numpy as np
+import pytest
+
+import tangency as tg
+from tangency.nets.activations import PiecewiseLinear
+
+POINTWISE = [
+    tg.ReLU(),
+    tg.ReLU(normalized=False),
+    tg.LeakyReLU(0.2),
+    tg.LeakyReLU(-0.7, normalized=False),
+    tg.Abs(),
+    tg.Erf(),
+    tg.Erf(normalized=False),
+    tg.GELU(),
+    tg.GELU(normalized=False),
+    tg.Sine(),
+    tg.Sine(frequency=2.5, normalized=False),
+    tg.Cosine(frequency=0.5),
+    tg.Cosine(normalized=False),
+    tg.Hermite(0),
+    tg.Hermite(1),
+    tg.Hermite(3),
+    tg.Hermite(4, normalized=False),
+    tg.Activation("tanh"),
+    tg.Activation("silu", normalized=False),
+]
+ON_PATCHES = [tg.Exponential(0.6), tg.Exponential(1.3), tg.Polynomial(1), tg.Polynomial(4)]
+ALL = POINTWISE + ON_PATCHES
+VARIANCES = [(1.0, 1.0), (0.3, 2.0), (1.7, 1.7), (0.05, 0.4)]
+CORRELATIONS = [-0.95, -0.3, 0.0, 0.5, 0.99]
+
+ids = pytest.mark.parametrize
+
+
+def dual(layer, s, q1, q2, dtype=np.float64):
+    return layer.dual(*(np.asarray([v], dtype=dtype) for v in (s, q1, q2)))
+
+
+def tolerance(layer, base):
+    """What closed forms are held to; an activation by quadrature to the error it says it has."""
+    if isinstance(layer, tg.Activation):
+        return 2 * layer.quadrature_error((0.05, 1.0, 3.0))
+    return base
+
+
+def half_line_rule(n=200):
+    """Nodes and weights for a standard normal on both half lines apart: kinks at 0 are harmless."""
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    t = 6.5 * (nodes + 1)
+    w = 6.5 * weights * np.exp(-0.5 * t * t) / math.sqrt(2 * math.pi)
+    return np.concatenate([t, -t]), np.concatenate([w, w])
+
+
+def angular_expectation(layer, c, q1, q2):
+    """E[σ(f)σ(f')] in polar coordinates of the plane of (f, f'), split where an argument is 0.
+
+    f = √q1·r·cos φ, f' = √q2·r·cos(φ − ψ), cos ψ = c: the kinks of σ at 0 lie on rays.
+    """
+    psi = math.acos(c)
+    cuts = sorted(
+        {a % (2 * math.pi) for k in (-1, 1) for a in (k * math.pi / 2, psi + k * math.pi / 2)}
+    )
+    cuts = [*cuts, cuts[0] + 2 * math.pi]
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    radii = 5.0 * (nodes + 1) * 1.3
+    radial = 6.5 * weights * radii * np.exp(-0.5 * radii**2) / (2 * math.pi)
+    total = 0.0
+    for a, b in itertools.pairwise(cuts):
+        phi = 0.5 * (b - a) * nodes + 0.5 * (a + b)
+        f = math.sqrt(q1) * radii[:, None] * np.cos(phi)[None, :]
+        g = math.sqrt(q2) * radii[:, None] * np.cos(phi - psi)[None, :]
+        total += radial @ (layer(f) * layer(g)) @ (0.5 * (b - a) * weights)
+    return total
+
+
+@ids("layer", POINTWISE, ids=str)
+def test_dual_is_the_expectation_of_the_scalar_function(layer):
+    for (q1, q2), c in itertools.product(VARIANCES, CORRELATIONS):
+        s = c * math.sqrt(q1 * q2)
+        k = dual(layer, s, q1, q2)[0].item()
+        scale = math.sqrt(dual(layer, q1, q1, q1)[0].item() * dual(layer, q2, q2, q2)[0].item())
+        assert k == pytest.approx(
+            angular_expectation(layer, c, q1, q2), abs=tolerance(layer, 3e-11) * scale
+        )
+
+
+@ids("layer", ALL, ids=str)
+def test_derivative_is_that_of_the_dual(layer):
+    """k̇ = ∂k/∂s, by central differences of sixth order."""
+    weights = {1: 45 / 60, 2: -9 / 60, 3: 1 / 60}
+    for (q1, q2), c in itertools.product(VARIANCES, [-0.9, -0.3, 0.0, 0.5, 0.9]):
+        norm = math.sqrt(q1 * q2)
+        step = 2e-3 * norm
+        difference = sum(
+            w
+            * (
+                dual(layer, c * norm + i * step, q1, q2)[0].item()
+                - dual(layer, c * norm - i * step, q1, q2)[0].item()
+            )
+            for i, w in weights.items()
+        )
+        k_dot = dual(layer, c * norm, q1, q2)[1].item()
+        assert k_dot == pytest.approx(difference / step, rel=1e-9, abs=1e-10)
+
+
+@ids("layer", [a for a in POINTWISE if getattr(a, "normalized", True)], ids=str)
+def test_normalised_activations_have_second_moment_one(layer):
+    t, w = half_line_rule()
+    assert float(w @ layer(t) ** 2) == pytest.approx(1, abs=1e-12)
+    assert dual(layer, 1.0, 1.0, 1.0)[0].item() == pytest.approx(1, abs=tolerance(layer, 1e-13))
+
+
+@ids("layer", ALL, ids=str)
+def test_at_correlation_one_the_dual_is_the_second_moment(layer):
+    for q in (0.05, 1.0, 3.0):
+        for sign in (1, -1):
+            k, k_dot = dual(layer, sign * q, q, q)
+            assert np.isfinite([k, k_dot]).all()
+        if layer in POINTWISE:
+            t, w = half_line_rule()
+            moment = float(w @ layer(math.sqrt(q) * t) ** 2)
+            assert dual(layer, q, q, q)[0].item() == pytest.approx(
+                moment, rel=tolerance(layer, 1e-11)
+            )
+            mirror = float(w @ (layer(math.sqrt(q) * t) * layer(-math.sqrt(q) * t)))
+            found = dual(layer, -q, q, q)[0].item()
+            assert found == pytest.approx(mirror, abs=tolerance(layer, 1e-11) * moment)
+
+
+def test_relu_at_the_edges():
+    cases = [(1.0, 1.0, 1.0, 1.0, 1.0), (-1.0, 1.0, 1.0, 0.0, 0.0), (0, 0, 0, 0, 0.5)]
+    cases += [(0, 0, 2.0, 0, 0.5), (0, 3.0, 0, 0, 0.5), (0, 1e-320, 1e-320, 0, 0.5)]
+    for s, q1, q2, k, k_dot in cases:
+        found = dual(tg.ReLU(), s, q1, q2)
+        assert found[0].item() == pytest.approx(k, abs=1e-16)
+        assert found[1].item() == pytest.approx(k_dot, abs=1e-16)
+
+
+@ids("layer", ALL, ids=str)
+@ids("dtype", [np.float32, np.float64])
+def test_zero_and_tiny_and_huge_variances_stay_finite(layer, dtype):
+    tiny = float(np.finfo(dtype).tiny)
+    for q1, q2 in [(0, 0), (0, 1), (1, 0), (tiny, tiny), (tiny / 8, 1), (1e-12, 1e-12)]:
+        for c in (-1, 0, 1):
+            s = c * math.sqrt(q1 * q2)
+            k, k_dot = dual(layer, s, q1, q2, dtype)
+            assert k.dtype == k_dot.dtype == dtype
+            assert np.isfinite([k, k_dot]).all()
+    if not isinstance(layer, tg.Hermite | tg.Activation):
+        assert np.isfinite(dual(layer, 1e6, 1e6, 1e6, dtype)).all()
+
+
+@ids("layer", ALL, ids=str)
+def test_a_correlation_beyond_one_by_rounding_is_harmless(layer):
+    for q in (0.7, 3.1):
+        exact = np.array(dual(layer, q, q, q))
+        for ulps in (-3, -1, 1, 3):
+            found = np.array(dual(layer, q * (1 + ulps * 2.3e-16), q, q))
+            # d log k/d log s is the degree, or a²s.
+            steep = getattr(layer, "degree", 1) + q * getattr(layer, "frequency", 1) ** 2
+            assert np.allclose(found, exact, rtol=2e-15 * steep, atol=1e-15)
+
+
+@ids("layer", [a for a in ALL if a.homogeneous], ids=str)
+def test_homogeneous_activations_scale(layer):
+    for factor in (1e-6, 0.5, 1e4):
+        k, k_dot = dual(layer, 0.3, 1.0, 0.8)
+        scaled, scaled_dot = dual(layer, 0.3 * factor, factor, 0.8 * factor)
+        assert scaled.item() == pytest.approx(factor * k.item(), rel=1e-14)
+        assert scaled_dot.item() == pytest.approx(k_dot.item(), rel=1e-14)
+
+
+def test_which_activations_are_homogeneous():
+    for layer in ALL:
+        piecewise = isinstance(layer, PiecewiseLinear)
+        assert layer.homogeneous == (piecewise or layer in ON_PATCHES)
+
+
+@ids("layer", POINTWISE, ids=str)
+def test_the_dual_is_symmetric(layer):
+    first = np.array(dual(layer, 0.2, 0.5, 2.0))
+    assert np.allclose(first, dual(layer, 0.2, 2.0, 0.5), rtol=1e-13)
+
+
+@ids("q", [1e-14, 1e-9, 1e-4])
+@ids("layer", [tg.Sine(normalized=False), tg.Erf(normalized=False)], ids=str)
+def test_small_variances_keep_their_digits(layer, q):
+    """sin and erf are linear near 0: k ≈ σ'(0)²·s, to full relative precision."""
+    s = 0.3 * q
+    with mpmath.workdps(40):
+        if isinstance(layer, tg.Sine):
+            exact = mpmath.exp(-mpmath.mpf(q)) * mpmath.sinh(mpmath.mpf(s))
+        else:
+            exact = 2 / mpmath.pi * mpmath.asin(2 * mpmath.mpf(s) / (1 + 2 * mpmath.mpf(q)))
+        exact = float(exact)
+    assert dual(layer, s, q, q)[0].item() == pytest.approx(exact, rel=1e-14)
+    assert dual(layer, -s, q, q)[0].item() == pytest.approx(-exact, rel=1e-14)
+    assert dual(layer, s, q, q, np.float32)[0].item() == pytest.approx(exact, rel=1e-6)
+
+
+@ids("layer", ON_PATCHES, ids=str)
+def test_kernels_on_patches_have_no_scalar_function(layer):
+    with pytest.raises(tg.NetworkError, match="has no scalar function; use Activation"):
+        layer(np.ones(2))
+
+
+def test_kernels_on_patches_are_their_formula():
+    c = np.linspace(-1, 1, 9)
+    one = np.ones(9)
+    assert np.allclose(tg.Exponential(0.6).dual(c, one, one)[0], np.exp((c - 1) / 0.36))
+    assert np.allclose(tg.Polynomial(3).dual(2 * c, one, 4 * one)[0], 2 * c**3)
+
+
+@ids(
+    ("make", "message"),
+    [
+        (lambda: tg.ReLU(normalized=1), "normalized must be True or False, got 1"),
+        (lambda: tg.LeakyReLU("a"), "slope must be a number, got 'a'"),
+        (lambda: tg.LeakyReLU(float("nan")), "slope must be finite, got nan"),
+        (lambda: tg.Exponential(0), "sigma must be greater than 0, got 0"),
+        (lambda: tg.Polynomial(0), "degree must be at least 1, got 0"),
+        (lambda: tg.Polynomial(1.5), "degree must be a whole number, got 1.5"),
+        (lambda: tg.Hermite(31), "degree must be at most 30, got 31"),
+        (lambda: tg.Sine(frequency=-1), "frequency must be greater than 0, got -1"),
+        (lambda: tg.Activation("tnah"), "no function is called 'tnah'; known: tanh, sigmoid"),
+        (lambda: tg.Activation(3), "function must be a name or a callable, got 3"),
+        (lambda: tg.Activation("tanh", 300), "degree must be at most 256, got 300"),
+    ],
+)
+def test_bad_options(make, message):
+    with pytest.raises(tg.NetworkError, match=message):
+        make()

@@ -1,0 +1,59 @@
+"""The table of `net.summary` and the plan behind it."""
+
+import pytest
+
+import tangency as tg
+from tangency.nets.plan import Need, plan, walk
+
+
+def test_table():
+    text = tg.parse("conv3 relu gauss2 conv3 relu gap dense").summary((28, 28, 1))
+    rows = [line.split("  ") for line in text.splitlines()]
+    assert rows[0][0].startswith("layer")
+    words = [row[0].strip() for row in rows[1:]]
+    assert words == ["input", "conv3", "relu", "gauss2", "conv3", "relu", "gap", "dense", "total"]
+    assert "(28×28)² full" in text
+    assert "(14×14)² full" in text
+    costs = [int(line.split()[-1].replace(",", "")) for line in text.splitlines()[1:]]
+    assert costs[-1] == sum(costs[:-1])
+
+
+def test_without_pooling_only_the_diagonal_is_listed():
+    text = tg.parse("conv3 relu conv3 relu flatten dense").summary((28, 28, 1))
+    assert "full" not in text
+    assert "28×28 diagonal" in text
+
+
+def test_branches_are_indented():
+    lines = tg.parse("conv3 res(relu conv3 | conv1) gap dense").summary((4, 4, 1)).splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [
+        "relu", "conv3", "conv1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("conv3 relu conv3 relu flatten dense", "DDDDDD"),
+        ("conv3 relu conv3 relu gap dense", "FFFFFD"),
+        ("conv3 relu avg2 conv3 relu flatten dense", "FFFDDDD"),
+        ("conv3 relu sub2 conv3 relu flatten dense", "DDDDDDD"),
+        ("avg2 conv3 relu flatten dense", "FDDDD"),
+    ],
+)
+def test_how_much_of_the_covariance_each_layer_needs(text, needs):
+    steps = plan(tg.parse(text), (8, 8, 1)).steps
+    assert "".join(step.need_in.name[0] for step in steps) == needs
+
+
+def test_a_residual_needs_what_its_branches_need():
+    (_, residual, *_) = plan(tg.parse("conv3 res(relu avg2 conv3 | conv2:stride=2) flatten dense"),
+                             (4, 4, 1)).steps  # fmt: skip
+    assert residual.need_in is Need.FULL
+    assert residual.need_out is Need.DIAGONAL
+    assert len(list(walk((residual,)))) == 5
+
+
+def test_plans_are_cached():
+    net = tg.cntk(3)
+    assert plan(net, (8, 8, 1)) is plan(tg.cntk(3), (8, 8, 1))

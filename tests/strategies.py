@@ -1,0 +1,221 @@
+"""Random layers, networks and inputs for the laws that hypothesis checks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from hypothesis import strategies as st
+
+import tangency as tg
+from tangency.nets.signal import Signal, input_signal
+
+STD = st.sampled_from([0.5, 1.0, 1.5, 2**0.5, 1e-3])
+BIAS = st.sampled_from([0.0, 0.0, 0.1, 1.0])
+WHOLE = st.integers(1, 3)
+
+
+def per_axis(numbers: st.SearchStrategy, dims: int) -> st.SearchStrategy:
+    """One number, or one for each axis."""
+    if dims < 1:
+        return numbers
+    return numbers | st.tuples(*[numbers] * dims)
+
+
+def weighted() -> dict:
+    return {"weight_std": STD, "bias_std": BIAS, "trainable": st.booleans()}
+
+
+def dense() -> st.SearchStrategy:
+    return st.builds(tg.Dense, **weighted())
+
+
+def convs(dims: int) -> st.SearchStrategy:
+    """Convolutions with every option, for grids of `dims` axes."""
+    common = {
+        "stride": per_axis(st.sampled_from([1, 1, 2]), dims),
+        "padding": st.sampled_from(["same", "valid", "circular"]),
+        **weighted(),
+    }
+    boxes = st.builds(
+        tg.Conv,
+        per_axis(WHOLE, dims),
+        dilation=per_axis(st.sampled_from([1, 1, 2]), dims),
+        **common,
+    )
+    offset = st.tuples(*[st.integers(-2, 2)] * max(dims, 1))
+    points = st.lists(offset, min_size=1, max_size=4, unique=True)
+    return boxes | st.builds(tg.Conv, points, **common)
+
+
+def duals() -> st.SearchStrategy:
+    """Activations with a closed form."""
+    norm = {"normalized": st.booleans()}
+    return st.one_of(
+        st.builds(tg.ReLU, **norm),
+        st.builds(tg.LeakyReLU, st.sampled_from([0.0, 0.1, 0.25, -0.5]), **norm),
+        st.builds(tg.Abs, **norm),
+        st.builds(tg.Erf, **norm),
+        st.builds(tg.GELU, **norm),
+        st.builds(tg.Sine, frequency=st.sampled_from([0.5, 1.0, 2.0]), **norm),
+        st.builds(tg.Cosine, frequency=st.sampled_from([0.5, 1.0, 2.0]), **norm),
+        st.builds(tg.Hermite, st.integers(1, 3), **norm),
+        st.builds(tg.Exponential, st.sampled_from([0.5, 0.6, 1.0])),
+        st.builds(tg.Polynomial, st.integers(1, 3)),
+    )
+
+
+def quadratures() -> st.SearchStrategy:
+    names = st.sampled_from(["tanh", "sigmoid", "softplus", "silu", "elu", "gaussian"])
+    degrees = st.sampled_from([20, 100])
+    return st.builds(tg.Activation, names, degrees, normalized=st.booleans())
+
+
+def pools(dims: int) -> st.SearchStrategy:
+    """Linear maps of grids of `dims` axes; `LinearMap` needs the sizes and comes with them."""
+    numbers = st.sampled_from([0.5, 1.0, -0.25, 0.0, 1 / 3])
+    line = st.lists(numbers, min_size=1, max_size=3)
+    where = {
+        "stride": per_axis(st.sampled_from([1, 2]), dims),
+        "start": per_axis(st.integers(-1, 1), dims),
+        "size": st.none() | per_axis(WHOLE, dims),
+    }
+    full = st.integers(0, 2**30).map(
+        lambda seed: np.random.default_rng(seed).integers(-2, 3, (2,) * max(dims, 1)) / 4.0
+    )
+    return st.one_of(
+        st.builds(
+            tg.AvgPool,
+            per_axis(WHOLE, dims),
+            stride=st.none() | per_axis(WHOLE, dims),
+            padding=st.sampled_from(["valid", "same"]),
+        ),
+        st.builds(tg.GaussianPool, WHOLE, stride=st.none() | per_axis(WHOLE, dims)),
+        st.builds(tg.Subsample, per_axis(WHOLE, dims)),
+        st.builds(tg.Pool, line, **where),
+        st.builds(tg.Pool, full, **where),
+        st.builds(
+            tg.Pool,
+            st.lists(line, min_size=max(dims, 1), max_size=max(dims, 1)),
+            per_axis=st.just(True),
+            **where,
+        ),
+    )
+
+
+def linear_maps(sizes: tuple[int, ...]) -> st.SearchStrategy:
+    def matrices(seed: int, rows: int) -> tg.LinearMap:
+        rng = np.random.default_rng(seed)
+        return tg.LinearMap([rng.integers(-2, 3, (rows, n)) / 2 for n in sizes])
+
+    return st.builds(matrices, st.integers(0, 2**30), st.integers(1, 2))
+
+
+def any_layer(dims: int = 2) -> st.SearchStrategy:
+    """Layers with all their options, whether or not they would fit a grid."""
+    flat = st.one_of(
+        dense(),
+        convs(dims),
+        duals(),
+        quadratures(),
+        pools(dims),
+        linear_maps((3,) * max(dims, 1)),
+        st.builds(tg.Rescale, st.sampled_from([0.5, -1.0, 2.0, 1e-7, 1e20])),
+        st.just(tg.LayerNorm()),
+        st.just(tg.Flatten()),
+        st.just(tg.GlobalAvgPool()),
+    )
+    return st.recursive(flat, _residuals, max_leaves=6)
+
+
+def _residuals(layers: st.SearchStrategy) -> st.SearchStrategy:
+    branch = st.lists(layers, min_size=1, max_size=3).map(lambda chosen: tg.Sequential(*chosen))
+    return st.builds(tg.Residual, branch, st.none() | branch)
+
+
+def any_network() -> st.SearchStrategy:
+    """Networks as data; most fit no input."""
+    return st.integers(1, 3).flatmap(
+        lambda dims: st.lists(any_layer(dims), min_size=1, max_size=5).map(
+            lambda layers: tg.Sequential(*layers)
+        )
+    )
+
+
+@st.composite
+def networks(draw, activations=duals, homogeneous: bool = False):
+    """(network, input shape): a network that fits small inputs of 0 to 3 axes, to a vector."""
+    dims = draw(st.sampled_from([0, 1, 1, 2, 2, 3]))
+    shape = (*draw(st.tuples(*[st.integers(2, (9, 4, 2)[dims - 1])] * dims)), draw(WHOLE))
+    chosen: list[tg.Layer] = []
+    signal = input_signal(shape)
+    for _ in range(draw(st.integers(1, 4))):
+        layers = draw(_stage(signal, activations))
+        signal = _extend(chosen, signal, layers)
+    if signal.space:
+        readout = draw(st.sampled_from([tg.Flatten(), tg.GlobalAvgPool()]))
+        signal = _extend(chosen, signal, [readout])
+    _extend(chosen, signal, [draw(dense())])
+    net = tg.Sequential(*chosen)
+    return (_without_bias(net) if homogeneous else net), shape
+
+
+def _stage(signal: Signal, activations) -> st.SearchStrategy:
+    """A layer with weights, perhaps normalised, its activation, perhaps pooling or a shortcut."""
+    dims = len(signal.space)
+    weights = convs(dims) if dims else dense()
+    plain = dense() if not dims else st.builds(tg.Conv, st.sampled_from([1, 3]), **weighted())
+    norm = st.sampled_from([[], [], [tg.LayerNorm()], [tg.Rescale(0.5)]])
+    pool = st.lists(pools(dims) | linear_maps(signal.space), max_size=1) if dims else st.just([])
+    block = st.tuples(activations(), plain).map(lambda pair: [tg.Residual(tg.Sequential(*pair))])
+    cut = st.tuples(activations(), plain, plain).map(
+        lambda parts: [tg.Residual(tg.Sequential(parts[0], parts[1]), parts[2])]
+    )
+    parts = st.tuples(
+        weights.map(lambda w: [w]),
+        norm,
+        st.one_of(st.just([]), st.just([]), block, cut),
+        st.tuples(activations()).map(list),
+        pool,
+    )
+    return parts.map(partial(sum, start=[]))
+
+
+def _extend(chosen: list, signal: Signal, layers: list) -> Signal:
+    """Adds the layers that fit, leaves out those that do not."""
+    for layer in layers:
+        try:
+            after = layer.infer(signal)
+        except tg.NetworkError:
+            continue
+        chosen.append(layer)
+        signal = after
+    return signal
+
+
+def _without_bias(layer):
+    """The same layer, and those inside it, without biases."""
+    if isinstance(layer, tg.Sequential):
+        return tg.Sequential(*map(_without_bias, layer.layers))
+    if isinstance(layer, tg.Residual):
+        cut = None if layer.shortcut is None else _without_bias(layer.shortcut)
+        return tg.Residual(_without_bias(layer.body), cut)
+    if isinstance(layer, tg.Dense | tg.Conv):
+        from dataclasses import replace
+
+        return replace(layer, bias_std=0.0)
+    return layer
+
+
+def inputs(shape: tuple[int, ...], n: int, seed: int) -> np.ndarray:
+    """Random inputs, with the awkward ones among them: zeros, a zero patch, twins, opposites."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, *shape))
+    if n > 5:
+        x[1] = x[0]
+        x[2] = -x[0]
+        x[3] = 0
+        x[4] = x[0] * (1 + 1e-9)
+        if len(shape) > 1:
+            x[5, : (shape[0] + 1) // 2] = 0
+    return x
