@@ -14,12 +14,13 @@ from ...nets.plan import Plan, walk
 from . import blocks
 from .activations import KNOWN
 from .head import BAND, ROOM, Head
-from .planes import room_bytes
-from .program import Uncovered, lower
+from .lowering import lower
+from .program import Uncovered
 from .run import run, threads
 from .tables import tables
 from .tail import Tail
 from .vectors import Products
+from .work import room_bytes
 
 WORKING_BYTES = ROOM + 2 * BAND
 """What the engine needs beside its inputs and its result, at most."""

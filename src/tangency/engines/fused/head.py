@@ -8,11 +8,12 @@ import numpy as np
 
 from ...nets.plan import Plan
 from . import blocks
+from .lowering import lower
 from .marginals import auxiliary, kinds_of
-from .planes import room, room_bytes
-from .program import lower, marginal_program
+from .program import marginal_program
 from .run import run
 from .tables import Tables, tables
+from .work import room, room_bytes
 
 # Buffers of all threads, and marginals of a band of inputs, in bytes.
 ROOM, BAND = 64 * 2**20, 64 * 2**20

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .convolve import first_of, last_of
 from .jit import jit
-from .planes import first_of, last_of, plane_address, run_plane
+from .planes import plane_address, run_plane
 from .rows import add_scaled, add_scaled2, add_scaled4, fill
 from .scalars import lit
 from .tables import (

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .program import Operation, Program, diagonal_weights, needed_displacements, targets
+from .program import Operation, Program
+from .reach import diagonal_weights, needed_displacements, targets
 
 
 class Tables(NamedTuple):

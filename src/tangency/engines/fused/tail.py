@@ -10,10 +10,11 @@ import numpy as np
 
 from ...nets.plan import Step
 from . import blocks
+from .lowering import lower_vector
 from .marginals import auxiliary, kinds_of
-from .planes import room
-from .program import Program, lower_vector
+from .program import Program
 from .tables import Tables, tables
+from .work import room
 
 # Numbers of a row that go through the layers together.
 COLUMNS = 512

@@ -1,0 +1,68 @@
+"""The buffers that one thread works in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Work(NamedTuple):
+    """Buffers of one thread, flat arrays with `lanes` innermost.
+
+    s, t: slots of Σ and Θ. sums_s, sums_t: one row, summed over the first axis, with margins.
+    rows_s, rows_t: sums over the first axis of pooling. stored_s, stored_t: registers.
+    first, second: (u, v) of the two images (groups) at every activation. x, y: the inputs.
+    q: marginals, when they are being found. total_s, total_t: the readout of each lane.
+    touched: which rows of a pooled sum have been begun.
+    """
+
+    s: Any
+    t: Any
+    sums_s: Any
+    sums_t: Any
+    rows_s: Any
+    rows_t: Any
+    stored_s: Any
+    stored_t: Any
+    first: Any
+    second: Any
+    x: Any
+    y: Any
+    q: Any
+    total_s: Any
+    total_t: Any
+    touched: Any
+
+
+def room(sizes: Any, lanes: int, dtype: Any) -> Work:
+    """The buffers of one thread."""
+
+    def numbers(count: int) -> np.ndarray:
+        return np.zeros(count * lanes, dtype=dtype)
+
+    return Work(
+        s=numbers(sizes.slots * sizes.plane),
+        t=numbers(sizes.slots * sizes.plane),
+        sums_s=numbers(sizes.buffer),
+        sums_t=numbers(sizes.buffer),
+        rows_s=numbers(sizes.row_pairs),
+        rows_t=numbers(sizes.row_pairs),
+        stored_s=numbers(sizes.registers),
+        stored_t=numbers(sizes.registers),
+        first=numbers(2 * sizes.marginals),
+        second=numbers(2 * sizes.marginals),
+        x=numbers(sizes.channels * sizes.plane),
+        y=numbers(sizes.channels * sizes.plane),
+        q=numbers(sizes.marginals),
+        total_s=np.zeros(lanes),
+        total_t=np.zeros(lanes),
+        touched=np.zeros(sizes.row_pairs, dtype=np.uint8),
+    )
+
+
+def room_bytes(sizes: Any, lanes: int, itemsize: int) -> int:
+    """What `room` takes."""
+    numbers = 2 * (sizes.slots * sizes.plane + sizes.buffer + sizes.row_pairs + sizes.registers)
+    numbers += 5 * sizes.marginals + 2 * sizes.channels * sizes.plane
+    return numbers * lanes * itemsize + sizes.row_pairs
