@@ -29,17 +29,13 @@ def gram(
 ) -> KernelPair:
     """K(x_i, y_j) for all pairs; `y=None` is a symmetric call. See `driver.gram`."""
     if _reference(plan, x, y, engine):
-        return driver.gram(
-            plan, x, y, want_ntk=want_ntk, max_memory=max_memory, progress=progress
-        )
+        return driver.gram(plan, x, y, want_ntk=want_ntk, max_memory=max_memory, progress=progress)
     from . import fused
 
     m = x.shape[0] if y is None else y.shape[0]
     _check_memory(plan, x, (1 + want_ntk) * x.shape[0] * m, max_memory)
     second = None if y is None else _numpy(y)
-    pair = fused.gram(
-        plan, _numpy(x), second, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress
-    )
+    pair = fused.gram(plan, _numpy(x), second, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress)
     return KernelPair(*(_like(x, k) for k in pair))
 
 

@@ -13,9 +13,7 @@ def differentiates(net: Any, *arrays: Any) -> bool:
         return False
     import torch
 
-    return torch.is_grad_enabled() and (
-        any(a.requires_grad for a in arrays) or has_gradient(net)
-    )
+    return torch.is_grad_enabled() and (any(a.requires_grad for a in arrays) or has_gradient(net))
 
 
 def has_gradient(layer: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from array_api_compat import is_torch_array
 
 from ..errors import InputError
@@ -54,7 +53,7 @@ def _obstacle(plan: Plan, x: Any) -> str | None:
             if differentiates(plan.net, x):
                 return "a gradient is asked for"
         if str(x.dtype).removeprefix("torch.") not in ("float32", "float64"):
-            return f"the inputs have dtype {np.dtype(x.dtype)}"
+            return f"the inputs have dtype {x.dtype}"
     from . import fused
 
     return fused.uncovered(plan)

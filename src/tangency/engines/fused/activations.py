@@ -30,7 +30,7 @@ def kind_and_parameters(layer: ActivationLayer) -> tuple[int, tuple[float, ...]]
         return scalars.EXPONENTIAL, (float(layer.sigma) ** -2, 0.0, 0.0, 0.0)
     if isinstance(layer, Polynomial):
         return scalars.POLYNOMIAL, (0.0, 0.0, 0.0, float(layer.degree))
-    assert isinstance(layer, KNOWN)
+    assert isinstance(layer, Erf | GELU | Sine | Cosine | Hermite)
     scale = 1 / float(layer.second_moment()) if layer.normalized else 1.0
     if isinstance(layer, Erf | GELU):
         return (scalars.ERF if isinstance(layer, Erf) else scalars.GELU), (scale, 0.0, 0.0, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
 from . import blocks
 from .activations import KNOWN
-from .head import BAND, ROOM, Head
+from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .program import Uncovered
 from .run import run, threads
@@ -22,13 +23,14 @@ from .tail import Tail
 from .vectors import Products
 from .work import room_bytes
 
-WORKING_BYTES = ROOM + 2 * BAND
+WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
 
 # Rows and columns of a tile of vectors.
 _TILE = 512
 
 
+@lru_cache(maxsize=64)
 def uncovered(plan: Plan) -> str | None:
     """Why this engine cannot compute a network; None where it can."""
     for step in walk(plan.steps):
@@ -46,7 +48,7 @@ def uncovered(plan: Plan) -> str | None:
     except Uncovered as reason:
         return str(reason)
     need = room_bytes(tables(program, plan.input_shape[-1], np.float64)[1], 1, 8)
-    if need > ROOM:
+    if need > THREAD:
         return f"pooling stores covariances of {need / 2**20:.0f} MiB for each pair"
     return None
 
@@ -63,14 +65,20 @@ def gram(
     """K(x_i, y_j) for all pairs: (nngp, ntk); `y=None` is a symmetric call."""
     jobs = threads(n_jobs)
     symmetric = y is None
+    if y is not None and len(y) < min(len(x), 32):
+        # The second inputs fill the lanes: the larger set leaves fewer of them empty.
+        pair = gram(plan, y, x, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress)
+        first, second = (None if k is None else np.ascontiguousarray(k.T) for k in pair)
+        assert first is not None
+        return first, second
     x = _flat(x)
     y = x if y is None else _flat(y)
     s = np.zeros((len(x), len(y)), dtype=x.dtype)
     t = np.zeros_like(s) if want_ntk else s
     products: Products | None = None
     if plan.space:
-        head = Head(plan, want_ntk, x.dtype, jobs)
-        head.gram(x, y, (s, t), symmetric, progress)
+        head = head_of(plan, want_ntk, x.dtype)
+        head.gram(x, y, (s, t), symmetric, jobs, progress)
         tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
         start = _readouts(plan, tail, x, y, symmetric, jobs)
     else:
@@ -107,8 +115,8 @@ def diagonal(
     """K(x_i, x_i) for each input: (nngp, ntk)."""
     x = _flat(x)
     if plan.space:
-        head = Head(plan, want_ntk, x.dtype, threads(n_jobs))
-        s, t = head.diagonal(x)
+        head = head_of(plan, want_ntk, x.dtype)
+        s, t = head.diagonal(x, threads(n_jobs))
         tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
     else:
         s, t = np.einsum("ij,ij->i", x, x), np.zeros(len(x), dtype=x.dtype)
@@ -123,9 +131,9 @@ def _readouts(
     """Σ of each input with itself at the readout, where layers behind it ask for it."""
     if not tail.reads_marginals:
         return [np.zeros(len(z), dtype=z.dtype) for z in (x, y)]
-    head = Head(plan, False, x.dtype, jobs)
-    first = head.diagonal(x)[0]
-    return [first, first if symmetric else head.diagonal(y)[0]]
+    head = head_of(plan, False, x.dtype)
+    first = head.diagonal(x, jobs)[0]
+    return [first, first if symmetric else head.diagonal(y, jobs)[0]]
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,78 +16,69 @@ from .run import run
 from .tables import Tables, tables
 from .work import room, room_bytes
 
-# Buffers of all threads, and marginals of a band of inputs, in bytes.
-ROOM, BAND = 64 * 2**20, 64 * 2**20
+# Buffers of one thread, of all of them, and marginals of a band of inputs, in bytes.
+THREAD, ROOM, BAND = 32 * 2**20, 96 * 2**20, 48 * 2**20
 
 
 class Head:
     """The part of a network on a grid, up to the readout, compiled for one dtype."""
 
-    def __init__(self, plan: Plan, want_ntk: bool, dtype: Any, jobs: int) -> None:
+    def __init__(self, plan: Plan, want_ntk: bool, dtype: np.dtype) -> None:
         self.program = lower(plan, want_ntk)
-        self.dtype, self.jobs = np.dtype(dtype), jobs
+        self.dtype = dtype
         self.positions = int(np.prod(plan.space))
         self.channels = plan.input_shape[-1]
         self.table, self.sizes = tables(self.program, self.channels, dtype)
         # Marginals need Σ alone, and planes only as far as the last activation.
-        self.full_self = tables(lower(plan, want_ntk), self.channels, dtype)
         short = marginal_program(lower(plan, False))
-        self.short_self = None if short is None else tables(short, self.channels, dtype, True)
+        self.short = None if short is None else tables(short, self.channels, dtype, True)[0]
         self.short_stages = 0 if short is None else len(short.stages)
         self.kinds = kinds_of(self.program)
-        self.lanes = self._lanes()
 
-    def _lanes(self) -> int:
+    def lanes(self, images: int) -> int:
+        """How many of the second images to take together: long rows, but few empty lanes."""
         lanes = 32 if self.dtype.itemsize == 4 else 16
-        while lanes > 1 and room_bytes(self.sizes, lanes, self.dtype.itemsize) > ROOM // self.jobs:
+        while lanes >= 2 * images or (lanes > 1 and self._room_bytes(lanes) > THREAD):
             lanes //= 2
         return lanes
 
-    def room(self) -> Any:
-        return room(self.sizes, self.lanes, self.dtype)
+    def _room_bytes(self, lanes: int) -> int:
+        return room_bytes(self.sizes, lanes, self.dtype.itemsize)
+
+    def _run(self, items: Any, block: Any, lanes: int, jobs: int, **options: Any) -> None:
+        jobs = max(1, min(jobs, ROOM // self._room_bytes(lanes)))
+        run(items, block, lambda: room(self.sizes, lanes, self.dtype), jobs=jobs, **options)
 
     def _shape(self, stages: int) -> tuple[int, int, int, int]:
         return stages, self.positions, self.channels, self.sizes.marginals
 
-    def marginals(self, x: np.ndarray) -> np.ndarray:
+    def marginals(self, x: np.ndarray, jobs: int) -> np.ndarray:
         """(u, v) of every marginal, (n, 2·marginals)."""
         q = np.zeros((len(x), self.sizes.marginals), dtype=self.dtype)
-        if self.short_self is not None:
+        if self.short is not None:
             none = np.zeros(1, dtype=self.dtype)
-            self._self(x, self.short_self, self.short_stages, q, none, none, False)
+            self._self(x, self.short, self.short_stages, (q, none, none), False, jobs)
         return auxiliary(q, self.kinds, self.table)
 
-    def diagonal(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def diagonal(self, x: np.ndarray, jobs: int) -> tuple[np.ndarray, np.ndarray]:
         """K(x, x): (nngp, ntk), each (n,)."""
         q = np.zeros((len(x), self.sizes.marginals), dtype=self.dtype)
         s, t = np.zeros(len(x), dtype=self.dtype), np.zeros(len(x), dtype=self.dtype)
-        self._self(x, self.full_self, len(self.program.stages), q, s, t, True)
+        self._self(x, self.table, len(self.program.stages), (q, s, t), True, jobs)
         return s, t
 
     def _self(
-        self,
-        x: np.ndarray,
-        compiled: tuple[Tables, Any],
-        stages: int,
-        q: np.ndarray,
-        s: np.ndarray,
-        t: np.ndarray,
-        planes_too: bool,
+        self, x: np.ndarray, table: Tables, stages: int, out: Any, planes_too: bool, jobs: int
     ) -> None:
-        table, _ = compiled
-        lanes, plane = self.lanes, self.sizes.plane
+        lanes, plane, shape = self.lanes(len(x)), self.sizes.plane, self._shape(stages)
 
         def block(work: Any, key: None, first: int, last: int) -> None:
-            for group in range(first, last):
-                i0 = group * lanes
+            for i0 in range(first * lanes, min(last * lanes, len(x)), lanes):
                 count = min(lanes, len(x) - i0)
-                shape = self._shape(stages)
-                blocks.self_block(
-                    table, work, x, i0, count, shape, lanes, plane, q, s, t, planes_too
-                )
+                blocks.self_block(table, work, x, i0, count, shape, lanes, plane, *out, planes_too)
 
         groups = -(-len(x) // lanes)
-        run([(None, 0, groups)], block, self.room, jobs=self.jobs, total=groups)
+        self._run([(None, 0, groups)], block, lanes, jobs, total=groups)
 
     def gram(
         self,
@@ -94,32 +86,35 @@ class Head:
         y: np.ndarray,
         out: tuple[np.ndarray, np.ndarray],
         symmetric: bool,
+        jobs: int,
         progress: bool,
     ) -> None:
         """Writes K(x_i, y_j); of a symmetric matrix the pairs with j ≥ i."""
         each = 3 * self.sizes.marginals * self.dtype.itemsize
         # A whole number of groups, so that the grid of groups does not depend on the band.
-        band = max(1, BAND // each // self.lanes) * self.lanes
+        lanes = self.lanes(len(y))
+        band = max(1, BAND // each // lanes) * lanes
         for j in range(0, len(y), band):
-            aux_y = self.marginals(y[j : j + band])
+            aux_y = self.marginals(y[j : j + band], jobs)
             for i in range(0, min(len(x), j + band) if symmetric else len(x), band):
                 same = symmetric and i == j
-                aux_x = aux_y if same else self.marginals(x[i : i + band])
-                self._band(
-                    x[i : i + band], y[j : j + band], (aux_x, aux_y), out, (i, j), same, progress
-                )
+                aux_x = aux_y if same else self.marginals(x[i : i + band], jobs)
+                part = (x[i : i + band], y[j : j + band])
+                self._band(part, (aux_x, aux_y), out, (i, j), same, lanes, jobs, progress)
 
     def _band(
         self,
-        x: np.ndarray,
-        y: np.ndarray,
+        part: tuple[np.ndarray, np.ndarray],
         aux: tuple[np.ndarray, np.ndarray],
         out: tuple[np.ndarray, np.ndarray],
         at: tuple[int, int],
         upper: bool,
+        lanes: int,
+        jobs: int,
         progress: bool,
     ) -> None:
-        lanes, plane, shape = self.lanes, self.sizes.plane, self._shape(len(self.program.stages))
+        x, y = part
+        plane, shape = self.sizes.plane, self._shape(len(self.program.stages))
 
         def block(work: Any, j0: int, first: int, last: int) -> None:
             count = min(lanes, len(y) - j0)
@@ -132,13 +127,18 @@ class Head:
             return min(len(x), j0 + lanes) if upper else len(x)
 
         items = [(j0, 0, rows(j0)) for j0 in range(0, len(y), lanes)]
-        total = sum(last for _, _, last in items) * lanes
-        run(
+        self._run(
             items,
             block,
-            self.room,
-            jobs=self.jobs,
-            total=total,
+            lanes,
+            jobs,
+            total=sum(last for _, _, last in items) * lanes,
             progress=progress,
             weight=lambda _, first, last: (last - first) * lanes,
         )
+
+
+@lru_cache(maxsize=32)
+def head_of(plan: Plan, want_ntk: bool, dtype: np.dtype) -> Head:
+    """The `Head` of a plan, kept: its tables take a while for large grids."""
+    return Head(plan, want_ntk, dtype)

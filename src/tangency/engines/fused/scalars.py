@@ -19,7 +19,7 @@ from .polynomials import P32, P64, R32, R64
 PIECEWISE, ERF, GELU, SINE, COSINE, EXPONENTIAL, POLYNOMIAL, HERMITE, NORMALIZE = range(9)
 """Kinds of elementwise maps. NORMALIZE is LayerNorm: Σ and Θ are multiplied by u·u'."""
 
-_OPTIONS = {"fastmath": FLOATS}
+_OPTIONS: Any = {"fastmath": FLOATS}
 
 
 def lit(like: Any, value: float) -> Any:
