@@ -26,12 +26,12 @@ def test_version():
 def test_help_lists_the_commands(arguments):
     result = run(app, arguments)
     assert result.exit_code == 0
-    for command in ("demo", "fit", "predict", "gram", "describe"):
+    for command in ("demo", "fit", "predict", "gram", "describe", "warmup"):
         assert f"\n  {command}" in result.stdout
     assert "..." not in result.stdout.split("Commands:")[1]
 
 
-@pytest.mark.parametrize("command", ["demo", "fit", "predict", "gram", "describe"])
+@pytest.mark.parametrize("command", ["demo", "fit", "predict", "gram", "describe", "warmup"])
 def test_every_command_has_help(command):
     result = run(app, [command, "--help"])
     assert result.exit_code == 0
@@ -145,5 +145,6 @@ def test_control_c_in_a_real_process(tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert error == "tangency: interrupted; nothing was written\n"
+    # The first use of the machine may have been told that it compiles.
+    assert error.splitlines()[-1] == "tangency: interrupted; nothing was written"
     assert list(tmp_path.iterdir()) == []

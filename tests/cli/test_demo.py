@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tangency.cli import app
-from tangency.report import demo
+from tangency.engines.fused.warm import warm_up
 from tangency.report.outputs import FILES
 
 
@@ -12,20 +12,17 @@ def run(*arguments):
     return CliRunner().invoke(app, ["demo", *map(str, arguments)])
 
 
-@pytest.fixture
-def few(monkeypatch):
-    whole = demo.digits
-    monkeypatch.setattr(demo, "digits", lambda settings: whole(demo.Settings(images=200)))
-    return whole
+@pytest.fixture(autouse=True)
+def warm():
+    warm_up(("float64",))  # the first use says on stderr that it compiles
 
 
-def test_table_and_files(few, tmp_path):
+def test_table_and_files(tmp_path):
     out = tmp_path / "results"
-    result = run("--out", out, "--images", "30", "--draws", "2")
+    result = run("--out", out, "--images", "150", "--draws", "2")
     assert result.exit_code == 0, result.stderr
-    assert "trained on 160 images, tested on 40" in result.stdout
-    assert "trained on 30 images, tested on 40" in result.stdout
-    assert "it saw 30 of the 160 training images" in " ".join(result.stdout.split())
+    assert "trained on 120 images, tested on 30" in result.stdout
+    assert "a quick look: only 150 of the 1,797 digits" in result.stdout
     assert result.stderr == ""
     for name in FILES:
         assert (out / name).stat().st_size > 100
@@ -35,9 +32,9 @@ def test_table_and_files(few, tmp_path):
     assert "results: holds table.csv already; give another folder, or --force" in again.stderr
 
 
-def test_without_a_folder_nothing_is_written(few, tmp_path, monkeypatch):
+def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = run("--images", "20", "--draws", "2")
+    result = run("--images", "100", "--draws", "2")
     assert result.exit_code == 0, result.stderr
     assert "wrote" not in result.stdout
     assert list(tmp_path.iterdir()) == []
@@ -46,14 +43,14 @@ def test_without_a_folder_nothing_is_written(few, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--images", "x"], "--images x: expected a whole number, auto or all"),
-        (["--images", "5"], "at least 20 training images, got 5"),
+        (["--images", "x"], "Invalid value for '--images'"),
+        (["--images", "99"], "the demo needs 100 to 1,797 images, got 99"),
         (["--draws", "1"], "Invalid value for '--draws'"),
         (["--out", "missing/results"], "there is no folder missing"),
         (["--out", "file"], "file: is a file; give the name of a folder"),
     ],
 )
-def test_errors(few, tmp_path, monkeypatch, arguments, message):
+def test_errors(tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     result = run(*arguments)

@@ -16,7 +16,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encodi
 def test_every_command_shown_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\$ tangency (.*)$", TEXT, flags=re.MULTILINE)
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         if not command.startswith("demo"):  # which has tests of its own, on fewer digits
             result = CliRunner().invoke(app, shlex.split(command))
@@ -28,7 +28,7 @@ def test_every_command_shown_runs(tmp_path, monkeypatch):
 def test_options_networks_and_sets_are_the_real_ones():
     helps = "".join(
         CliRunner().invoke(app, [*command, "--help"]).stdout
-        for command in [[], ["demo"], ["fit"], ["predict"], ["gram"], ["describe"]]
+        for command in [[], ["demo"], ["fit"], ["predict"], ["gram"], ["describe"], ["warmup"]]
     )
     for option in set(re.findall(r"--[a-z][a-z-]+", TEXT)):
         assert option in helps, option

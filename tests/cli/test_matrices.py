@@ -29,10 +29,32 @@ def test_both_kernels_in_float32(tmp_path):
     assert run("iris", "--net", NET, *options).exit_code == 0
     pair = tg.gram(NET, load("iris", dtype="float32").X_train)
     with np.load(tmp_path / "K.npz") as found:
-        assert sorted(found.files) == ["nngp", "ntk"]
+        assert sorted(found.files) == ["nngp", "ntk", "train_rows"]
         assert found["ntk"].dtype == np.float32
         assert np.array_equal(found["ntk"], pair.ntk)
         assert np.array_equal(found["nngp"], pair.nngp)
+
+
+def test_limit_keeps_the_proportions_and_says_which_rows(tmp_path):
+    options = ["--limit", "30", "--seed", "3", "--jobs", "1", "--max-memory", "4GB"]
+    result = run("iris", "--net", NET, *options, "--out", tmp_path / "K.npz")
+    assert result.exit_code == 0, result.stderr
+    assert "iris: 30 training examples" in result.stdout
+    data = load("iris")
+    with np.load(tmp_path / "K.npz") as found:
+        rows, K = found["train_rows"], found["ntk"]
+    assert np.bincount(data.y_train[rows]).tolist() == [10, 10, 10]
+    assert np.array_equal(K, tg.NTK(NET)(data.X_train[rows]))
+
+
+def test_limit_without_labels(tmp_path):
+    X = np.random.default_rng(0).normal(size=(7, 3))
+    np.save(tmp_path / "d.npy", X)
+    result = run(tmp_path / "d.npy", "--net", NET, "--limit", "4", "--out", tmp_path / "K.npz")
+    assert result.exit_code == 0, result.stderr
+    with np.load(tmp_path / "K.npz") as found:
+        assert np.array_equal(found["ntk"], tg.NTK(NET)(X[found["train_rows"]]))
+        assert found["ntk"].shape == (4, 4)
 
 
 def test_parts_without_labels(tmp_path):
@@ -65,11 +87,15 @@ def test_reading_options(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "K.npz"], "K.npz: the name must end in .npy"),
+        (["--out", "K.csv"], "K.csv: the name must end in .npy or .npz"),
         (["--out", "K.npy", "--kernel", "both"], "K.npy: the name must end in .npz"),
         (["--out", "old.npy"], "old.npy: exists already"),
         (["--out", "K.npy", "--rows", "test"], "iris has no test part"),
         (["--out", "K.npy", "--scale", "x"], "--scale x: expected"),
+        (["--out", "K.npy", "--limit", "1"], "--limit 1: at least 2 examples"),
+        (["--out", "K.npy", "--max-memory", "4"], "--max-memory 4: expected a size with its unit"),
+        (["--out", "K.npy", "--max-memory", "1KB"], "1000 bytes are allowed"),
+        (["--out", "K.npy", "--jobs", "0"], "--jobs 0: expected a number of threads"),
         (["--out", "K.npy", "--input-shape", "3x3"], "shape 4 cannot become 3x3"),
     ],
 )

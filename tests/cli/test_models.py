@@ -211,6 +211,9 @@ def test_whole_numbers_can_be_targets_and_classes(tmp_path):
         (["text.npz", "--task", "regression"], "regression needs numbers"),
         (["real.npz", "--task", "classification"], "classes must be whole numbers, got 0.5"),
         (["bare.npz"], "no labels for its 4 examples"),
+        (["iris", "--max-memory", "4"], "--max-memory 4: expected a size with its unit"),
+        (["iris", "--max-memory", "1KB"], "1000 bytes are allowed"),
+        (["iris", "--jobs", "0"], "--jobs 0: expected a number of threads"),
     ],
 )
 def test_fit_errors(tmp_path, monkeypatch, arguments, message):
@@ -254,3 +257,19 @@ def test_no_test_part(flowers, unnamed):
     assert result.exit_code == 2
     assert "plain has no test part" in result.stderr
     assert not (flowers / "p.csv").exists()
+
+
+def test_means_of_a_fit_and_of_a_prediction(tmp_path, monkeypatch):
+    from tangency.engines import dispatch
+
+    seen, inner = [], dispatch.gram
+
+    def spy(*args, **options):
+        seen.append((options["max_memory"], options["n_jobs"], options["progress"]))
+        return inner(*args, **options)
+
+    monkeypatch.setattr(dispatch, "gram", spy)
+    model, out = tmp_path / "m.npz", tmp_path / "p.csv"
+    done("fit", "iris", "--net", NET, "--max-memory", "2GB", "--jobs", "1", "--out", model)
+    done("predict", model, "iris", "--max-memory", "1GB", "--jobs", "2", "--out", out)
+    assert seen == [(2 * 10**9, 1, False), (10**9, 2, False)]

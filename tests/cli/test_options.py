@@ -2,7 +2,7 @@
 
 import pytest
 
-from tangency.cli.options import parse_alpha, parse_scale, parse_shape
+from tangency.cli.options import parse_alpha, parse_jobs, parse_memory, parse_scale, parse_shape
 
 
 @pytest.mark.parametrize(("text", "shape"), [("784", (784,)), ("8×8x1", (8, 8, 1))])
@@ -31,3 +31,22 @@ def test_scales(text, scale):
 def test_scales_that_are_refused(text):
     with pytest.raises(ValueError, match="expected a positive number, auto or none"):
         parse_scale(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("500MB", 500 * 10**6), ("1.5gb", 15 * 10**8), ("2 KiB", 2048), (None, None)]
+)
+def test_sizes_of_memory(text, size):
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "4", "GB", "0GB", "-1GB", "4G", "1e3MB", "nanGB"])
+def test_sizes_of_memory_that_are_refused(text):
+    with pytest.raises(ValueError, match="expected a size with its unit, as 500MB or 4GB"):
+        parse_memory(text)
+
+
+def test_numbers_of_threads():
+    assert [parse_jobs(number) for number in (None, 1, -1)] == [None, 1, -1]
+    with pytest.raises(ValueError, match="expected a number of threads, or -1"):
+        parse_jobs(0)

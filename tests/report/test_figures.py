@@ -7,6 +7,7 @@ from tangency import InputError
 from tangency.report import (
     Accuracy,
     Curve,
+    Repeated,
     accuracy_comparison,
     kernel_matrices,
     learning_curves,
@@ -108,6 +109,15 @@ def test_accuracies_and_their_errors():
     assert sorted(text.get_text() for text in axes.texts) == ["80.0", "90.0", "95.0"]
     with pytest.raises(InputError, match="at least one row"):
         accuracy_comparison([])
+
+
+def test_accuracies_of_several_draws():
+    rows = [Repeated("dense", "NTK", [0.7, 0.9]), Repeated("linear", None, [0.5, 0.5])]
+    assert rows[0].value == pytest.approx(0.8)
+    assert rows[0].error == pytest.approx(np.sqrt(0.02))
+    figure = accuracy_comparison(rows)
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["50.0", "80.0"]
+    assert "standard deviation over random draws" in figure.get_supxlabel()
 
 
 def test_each_kernel_has_a_look_of_its_own():

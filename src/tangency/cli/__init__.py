@@ -5,11 +5,13 @@ from .demo import demo
 from .matrices import gram
 from .models import fit, predict
 from .networks import describe
+from .warmup import warmup
 
 app.command("demo", short_help="Neural kernels on real digits: table and figures.")(demo)
 app.command("fit", short_help="Fit a classifier or a regression and save it.")(fit)
 app.command("predict", short_help="Predict with a saved model.")(predict)
 app.command("gram", short_help="Write the kernel matrix of a data set.")(gram)
 app.command("describe", short_help="Show a network layer by layer.")(describe)
+app.command("warmup", short_help="Compile the fused engine ahead of its first use.")(warmup)
 
 __all__ = ["app"]

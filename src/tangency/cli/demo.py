@@ -16,13 +16,9 @@ def demo(
         typer.Option(metavar="DIR", help="Write the table as CSV and the figures here."),
     ] = None,
     images: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|all|N",
-            help="Training images for the average-pooling network, whose kernels cost most; auto: "
-            "as many as 30 seconds allow.",
-        ),
-    ] = "auto",
+        int | None,
+        typer.Option(metavar="N", help="A quick look: use only N digits, 100 to 1,797."),
+    ] = None,
     draws: Annotated[int, typer.Option(min=2, help="Draws for each point of a curve.")] = 5,
     seed: o.Seed = 0,
     force: o.Force = False,
@@ -32,14 +28,13 @@ def demo(
     Dense and convolutional networks, each with its NTK and its last-layer kernel, beside an RBF
     SVM and a linear model, on one split. Ridge and SVM parameters are chosen on the training part.
     """
-    wanted = _images(images)
     folder = None if out is None else _claim_folder(out, force)
     from tqdm import tqdm
 
     from tangency.report.demo import Settings, explanation, run_demo
     from tangency.report.table import table_text
 
-    settings = Settings(slow_images=wanted, draws=draws, seed=seed, progress=o.interactive())
+    settings = Settings(images=images, draws=draws, seed=seed, progress=o.interactive())
     begun: list[str] = []
     with tqdm(total=settings.steps, unit="step", disable=None, leave=False) as bar:
 
@@ -57,16 +52,6 @@ def demo(
         folder.mkdir(exist_ok=True)
         for path in write_outputs(result, folder):
             typer.echo(f"wrote {path}")
-
-
-def _images(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if text == "all":
-        return 1_000_000  # more than there are
-    if not text.isdigit():
-        raise ValueError(f"--images {text}: expected a whole number, auto or all")
-    return int(text)
 
 
 def _claim_folder(folder: Path, force: bool) -> Path:

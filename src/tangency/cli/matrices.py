@@ -37,13 +37,21 @@ def gram(
     data: o.Data,
     net: o.Net,
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="K.npy, or K.npz (arrays ntk, nngp) for both.")
+        Path,
+        typer.Option(
+            metavar="FILE", help="K.npy for one kernel; K.npz holds ntk or nngp or both, and rows."
+        ),
     ],
     kernel: Annotated[Kind, typer.Option(help="Which kernel.")] = Kind.ntk,
     rows: Annotated[Part, typer.Option(help="Examples of the rows.")] = Part.all,
     columns: Annotated[
         Part | None, typer.Option(help="Examples of the columns; the rows' if not given.")
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Use N training examples, classes in proportion."),
+    ] = None,
+    seed: o.Seed = 0,
     labels: o.Labels = None,
     label_column: o.LabelColumn = "-1",
     header: o.Header = None,
@@ -51,18 +59,25 @@ def gram(
     channels: o.ChannelAxis = o.Channels.auto,
     scale: o.Scale = "auto",
     dtype: o.Dtype = o.Precision.float64,
+    max_memory: o.MaxMemory = None,
+    jobs: o.Jobs = None,
     force: o.Force = False,
 ) -> None:
     """Compute the kernel matrix of a data set.
 
-    Rows are in the order of the data; "all" is the training part followed by the test part.
+    Rows are in the order of the data; "all" is the training part followed by the test part. The
+    array train_rows of a .npz says which training examples --limit has left.
     """
-    claim(out, force, (".npz",) if kernel is Kind.both else (".npy",))
+    claim(out, force, (".npz",) if kernel is Kind.both else (".npy", ".npz"))
+    memory, threads = o.parse_memory(max_memory), o.parse_jobs(jobs)
     import numpy as np
 
     import tangency as tg
     from tangency.data import load
 
+    from .parts import limited
+
+    network = tg.parse(net)  # before data are read, as a mistake is likelier here
     dataset = load(
         data,
         labels,
@@ -74,16 +89,26 @@ def gram(
         dtype=dtype.value,
         require_labels=False,
     )
+    dataset, kept = limited(dataset, limit, seed)
     typer.echo(dataset.summary())
     X = _part(dataset, rows)
     Y = None if columns is None or columns is rows else _part(dataset, columns)
-    found = tg.gram(tg.parse(net), X, Y, kernel.value, progress=o.interactive())
+    found = tg.gram(
+        network,
+        X,
+        Y,
+        kernel.value,
+        max_memory=memory,
+        n_jobs=threads,
+        progress=o.interactive(),
+    )
+    arrays = found._asdict() if kernel is Kind.both else {kernel.value: found}
     with draft(out) as path:
-        if kernel is Kind.both:
-            np.savez(path, ntk=found.ntk, nngp=found.nngp)
+        if out.suffix.lower() == ".npz":
+            np.savez(path, **arrays, train_rows=kept)
         else:
             np.save(path, found)
-    shape = (found.ntk if kernel is Kind.both else found).shape
+    shape = next(iter(arrays.values())).shape
     typer.echo(f"{out}: {kernel.value} of {net}, {shape[0]:,} x {shape[1]:,}, {dtype.value}")
 
 

@@ -18,13 +18,12 @@ from ..data import (
     NormalizeImages,
     Standardize,
     load,
-    random_split,
-    stratified_subset,
 )
 from ..data.dataset import shape_text
 from ..data.saving import Step, add_preprocessing, read_preprocessing
 from ..data.tables import column_count, is_table
 from ..kernels import NNGP, NTK
+from ..kernels.network import NetworkKernel
 from ..learn import KernelClassifier, KernelRegressor
 from ..learn import load as load_model
 
@@ -50,53 +49,6 @@ class Fitted:
         return self.estimator.predict(X)
 
 
-def chosen_task(dataset: Dataset, task: str) -> Dataset:
-    """The data with labels of the type that the task needs; raises `DataError` where in doubt."""
-    y = np.asarray(dataset.y_train)
-    if task == "regression" and y.dtype.kind == "U":
-        raise DataError(f"{dataset.name}: regression needs numbers, but the labels are text")
-    if task == "classification" and y.dtype.kind == "f":
-        if y.ndim > 1 or not np.array_equal(y, np.round(y)):
-            raise DataError(f"{dataset.name}: classes must be whole numbers, got {y.flat[0]}")
-        return _with_labels(dataset, np.int64)
-    if task == "regression":
-        return _with_labels(dataset, np.float64)
-    distinct = len(np.unique(y))
-    if task == "auto" and y.dtype.kind in "iu" and distinct > max(20, len(y) // 4):
-        raise DataError(
-            f"{dataset.name}: its labels are {distinct:,} different whole numbers for {len(y):,} "
-            "examples; say --task regression or --task classification"
-        )
-    return dataset
-
-
-def _with_labels(dataset: Dataset, dtype: type) -> Dataset:
-    test = dataset.y_test
-    return replace(
-        dataset,
-        y_train=np.asarray(dataset.y_train).astype(dtype),
-        y_test=None if test is None else test.astype(dtype),
-    )
-
-
-def held_out(
-    dataset: Dataset, test_fraction: float | None, limit: int | None, seed: int
-) -> Dataset:
-    """The data with a test part drawn, and the training part cut to `limit` examples."""
-    if test_fraction is not None:
-        dataset = dataset.split(test_fraction, seed)
-    if limit is None or limit >= len(dataset.X_train):
-        return dataset
-    y, n = np.asarray(dataset.y_train), len(dataset.X_train)
-    if limit < 2:
-        raise DataError(f"--limit {limit}: at least 2 examples are needed")
-    if dataset.task == "classification":
-        rows = stratified_subset(y, limit, seed)
-    else:
-        rows = random_split(n, 1 - limit / n, seed)[0]
-    return replace(dataset, X_train=dataset.X_train[rows], y_train=y[rows])
-
-
 def preprocessing(normalize: bool, standardize: bool, zca: float | None) -> list[Step]:
     """The steps that were asked for, not yet fitted, in the order in which they are applied."""
     steps: list[Step] = []
@@ -110,14 +62,17 @@ def preprocessing(normalize: bool, standardize: bool, zca: float | None) -> list
 
 
 def fit_model(
-    dataset: Dataset, net: str, kernel: str, alpha: Any, steps: list[Step], progress: bool
+    dataset: Dataset, net: str, kernel: str, alpha: Any, steps: list[Step], means: dict[str, Any]
 ) -> Fitted:
-    """Fit the steps and then the estimator on the training part."""
+    """Fit the steps and then the estimator on the training part.
+
+    means: how kernels are computed, any of `max_memory`, `n_jobs` and `progress`.
+    """
     X = dataset.X_train
     largest = float(np.abs(X).max())
     for step in steps:
         X = step.fit_transform(X)
-    function = _KERNELS[kernel](net, progress=progress)
+    function = _KERNELS[kernel](net, **means)
     kind = KernelClassifier if dataset.task == "classification" else KernelRegressor
     estimator = kind(function, alpha=alpha).fit(X, np.asarray(dataset.y_train))
     return Fitted(
@@ -208,6 +163,13 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
         ),
         reading,
     )
+
+
+def with_means(fitted: Fitted, means: dict[str, Any]) -> None:
+    """Let a model that was read compute its kernels so; what they are does not change."""
+    kernel = fitted.estimator.kernel_
+    if isinstance(kernel, NetworkKernel):  # sums and products, made in Python, stay as they are
+        fitted.estimator.kernel_ = replace(kernel, **means)
 
 
 def read_for(

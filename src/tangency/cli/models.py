@@ -28,6 +28,8 @@ def fit(
     channels: o.ChannelAxis = o.Channels.auto,
     scale: o.Scale = "auto",
     dtype: o.Dtype = o.Precision.float64,
+    max_memory: o.MaxMemory = None,
+    jobs: o.Jobs = None,
     force: o.Force = False,
 ) -> None:
     """Fit kernel ridge regression or classification and save the model.
@@ -37,6 +39,7 @@ def fit(
     """
     claim(out, force, (".npz",))
     ridge = o.parse_alpha(alpha)
+    means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     reading = {
         "label_column": o.parse_column(label_column),
         "header": header,
@@ -46,13 +49,17 @@ def fit(
         "dtype": dtype.value,
     }
     from ..data import load
-    from .modelling import chosen_task, fit_model, held_out, preprocessing, report_lines, save
+    from ..nets import parse
+    from .modelling import fit_model, preprocessing, report_lines, save
+    from .parts import chosen_task, held_out
 
+    parse(net)  # before data are read, as a mistake is likelier here
     dataset = chosen_task(load(data, labels, **reading), task.value)
     dataset = held_out(dataset, test_fraction, limit, seed)
     typer.echo(dataset.summary())
     steps = preprocessing(normalize, standardize, zca)
-    fitted = fit_model(dataset, net, kernel.value, ridge, steps, o.interactive())
+    means["progress"] = o.interactive()
+    fitted = fit_model(dataset, net, kernel.value, ridge, steps, means)
     for line in report_lines(fitted, dataset):
         typer.echo(line)
     with draft(out) as path:
@@ -69,6 +76,8 @@ def predict(
     label_column: o.OtherLabelColumn = None,
     header: o.Header = None,
     scale: o.OtherScale = None,
+    max_memory: o.MaxMemory = None,
+    jobs: o.Jobs = None,
     force: o.Force = False,
 ) -> None:
     """Predict with a saved model; the score is shown where there are labels.
@@ -76,9 +85,11 @@ def predict(
     DATA is read and preprocessed as it was for fit. A table may lack the label column.
     """
     claim(out, force, (".csv",))
-    from .modelling import open_model, read_for, write_predictions
+    means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
+    from .modelling import open_model, read_for, with_means, write_predictions
 
     fitted, reading = open_model(model)
+    with_means(fitted, means | {"progress": o.interactive()})
     if label_column is not None:
         reading["label_column"] = o.parse_column(label_column)
     if scale is not None:

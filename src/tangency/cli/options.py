@@ -47,6 +47,14 @@ Scale = Annotated[
         help="Divide inputs by this; auto: 8- and 16-bit images by 255 and 65535.",
     ),
 ]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory for kernels: 500MB, 4GB; what is free if not given."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", help="Threads; all processors if not given, as for -1."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 
@@ -174,6 +182,28 @@ def parse_alpha(text: str) -> float | list[float] | str:
             "them, or loo"
         )
     return alphas[0] if len(alphas) == 1 else alphas
+
+
+def parse_memory(text: str | None) -> int | None:
+    """Bytes from `500MB` or `4GB` (powers of 1000), `4GiB` (powers of 1024); None stays None.
+
+    >>> parse_memory("4GB"), parse_memory("0.5 GiB")
+    (4000000000, 536870912)
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])(i?)B", text.strip(), re.IGNORECASE)
+    if found is None or float(found[1]) == 0:
+        raise ValueError(f"--max-memory {text}: expected a size with its unit, as 500MB or 4GB")
+    base = 1024 if found[3] else 1000
+    return round(float(found[1]) * base ** (1 + "KMGT".index(found[2].upper())))
+
+
+def parse_jobs(number: int | None) -> int | None:
+    """A number of threads, negative ones counted from the end; raises `ValueError` for 0."""
+    if number == 0:
+        raise ValueError("--jobs 0: expected a number of threads, or -1 for all processors")
+    return number
 
 
 def parse_column(text: str) -> str | int | None:

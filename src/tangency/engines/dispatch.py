@@ -73,7 +73,8 @@ def _check_memory(plan: Plan, x: Any, numbers: int, max_memory: int | None) -> N
         need, allowed = need + fused.WORKING_BYTES, max_memory
     if need > allowed:
         raise MemoryLimitError(
-            f"the kernel matrix needs {size_text(need)}, but {size_text(allowed)} are "
+            f"the kernel matrix, with room to work in, needs {size_text(need)}, but "
+            f"{size_text(allowed)} are "
             f"{'allowed' if max_memory is not None else 'free'}; pass fewer inputs at a time, use "
             "float32, or raise max_memory"
         )

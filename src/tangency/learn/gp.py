@@ -228,6 +228,7 @@ def both_grams(kernel: NTK, X: np.ndarray, Y: np.ndarray | None = None) -> Kerne
         input_shape=kernel.input_shape,
         engine=kernel.engine,
         max_memory=kernel.max_memory,
+        n_jobs=kernel.n_jobs,
         progress=kernel.progress,
     )
     remedy = "scale the inputs down, or pass float64 inputs"

@@ -16,6 +16,7 @@ from .loo import alpha_grid
 from .plan import Plan
 from .ridge import warn_if_noisy
 from .spectrum import Spectrum, decompose
+from .threads import with_blas_threads
 
 Matrix = NDArray[np.float64]
 
@@ -38,6 +39,7 @@ class Posterior:
     evidences: Matrix | None
 
 
+@with_blas_threads
 def fit_posterior(gram: TrainGram, targets: Matrix, plan: Plan) -> Posterior:
     """Fit targets (n, k), by Cholesky for one noise > 0, else from one spectrum.
 
@@ -98,6 +100,7 @@ class Ensemble:
     noise: float
 
 
+@with_blas_threads
 def fit_ensemble(tangent: TrainGram, targets: Matrix, plan: Plan) -> Ensemble:
     """Fit targets (n, k) by gradient flow with the tangent kernel Θ, which is overwritten.
 

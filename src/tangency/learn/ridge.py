@@ -21,6 +21,7 @@ from .loo import (
 )
 from .plan import Plan
 from .spectrum import Spectrum, decompose
+from .threads import with_blas_threads
 
 Matrix = NDArray[np.float64]
 
@@ -42,6 +43,7 @@ class DualFit:
     losses: Matrix | None
 
 
+@with_blas_threads
 def fit_dual(
     gram: TrainGram, targets: Matrix, plan: Plan, criterion: Criterion, *, centred: bool
 ) -> DualFit:

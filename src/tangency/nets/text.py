@@ -240,4 +240,5 @@ def _value(text: str, token: str) -> Any:
     except ValueError:
         if re.fullmatch(r"[A-Za-z_<>][\w<>]*", text):
             return text
-        raise NetworkError(f"{text!r} in {token!r} is no number, list or word") from None
+        hint = "; layers are separated by spaces" if "," in text else ""
+        raise NetworkError(f"{text!r} in {token!r} is no number, list or word{hint}") from None

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_ONE_DRAW = "Bars: one standard error of the test accuracy (Agresti and Coull)."
+_DRAWS = "Mean ± one standard deviation over random draws of the training images."
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Accuracy against the number of training images.
@@ -81,6 +85,25 @@ class Accuracy:
         total = self.total + 4
         share = (self.correct + 2) / total
         return float(np.sqrt(share * (1 - share) / total))
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A row like `Accuracy`, but of several draws of the training part: (draws,) scores, 0 to 1."""
+
+    name: str
+    kernel: str | None
+    scores: Sequence[float]
+
+    @property
+    def value(self) -> float:
+        """The mean over draws."""
+        return float(np.mean(self.scores))
+
+    @property
+    def error(self) -> float:
+        """The standard deviation over draws."""
+        return float(np.std(self.scores, ddof=1))
 
 
 def kernel_matrices(
@@ -219,9 +242,9 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, position: int, total: int) 
 
 
 def accuracy_comparison(
-    rows: Sequence[Accuracy], title: str = "Test accuracy", note: str = ""
+    rows: Sequence[Accuracy | Repeated], title: str = "Test accuracy", note: str = ""
 ) -> Figure:
-    """Accuracies as points on a common scale, best model on top, each with its standard error.
+    """Accuracies as points on a common scale, best model on top, each with its error.
 
     Points rather than bars, because bars would have to begin at zero to be honest, and the
     differences of interest are a few per cent. Kernels of one model share its line.
@@ -245,11 +268,14 @@ def accuracy_comparison(
     axes.set_ylim(-0.6, len(models) - 0.3)
     axes.legend(fontsize=TICK, frameon=False, loc="lower right")
     put_title(figure, title)
-    put_note(figure, note or "Bars: one standard error of the test accuracy (Agresti and Coull).")
+    single = all(isinstance(row, Accuracy) for row in rows)
+    put_note(figure, note or (_ONE_DRAW if single else _DRAWS))
     return figure
 
 
-def _draw_accuracy(axes: Axes, row: Accuracy, height: float, above: bool, seen: set[str]) -> None:
+def _draw_accuracy(
+    axes: Axes, row: Accuracy | Repeated, height: float, above: bool, seen: set[str]
+) -> None:
     kind = "other models" if row.kernel is None else legend_name(row.kernel)
     look = line_style(row.kernel) if row.kernel else {"color": GREY, "marker": "D"}
     axes.errorbar(

@@ -43,26 +43,17 @@ def write_outputs(result: Result, folder: Path) -> list[Path]:
         draft = folder / f".{name}.part"
         draft.write_text(text.getvalue(), encoding="utf-8")
         draft.replace(folder / name)
-    panels = {
-        _panel_name(result, grams): result.curves[grams.network.name] for grams in result.grams
-    }
-    save_figure(learning_curves(panels), folder / "learning_curve.png")
-    smallest = min(row.trained_on for row in result.rows)
-    compared = [row.accuracy for row in result.rows if row.trained_on == smallest]
-    title = f"Test accuracy after training on {smallest:,} digits"
-    save_figure(accuracy_comparison(compared, title), folder / "accuracy.png")
+    save_figure(learning_curves(result.curves), folder / "learning_curve.png")
+    size, few = result.few
+    title = f"Test accuracy after training on {size:,} digits, mean of {len(few[0].scores)} draws"
+    save_figure(accuracy_comparison(few, title), folder / "accuracy.png")
     for grams in result.grams:
         save_figure(_matrix_figure(result, grams), folder / MATRICES[grams.network.name])
     return [folder / name for name in FILES]
 
 
-def _panel_name(result: Result, grams: Grams) -> str:
-    used, full = len(grams.rows), len(result.data.X_train)
-    return grams.network.name + (f" (at most {used:,} images)" if used < full else "")
-
-
 def _matrix_figure(result: Result, grams: Grams) -> Figure:
-    y = np.asarray(result.data.y_train)[grams.rows]
+    y = np.asarray(result.data.y_train)
     shown = stratified_subset(y, _SHOWN, seed=0)
     return kernel_matrices(
         {name: K[np.ix_(shown, shown)] for name, K in grams.train.items()},

@@ -14,9 +14,9 @@ from .figures import Accuracy, Curve
 class Row:
     """One model of a comparison.
 
-    kernel_seconds: for the kernel matrices that the fit uses, None where they were cut out of
-    larger ones. chosen: the parameters chosen without the test part. rkhs_norm: ‖f‖ of the fitted
-    function, None where there is no single one. size: √(mean K(x, x)) over the training part.
+    kernel_seconds: for the kernel matrices that the fit uses. chosen: the parameters chosen without
+    the test part. rkhs_norm: ‖f‖ of the fitted function, None where there is no single one. size:
+    √(mean K(x, x)) over the training part.
     """
 
     model: str
@@ -24,7 +24,7 @@ class Row:
     trained_on: int
     correct: int
     total: int
-    kernel_seconds: float | None
+    kernel_seconds: float
     chosen: str
     rkhs_norm: float | None = None
     size: float | None = None
@@ -51,7 +51,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
     ("model", lambda row: row.model),
     ("kernel", lambda row: row.kernel or "-"),
     ("accuracy %", lambda row: f"{100 * row.accuracy.value:.1f} ± {100 * row.accuracy.error:.1f}"),
-    ("kernel s", lambda row: _optional(row.kernel_seconds, ".2f")),
+    ("kernel s", lambda row: f"{row.kernel_seconds:.2f}"),
     ("norm", lambda row: _optional(row.rkhs_norm, ".1f")),
     ("norm × size", lambda row: _optional(row.scaled_norm, ".1f")),
     ("chosen", lambda row: row.chosen),
@@ -60,7 +60,7 @@ _TEXT_COLUMNS = ("model", "kernel", "chosen")
 
 
 def table_text(rows: Sequence[Row]) -> str:
-    """The rows in aligned columns, those with the same number of training images together."""
+    """The rows in aligned columns; all are about the same training and test part."""
     heads = [head for head, _ in _COLUMNS]
     cells = [[show(row) for _, show in _COLUMNS] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
@@ -72,14 +72,9 @@ def table_text(rows: Sequence[Row]) -> str:
         ]
         return "  ".join(parts).rstrip()
 
-    lines = [line(heads), line(["-" * width for width in widths])]
-    trained_on = None
-    for row, values in zip(rows, cells, strict=True):
-        if row.trained_on != trained_on:
-            trained_on = row.trained_on
-            lines.append(f"trained on {trained_on:,} images, tested on {row.total:,}")
-        lines.append(line(values))
-    return "\n".join(lines)
+    parts = f"trained on {rows[0].trained_on:,} images, tested on {rows[0].total:,}"
+    rule = line(["-" * width for width in widths])
+    return "\n".join([parts, line(heads), rule, *map(line, cells)])
 
 
 _CSV_HEADER = (

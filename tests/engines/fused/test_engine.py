@@ -1,6 +1,8 @@
 """The fused engine held to the reference engine: values, bits, and the laws of a kernel matrix."""
 
+from dataclasses import replace
 from functools import lru_cache, partial
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ from sklearn.datasets import load_digits
 
 import tangency as tg
 from strategies import inputs, networks
-from tangency.engines import driver, fused
-from tangency.nets.plan import plan
+from tangency.engines import driver, fused, reference
+from tangency.nets.plan import Need, plan
 
 F64, F32 = 1e-12, 2e-6
 
@@ -86,19 +88,21 @@ def sample(shape, n, seed=0):
 
 
 def both_errors(net, x, y):
-    """The largest errors of Σ and Θ, relative to √(K(x,x)K(y,y)), beside float64 on these inputs."""
+    """The largest error of Σ and Θ relative to √(K(x,x)K(y,y)), from float64 on the same inputs."""
     steps = plan(net, x.shape[1:])
     exact = driver.gram(steps, x.astype(float), None if y is None else y.astype(float))
     found = fused.gram(steps, x, y)
     first = driver.diagonal(steps, x.astype(float))
     second = first if y is None else driver.diagonal(steps, y.astype(float))
-    worst = []
-    for a, b, p, q in zip(found, exact, first, second, strict=True):
-        assert a.dtype == x.dtype
-        scale = np.sqrt(p)[:, None] * np.sqrt(q)[None, :]
-        assert np.all(a[scale == 0] == 0)
-        worst.append(np.max(np.abs(a - b) / np.where(scale > 0, scale, 1)))
-    return max(worst)
+    assert found[0].dtype == found[1].dtype == x.dtype
+    return max(map(relative, found, exact, first, second))
+
+
+def relative(a, b, p, q):
+    """The largest difference relative to √(p q); where that is zero both must be zero too."""
+    scale = np.sqrt(p.astype(float))[:, None] * np.sqrt(q.astype(float))[None, :]
+    assert np.all(a[scale == 0] == 0)
+    return np.max(np.abs(a.astype(float) - b) / np.where(scale > 0, scale, 1))
 
 
 @pytest.mark.parametrize(("shape", "text"), CASES, ids=[f"{s}-{t}" for s, t in CASES])
@@ -127,36 +131,55 @@ def test_presets_take_the_fused_path(name, net, shape):
     assert both_errors(net, x.astype(np.float32), None) <= F32
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @given(networks(), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31))
-def test_random_networks(drawn, n, m, seed):
-    net, shape = drawn
-    assume(fused.uncovered(plan(net, shape)) is None)
-    x, y = sample(shape, n, seed), sample(shape, m, seed + 1)
-    y[0] = x[0]
-    assert both_errors(net, x, y) <= F64
-    assert both_errors(net, x, None) <= F64
+def test_random_networks(dtype, drawn, n, m, seed):
+    """Beyond the bound only where rounding of the covariances themselves moves the kernel so far.
 
-
-@given(networks(), st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31))
-def test_random_networks_in_single_precision(drawn, n, m, seed):
-    """Beyond 2e-6 only where float32 itself cannot tell the correlations of positions apart."""
+    k̇ of a ReLU has slope 1/√(1−c²): weights far smaller than the biases make all positions nearly
+    parallel, and then half of all digits of k̇ are lost in any way of computing it.
+    """
     net, shape = drawn
     steps = plan(net, shape)
     assume(fused.uncovered(steps) is None)
-    x, y = (sample(shape, k, seed + k).astype(np.float32) for k in (n, m))
-    assert both_errors(net, x, y) <= F32 + 4 * conditioning(steps, x, y)
+    x, y = sample(shape, n, seed).astype(dtype), sample(shape, m, seed + 1).astype(dtype)
+    y[0] = x[0]
+    bound = F64 if dtype is np.float64 else F32
+    for second in (y, None):
+        error = both_errors(net, x, second)
+        assert error <= bound or error <= bound + 8 * conditioning(steps, x, second)
 
 
 def conditioning(steps, x, y):
-    """The error of the plainly written float32 recursion, which rounds in another order."""
-    exact = driver.gram(steps, x.astype(float), y.astype(float))
+    """How far the reference moves if covariances are off by 2 units in the last place."""
+    signs = np.random.default_rng(0)
+    eps = np.finfo(x.dtype).eps
+
+    def perturbed(step, layer, state, source):
+        q1, q2 = source.next(state)
+        if step.need_out is Need.NOTHING:
+            return state
+        # What counts as c = ±1 goes on doing so.
+        free = np.abs(state.nngp) < (1 - 16 * eps) * np.sqrt(q1) * np.sqrt(q2)
+        off = np.where(free, 2 * eps * signs.choice([-1, 1], state.nngp.shape), 0)
+        k, slope = layer.dual(state.nngp * (1 + off).astype(x.dtype), q1, q2)
+        return replace(state, nngp=k, ntk=None if state.ntk is None else state.ntk * slope)
+
     found = driver.gram(steps, x, y)
-    first, second = (driver.diagonal(steps, z.astype(float)) for z in (x, y))
-    worst = 0.0
-    for a, b, p, q in zip(found, exact, first, second, strict=True):
-        scale = np.sqrt(p)[:, None] * np.sqrt(q)[None, :]
-        worst = max(worst, np.max(np.abs(a - b) / np.where(scale > 0, scale, 1)))
-    return worst
+    with patch.object(reference, "_activation", perturbed):
+        moved = driver.gram(steps, x, y)
+    first = driver.diagonal(steps, x)
+    second = first if y is None else driver.diagonal(steps, y)
+    return max(map(relative, found, moved, first, second))
+
+
+def test_rounding_alone_moves_a_kernel_only_where_positions_are_nearly_parallel():
+    """The bound that random networks may exceed is no loophole for the usual ones."""
+    x = sample((6, 5, 1), 6)
+    usual = plan(tg.parse("conv3 relu avg2 conv3 relu gap dense"), (6, 5, 1))
+    assert conditioning(usual, x, None) < 1e-14
+    parallel = plan(tg.parse("conv3:w=1e-5,b=1 relu conv3 relu gap dense"), (6, 5, 1))
+    assert conditioning(parallel, x, None) > 1e-13
 
 
 @pytest.mark.parametrize("kind", ["mlp", "gap", "flatten", "ckn"])
@@ -245,9 +268,7 @@ def test_one_kernel_alone_has_the_bits_of_the_pair(shape, text, dtype):
         alone = fused.gram(steps, x, second, want_ntk=False)
         assert alone[1] is None
         assert np.array_equal(alone[0], fused.gram(steps, x, second)[0])
-    assert np.array_equal(
-        fused.diagonal(steps, x, want_ntk=False)[0], fused.diagonal(steps, x)[0]
-    )
+    assert np.array_equal(fused.diagonal(steps, x, want_ntk=False)[0], fused.diagonal(steps, x)[0])
 
 
 @each_dtype
@@ -257,9 +278,7 @@ def test_the_order_of_inputs_changes_rounding_only(shape, text, dtype):
     x, y = sample(shape, 37).astype(dtype), sample(shape, 19, 1).astype(dtype)
     rows, cols = np.random.default_rng(0).permutation(37), np.random.default_rng(1).permutation(19)
     tolerance = 1e-13 if dtype is np.float64 else F32
-    for a, b in zip(
-        fused.gram(steps, x, y), fused.gram(steps, x[rows], y[cols]), strict=True
-    ):
+    for a, b in zip(fused.gram(steps, x, y), fused.gram(steps, x[rows], y[cols]), strict=True):
         assert np.max(np.abs(a[np.ix_(rows, cols)] - b)) <= tolerance * np.max(np.abs(a))
 
 
@@ -292,7 +311,8 @@ def test_scales_far_from_one(scale):
     one, other = fused.gram(steps, x, None), fused.gram(steps, scale * x, None)
     for a, b in zip(one, other, strict=True):
         if scale < 1e-154:
-            assert np.all(b == 0)
+            # Denormal numbers have lost their digits.
+            assert np.max(np.abs(b)) < 1e-300
         else:
             assert np.max(np.abs(b / scale / scale - a)) <= 1e-13 * np.max(a)
 

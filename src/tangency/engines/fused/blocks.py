@@ -45,43 +45,43 @@ def spread_image(work, x, aux, i, lanes, positions, channels, marginals):
     spread(work.first, 0, aux[i], 0, 2 * marginals, lanes)
 
 
+PAIRS, UPPER, MARGINALS, DIAGONAL = range(4)
+"""What `image_block` does: pairs of images, those with j ≥ i, or images with themselves."""
+
+
 @jit
-def pair_block(
-    tb, work, x, y, aux_x, aux_y, i0, i1, j0, count, shape, lanes, plane, out_s, out_t, at, upper
+def image_block(
+    tb, work, x, y, aux_x, aux_y, i0, i1, j0, count, shape, lanes, plane, out_s, out_t, at, q, mode
 ):
     """K(x_i, y_j) for i0 ≤ i < i1 and `count` ≤ lanes images from y_{j0} on.
 
-    `shape` is (stages, positions, channels, marginals). Results go to (at[0] + i, at[1] + j);
-    `upper`: pairs with j < i are left out.
+    `shape` is (stages, positions, channels, marginals). Results go to (at[0] + i, at[1] + j). With
+    MARGINALS and DIAGONAL x is y, and what is found is q (n, marginals), and K(y_j, y_j) at
+    (i0, j0 + lane). All in one function, as each function that calls `run_stages` would compile it
+    again.
     """
     stages, positions, channels, marginals = shape
+    alone = mode in (MARGINALS, DIAGONAL)
     pack(work.y, y, j0, count, lanes, positions, channels)
-    pack_marginals(work.second, aux_y, j0, count, lanes, marginals)
+    if alone:
+        pack(work.x, y, j0, count, lanes, positions, channels)
+    else:
+        pack_marginals(work.second, aux_y, j0, count, lanes, marginals)
     tangent = tb.stages[stages - 1][TANGENT_OUT] != 0
     for i in range(i0, i1):
-        spread_image(work, x, aux_x, i, lanes, positions, channels, marginals)
-        run_stages(tb, work, stages, lanes, plane, marginals, channels, False, True)
+        if not alone:
+            spread_image(work, x, aux_x, i, lanes, positions, channels, marginals)
+        planes_too = mode != MARGINALS
+        run_stages(tb, work, stages, lanes, plane, marginals, channels, alone, planes_too)
         for lane in range(count):
-            if upper and j0 + lane < i:
+            if alone:
+                for k in range(marginals):
+                    q[j0 + lane, k] = work.q[k * lanes + lane]
+            if mode == MARGINALS or (mode == UPPER and j0 + lane < i):
                 continue
             out_s[at[0] + i, at[1] + j0 + lane] = work.total_s[lane]
             if tangent:
                 out_t[at[0] + i, at[1] + j0 + lane] = work.total_t[lane]
-
-
-@jit
-def self_block(tb, work, x, i0, count, shape, lanes, plane, q, total_s, total_t, planes_too):
-    """Marginals q (n, marginals) of up to `lanes` images from x_{i0} on, and their K(x, x)."""
-    stages, positions, channels, marginals = shape
-    pack(work.x, x, i0, count, lanes, positions, channels)
-    pack(work.y, x, i0, count, lanes, positions, channels)
-    run_stages(tb, work, stages, lanes, plane, marginals, channels, True, planes_too)
-    for lane in range(count):
-        for k in range(marginals):
-            q[i0 + lane, k] = work.q[k * lanes + lane]
-        if planes_too:
-            total_s[i0 + lane] = work.total_s[lane]
-            total_t[i0 + lane] = work.total_t[lane]
 
 
 @jit
@@ -96,41 +96,32 @@ def prepare_block(q, aux, kinds, i0, i1, tiny):
 
 
 @jit
-def vector_block(tb, work, s, t, aux_x, aux_y, rows, cols, lanes, marginals):
-    """Takes the tile rows × cols of Σ and Θ through layers on vectors, in place."""
+def vector_block(tb, work, s, t, aux_x, aux_y, rows, cols, lanes, marginals, q, alone):
+    """Takes the tile rows × cols of Σ and Θ through layers on vectors, in place.
+
+    `alone`: the tile is one row of K(x_j, x_j), whose marginals go to q (marginals, n).
+    """
     i0, i1 = rows
     j0, j1 = cols
     row = tb.stages[0]
+    slot = row[SLOT] * lanes
     for first in range(j0, j1, lanes):
         n = min(lanes, j1 - first)
-        pack_marginals(work.second, aux_y, first, n, lanes, marginals)
-        slot = row[SLOT] * lanes
+        if not alone:
+            pack_marginals(work.second, aux_y, first, n, lanes, marginals)
         for i in range(i0, i1):
-            spread(work.first, 0, aux_x[i], 0, 2 * marginals, lanes)
+            if not alone:
+                spread(work.first, 0, aux_x[i], 0, 2 * marginals, lanes)
             copy(work.s, 0, s[i], first, n)
             if row[TANGENT_IN]:
                 copy(work.t, 0, t[i], first, n)
-            run_operations(tb, work, 0, 0, 0, lanes, 1, marginals, False)
+            run_operations(tb, work, 0, 0, 0, lanes, 1, marginals, alone)
             copy(s[i], first, work.s, slot, n)
             if row[TANGENT_OUT]:
                 copy(t[i], first, work.t, slot, n)
-
-
-@jit
-def vector_self_block(tb, work, s, t, q, lanes, marginals):
-    """K(x, x) of all inputs through layers on vectors, in place; notes their marginals."""
-    row = tb.stages[0]
-    for first in range(0, s.shape[0], lanes):
-        n = min(lanes, s.shape[0] - first)
-        copy(work.s, 0, s, first, n)
-        if row[TANGENT_IN]:
-            copy(work.t, 0, t, first, n)
-        run_operations(tb, work, 0, 0, 0, lanes, 1, marginals, True)
-        copy(s, first, work.s, row[SLOT] * lanes, n)
-        if row[TANGENT_OUT]:
-            copy(t, first, work.t, row[SLOT] * lanes, n)
-        for k in range(marginals):
-            copy(q[k], first, work.q, k * lanes, n)
+        if alone:
+            for k in range(marginals):
+                copy(q[k], first, work.q, k * lanes, n)
 
 
 @jit
@@ -138,11 +129,11 @@ def mirror(k, rows, cols):
     """Copies a tile of a symmetric matrix, or its upper triangle, to its mirror image."""
     i0, i1 = rows
     j0, j1 = cols
-    side = 32
-    for a in range(i0, i1, side):
-        for b in range(j0, j1, side):
-            for i in range(a, min(a + side, i1)):
-                for j in range(max(b, i + 1), min(b + side, j1)):
+    # Long runs of writes within small blocks: the columns read stay in cache.
+    for b in range(j0, j1, 16):
+        for a in range(i0, i1, 64):
+            for j in range(b, min(b + 16, j1)):
+                for i in range(a, min(min(a + 64, i1), j)):
                     k[j, i] = k[i, j]
 
 

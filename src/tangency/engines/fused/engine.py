@@ -6,18 +6,17 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ...nets import Activation
 from ...nets.activations import ActivationLayer
 from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
-from . import blocks
+from . import blocks, warm
 from .activations import KNOWN
 from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .program import Uncovered
-from .run import run, threads
+from .run import one_blas_thread, run, threads
 from .tables import tables
 from .tail import Tail
 from .vectors import Products
@@ -27,7 +26,7 @@ WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
 
 # Rows and columns of a tile of vectors.
-_TILE = 512
+_TILE = 256
 
 
 @lru_cache(maxsize=64)
@@ -63,6 +62,7 @@ def gram(
     progress: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """K(x_i, y_j) for all pairs: (nngp, ntk); `y=None` is a symmetric call."""
+    warm.get_ready(x.dtype, bool(plan.space))
     jobs = threads(n_jobs)
     symmetric = y is None
     if y is not None and len(y) < min(len(x), 32):
@@ -74,7 +74,7 @@ def gram(
     x = _flat(x)
     y = x if y is None else _flat(y)
     s = np.zeros((len(x), len(y)), dtype=x.dtype)
-    t = np.zeros_like(s) if want_ntk else s
+    t = np.zeros(s.shape, dtype=x.dtype) if want_ntk else s
     products: Products | None = None
     if plan.space:
         head = head_of(plan, want_ntk, x.dtype)
@@ -104,7 +104,7 @@ def gram(
         items = [(i, i // _TILE if symmetric else 0, count) for i in range(0, len(x), _TILE)]
         total = sum(last - first for _, first, last in items)
         # One thread for each tile: products of one shape then give the same bits at any load.
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread():
             run(items, block, tail.room, jobs=jobs, total=total)
     return s, t if want_ntk else None
 
@@ -113,6 +113,7 @@ def diagonal(
     plan: Plan, x: np.ndarray, *, want_ntk: bool = True, n_jobs: int | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """K(x_i, x_i) for each input: (nngp, ntk)."""
+    warm.get_ready(x.dtype, bool(plan.space))
     x = _flat(x)
     if plan.space:
         head = head_of(plan, want_ntk, x.dtype)
@@ -137,4 +138,17 @@ def _readouts(
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(x).reshape(len(x), -1)
+    """Inputs as rows, in the one kind of array that the loops are compiled for.
+
+    Read-only arrays (joblib's memory maps) would be another kind; nothing here writes to inputs.
+    """
+    flat = np.require(np.ascontiguousarray(x), requirements="A").reshape(len(x), -1)
+    return flat if flat.flags.writeable else np.asarray(_Writeable(flat))
+
+
+class _Writeable:
+    """The memory of a read-only array as NumPy sees that of one that is not."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.array = x
+        self.__array_interface__ = {**x.__array_interface__, "data": (x.ctypes.data, False)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...nets.plan import Plan
 from . import blocks
+from .blocks import DIAGONAL, MARGINALS, PAIRS, UPPER
 from .lowering import lower
 from .marginals import auxiliary, kinds_of
 from .program import marginal_program
@@ -56,26 +57,31 @@ class Head:
         """(u, v) of every marginal, (n, 2·marginals)."""
         q = np.zeros((len(x), self.sizes.marginals), dtype=self.dtype)
         if self.short is not None:
-            none = np.zeros(1, dtype=self.dtype)
-            self._self(x, self.short, self.short_stages, (q, none, none), False, jobs)
+            none = np.zeros((1, 1), dtype=self.dtype)
+            self._alone(x, self.short, self.short_stages, (none, none), q, MARGINALS, jobs)
         return auxiliary(q, self.kinds, self.table)
 
     def diagonal(self, x: np.ndarray, jobs: int) -> tuple[np.ndarray, np.ndarray]:
         """K(x, x): (nngp, ntk), each (n,)."""
         q = np.zeros((len(x), self.sizes.marginals), dtype=self.dtype)
-        s, t = np.zeros(len(x), dtype=self.dtype), np.zeros(len(x), dtype=self.dtype)
-        self._self(x, self.table, len(self.program.stages), (q, s, t), True, jobs)
-        return s, t
+        s, t = (np.zeros((1, len(x)), dtype=self.dtype) for _ in range(2))
+        self._alone(x, self.table, len(self.program.stages), (s, t), q, DIAGONAL, jobs)
+        return s[0], t[0]
 
-    def _self(
-        self, x: np.ndarray, table: Tables, stages: int, out: Any, planes_too: bool, jobs: int
+    def _alone(
+        self, x: Any, table: Tables, stages: int, out: Any, q: Any, mode: int, jobs: int
     ) -> None:
+        """Each image with itself."""
         lanes, plane, shape = self.lanes(len(x)), self.sizes.plane, self._shape(stages)
+        none = np.zeros((1, 2), dtype=self.dtype)
 
         def block(work: Any, key: None, first: int, last: int) -> None:
-            for i0 in range(first * lanes, min(last * lanes, len(x)), lanes):
-                count = min(lanes, len(x) - i0)
-                blocks.self_block(table, work, x, i0, count, shape, lanes, plane, *out, planes_too)
+            for j0 in range(first * lanes, min(last * lanes, len(x)), lanes):
+                count = min(lanes, len(x) - j0)
+                blocks.image_block(
+                    table, work, x, x, none, none, 0, 1, j0, count, shape, lanes, plane, *out,
+                    (0, 0), q, mode,
+                )  # fmt: skip
 
         groups = -(-len(x) // lanes)
         self._run([(None, 0, groups)], block, lanes, jobs, total=groups)
@@ -115,12 +121,13 @@ class Head:
     ) -> None:
         x, y = part
         plane, shape = self.sizes.plane, self._shape(len(self.program.stages))
+        none, mode = np.zeros((1, 1), dtype=self.dtype), UPPER if upper else PAIRS
 
         def block(work: Any, j0: int, first: int, last: int) -> None:
             count = min(lanes, len(y) - j0)
-            blocks.pair_block(
+            blocks.image_block(
                 self.table, work, x, y, *aux, first, last, j0, count, shape, lanes, plane, *out,
-                at, upper,
+                at, none, mode,
             )  # fmt: skip
 
         def rows(j0: int) -> int:

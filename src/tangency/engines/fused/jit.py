@@ -59,6 +59,11 @@ class _Files(IndexDataCacheFile):
     A file says what it holds, as two processes that compile at once may choose the same name.
     """
 
+    def __init__(self, path: str, name: str, stamp: str) -> None:
+        super().__init__(path, name, stamp)
+        # The version is read first: an index of older code may name classes that are no more.
+        self._version = (numba.__version__, stamp)
+
     def load(self, key: Any) -> Any:
         try:
             found = super().load(key)
@@ -68,9 +73,14 @@ class _Files(IndexDataCacheFile):
             return None
 
     def save(self, key: Any, data: Any) -> None:
-        # Numba reads the index before it writes, so a damaged one raises here too.
-        with contextlib.suppress(Exception):
-            super().save(key, (self._label(key), data))
+        labelled = (self._label(key), data)
+        try:
+            super().save(key, labelled)
+        except Exception:
+            # The index is read before it is written: if that failed, a new one serves.
+            with contextlib.suppress(Exception):
+                self.flush()
+                super().save(key, labelled)
 
     def _label(self, key: Any) -> tuple[str, str]:
         return self._source_stamp, repr(key)

@@ -5,7 +5,7 @@
 
 P and R are analytic on [0, 1] (the square roots at c = ±1 are split off), so that Chebyshev
 interpolation converges by a factor of 5.8 with each degree. The coefficients below, of z⁰, z¹, …,
-were computed with 40 digits; `tests/engines/test_fused_scalars.py` computes the errors again.
+were computed with 40 digits; `tests/engines/fused/test_scalars.py` computes the errors again.
 """
 
 P32 = (

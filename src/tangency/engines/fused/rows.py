@@ -221,7 +221,7 @@ def smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
         x = s[so + k]
         u1, u2, v1, v2 = a[ao + k], b[bo + k], a[ao + step + k], b[bo + step + k]
         if kind == ERF:
-            value, slope = erf_dual(x, u1, u2, v1, v2, p[at])
+            value, slope = erf_dual(x, v1, v2, p[at])
         elif kind == GELU:
             value, slope = gelu_dual(x, u1, u2, v1, v2, p[at])
         elif kind in (SINE, COSINE):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import numba
+from threadpoolctl import threadpool_limits
 
 from ...errors import InputError
 from ..progress import progress_bar
@@ -37,8 +40,9 @@ def threads(n_jobs: int | None) -> int:
         available = min(available, int(omp))
     if n_jobs is None:
         return available
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise InputError(f"n_jobs must be a whole number other than 0, or None; got {n_jobs!r}")
+    n_jobs = int(n_jobs)
     return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
 
 
@@ -99,6 +103,46 @@ def _run_threads(
                     future.result()
         finally:
             stop.set()
+
+
+class _Blas:
+    """The calls that have BLAS limited to one thread, which may overlap in time."""
+
+    lock = threading.Lock()
+    calls = 0
+    limits: Any = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS on one thread, until the last of all calls that overlap is over.
+
+    A limit for each call would not do: the first one to end lifts it for the others, and the last
+    one to end restores what it found, the limit of the first.
+    """
+    with _Blas.lock:
+        if _Blas.calls == 0:
+            _Blas.limits = threadpool_limits(1, "blas")
+        _Blas.calls += 1
+    try:
+        yield
+    finally:
+        with _Blas.lock:
+            _Blas.calls -= 1
+            if _Blas.calls == 0:
+                _Blas.limits.restore_original_limits()
+
+
+def _after_fork() -> None:
+    """Calls in other threads of the parent will not end in the child."""
+    _Blas.lock = threading.Lock()
+    if _Blas.calls:
+        _Blas.calls = 0
+        _Blas.limits.restore_original_limits()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _timed(

@@ -93,25 +93,42 @@ def piecewise(s, c, norm, a2, b2):
     )
 
 
-@register_jitable(**_OPTIONS)
-def arcsine(t):
-    """arcsin(t), and √(1 − t²)."""
-    one = lit(t, 1.0)
-    z = one - abs(t)
-    z = lit(t, 0.0) if z < lit(t, 0.0) else z
-    g, _ = arcs(z)
-    angle = lit(t, math.pi) * (lit(t, 0.5) - g)
-    return angle if t >= lit(t, 0.0) else -angle
+def edge(like: Any) -> Any:
+    """What rounding cannot tell from 0 beside 1: 4 units in the last place."""
+    raise NotImplementedError("for compiled code only")
+
+
+@overload(edge, jit_options=_OPTIONS)
+def _edge(like):
+    if like is types.float32:
+        return lambda like: _EDGE32
+    return lambda like: _EDGE64
 
 
 @register_jitable(**_OPTIONS)
-def erf_dual(s, u1, u2, v1, v2, scale):
-    """erf; u = √(2/(1+2q)), v = q; `scale` normalises."""
-    t = s * (u1 * u2)
-    excess = v1 * v2 - s * s
-    excess = lit(s, 0.0) if excess < lit(s, 0.0) else excess
+def snapped(c):
+    """c, exactly ±1 where rounding cannot tell, as in the reference."""
+    one = lit(c, 1.0)
+    if abs(c) < one - edge(c):
+        return c
+    return one if c > lit(c, 0.0) else -one
+
+
+@register_jitable(**_OPTIONS)
+def excess_of(s, v1, v2):
+    """q q' − s², which is not negative."""
+    product = v1 * v2
+    excess = product - s * s
+    # The two products may be rounded differently, so that nothing is left only to rounding.
+    return excess if excess > edge(s) * product else lit(s, 0.0)
+
+
+@register_jitable(**_OPTIONS)
+def erf_dual(s, v1, v2, scale):
+    """erf; v = q; `scale` normalises."""
+    excess = excess_of(s, v1, v2)
     root = math.sqrt(lit(s, 1.0) + lit(s, 2.0) * (v1 + v2) + lit(s, 4.0) * excess)
-    angle = math.atan2(lit(s, 2.0) * s, root) if abs(t) > lit(s, 0.9) else arcsine(t)
+    angle = math.atan2(lit(s, 2.0) * s, root)
     return scale * lit(s, 2 / math.pi) * angle, scale * lit(s, 4 / math.pi) / root
 
 
@@ -119,13 +136,9 @@ def erf_dual(s, u1, u2, v1, v2, scale):
 def gelu_dual(s, u1, u2, v1, v2, scale):
     """u·Φ(u); u = 1/√(1+q), v = q."""
     one = lit(s, 1.0)
-    excess = v1 * v2 - s * s
-    excess = lit(s, 0.0) if excess < lit(s, 0.0) else excess
-    area2 = one + v1 + v2 + excess
+    area2 = one + v1 + v2 + excess_of(s, v1, v2)
     area = math.sqrt(area2)
-    t = s * (u1 * u2)
-    angle = math.atan2(s, area) if abs(t) > lit(s, 0.9) else arcsine(t)
-    both = lit(s, 0.25) + lit(s, 0.5 / math.pi) * angle
+    both = lit(s, 0.25) + lit(s, 0.5 / math.pi) * math.atan2(s, area)
     density = lit(s, 0.5 / math.pi) / area
     shrink = u1 * u1 + u2 * u2
     k = s * both + density * (v1 * v2 + s * s * (shrink - one))
@@ -135,25 +148,28 @@ def gelu_dual(s, u1, u2, v1, v2, scale):
 @register_jitable(**_OPTIONS)
 def wave_dual(s, v1, v2, square, scale, sign):
     """sin (sign −1) or cos (sign 1) of a·u, square = a²; v = q."""
-    half = lit(s, 0.5)
-    mean = half * (v1 + v2)
-    minus = half * math.exp(square * (s - mean))
-    plus = half * math.exp(-square * (s + mean))
-    return scale * (minus + sign * plus), scale * square * (minus - sign * plus)
+    size = abs(s)
+    # The sine in the form e^{x}(1 − e^{−2y})/2, which loses no digits where s is small.
+    wave = lit(s, 0.5) * math.exp(square * (size - lit(s, 0.5) * (v1 + v2)))
+    rest = math.expm1(lit(s, -2.0) * square * size)
+    cosines = wave * (lit(s, 2.0) + rest)
+    sines = wave * (rest if s < lit(s, 0.0) else -rest)
+    if sign < lit(s, 0.0):
+        return scale * sines, scale * square * cosines
+    return scale * cosines, scale * square * sines
 
 
 @register_jitable(**_OPTIONS)
 def exponential_dual(c, norm, rate):
     """√(q q')·exp((c−1)·rate), rate = 1/σ²."""
-    one = lit(c, 1.0)
-    c = one if c > one else c
-    kappa = math.exp((c - one) * rate)
+    kappa = math.exp((snapped(c) - lit(c, 1.0)) * rate)
     return norm * kappa, rate * kappa
 
 
 @register_jitable(**_OPTIONS)
 def polynomial_dual(c, norm, degree):
     """√(q q')·c^degree."""
+    c = snapped(c)
     power = lit(c, 1.0)
     for _ in range(degree - 1):
         power *= c
@@ -185,14 +201,12 @@ def hermite_dual(s, v1, v2, degree, weights, at):
 @register_jitable(**_OPTIONS)
 def prepare(kind, q, tiny):
     """(u, v) for one input of variance q; variances below `tiny` count as zero."""
-    zero, one, two = lit(q, 0.0), lit(q, 1.0), lit(q, 2.0)
-    if kind == ERF:
-        return math.sqrt(two / (one + two * q)), q
+    zero, one = lit(q, 0.0), lit(q, 1.0)
     if kind == GELU:
         return one / math.sqrt(one + q), q
     if kind == HERMITE:
         return zero, q - one
-    if kind in (SINE, COSINE):
+    if kind in (ERF, SINE, COSINE):
         return zero, q
     if q < tiny:
         return zero, zero

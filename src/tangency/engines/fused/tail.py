@@ -51,7 +51,11 @@ class Tail:
         count = len(self.program.marginals)
         q = np.zeros((max(count, 1), len(s)), dtype=self.dtype)
         work = room(sizes, COLUMNS, self.dtype)
-        blocks.vector_self_block(table, work, s, t, q, COLUMNS, sizes.marginals)
+        none, all_of = np.zeros((1, 2), dtype=self.dtype), (0, len(s))
+        blocks.vector_block(
+            table, work, s[None], t[None], none, none, (0, 1), all_of, COLUMNS, sizes.marginals, q,
+            True,
+        )  # fmt: skip
         return auxiliary(np.ascontiguousarray(q.T), kinds_of(self.program), table)
 
     def tile(
@@ -59,7 +63,10 @@ class Tail:
     ) -> None:
         """Takes a tile of Σ and Θ through the layers in place."""
         table, sizes = self._tables
-        blocks.vector_block(table, work, s, t, *aux, rows, cols, COLUMNS, sizes.marginals)
+        none = np.zeros((1, 1), dtype=self.dtype)
+        blocks.vector_block(
+            table, work, s, t, *aux, rows, cols, COLUMNS, sizes.marginals, none, False
+        )
 
     def room(self) -> Any:
         return room(self._tables[1], COLUMNS, self.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...nets.plan import Plan
+from .. import reference
 from . import blocks
 from .angle import Series, angle_block, homogeneous, series
 from .tail import COLUMNS, Tail
@@ -43,13 +44,14 @@ class Products:
         return series(self._of_angle, self.x.dtype)
 
     def _of_angle(self, theta: np.ndarray) -> np.ndarray:
-        """(Σ, Θ) of unit vectors at some angles, through the layers in float64."""
-        tail = Tail(self.plan.steps, self.tail.want_ntk, False, np.dtype(np.float64))
-        s, t = np.cos(theta)[None, :].copy(), np.zeros((1, len(theta)))
-        ones = np.ones(max(len(theta), 1))
-        aux = tail.diagonal(ones, np.zeros_like(ones))
-        tail.tile(tail.room(), s, t, (aux, aux), (0, 1), (0, len(theta)))
-        return np.concatenate([s, t])
+        """(Σ, Θ) of unit vectors at some angles, by the reference engine in float64."""
+        unit = np.zeros((1, self.x.shape[1]))
+        unit[0, 0] = 1.0
+        q = reference.marginals(self.plan, unit)
+        many = [np.repeat(a, len(theta), axis=0) for a in q]
+        products = np.cos(theta)[None, :]
+        s, t = reference.block(self.plan, unit, unit, q, many, self.tail.want_ntk, products)
+        return np.concatenate([s, np.zeros_like(s) if t is None else t])
 
     def tile(self, s: Any, t: Any, rows: tuple[int, int], cols: tuple[int, int]) -> bool:
         """Writes a tile of products into s; or of finished kernel values, and returns True."""

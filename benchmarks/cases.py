@@ -1,0 +1,115 @@
+"""The networks and inputs that are timed, with what they are held to.
+
+`at_least` and `aim` are ratios of speed to neural-tangents, float32, both kernels, two cores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import tangency as tg
+from tangency.nets.structure import Residual, Sequential
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table.
+
+    Attributes:
+        net: the network that is timed, in the text form.
+        shape: of one input, channels last.
+        peer_net: what the peer computes, where it lacks a layer of `net`.
+        size: a symmetric call on so many inputs; None: blocks of pairs of two sets.
+    """
+
+    name: str
+    net: str
+    shape: tuple[int, ...]
+    at_least: float
+    aim: float | None
+    peer_net: str | None = None
+    size: int | None = None
+
+    @property
+    def network(self) -> Sequential:
+        return tg.parse(self.net)
+
+    @property
+    def peer_network(self) -> Sequential:
+        """What both sides compute when their values are compared."""
+        return tg.parse(self.peer_net or self.net)
+
+    def inputs(self, n: int, seed: int = 0, dtype: Any = np.float32) -> np.ndarray:
+        """Independent standard normal numbers, (n, *shape)."""
+        rng = np.random.default_rng(seed)
+        return rng.standard_normal((n, *self.shape), dtype=np.float32).astype(dtype)
+
+
+def _chain(depth: int, readout: str) -> str:
+    return " ".join(["conv3 relu"] * depth + [readout, "dense"])
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case("dense-5", str(tg.mlp(5)), (784,), 6, None, size=4000),
+        Case("conv3-gap-32", _chain(3, "gap"), (32, 32, 3), 170, 300),
+        Case("conv10-gap-32", _chain(10, "gap"), (32, 32, 3), 300, 450),
+        Case("conv3-flatten-32", _chain(3, "flatten"), (32, 32, 3), 10, 20),
+        Case("myrtle5-32", str(tg.myrtle(5)), (32, 32, 3), 120, 200),
+        Case(
+            "ckn-28",
+            str(tg.ckn()),
+            (28, 28, 1),
+            60,
+            90,
+            peer_net="conv3 relu avg2 conv3 relu avg5 flatten dense",
+        ),
+        Case("conv3-gap-8", _chain(3, "gap"), (8, 8, 1), 100, 200),
+        Case("wide-resnet-16", str(tg.wide_resnet()), (16, 16, 3), 80, 150),
+    )
+}
+
+
+def chosen(names: str | None) -> list[Case]:
+    """The cases of a comma-separated list of names, all of them by default."""
+    if not names:
+        return list(CASES.values())
+    unknown = sorted(set(names.split(",")) - set(CASES))
+    if unknown:
+        raise SystemExit(f"no case {', '.join(unknown)}; there are {', '.join(CASES)}")
+    return [CASES[name] for name in names.split(",")]
+
+
+def as_lists(net: Sequential) -> list[Any]:
+    """A network as nested lists, which the peer's interpreter reads without this package."""
+    return [_as_list(layer) for layer in net.layers]
+
+
+def _as_list(layer: tg.Layer) -> list[Any]:
+    if isinstance(layer, Residual):
+        shortcut = [] if layer.shortcut is None else as_lists(_sequence(layer.shortcut))
+        return ["res", as_lists(_sequence(layer.body)), shortcut]
+    if isinstance(layer, tg.Conv) and layer == tg.Conv(layer.patch, stride=layer.stride):
+        return ["conv", layer.patch, layer.stride]
+    if isinstance(layer, tg.AvgPool) and layer == tg.AvgPool(layer.size):
+        return ["avg", layer.size]
+    for name, plain in PLAIN.items():
+        if layer == plain:
+            return [name]
+    raise SystemExit(f"{layer} has no counterpart in neural-tangents here; give a peer_net")
+
+
+PLAIN = {
+    "dense": tg.Dense(),
+    "relu": tg.ReLU(),
+    "gap": tg.GlobalAvgPool(),
+    "flatten": tg.Flatten(),
+}
+
+
+def _sequence(layer: tg.Layer) -> Sequential:
+    return layer if isinstance(layer, Sequential) else Sequential(layer)
