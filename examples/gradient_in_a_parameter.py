@@ -1,4 +1,4 @@
-"""A Gaussian process's marginal likelihood, climbed in the width of its noise and of its weights."""
+"""The marginal likelihood of a Gaussian process, climbed in its noise and its weight scale."""
 
 import torch
 from sklearn.datasets import load_diabetes
