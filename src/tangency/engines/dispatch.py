@@ -11,7 +11,7 @@ from ..errors import MemoryLimitError
 from ..nets.plan import Plan
 from . import driver
 from .driver import KernelPair
-from .gradients import differentiates
+from .gradients import differentiates, settled
 from .select import select
 from .tiles import size_text
 
@@ -28,6 +28,7 @@ def gram(
     progress: bool = False,
 ) -> KernelPair:
     """K(x_i, y_j) for all pairs; `y=None` is a symmetric call. See `driver.gram`."""
+    plan = settled(plan, *((x,) if y is None else (x, y)))
     if _reference(plan, x, y, engine):
         return driver.gram(plan, x, y, want_ntk=want_ntk, max_memory=max_memory, progress=progress)
     from . import fused
@@ -49,6 +50,7 @@ def diagonal(
     n_jobs: int | None = None,
 ) -> KernelPair:
     """K(x_i, x_i) for each input. See `driver.diagonal`."""
+    plan = settled(plan, x)
     if _reference(plan, x, None, engine):
         return driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
     from . import fused

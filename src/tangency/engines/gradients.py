@@ -6,6 +6,9 @@ from typing import Any
 
 from array_api_compat import is_torch_array
 
+from ..nets.parameters import numbers_only, tensors
+from ..nets.plan import Need, Plan, plan
+
 
 def differentiates(net: Any, *arrays: Any) -> bool:
     """Intermediate results are kept for a gradient in the inputs or in layer parameters."""
@@ -16,11 +19,16 @@ def differentiates(net: Any, *arrays: Any) -> bool:
     return torch.is_grad_enabled() and (any(a.requires_grad for a in arrays) or has_gradient(net))
 
 
-def has_gradient(layer: Any) -> bool:
-    """A parameter of the layer, or of one inside it, is a tensor that wants a gradient."""
-    values = vars(layer).values()
-    inner = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
-    return any(
-        getattr(v, "requires_grad", False) or (hasattr(v, "infer") and has_gradient(v))
-        for v in inner
-    )
+def has_gradient(net: Any) -> bool:
+    """A parameter of a layer is a tensor that wants a gradient."""
+    return any(getattr(tensor, "requires_grad", False) for tensor in tensors(net))
+
+
+def settled(plan_: Plan, *arrays: Any) -> Plan:
+    """The plan with numbers in place of parameter tensors, unless they are to be differentiated.
+
+    A tensor may be changed in place, which nothing that is kept for a network would notice.
+    """
+    if differentiates(plan_.net, *arrays) or not any(True for _ in tensors(plan_.net)):
+        return plan_
+    return plan(numbers_only(plan_.net), plan_.input_shape, Need.DIAGONAL)

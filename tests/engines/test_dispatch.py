@@ -1,0 +1,35 @@
+"""One entrance to all engines: parameters that are tensors are read as they are at each call."""
+
+import numpy as np
+import pytest
+import torch
+
+import tangency as tg
+
+
+@pytest.mark.parametrize("engine", ["auto", "fused", "reference"])
+@pytest.mark.parametrize("library", [np.asarray, torch.as_tensor])
+def test_tensor_changed_in_place_is_noticed(engine, library):
+    x = library(np.random.default_rng(0).standard_normal((3, 4, 4, 1)))
+    scale = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    net = tg.Sequential(
+        tg.Conv(3), tg.Residual(tg.Conv(1, weight_std=scale)), tg.GlobalAvgPool(), tg.Dense()
+    )
+    kernel = tg.NTK(net, engine=engine)
+    with torch.no_grad():
+        for value in (2.0, 3.0):
+            scale.fill_(value)
+            fixed = tg.parse(f"conv3 res(conv1:w={value}) gap dense")
+            np.testing.assert_allclose(kernel(x), tg.NTK(fixed)(x), rtol=1e-12)
+            np.testing.assert_allclose(kernel.diag(x), tg.NTK(fixed).diag(x), rtol=1e-12)
+
+
+def test_engine_fused_refuses_a_gradient():
+    x = torch.ones((2, 3), dtype=torch.float64, requires_grad=True)
+    with pytest.raises(tg.InputError, match="a gradient is asked for"):
+        tg.NTK("dense relu dense", engine="fused")(x)
+
+
+def test_explain_takes_tensors_as_numbers():
+    net = tg.Sequential(tg.Dense(weight_std=torch.tensor(2.0, requires_grad=True)), tg.ReLU())
+    assert tg.explain(net, (3,)).startswith("engine: fused")
