@@ -19,6 +19,8 @@ from .work import room, room_bytes
 
 # Buffers of one thread, of all of them, and marginals of a band of inputs, in bytes.
 THREAD, ROOM, BAND = 32 * 2**20, 96 * 2**20, 48 * 2**20
+# A row of numbers beyond which more lanes gain nothing, in bytes.
+_ROW = 8192
 
 
 class Head:
@@ -35,11 +37,24 @@ class Head:
         self.short = None if short is None else tables(short, self.channels, dtype, True)[0]
         self.short_stages = 0 if short is None else len(short.stages)
         self.kinds = kinds_of(self.program)
+        self.width = max(stage.grid[1] for stage in self.program.stages)
 
-    def lanes(self, images: int) -> int:
-        """How many of the second images to take together: long rows, but few empty lanes."""
-        lanes = 32 if self.dtype.itemsize == 4 else 16
-        while lanes >= 2 * images or (lanes > 1 and self._room_bytes(lanes) > THREAD):
+    def lanes(self, images: int, symmetric: bool = False) -> int:
+        """How many of the second images to take together: long rows, but few empty lanes.
+
+        Short rows cost as much as they hold numbers, so that small grids take more images. Of a
+        symmetric matrix a group of n lanes computes n²/2 pairs below the diagonal in vain.
+        """
+        size = self.dtype.itemsize
+        lanes, usual = 512 // size, 128 // size
+        while lanes > 1:
+            if lanes > usual:
+                computed = -(-images // lanes) * lanes + lanes * symmetric
+                fits = lanes * self.width * size <= _ROW and 10 * computed <= 11 * images
+            else:
+                fits = lanes < 2 * images
+            if fits and self._room_bytes(lanes) <= THREAD:
+                break
             lanes //= 2
         return lanes
 
@@ -98,7 +113,7 @@ class Head:
         """Writes K(x_i, y_j); of a symmetric matrix the pairs with j ≥ i."""
         each = 3 * self.sizes.marginals * self.dtype.itemsize
         # A whole number of groups, so that the grid of groups does not depend on the band.
-        lanes = self.lanes(len(y))
+        lanes = self.lanes(len(y), symmetric)
         band = max(1, BAND // each // lanes) * lanes
         for j in range(0, len(y), band):
             aux_y = self.marginals(y[j : j + band], jobs)
