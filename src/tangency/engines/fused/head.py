@@ -50,7 +50,7 @@ class Head:
         while lanes > 1:
             if lanes > usual:
                 computed = -(-images // lanes) * lanes + lanes * symmetric
-                fits = lanes * self.width * size <= _ROW and 10 * computed <= 11 * images
+                fits = lanes * self.width * size <= _ROW and 7 * computed <= 8 * images
             else:
                 fits = lanes < 2 * images
             if fits and self._room_bytes(lanes) <= THREAD:
