@@ -1,0 +1,1 @@
+"""The inductive bias, measured: spectra, smoothness, approximation, deformations."""
