@@ -71,6 +71,26 @@ def block(
     return out.nngp, out.ntk
 
 
+def pairs(
+    plan_: Plan, x: Any, y: Any, want_ntk: bool = True
+) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]:
+    """K(x_i, x_i), K(y_i, y_i) and K(x_i, y_i) for inputs taken two by two.
+
+    Each is (nngp, ntk), arrays (n,); ntk is None where not wanted or zero. All three go through
+    the same operations in the same order, so that what they have in common cancels exactly.
+    """
+    found = []
+    given: list[_Recorder] = []
+    for z in (x, y):
+        recorder = _Recorder()
+        alone = _evaluate(plan_.steps, _one_by_one(z, plan_.need_in), recorder, want_ntk)
+        found.append((alone.nngp, alone.ntk))
+        given.append(recorder)
+    source = _Given(iter(given[0].found), iter(given[1].found))
+    cross = _evaluate(plan_.steps, _one_by_one(x, plan_.need_in, y), source, want_ntk)
+    return found[0], found[1], (cross.nngp, cross.ntk)
+
+
 def vector_products(x: Any, y: Any) -> Any:
     """⟨x_i, y_j⟩ for vectors (n, p) and (m, p), exactly ±‖x_i‖‖y_j‖ where rounding cannot tell.
 
@@ -95,16 +115,17 @@ def _square_norms(x: Any) -> Any:
     return array_namespace(x).sum(x * x, axis=-1)
 
 
-def _one_by_one(x: Any, need: Need) -> Covariances:
-    """Σ of each input with itself."""
+def _one_by_one(x: Any, need: Need, y: Any | None = None) -> Covariances:
+    """Σ of each input with itself, or with the input of `y` at the same place."""
+    y = x if y is None else y
     space, dims = tuple(x.shape[1:-1]), x.ndim - 2
     if not dims:
-        return Covariances(_square_norms(x), None, False, (), False)
+        return Covariances(array_namespace(x).sum(x * y, axis=-1), None, False, (), False)
     full = need is Need.FULL and dims > 0
     total: Any = None
     for channel in range(x.shape[-1]):
-        z = x[..., channel]
-        product = _outer_grid(z, z, dims) if full else z * z
+        left, right = x[..., channel], y[..., channel]
+        product = _outer_grid(left, right, dims) if full else left * right
         total = product if total is None else total + product
     return Covariances(total, None, False, space, full)
 

@@ -40,8 +40,10 @@ def spread_image(work, x, aux, i, lanes, positions, channels, marginals):
         for position in range(positions):
             at = (channel * positions + position) * lanes
             value = x[i, position * channels + channel]
+            work.image[channel * positions + position] = value
             for lane in range(lanes):
                 work.x[at + lane] = value
+    copy(work.one, 0, aux[i], 0, 2 * marginals)
     spread(work.first, 0, aux[i], 0, 2 * marginals, lanes)
 
 
@@ -62,6 +64,7 @@ def image_block(
     """
     stages, positions, channels, marginals = shape
     alone = mode in (MARGINALS, DIAGONAL)
+    work.groups[0] = alone
     pack(work.y, y, j0, count, lanes, positions, channels)
     if alone:
         pack(work.x, y, j0, count, lanes, positions, channels)

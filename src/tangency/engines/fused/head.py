@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -38,18 +39,18 @@ class Head:
         self.short_stages = 0 if short is None else len(short.stages)
         self.kinds = kinds_of(self.program)
         self.width = max(stage.grid[1] for stage in self.program.stages)
+        self.usual = 128 // dtype.itemsize
 
-    def lanes(self, images: int, symmetric: bool = False) -> int:
+    def lanes(self, images: int) -> int:
         """How many of the second images to take together: long rows, but few empty lanes.
 
-        Short rows cost as much as they hold numbers, so that small grids take more images. Of a
-        symmetric matrix a group of n lanes computes n²/2 pairs below the diagonal in vain.
+        Short rows cost as much as they hold numbers, so that small grids take more images.
         """
         size = self.dtype.itemsize
-        lanes, usual = 512 // size, 128 // size
+        lanes, usual = 512 // size, self.usual
         while lanes > 1:
             if lanes > usual:
-                computed = -(-images // lanes) * lanes + lanes * symmetric
+                computed = -(-images // lanes) * lanes
                 fits = lanes * self.width * size <= _ROW and 7 * computed <= 8 * images
             else:
                 fits = lanes < 2 * images
@@ -113,7 +114,7 @@ class Head:
         """Writes K(x_i, y_j); of a symmetric matrix the pairs with j ≥ i."""
         each = 3 * self.sizes.marginals * self.dtype.itemsize
         # A whole number of groups, so that the grid of groups does not depend on the band.
-        lanes = self.lanes(len(y), symmetric)
+        lanes = self.lanes(len(y))
         band = max(1, BAND // each // lanes) * lanes
         for j in range(0, len(y), band):
             aux_y = self.marginals(y[j : j + band], jobs)
@@ -138,26 +139,37 @@ class Head:
         plane, shape = self.sizes.plane, self._shape(len(self.program.stages))
         none, mode = np.zeros((1, 1), dtype=self.dtype), UPPER if upper else PAIRS
 
-        def block(work: Any, j0: int, first: int, last: int) -> None:
-            count = min(lanes, len(y) - j0)
+        def block(work: Any, key: tuple[int, int], first: int, last: int) -> None:
+            j0, group = key
+            count = min(group, len(y) - j0)
             blocks.image_block(
-                self.table, work, x, y, *aux, first, last, j0, count, shape, lanes, plane, *out,
+                self.table, work, x, y, *aux, first, last, j0, count, shape, group, plane, *out,
                 at, none, mode,
             )  # fmt: skip
 
-        def rows(j0: int) -> int:
-            return min(len(x), j0 + lanes) if upper else len(x)
-
-        items = [(j0, 0, rows(j0)) for j0 in range(0, len(y), lanes)]
+        items = list(self._groups(len(x), len(y), upper, lanes))
         self._run(
             items,
             block,
             lanes,
             jobs,
-            total=sum(last for _, _, last in items) * lanes,
+            total=sum((last - first) * key[1] for key, first, last in items),
             progress=progress,
-            weight=lambda _, first, last: (last - first) * lanes,
+            weight=lambda key, first, last: (last - first) * key[1],
         )
+
+    def _groups(self, n: int, m: int, upper: bool, lanes: int) -> Iterator[Any]:
+        """((first column, lanes), first row, last row): groups of columns and their rows.
+
+        On the diagonal of a symmetric matrix a group of k lanes computes k²/2 pairs in vain, so
+        that groups are smaller there.
+        """
+        for j0 in range(0, m, lanes):
+            yield (j0, lanes), 0, min(n, j0) if upper else n
+            if upper:
+                small = min(lanes, self.usual)
+                for j in range(j0, min(m, j0 + lanes), small):
+                    yield (j, small), j0, min(n, j + small)
 
 
 @lru_cache(maxsize=32)

@@ -12,8 +12,10 @@ from .jit import jit
 from .rows import (
     add,
     add_product,
+    bits_of,
     copy,
     multiply,
+    products,
     scale,
 )
 from .scalars import prepare
@@ -112,8 +114,9 @@ def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
 @jit
 def _from_input(work, height, width, d1, d2, wrap, lanes, channels):
     """Σ[u, u+δ] = Σ_c x_c[u]·y_c[u+δ]."""
-    s, x, y = work.s, work.x, work.y
-    size = height * width * lanes
+    s, x, y, image, groups = work.s, work.x, work.y, work.image, work.groups[0] != 0
+    positions, bits = height * width, bits_of(lanes)
+    size = positions * lanes
     for i in range(first_of(d1, wrap), last_of(height, d1, wrap)):
         i2 = partner(i, d1, height)
         # A row that wraps has two parts: up to the end of the second image, and from its start.
@@ -122,6 +125,9 @@ def _from_input(work, height, width, d1, d2, wrap, lanes, channels):
             j1 = width if part or (wrap and d2 == 0) else min(width, width - d2)
             n = (j1 - j0) * lanes
             at, other = (i * width + j0) * lanes, (i2 * width + partner(j0, d2, width)) * lanes
+            if not groups:
+                products(s, at, image, i * width + j0, y, other, channels, positions, bits, n)
+                continue
             for channel in range(channels):
                 a, b = channel * size + at, channel * size + other
                 if channel == 0:

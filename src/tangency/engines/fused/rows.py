@@ -1,8 +1,8 @@
 """Loops over one row of positions × images, the innermost work of the engine.
 
 Arrays are flat and addressed by offsets: slices would count references, which costs more than a
-short row does. Offsets become unsigned, as a signed index that might be negative (counting from
-the end) keeps the loops from being vectorised.
+short row does. Offsets become unsigned, so that none is looked at for counting from the end.
+Rows are taken in whole vectors; what is left over, on fewer lanes than a vector has, one by one.
 
 A row of Σ lies in `s` from `so` on, one of Θ in `t` from `to` on. `a` holds (u, v) of the first
 inputs at `ao` and `ao + step`, `b` those of the second ones, see `scalars.prepare`. `tangent`
@@ -32,8 +32,25 @@ from .scalars import (
     polynomial_dual,
     wave_dual,
 )
+from .simd import load, store, width
 
 _U = np.uint64
+
+
+@jit
+def whole(x, n):
+    """How many of n numbers fill vectors."""
+    return _U(n) - _U(n) % _U(width(x))
+
+
+@jit
+def bits_of(lanes):
+    """The logarithm of a number of lanes, a power of two."""
+    bits = 0
+    while lanes > 1:
+        lanes //= 2
+        bits += 1
+    return bits
 
 
 @jit
@@ -46,14 +63,20 @@ def fill(out, at, value, n):
 @jit
 def copy(out, at, x, i, n):
     at, i = _U(at), _U(i)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, load(x, i + k))
+    for k in range(end, _U(n)):
         out[at + k] = x[i + k]
 
 
 @jit
 def add(out, at, x, i, n):
     at, i = _U(at), _U(i)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, load(out, at + k) + load(x, i + k))
+    for k in range(end, _U(n)):
         out[at + k] += x[i + k]
 
 
@@ -67,49 +90,98 @@ def scale(out, at, factor, n):
 @jit
 def sum2(out, at, x, i, j, n):
     at, i, j = _U(at), _U(i), _U(j)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, load(x, i + k) + load(x, j + k))
+    for k in range(end, _U(n)):
         out[at + k] = x[i + k] + x[j + k]
 
 
 @jit
 def sum3(out, at, x, i, j, h, n):
     at, i, j, h = _U(at), _U(i), _U(j), _U(h)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, load(x, i + k) + load(x, j + k) + load(x, h + k))
+    for k in range(end, _U(n)):
         out[at + k] = x[i + k] + x[j + k] + x[h + k]
 
 
 @jit
 def add_scaled(out, at, x, i, w, n):
     at, i = _U(at), _U(i)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, load(out, at + k) + w * load(x, i + k))
+    for k in range(end, _U(n)):
         out[at + k] += w * x[i + k]
 
 
 @jit
 def add_scaled2(out, at, x, i, wi, j, wj, n):
     at, i, j = _U(at), _U(i), _U(j)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        both = wi * load(x, i + k) + wj * load(x, j + k)
+        store(out, at + k, load(out, at + k) + both)
+    for k in range(end, _U(n)):
         out[at + k] += wi * x[i + k] + wj * x[j + k]
 
 
 @jit
 def add_scaled4(out, at, x, i, wi, j, wj, h, wh, m, wm, n):
     at, i, j, h, m = _U(at), _U(i), _U(j), _U(h), _U(m)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        first = wi * load(x, i + k) + wj * load(x, j + k)
+        second = wh * load(x, h + k) + wm * load(x, m + k)
+        store(out, at + k, load(out, at + k) + (first + second))
+    for k in range(end, _U(n)):
         out[at + k] += (wi * x[i + k] + wj * x[j + k]) + (wh * x[h + k] + wm * x[m + k])
+
+
+@jit
+def products(out, at, x, i, y, j, channels, size, bits, n):
+    """Σ_c x_c·y_c: x has one number for each position, y one for each of 2**bits lanes.
+
+    Numbers of a channel follow `size` positions behind those of the one before.
+    """
+    at, i, j = _U(at), _U(i), _U(j)
+    bits, far, near = _U(bits), _U(size) << _U(bits), _U(size)
+    step = _U(width(out))
+    # A vector must not reach into the next position.
+    end = _U(n) if _U(1) << bits >= step else _U(0)
+    for k in range(_U(0), end, step):
+        p, q = i + (k >> bits), j + k
+        total = x[p] * load(y, q)
+        for c in range(_U(1), _U(channels)):
+            total = total + x[p + c * near] * load(y, q + c * far)
+        store(out, at + k, total)
+    for k in range(end, _U(n)):
+        p, q = i + (k >> bits), j + k
+        value = x[p] * y[q]
+        for c in range(_U(1), _U(channels)):
+            value += x[p + c * near] * y[q + c * far]
+        out[at + k] = value
 
 
 @jit
 def multiply(out, at, x, i, y, j, n):
     at, i, j = _U(at), _U(i), _U(j)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, load(x, i + k) * load(y, j + k))
+    for k in range(end, _U(n)):
         out[at + k] = x[i + k] * y[j + k]
 
 
 @jit
 def add_product(out, at, x, i, y, j, n):
     at, i, j = _U(at), _U(i), _U(j)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, load(out, at + k) + load(x, i + k) * load(y, j + k))
+    for k in range(end, _U(n)):
         out[at + k] += x[i + k] * y[j + k]
 
 
@@ -133,7 +205,10 @@ def affine(out, at, x, i, w, shift, n):
 @jit
 def affine3(out, at, x, i, j, h, w, shift, n):
     at, i, j, h = _U(at), _U(i), _U(j), _U(h)
-    for k in range(_U(n)):
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        store(out, at + k, w * (load(x, i + k) + load(x, j + k) + load(x, h + k)) + shift)
+    for k in range(end, _U(n)):
         out[at + k] = w * (x[i + k] + x[j + k] + x[h + k]) + shift
 
 
@@ -150,56 +225,53 @@ def strided(out, at, x, i, w, step, count, lanes):
 def relu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
     so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
     a2, b2 = p[at], p[at + 1]
-    if tangent:
-        for k in range(n):
-            x = s[so + k]
-            c = x * (a[ao + k] * b[bo + k])
-            value, slope = piecewise(x, c, a[ao + step + k] * b[bo + step + k], a2, b2)
-            s[so + k] = value
+    end = whole(s, n)
+    for k in range(_U(0), end, _U(width(s))):
+        x = load(s, so + k)
+        c = x * (load(a, ao + k) * load(b, bo + k))
+        norm = load(a, ao + step + k) * load(b, bo + step + k)
+        value, slope = piecewise(x, c, norm, a2, b2)
+        store(s, so + k, value)
+        if tangent:
+            store(t, to + k, load(t, to + k) * slope)
+    for k in range(end, n):
+        x = s[so + k]
+        c = x * (a[ao + k] * b[bo + k])
+        value, slope = piecewise(x, c, a[ao + step + k] * b[bo + step + k], a2, b2)
+        s[so + k] = value
+        if tangent:
             t[to + k] *= slope
-    else:
-        for k in range(n):
-            x = s[so + k]
-            c = x * (a[ao + k] * b[bo + k])
-            value, _ = piecewise(x, c, a[ao + step + k] * b[bo + step + k], a2, b2)
-            s[so + k] = value
 
 
 @jit
 def conv3_relu_row(
-    s, t, so, x, y, i, j, h, w, shift, a, ao, b, bo, step, n, p, at, tangent, trainable
+    s, t, so, x, y, i, j, h, w, shift, a, ao, b, bo, step, bits, n, p, at, tangent, trainable
 ):
     """The last pass of a three-tap convolution and the activation after it, in one loop.
 
     x and y hold rows of Σ and Θ that are summed over the other axis; `tangent` says whether Θ is
-    other than zero before the convolution.
+    other than zero before the convolution. n is a number of whole vectors. Here `a` has (u, v) of
+    one first image, a number for each position; `b` one for each of 2**bits lanes; `step`
+    positions lie between u and v.
     """
     so, i, j, h = _U(so), _U(i), _U(j), _U(h)
-    ao, bo, step, n = _U(ao), _U(bo), _U(step), _U(n)
+    ao, bo, bits = _U(ao), _U(bo), _U(bits)
+    near, far = _U(step), _U(step) << bits
     a2, b2 = p[at], p[at + 1]
-    if tangent:
-        # Adding Σ̃ is a multiplication by 1 or 0, so that one loop serves frozen layers too.
-        own = lit(w, 1.0) if trainable else lit(w, 0.0)
-        for k in range(n):
-            cov = w * (x[i + k] + x[j + k] + x[h + k]) + shift
-            tan = w * (y[i + k] + y[j + k] + y[h + k]) + own * cov
-            c = cov * (a[ao + k] * b[bo + k])
-            value, slope = piecewise(cov, c, a[ao + step + k] * b[bo + step + k], a2, b2)
-            s[so + k] = value
-            t[so + k] = tan * slope
-    elif trainable:
-        for k in range(n):
-            cov = w * (x[i + k] + x[j + k] + x[h + k]) + shift
-            c = cov * (a[ao + k] * b[bo + k])
-            value, slope = piecewise(cov, c, a[ao + step + k] * b[bo + step + k], a2, b2)
-            s[so + k] = value
-            t[so + k] = cov * slope
-    else:
-        for k in range(n):
-            cov = w * (x[i + k] + x[j + k] + x[h + k]) + shift
-            c = cov * (a[ao + k] * b[bo + k])
-            value, _ = piecewise(cov, c, a[ao + step + k] * b[bo + step + k], a2, b2)
-            s[so + k] = value
+    # Adding Σ̃ is a multiplication by 1 or 0, so that one loop serves frozen layers too.
+    own = lit(w, 1.0) if trainable else lit(w, 0.0)
+    for k in range(_U(0), _U(n), _U(width(s))):
+        cov = w * (load(x, i + k) + load(x, j + k) + load(x, h + k)) + shift
+        own_at, other_at = ao + (k >> bits), bo + k
+        c = cov * (a[own_at] * load(b, other_at))
+        norm = a[own_at + near] * load(b, other_at + far)
+        value, slope = piecewise(cov, c, norm, a2, b2)
+        store(s, so + k, value)
+        if tangent:
+            tan = w * (load(y, i + k) + load(y, j + k) + load(y, h + k)) + own * cov
+            store(t, so + k, tan * slope)
+        elif trainable:
+            store(t, so + k, cov * slope)
 
 
 @jit

@@ -15,6 +15,7 @@ from numba.extending import overload, register_jitable
 
 from .jit import FLOATS
 from .polynomials import P32, P64, R32, R64
+from .simd import Vector, where
 
 PIECEWISE, ERF, GELU, SINE, COSINE, EXPONENTIAL, POLYNOMIAL, HERMITE, NORMALIZE = range(9)
 """Kinds of elementwise maps. NORMALIZE is LayerNorm: Σ and Θ are multiplied by u·u'."""
@@ -27,9 +28,14 @@ def lit(like: Any, value: float) -> Any:
     raise NotImplementedError("for compiled code only")
 
 
+def single(kind: Any) -> bool:
+    """Whether a compiled number, or vector of numbers, has 32 bits."""
+    return (kind.dtype if isinstance(kind, Vector) else kind) is types.float32
+
+
 @overload(lit, jit_options=_OPTIONS)
 def _lit(like, value):
-    if like is types.float32:
+    if single(like):
         return lambda like, value: np.float32(value)
     return lambda like, value: np.float64(value)
 
@@ -50,19 +56,19 @@ _EDGE64 = np.float64(4 * np.finfo(np.float64).eps)
 
 
 def _arcs32(z):
-    z = np.float32(0) if z < _EDGE32 else z
+    z = where(z < _EDGE32, np.float32(0), z)
     root = math.sqrt(z)
-    p = _P32[7]
-    p = _P32[3] + z * (_P32[4] + z * (_P32[5] + z * (_P32[6] + z * p)))
+    p = _P32[6]
+    p = _P32[3] + z * (_P32[4] + z * (_P32[5] + z * p))
     p = _P32[0] + z * (_P32[1] + z * (_P32[2] + z * p))
-    r = _R32[6]
-    r = _R32[2] + z * (_R32[3] + z * (_R32[4] + z * (_R32[5] + z * r)))
-    r = _R32[0] + z * (_R32[1] + z * r)
+    r = _R32[5]
+    r = _R32[3] + z * (_R32[4] + z * r)
+    r = _R32[0] + z * (_R32[1] + z * (_R32[2] + z * r))
     return root * p, root * z * r
 
 
 def _arcs64(z):
-    z = np.float64(0) if z < _EDGE64 else z
+    z = where(z < _EDGE64, np.float64(0), z)
     root = math.sqrt(z)
     p = _P64[16]
     p = _P64[12] + z * (_P64[13] + z * (_P64[14] + z * (_P64[15] + z * p)))
@@ -79,7 +85,7 @@ def _arcs64(z):
 
 @overload(arcs, jit_options=_OPTIONS)
 def _arcs(z):
-    return _arcs32 if z is types.float32 else _arcs64
+    return _arcs32 if single(z) else _arcs64
 
 
 @register_jitable(**_OPTIONS)
@@ -88,9 +94,8 @@ def piecewise(s, c, norm, a2, b2):
     one, two = lit(s, 1.0), lit(s, 2.0)
     g, h = arcs(one - abs(c))
     tilt = one - two * g
-    return a2 * s + b2 * (abs(s) + two * (norm * h)), a2 + b2 * (
-        tilt if c >= lit(s, 0.0) else -tilt
-    )
+    slope = a2 + b2 * where(c >= lit(s, 0.0), tilt, -tilt)
+    return a2 * s + b2 * (abs(s) + two * (norm * h)), slope
 
 
 def edge(like: Any) -> Any:

@@ -13,6 +13,8 @@ class Work(NamedTuple):
     s, t: slots of Σ and Θ. sums_s, sums_t: one row, summed over the first axis, with margins.
     rows_s, rows_t: sums over the first axis of pooling. stored_s, stored_t: registers.
     first, second: (u, v) of the two images (groups) at every activation. x, y: the inputs.
+    one, image: (u, v) and the input of the first image once more, without lanes; groups[0] says
+    that there are groups of images on both sides instead.
     q: marginals, when they are being found. total_s, total_t: the readout of each lane.
     touched: which rows of a pooled sum have been begun.
     """
@@ -29,6 +31,9 @@ class Work(NamedTuple):
     second: Any
     x: Any
     y: Any
+    one: Any
+    image: Any
+    groups: Any
     q: Any
     total_s: Any
     total_t: Any
@@ -54,6 +59,9 @@ def room(sizes: Any, lanes: int, dtype: Any) -> Work:
         second=numbers(2 * sizes.marginals),
         x=numbers(sizes.channels * sizes.plane),
         y=numbers(sizes.channels * sizes.plane),
+        one=np.zeros(2 * sizes.marginals, dtype=dtype),
+        image=np.zeros(sizes.channels * sizes.plane, dtype=dtype),
+        groups=np.zeros(1, dtype=np.uint8),
         q=numbers(sizes.marginals),
         total_s=np.zeros(lanes),
         total_t=np.zeros(lanes),
@@ -65,4 +73,5 @@ def room_bytes(sizes: Any, lanes: int, itemsize: int) -> int:
     """What `room` takes."""
     numbers = 2 * (sizes.slots * sizes.plane + sizes.buffer + sizes.row_pairs + sizes.registers)
     numbers += 5 * sizes.marginals + 2 * sizes.channels * sizes.plane
-    return numbers * lanes * itemsize + sizes.row_pairs
+    alone = 2 * sizes.marginals + sizes.channels * sizes.plane
+    return (numbers * lanes + alone) * itemsize + sizes.row_pairs

@@ -1,0 +1,118 @@
+"""Inputs taken two by two: K(x_i, x_i), K(y_i, y_i) and K(x_i, y_i), without a matrix of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace, is_torch_array
+
+from ..nets.plan import Plan
+from ..nets.special import positive_part, safe_sqrt
+from . import dispatch, reference
+from .gradients import differentiates, settled
+from .select import select
+from .tiles import pair_bytes, tile_entries
+
+# Bytes that a chunk of pairs may take in the reference engine.
+_CHUNK = 2**26
+# Numbers of Σ from which on the fused engine is faster on one pair alone, whatever a call costs.
+_LARGE = 2**15
+
+
+class Pairs(NamedTuple):
+    """K(x_i, x_i), K(y_i, y_i) and K(x_i, y_i), arrays (n,)."""
+
+    first: Any
+    second: Any
+    cross: Any
+
+
+class Differences(NamedTuple):
+    """What two feature vectors differ by, and their sizes, arrays (n,).
+
+    Attributes:
+        squared: ‖Φ(x_i) − Φ(y_i)‖².
+        gap: K(x_i, x_i) − K(y_i, y_i), which a product of kernels needs as precisely.
+        total: K(x_i, x_i) + K(y_i, y_i).
+    """
+
+    squared: Any
+    gap: Any
+    total: Any
+
+
+def differences(values: Pairs, normalize: bool = False) -> Differences:
+    """Differences from kernel values, to the precision of these."""
+    xp = array_namespace(values.cross)
+    first, second, cross = values
+    if normalize:
+        norm = safe_sqrt(first) * safe_sqrt(second)
+        zero, one = xp.zeros_like(norm), xp.ones_like(norm)
+        cross = xp.where(norm > 0, cross / xp.where(norm > 0, norm, one), zero)
+        first, second = (xp.where(q > 0, one, zero) for q in (first, second))
+    total = first + second
+    return Differences(positive_part(total - 2 * cross), first - second, total)
+
+
+def pairs(
+    plan: Plan,
+    x: Any,
+    y: Any,
+    *,
+    want_ntk: bool,
+    engine: str = "auto",
+    n_jobs: int | None = None,
+) -> Pairs:
+    """The three kernels of each pair of rows, by whichever engine is faster.
+
+    Args:
+        x, y: checked inputs of one library, dtype and shape, (n, *space, channels).
+        want_ntk: the NTK, rather than the last-layer kernel.
+    """
+    plan = settled(plan, x, y)
+    gradient = differentiates(plan.net, x, y)
+    if not gradient and select(plan, x, engine).engine == "fused":
+        options = {"want_ntk": want_ntk, "engine": engine, "n_jobs": n_jobs}
+        runs = list(_runs(x))
+        if engine == "fused" or tile_entries(plan) >= _LARGE or 8 * len(runs) <= x.shape[0]:
+            return _fused(plan, x, y, runs, options)
+    xp = array_namespace(x)
+    step = max(1, _CHUNK // pair_bytes(plan, x.dtype.itemsize))
+    parts = [
+        chunk(plan, x[i : i + step], y[i : i + step], want_ntk) for i in range(0, x.shape[0], step)
+    ]
+    return Pairs(*(xp.concat(list(values), axis=0) for values in zip(*parts, strict=True)))
+
+
+def chunk(plan: Plan, x: Any, y: Any, want_ntk: bool) -> Pairs:
+    """The same for as many pairs as fit in memory, by the reference engine, on any arrays."""
+    found = reference.pairs(plan, x, y, want_ntk)
+    if not want_ntk:
+        return Pairs(*(nngp for nngp, _ in found))
+    xp = array_namespace(x)
+    return Pairs(*(xp.zeros_like(nngp) if ntk is None else ntk for nngp, ntk in found))
+
+
+def _fused(plan: Plan, x: Any, y: Any, runs: list[slice], options: dict[str, Any]) -> Pairs:
+    """A row of the matrix for each run of equal first inputs."""
+    xp = array_namespace(x)
+    index = 1 if options["want_ntk"] else 0
+    rows = [dispatch.gram(plan, x[r][:1], y[r], **options)[index][0] for r in runs]
+    heads = xp.concat([x[r][:1] for r in runs], axis=0)
+    first = dispatch.diagonal(plan, heads, **options)[index]
+    counts = [r.stop - r.start for r in runs]
+    places = xp.asarray(np.repeat(np.arange(len(runs)), counts))
+    second = dispatch.diagonal(plan, y, **options)[index]
+    return Pairs(xp.take(first, places, axis=0), second, xp.concat(rows, axis=0))
+
+
+def _runs(x: Any) -> Iterator[slice]:
+    """Where equal inputs follow each other."""
+    flat = (x.numpy() if is_torch_array(x) else x).reshape(x.shape[0], -1)
+    start = 0
+    for i in range(1, len(flat) + 1):
+        if i == len(flat) or not np.array_equal(flat[i], flat[start]):
+            yield slice(start, i)
+            start = i
