@@ -81,8 +81,10 @@ def _in_floats(layer: Any) -> Any:
     if isinstance(layer, Sequential):
         return Sequential(*map(_in_floats, layer.layers))
     if isinstance(layer, Activation):
-        known = isinstance(layer.function, str | _InFloats)
-        return layer if known else dataclasses.replace(layer, function=_InFloats(layer.function))
+        function = layer.function
+        if isinstance(function, str | _InFloats):
+            return layer
+        return dataclasses.replace(layer, function=_InFloats(function))
     if isinstance(layer, ActivationLayer):
         return layer
     inner = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}

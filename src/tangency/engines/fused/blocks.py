@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .jit import jit
 from .planes import run_operations
 from .rows import copy, spread
 from .scalars import prepare
+from .simd import transpose, width
 from .stages import run_stages
 from .tables import SLOT, TANGENT_IN, TANGENT_OUT
 
@@ -132,11 +135,14 @@ def mirror(k, rows, cols):
     """Copies a tile of a symmetric matrix, or its upper triangle, to its mirror image."""
     i0, i1 = rows
     j0, j1 = cols
-    # Long runs of writes within small blocks: the columns read stay in cache.
-    for b in range(j0, j1, 16):
-        for a in range(i0, i1, 64):
-            for j in range(b, min(b + 16, j1)):
-                for i in range(a, min(min(a + 64, i1), j)):
+    flat, n, size = k.reshape(-1), k.shape[1], width(k)
+    for b in range(j0, j1, size):
+        for a in range(i0, i1, size):
+            if a + size <= min(i1, b) and b + size <= j1:
+                transpose(flat, np.uint64(a * n + b), np.uint64(b * n + a), np.uint64(n))
+                continue
+            for j in range(b, min(b + size, j1)):
+                for i in range(a, min(min(a + size, i1), j)):
                     k[j, i] = k[i, j]
 
 

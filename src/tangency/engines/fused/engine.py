@@ -26,7 +26,7 @@ WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
 
 # Rows and columns of a tile of vectors.
-_TILE = 256
+_TILE, _STRIP = 256, 64
 
 
 @lru_cache(maxsize=64)
@@ -87,17 +87,25 @@ def gram(
         start = products.squares
     aux = [tail.diagonal(q.copy(), np.zeros_like(q)) for q in start]
 
+    def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
+        done = products is not None and products.tile(s, t, rows, cols)
+        if not done and not tail.empty:
+            tail.tile(work, s, t, (aux[0], aux[1]), rows, cols)
+        if symmetric:
+            blocks.mirror(s, rows, cols)
+            if want_ntk:
+                blocks.mirror(t, rows, cols)
+
     def block(work: Any, row: int, first: int, last: int) -> None:
         rows = (row, min(row + _TILE, len(x)))
         for k in range(first, last):
             cols = (k * _TILE, min((k + 1) * _TILE, len(y)))
-            done = products is not None and products.tile(s, t, rows, cols)
-            if not done and not tail.empty:
-                tail.tile(work, s, t, (aux[0], aux[1]), rows, cols)
-            if symmetric:
-                blocks.mirror(s, rows, cols)
-                if want_ntk:
-                    blocks.mirror(t, rows, cols)
+            if not symmetric or row != cols[0]:
+                tile(work, rows, cols)
+                continue
+            # On the diagonal only the upper triangle is wanted: less of it is computed in vain.
+            for i in range(*rows, _STRIP):
+                tile(work, (i, min(i + _STRIP, rows[1])), (i, cols[1]))
 
     if products is not None or symmetric or not tail.empty:
         count = -(-len(y) // _TILE)

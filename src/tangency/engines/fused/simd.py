@@ -116,6 +116,46 @@ def width(typing: Any, array: Any) -> Any:
     return types.int64(array), build
 
 
+@intrinsic
+def transpose(typing: Any, array: Any, source: Any, target: Any, stride: Any) -> Any:
+    """Writes a square block of `width` rows to its mirror image.
+
+    Rows begin at `source` and `target` and every `stride` numbers behind; the two must not overlap.
+    """
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind, (values, source, target, stride) = sig.args[0], args
+        count, align = Vector(kind.dtype).count, kind.dtype.bitwidth // 8
+
+        def row(start: Any, k: int) -> Any:
+            step = builder.mul(stride, ir.Constant(ir.IntType(64), k))
+            return _address(context, builder, kind, values, builder.add(start, step))
+
+        rows = [builder.load(row(source, k), align=align) for k in range(count)]
+        # Blocks of 1, 2, 4, … off the diagonal are exchanged between pairs of rows.
+        size = 1
+        while size < count:
+            upper, lower = (_exchange(count, size, part) for part in (0, size))
+            for k in range(count):
+                if not k & size:
+                    a, b = rows[k], rows[k + size]
+                    rows[k] = builder.shuffle_vector(a, b, upper)
+                    rows[k + size] = builder.shuffle_vector(a, b, lower)
+            size *= 2
+        for k in range(count):
+            builder.store(rows[k], row(target, k), align=align)
+        return context.get_dummy_value()
+
+    index = types.uint64
+    return types.void(array, index, index, index), build
+
+
+def _exchange(count: int, size: int, part: int) -> Any:
+    """Which numbers of two rows, one behind the other, make the first or second row of a pair."""
+    places = [(k & ~size) + part + (count if k & size else 0) for k in range(count)]
+    return ir.Constant(ir.VectorType(ir.IntType(32), count), places)
+
+
 def _spread(context: Any, builder: Any, kind: Vector, value: Any) -> Any:
     vector = context.get_value_type(kind)
     if isinstance(value, ir.Constant):
