@@ -108,6 +108,11 @@ def _counting() -> Iterator[None]:
         patch.object(scalars, "arcs", scalars._arcs32),
         patch.object(scalars, "math", _Math),
         patch.object(rows, "lit", lit),
+        # Vectors of one number, and rows of whole vectors.
+        patch.object(rows, "load", lambda x, at: x[at]),
+        patch.object(rows, "store", lambda x, at, value: x.__setitem__(at, value)),
+        patch.object(rows, "width", lambda x: 1),
+        patch.object(rows, "whole", lambda x, n: np.uint64(n)),
     ):
         yield
 
@@ -138,16 +143,16 @@ def convolution_and_relu(tangent: bool) -> Counter[str]:
 
     def call() -> None:
         rows.conv3_relu_row.py_func(
-            s, t, 0, x, y, 0, 1, 2, w, shift, a, 0, b, 0, 1, 1, p, 0, tangent, True
+            s, t, 0, x, y, 0, 1, 2, w, shift, a, 0, b, 0, 1, 0, 1, p, 0, tangent, True
         )
 
     return counted(call)
 
 
-def product(first: bool) -> Counter[str]:
-    """One position and channel of Σ of the inputs."""
-    loop = rows.multiply if first else rows.add_product
-    return counted(lambda: loop.py_func(numbers(), 0, numbers(), 0, numbers(), 0, 1))
+def products(channels: int) -> Counter[str]:
+    """One position of Σ of the inputs."""
+    x, y = numbers(channels), numbers(channels)
+    return counted(lambda: rows.products.py_func(numbers(), 0, x, 0, y, 0, channels, 1, 0, 1))
 
 
 def weighted_sum() -> Counter[str]:
@@ -174,8 +179,7 @@ def pair(depth: int, side: int, channels: int) -> Counter[str]:
         for name, count in counts.items():
             total[name] += count * times
 
-    take(product(True), positions)
-    take(product(False), positions * (channels - 1))
+    take(products(channels), positions)
     for layer in range(depth):
         tangent = layer > 0
         take(convolution_and_relu(tangent), positions)

@@ -43,67 +43,47 @@ from tables import about
 from threadpoolctl import threadpool_limits
 
 import tangency as tg
+from tangency.engines.fused.simd import load, store, width, width_of
 
 IMAGES = 32
-STEPS, LENGTH, SETS = 64, 128, 10
+CHAINS = 12
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-
-
-@numba.njit(inline="always", **OPTIONS)
-def _eight(v, a, b):
-    """Eight fused multiply-adds, each on the result of the one before."""
-    v = v * a + b
-    v = v * a + b
-    v = v * a + b
-    v = v * a + b
-    v = v * a + b
-    v = v * a + b
-    v = v * a + b
-    return v * a + b
-
-
-@numba.njit(inline="always", **OPTIONS)
-def _chain(v, a, b):
-    """STEPS fused multiply-adds."""
-    v = _eight(_eight(_eight(_eight(v, a, b), a, b), a, b), a, b)
-    return _eight(_eight(_eight(_eight(v, a, b), a, b), a, b), a, b)
 
 
 @numba.njit(**OPTIONS)
 def chains(x, a, b, times):
-    """STEPS steps on every number of x (SETS·LENGTH), `times` times.
+    """`times` fused multiply-adds on every number of CHAINS vectors, which stay in registers.
 
-    SETS chains side by side hide the latency of each, beside the vector's width and what the
-    compiler unrolls.
+    Chains side by side hide the latency of each.
     """
-    n = np.uint64(LENGTH)
+    n = np.uint64(width(x))
+    v0, v1, v2 = load(x, n * 0), load(x, n * 1), load(x, n * 2)
+    v3, v4, v5 = load(x, n * 3), load(x, n * 4), load(x, n * 5)
+    v6, v7, v8 = load(x, n * 6), load(x, n * 7), load(x, n * 8)
+    v9, v10, v11 = load(x, n * 9), load(x, n * 10), load(x, n * 11)
     for _ in range(times):
-        for k in range(n):
-            x[k] = _chain(x[k], a, b)
-            x[k + n] = _chain(x[k + n], a, b)
-            x[k + 2 * n] = _chain(x[k + 2 * n], a, b)
-            x[k + 3 * n] = _chain(x[k + 3 * n], a, b)
-            x[k + 4 * n] = _chain(x[k + 4 * n], a, b)
-            x[k + 5 * n] = _chain(x[k + 5 * n], a, b)
-            x[k + 6 * n] = _chain(x[k + 6 * n], a, b)
-            x[k + 7 * n] = _chain(x[k + 7 * n], a, b)
-            x[k + 8 * n] = _chain(x[k + 8 * n], a, b)
-            x[k + 9 * n] = _chain(x[k + 9 * n], a, b)
+        v0, v1, v2 = v0 * a + b, v1 * a + b, v2 * a + b
+        v3, v4, v5 = v3 * a + b, v4 * a + b, v5 * a + b
+        v6, v7, v8 = v6 * a + b, v7 * a + b, v8 * a + b
+        v9, v10, v11 = v9 * a + b, v10 * a + b, v11 * a + b
+    total = ((v0 + v1) + (v2 + v3)) + ((v4 + v5) + (v6 + v7)) + ((v8 + v9) + (v10 + v11))
+    store(x, np.uint64(0), total)
 
 
 def fma_loop(wanted: float) -> tuple[Callable[[], float], float]:
     """A timed call of `chains`, and its operations."""
-    x = np.linspace(0, 1, SETS * LENGTH, dtype=np.float32)
+    size = CHAINS * width_of(np.float32)
+    start = np.linspace(0, 1, size, dtype=np.float32)
     a, b = np.float32(0.5), np.float32(0.25)
-    chains(x, a, b, 1)
-    times = 1
+    chains(start.copy(), a, b, 1)
+    times = 1024
 
     def call() -> float:
-        return seconds(lambda: chains(x, a, b, times))
+        return seconds(lambda: chains(start.copy(), a, b, times))
 
     while call() < wanted:
         times *= 2
-    return call, 2.0 * STEPS * x.size * times
+    return call, 2.0 * size * times
 
 
 def matrix_product(wanted: float) -> tuple[Callable[[], float], float]:

@@ -8,17 +8,16 @@ from .rows import (
     add_scaled,
     affine,
     affine3,
-    bits_of,
-    conv3_relu_row,
     copy,
     elementwise_row,
     fill,
+    first_of,
+    last_of,
     strided,
     sum2,
     sum3,
 )
-from .scalars import PIECEWISE, lit
-from .simd import width as width_of
+from .scalars import lit
 from .tables import (
     COUNT1,
     COUNT2,
@@ -38,18 +37,6 @@ from .tables import (
     H,
     W,
 )
-
-
-@jit
-def first_of(d, wrap):
-    """The first position u with u + d on the axis."""
-    return 0 if wrap else max(0, -d)
-
-
-@jit
-def last_of(n, d, wrap):
-    """One past the last position u with u + d on the axis."""
-    return n if wrap else min(n, n - d)
 
 
 @jit
@@ -79,8 +66,7 @@ def elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step):
 def convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
     """A box patch: rows are summed over the first axis, the sum over the second; then affine."""
     # Local names: every access to a field of a tuple would count references in the loop.
-    s, t, sums_s, sums_t, one = work.s, work.t, work.sums_s, work.sums_t, work.one
-    bits = bits_of(lanes)
+    s, t, sums_s, sums_t = work.s, work.t, work.sums_s, work.sums_t
     first, second, par, taps = work.first, work.second, tb.par, tb.taps
     height, width, width_out = o[H], o[W], o[W_OUT]
     a1, b1 = first_of(d1, wrap), last_of(height, d1, wrap)
@@ -98,13 +84,6 @@ def convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
     if tangent:
         _margins(sums_t, left, n, right, lanes)
     base = (o[START2] + step2 * c2 - a2 + left) * lanes
-    f = tb.ops[max(follower, 0)]
-    fused = follower >= 0 and f[KIND] == PIECEWISE and count2 == 3 and step2 == 1 and not wrap
-    fused = fused and lanes % width_of(s) == 0 and work.groups[0] == 0
-    f_par, f_at = f[PAR], f[MARGINAL]
-    k0 = base + taps[taps2] * lanes
-    k1 = base + taps[taps2 + min(1, count2 - 1)] * lanes
-    k2 = base + taps[taps2 + min(2, count2 - 1)] * lanes
     w, shift, zero = par[o[PAR]], par[o[PAR] + 1], lit(par[0], 0.0)
     start1, stride1, step = o[START1], o[STRIDE1], marginals * lanes
     for i in range(first_of(e1, wrap), last_of(o[H_OUT], e1, wrap)):
@@ -150,14 +129,6 @@ def convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
             if tangent:
                 _wrap_margins(sums_t, left, width, right, lanes)
         at = dst + (i * width_out + c2) * lanes
-        if fused:
-            mine = f_at + i * width_out + c2
-            other = (f_at + (i + e1) * width_out + c2 + e2) * lanes
-            conv3_relu_row(
-                s, t, at, sums_s, sums_t, k0, k1, k2, w, shift, one, mine, second, other,
-                marginals, bits, n_out, par, f_par, tangent, trainable,
-            )  # fmt: skip
-            continue
         _sum_taps(taps, s, sums_s, at, base, taps2, count2, step2, w, shift, f2 - c2, lanes)
         if tangent:
             _sum_taps(taps, t, sums_t, at, base, taps2, count2, step2, w, zero, f2 - c2, lanes)
@@ -166,6 +137,7 @@ def convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
         elif trainable:
             copy(t, at, s, at, n_out)
         if follower >= 0:
+            f = tb.ops[follower]
             elementwise(s, t, first, second, par, f, dst, i, e1, e2, wrap, lanes, step)
 
 

@@ -7,13 +7,16 @@ with both u and u + δ on the grid are filled, unless the stage wraps around.
 
 from __future__ import annotations
 
-from .convolve import convolve, convolve_points, elementwise, first_of, last_of, partner
+from .box import convolve_box, is_box
+from .convolve import convolve, convolve_points, elementwise, partner
 from .jit import jit
 from .rows import (
     add,
     add_product,
     bits_of,
     copy,
+    first_of,
+    last_of,
     multiply,
     products,
     scale,
@@ -77,7 +80,9 @@ def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
             behind = op + 1 < end and ops[op + 1, CODE] == ELEMENTWISE
             if behind and not record and ops[op + 1, SRC] == o[DST]:
                 follower = op + 1
-            if code == CONV:
+            if code == CONV and is_box(tb, work, o, follower, wrap, lanes):
+                convolve_box(tb, work, o, follower, src, dst, e1, e2, lanes, marginals)
+            elif code == CONV:
                 convolve(tb, work, o, follower, src, dst, e1, e2, wrap, lanes, marginals)
             else:
                 convolve_points(tb, work, o, follower, src, dst, e1, e2, wrap, lanes, marginals)

@@ -27,7 +27,6 @@ from .scalars import (
     exponential_dual,
     gelu_dual,
     hermite_dual,
-    lit,
     piecewise,
     polynomial_dual,
     wave_dual,
@@ -35,6 +34,18 @@ from .scalars import (
 from .simd import load, store, width
 
 _U = np.uint64
+
+
+@jit
+def first_of(d, wrap):
+    """The first position u with u + d on the axis."""
+    return 0 if wrap else max(0, -d)
+
+
+@jit
+def last_of(n, d, wrap):
+    """One past the last position u with u + d on the axis."""
+    return n if wrap else min(n, n - d)
 
 
 @jit
@@ -241,37 +252,6 @@ def relu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
         s[so + k] = value
         if tangent:
             t[to + k] *= slope
-
-
-@jit
-def conv3_relu_row(
-    s, t, so, x, y, i, j, h, w, shift, a, ao, b, bo, step, bits, n, p, at, tangent, trainable
-):
-    """The last pass of a three-tap convolution and the activation after it, in one loop.
-
-    x and y hold rows of Σ and Θ that are summed over the other axis; `tangent` says whether Θ is
-    other than zero before the convolution. n is a number of whole vectors. Here `a` has (u, v) of
-    one first image, a number for each position; `b` one for each of 2**bits lanes; `step`
-    positions lie between u and v.
-    """
-    so, i, j, h = _U(so), _U(i), _U(j), _U(h)
-    ao, bo, bits = _U(ao), _U(bo), _U(bits)
-    near, far = _U(step), _U(step) << bits
-    a2, b2 = p[at], p[at + 1]
-    # Adding Σ̃ is a multiplication by 1 or 0, so that one loop serves frozen layers too.
-    own = lit(w, 1.0) if trainable else lit(w, 0.0)
-    for k in range(_U(0), _U(n), _U(width(s))):
-        cov = w * (load(x, i + k) + load(x, j + k) + load(x, h + k)) + shift
-        own_at, other_at = ao + (k >> bits), bo + k
-        c = cov * (a[own_at] * load(b, other_at))
-        norm = a[own_at + near] * load(b, other_at + far)
-        value, slope = piecewise(cov, c, norm, a2, b2)
-        store(s, so + k, value)
-        if tangent:
-            tan = w * (load(y, i + k) + load(y, j + k) + load(y, h + k)) + own * cov
-            store(t, so + k, tan * slope)
-        elif trainable:
-            store(t, so + k, cov * slope)
 
 
 @jit

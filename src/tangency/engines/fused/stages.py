@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from .convolve import first_of, last_of
 from .jit import jit
 from .planes import plane_address, run_plane
-from .rows import add_scaled, add_scaled2, add_scaled4, fill
+from .rows import add_scaled, add_scaled2, add_scaled4, fill, first_of, last_of
 from .scalars import lit
 from .tables import (
     AXIS1,

@@ -10,7 +10,8 @@ import numpy as np
 class Work(NamedTuple):
     """Buffers of one thread, flat arrays with `lanes` innermost.
 
-    s, t: slots of Σ and Θ. sums_s, sums_t: one row, summed over the first axis, with margins.
+    s, t: slots of Σ and Θ, and a row of zeros behind them. sums_s, sums_t: one row, summed over
+    the first axis, with margins.
     rows_s, rows_t: sums over the first axis of pooling. stored_s, stored_t: registers.
     first, second: (u, v) of the two images (groups) at every activation. x, y: the inputs.
     one, image: (u, v) and the input of the first image once more, without lanes; groups[0] says
@@ -47,8 +48,8 @@ def room(sizes: Any, lanes: int, dtype: Any) -> Work:
         return np.zeros(count * lanes, dtype=dtype)
 
     return Work(
-        s=numbers(sizes.slots * sizes.plane),
-        t=numbers(sizes.slots * sizes.plane),
+        s=numbers(sizes.slots * sizes.plane + sizes.buffer),
+        t=numbers(sizes.slots * sizes.plane + sizes.buffer),
         sums_s=numbers(sizes.buffer),
         sums_t=numbers(sizes.buffer),
         rows_s=numbers(sizes.row_pairs),
@@ -71,7 +72,7 @@ def room(sizes: Any, lanes: int, dtype: Any) -> Work:
 
 def room_bytes(sizes: Any, lanes: int, itemsize: int) -> int:
     """What `room` takes."""
-    numbers = 2 * (sizes.slots * sizes.plane + sizes.buffer + sizes.row_pairs + sizes.registers)
+    numbers = 2 * (sizes.slots * sizes.plane + 2 * sizes.buffer + sizes.row_pairs + sizes.registers)
     numbers += 5 * sizes.marginals + 2 * sizes.channels * sizes.plane
     alone = 2 * sizes.marginals + sizes.channels * sizes.plane
     return (numbers * lanes + alone) * itemsize + sizes.row_pairs
