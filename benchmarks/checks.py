@@ -42,7 +42,7 @@ def _precision(case: Case, options: argparse.Namespace) -> dict[str, Any]:
 def _symmetry(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """The time of a symmetric call relative to a general one, at most 0.55."""
     # In a small matrix the blocks on the diagonal, of which half is in vain, count for much.
-    n = max(1024, case.size or _size(case, options))
+    n = max(2048, case.size or _size(case, options))
     x = case.inputs(n)
     calls = {
         "general": gram_call(case.network, x, x.copy(), n_jobs=options.threads),

@@ -12,6 +12,10 @@ from typer.testing import CliRunner
 import tangency
 from tangency.cli import app
 
+COMMANDS = [
+    *("demo", "report", "spectrum", "smoothness", "stability"),
+    *("fit", "predict", "gram", "describe", "warmup"),
+]
 run = CliRunner().invoke
 COMMAND = [sys.executable, "-c", "from tangency.cli import app; app(prog_name='tangency')"]
 
@@ -26,12 +30,12 @@ def test_version():
 def test_help_lists_the_commands(arguments):
     result = run(app, arguments)
     assert result.exit_code == 0
-    for command in ("demo", "fit", "predict", "gram", "describe", "warmup"):
+    for command in COMMANDS:
         assert f"\n  {command}" in result.stdout
     assert "..." not in result.stdout.split("Commands:")[1]
 
 
-@pytest.mark.parametrize("command", ["demo", "fit", "predict", "gram", "describe", "warmup"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command):
     result = run(app, [command, "--help"])
     assert result.exit_code == 0

@@ -1,5 +1,7 @@
 """`tangency demo` on a few digits, from the command line."""
 
+import tempfile
+
 import pytest
 from typer.testing import CliRunner
 
@@ -27,17 +29,24 @@ def test_table_and_files(tmp_path):
     for name in FILES:
         assert (out / name).stat().st_size > 100
         assert f"wrote {out / name}" in result.stdout
+    assert f"page with all figures: {out / 'report.html'}" in result.stdout
     again = run("--out", out)
     assert again.exit_code == 2
     assert "results: holds table.csv already; give another folder, or --force" in again.stderr
 
 
-def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_without_a_folder_the_page_is_temporary(tmp_path, monkeypatch):
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     result = run("--images", "100", "--draws", "2")
     assert result.exit_code == 0, result.stderr
-    assert "wrote" not in result.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(here.iterdir()) == []
+    (page,) = temporary.glob("*/*")
+    assert f"page with figures: {page} (--out DIR keeps it" in result.stdout
+    assert "tangency demo --images 100 --draws 2</code>" in page.read_text()
 
 
 @pytest.mark.parametrize(

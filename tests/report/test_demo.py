@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import tangency as tg
+from pages import cells, check
 from tangency.data import load
 from tangency.report import demo
 from tangency.report.demo import Settings, run_demo
+from tangency.report.demo_page import STEPS, demo_page
 from tangency.report.outputs import FILES, write_outputs
 from tangency.report.table import table_text
 
@@ -87,8 +89,34 @@ def test_explanation_says_when_it_is_a_part(result):
     assert "quick look" not in demo.explanation(whole)
 
 
-def test_outputs(result, tmp_path):
-    paths = write_outputs(result, tmp_path)
+@pytest.fixture(scope="module")
+def page(result):
+    steps = []
+    found = demo_page(result, SMALL, "tangency demo --images 150", steps.append)
+    assert len(steps) == STEPS
+    return found
+
+
+def test_page(result, page):
+    root = check(page.html())
+    assert [section.key for section in page.sections] == [
+        *("comparison", "network", "matrices"),
+        *("spectra", "smoothness", "stability", "geometry"),
+    ]
+    assert [section.missing for section in page.sections if section.missing] == []
+    head, rows = cells(root.all("table")[0])
+    assert head[:3] == ["model", "kernel", "accuracy %"]
+    assert [row[0] for row in rows] == [row.model for row in result.rows]
+    few = page.sections[0].exhibits[0]
+    assert [row[2] for row in few.table.rows] == [100 * row.value for row in result.few[1]]
+    best = max(result.few[1], key=lambda row: row.value)
+    assert f"{100 * best.value:.1f} ± {100 * best.error:.1f} %" in few.summary
+    curves = page.sections[0].exhibits[1]
+    assert f"{100 * result.curves['dense']['NTK'].mean[-1]:.1f} % (NTK)" in curves.summary
+
+
+def test_outputs(result, page, tmp_path):
+    paths = write_outputs(result, page, tmp_path)
     assert sorted(path.name for path in paths) == sorted(FILES)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
     with (tmp_path / "table.csv").open() as stream:

@@ -3,13 +3,19 @@
 from .app import app
 from .demo import demo
 from .matrices import gram
+from .measures import smoothness, spectrum, stability
 from .models import fit, predict
 from .networks import describe
+from .report import report
 from .warmup import warmup
 
 app.command("demo", short_help="Neural kernels on real digits: table and figures.")(demo)
 app.command("fit", short_help="Fit a classifier or a regression and save it.")(fit)
 app.command("predict", short_help="Predict with a saved model.")(predict)
+app.command("report", short_help="A page on a network's inductive bias.")(report)
+app.command("spectrum", short_help="Eigenvalues on the sphere, degree by degree.")(spectrum)
+app.command("smoothness", short_help="How far small changes move in feature space.")(smoothness)
+app.command("stability", short_help="How far deformations move in feature space.")(stability)
 app.command("gram", short_help="Write the kernel matrix of a data set.")(gram)
 app.command("describe", short_help="Show a network layer by layer.")(describe)
 app.command("warmup", short_help="Compile the fused engine ahead of its first use.")(warmup)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from . import options as o
+from .progress import named_steps
+from .report import command_text
 
 
 def demo(
+    context: typer.Context,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write the table as CSV and the figures here."),
+        typer.Option(metavar="DIR", help="Write the page, figures and tables here."),
     ] = None,
     images: Annotated[
         int | None,
@@ -23,35 +27,34 @@ def demo(
     seed: o.Seed = 0,
     force: o.Force = False,
 ) -> None:
-    """Compare neural kernels on 1,797 real images of digits, in about a minute.
+    """Compare neural kernels on 1,797 real images of digits, in a minute or two.
 
     Dense and convolutional networks, each with its NTK and its last-layer kernel, beside an RBF
     SVM and a linear model, on one split. Ridge and SVM parameters are chosen on the training part.
+    Ends by writing a page with all figures, in DIR or else in a temporary folder.
     """
     folder = None if out is None else _claim_folder(out, force)
-    from tqdm import tqdm
-
     from tangency.report.demo import Settings, explanation, run_demo
+    from tangency.report.demo_page import STEPS, demo_page
     from tangency.report.table import table_text
 
     settings = Settings(images=images, draws=draws, seed=seed, progress=o.interactive())
-    begun: list[str] = []
-    with tqdm(total=settings.steps, unit="step", disable=None, leave=False) as bar:
-
-        def step(name: str) -> None:
-            bar.update(1 if begun else 0)  # the step before this one is done
-            bar.set_description(name)
-            begun.append(name)
-
+    with named_steps(settings.steps + STEPS) as step:
         result = run_demo(settings, step)
+        page = demo_page(result, settings, command_text(context), step)
     typer.echo(table_text(result.rows))
     typer.echo(f"\n{explanation(result)}")
-    if folder is not None:
-        from tangency.report.outputs import write_outputs
+    if folder is None:
+        path = Path(tempfile.mkdtemp(prefix="tangency-")) / "report.html"
+        path.write_text(page.html(), encoding="utf-8")
+        typer.echo(f"\npage with figures: {path} (--out DIR keeps it, with tables and figures)")
+        return
+    from tangency.report.outputs import write_outputs
 
-        folder.mkdir(exist_ok=True)
-        for path in write_outputs(result, folder):
-            typer.echo(f"wrote {path}")
+    folder.mkdir(exist_ok=True)
+    for path in write_outputs(result, page, folder):
+        typer.echo(f"wrote {path}")
+    typer.echo(f"\npage with all figures: {folder / 'report.html'}")
 
 
 def _claim_folder(folder: Path, force: bool) -> Path:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from ..engines.pairs import Differences
 from ..errors import InputError
 from ..nets import parse
+from ..nets.special import positive_part
 from .base import Kernel
 from .network import NNGP, NTK
 
@@ -29,6 +31,15 @@ class _Combination(Kernel):
     def diag(self, X: Any) -> Any:
         return self._join([part.diag(X) for part in self.parts])
 
+    def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
+        return reduce(
+            self._join_differences, (p._differences(X, Y, paired, rtol) for p in self.parts)
+        )
+
+    @staticmethod
+    def _join_differences(a: Differences, b: Differences) -> Differences:
+        raise NotImplementedError
+
     def to_dict(self) -> dict[str, Any]:
         return {"type": type(self).__name__, "parts": [part.to_dict() for part in self.parts]}
 
@@ -47,6 +58,10 @@ class Sum(_Combination):
     def _join(self, values: list[Any]) -> Any:
         return sum(values[1:], start=values[0])
 
+    @staticmethod
+    def _join_differences(a: Differences, b: Differences) -> Differences:
+        return Differences(*(p + q for p, q in zip(a, b, strict=True)))
+
 
 @dataclass(frozen=True)
 class Product(_Combination):
@@ -61,6 +76,17 @@ class Product(_Combination):
 
     def _join(self, values: list[Any]) -> Any:
         return reduce(lambda a, b: a * b, values)
+
+    @staticmethod
+    def _join_differences(a: Differences, b: Differences) -> Differences:
+        # K K' at (x, x), (y, y) and (x, y) in terms of D² and of K(x,x) ± K(y,y): no two large
+        # numbers cancel.
+        mixed = a.total * b.squared + b.total * a.squared - a.squared * b.squared
+        return Differences(
+            positive_part(0.5 * (mixed + a.gap * b.gap)),
+            0.5 * (a.gap * b.total + a.total * b.gap),
+            0.5 * (a.total * b.total + a.gap * b.gap),
+        )
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,10 @@ class Scaled(Kernel):
 
     def diag(self, X: Any) -> Any:
         return self.factor * self.kernel.diag(X)
+
+    def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
+        found = self.kernel._differences(X, Y, paired, rtol)
+        return Differences(*(self.factor * values for values in found))
 
     def to_dict(self) -> dict[str, Any]:
         return {"type": "Scaled", "factor": self.factor, "kernel": self.kernel.to_dict()}

@@ -79,6 +79,16 @@ def pair(x: Any, other: Any, input_shape: tuple[int, ...] | None) -> tuple[Any, 
     return xp.astype(x, dtype, copy=False), xp.astype(y, dtype, copy=False)
 
 
+def result_dtype(X: Any, Y: Any | None = None) -> Any:
+    """The dtype of a result for these inputs."""
+    arrays = [
+        _floating(_array(data, name), name)
+        for data, name in ((X, "X"), (Y, "Y"))
+        if data is not None
+    ]
+    return array_namespace(arrays[0]).result_type(*(a.dtype for a in arrays))
+
+
 def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | None) -> None:
     """Warns when square grey images without a channel axis would pass as 1-d signals."""
     if input_shape is not None or x.ndim != 3 or x.shape[1] != x.shape[2] or x.shape[1] < 5:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from array_api_compat import array_namespace, device
 
 from ..engines import dispatch
+from ..engines.pairs import Differences
 from ..engines.select import select
 from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential, parse
@@ -16,6 +17,7 @@ from ..nets.plan import Need, Plan, plan
 from ..nets.quadrature import Activation
 from ..nets.structure import Residual
 from .base import Kernel, normalized
+from .differences import Request
 from .inputs import pair, signals, warn_if_ambiguous
 
 
@@ -121,6 +123,28 @@ class NetworkKernel(Kernel):
             max_memory=self.max_memory,
             n_jobs=self.n_jobs,
         )[self._index]
+
+    def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
+        x, y = _inputs(self.net, X, Y, self.input_shape)
+        xp = array_namespace(x)
+        if paired and y is not None and x.shape[0] != y.shape[0]:
+            raise InputError(
+                f"inputs are taken two by two, but X has {x.shape[0]} of them and Y {y.shape[0]}; "
+                "pass as many of one as of the other, or use distance(X, Y) for all pairs"
+            )
+        x = xp.astype(x, xp.float64, copy=False)
+        y = None if y is None else xp.astype(y, xp.float64, copy=False)
+        request = Request(
+            _plan(self.net, tuple(x.shape[1:])),
+            self._index == 1,
+            self.normalize,
+            rtol,
+            self.engine,
+            self.max_memory,
+            self.n_jobs,
+            self.progress,
+        )
+        return request.of_pairs(x, x if y is None else y) if paired else request.of_all(x, y)
 
     def to_dict(self) -> dict[str, Any]:
         if has_custom_function(self.net):

@@ -52,7 +52,8 @@ def sine_and_arcsine(c: Any) -> tuple[Any, Any]:
     edge = xp.abs(c) >= 1
     inner = xp.where(edge, xp.zeros_like(c), c)
     sine = xp.where(edge, xp.zeros_like(c), xp.sqrt((1 - inner) * (1 + inner)))
-    return sine, xp.where(edge, xp.sign(_constant(c)) * (math.pi / 2), xp.asin(inner))
+    # π to the digits of the arcsine beside it, which may be more than a float has.
+    return sine, xp.where(edge, xp.sign(_constant(c)) * (xp.pi / 2), xp.asin(inner))
 
 
 def erf(u: Any) -> Any:

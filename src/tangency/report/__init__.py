@@ -5,14 +5,15 @@ from .figures import (
     Curve,
     Repeated,
     accuracy_comparison,
-    kernel_matrices,
     learning_curves,
 )
+from .matrices import KernelMatrices, kernel_matrices
 from .style import save_figure
 
 __all__ = [
     "Accuracy",
     "Curve",
+    "KernelMatrices",
     "Repeated",
     "accuracy_comparison",
     "kernel_matrices",

@@ -1,10 +1,10 @@
-"""Figures that compare kernels: matrices by class, learning curves, accuracies."""
+"""Figures that compare kernels by what they learn: learning curves, accuracies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,9 +33,10 @@ _DRAWS = "Mean ± one standard deviation over random draws of the training image
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Accuracy against the number of training images.
+    """A score against the number of training examples.
 
-    sizes: (s,) increasing. scores: for every size, the accuracy (0 to 1) of each repeated draw.
+    sizes: (s,) increasing. scores: for every size, the accuracy (0 to 1) or the R² of each
+    repeated draw.
     """
 
     sizes: Sequence[int]
@@ -106,106 +107,47 @@ class Repeated:
         return float(np.std(self.scores, ddof=1))
 
 
-def kernel_matrices(
-    kernels: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    class_names: Sequence[str] | None = None,
-    title: str = "Kernel matrices, images sorted by class",
-) -> Figure:
-    """Cosine-normalised kernel matrices side by side on one colour scale, rows sorted by class.
-
-    kernels: name -> (n, n) positive semidefinite matrix. labels: (n,). class_names: one for each
-    distinct label in sorted order. Shown is K(x, x') / √(K(x, x) K(x', x')), so that kernels of
-    different size can share a scale. Raises `InputError` for shapes that do not fit.
-    """
-    labels = np.asarray(labels)
-    classes, counts = np.unique(labels, return_counts=True)
-    names = [str(c) for c in classes] if class_names is None else list(class_names)
-    if len(names) != len(classes):
-        raise InputError(f"{len(names)} class names for {len(classes)} classes")
-    order = np.argsort(labels, kind="stable")
-    cosines = {
-        name: _cosines(K, len(labels), name)[np.ix_(order, order)] for name, K in kernels.items()
-    }
-    off_diagonal = ~np.eye(len(labels), dtype=bool)
-    low = min(float(np.quantile(c[off_diagonal], 0.01)) for c in cosines.values())
-    figure = new_figure(4.7 * len(cosines) + 1.1, 5.8)
-    grid = np.atleast_1d(np.asarray(figure.subplots(1, len(cosines))))
-    image = None
-    for axes, (name, matrix) in zip(grid, cosines.items(), strict=True):
-        image = axes.imshow(matrix, cmap="viridis", vmin=low, vmax=1, interpolation="nearest")
-        _mark_classes(axes, counts, names)
-        same = labels[order][:, None] == labels[order][None, :]
-        inside, outside = matrix[same & off_diagonal].mean(), matrix[~same].mean()
-        axes.set_title(
-            f"{legend_name(name)}\nmean {inside:.3f} within a class, {outside:.3f} between classes",
-            fontsize=LABEL,
-            color=INK,
-            pad=6,
-            linespacing=1.5,
-        )
-    assert image is not None
-    bar = figure.colorbar(image, ax=list(grid), shrink=0.8, pad=0.02, extend="min")
-    bar.set_label("cosine similarity  K(x, x′) / √(K(x, x) K(x′, x′))", fontsize=LABEL, color=INK)
-    bar.ax.tick_params(labelsize=TICK)
-    put_title(figure, title)
-    return figure
-
-
-def _cosines(K: np.ndarray, n: int, name: str) -> np.ndarray:
-    K = np.asarray(K, dtype=float)
-    if K.shape != (n, n):
-        raise InputError(f"kernel {name!r} has shape {K.shape}, expected {(n, n)} for {n} labels")
-    size = np.sqrt(np.diag(K))
-    if not np.all(size > 0):
-        raise InputError(f"kernel {name!r} has zero or negative values on its diagonal")
-    return K / np.outer(size, size)
-
-
-def _mark_classes(axes: Axes, counts: np.ndarray, names: Sequence[str]) -> None:
-    ends = np.cumsum(counts)
-    middles = ends - counts / 2 - 0.5
-    for end in ends[:-1]:
-        axes.axhline(end - 0.5, color="white", linewidth=0.7)
-        axes.axvline(end - 0.5, color="white", linewidth=0.7)
-    turn = 90 if max(map(len, names)) > 3 else 0
-    axes.set_xticks(middles, names, fontsize=TICK, rotation=turn)
-    axes.set_yticks(middles, names, fontsize=TICK)
-    axes.tick_params(length=0, colors=INK, top=True, labeltop=True, bottom=False, labelbottom=False)
-    axes.spines[:].set_visible(False)
-
-
 def learning_curves(
     panels: Mapping[str, Mapping[str, Curve]],
     title: str = "Test accuracy against the number of training images",
+    *,
+    score: str = "accuracy",
+    examples: str = "images",
+    note: str = "",
 ) -> Figure:
     """One panel for each network, one line for each kernel, error bars over repeated draws.
 
     panels: network -> kernel -> curve. The bars are one standard deviation over the draws; the
     horizontal axis is logarithmic, and all panels have the same axes. From the second panel on,
-    the first curve of the first panel is repeated in grey.
+    the first curve of the first panel is repeated in grey. score: "accuracy", shown in per cent, or
+    another score, shown as it is. examples: what they are called; note: what the bars are, if not
+    repeated draws of the training part.
     """
     if not panels or not all(panels.values()):
         raise InputError("learning_curves needs at least one panel with one curve")
-    figure = new_figure(1.0 + 4.3 * len(panels), 4.7)
+    figure = new_figure(7.2 if len(panels) == 1 else 1.0 + 4.3 * len(panels), 4.7)
     grid = np.atleast_1d(np.asarray(figure.subplots(1, len(panels), sharey=True)))
     every = [curve for curves in panels.values() for curve in curves.values()]
     ends = min(min(c.sizes) for c in every) / 1.2, max(max(c.sizes) for c in every) * 1.2
+    factor, scores = (100, "test accuracy (%)") if score == "accuracy" else (1, f"test {score}")
     first, curves = next(iter(panels.items()))
     reference, points = next(iter(curves.items()))
     for axes, (network, curves) in zip(grid, panels.items(), strict=True):
         if network != first:
             axes.plot(
                 points.sizes,
-                100 * points.mean,
+                factor * points.mean,
                 color=GREY,
                 linestyle=":",
                 linewidth=1.6,
                 label=f"{first}, {reference}",
             )
         for position, (name, curve) in enumerate(curves.items()):
-            _draw_curve(axes, name, curve, position, len(curves))
-        plain_axes(axes, "training images", "test accuracy (%)" if axes is grid[0] else "")
+            look = line_style(name, position)
+            # Lines are moved apart by a hair, so that error bars do not hide each other.
+            shift = 1.03 ** (position - (len(curves) - 1) / 2)
+            _draw_curve(axes, curve, factor, shift, label=legend_name(name), **look)
+        plain_axes(axes, f"training {examples}", scores if axes is grid[0] else "")
         axes.set_title(network, fontsize=LABEL + 1, color=INK)
         axes.set_xscale("log")
         axes.set_xlim(*ends)
@@ -218,26 +160,24 @@ def learning_curves(
     if draws > 1:
         put_note(
             figure,
-            f"Mean ± one standard deviation over {draws} random draws of the training "
-            "images; a point without a bar is a single draw.",
+            note
+            or f"Mean ± one standard deviation over {draws} random draws of the training "
+            f"{examples}; a point without a bar is a single draw.",
         )
     return figure
 
 
-def _draw_curve(axes: Axes, name: str, curve: Curve, position: int, total: int) -> None:
-    # Lines are moved apart by a hair, so that error bars do not hide each other.
-    shift = 1.03 ** (position - (total - 1) / 2)
+def _draw_curve(axes: Axes, curve: Curve, factor: float, shift: float, **look: Any) -> None:
     axes.errorbar(
         np.asarray(curve.sizes) * shift,
-        100 * curve.mean,
+        factor * curve.mean,
         # No bar at all, rather than one of length zero, where there was one draw.
-        yerr=np.where(curve.spread > 0, 100 * curve.spread, np.nan),
-        label=legend_name(name),
+        yerr=np.where(curve.spread > 0, factor * curve.spread, np.nan),
         capsize=3,
         linewidth=1.8,
         markersize=5.5,
         elinewidth=1.2,
-        **line_style(name, position),
+        **look,
     )
 
 

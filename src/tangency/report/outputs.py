@@ -10,7 +10,9 @@ import numpy as np
 
 from ..data import stratified_subset
 from .demo import Grams, Result
-from .figures import accuracy_comparison, kernel_matrices, learning_curves
+from .figures import accuracy_comparison, learning_curves
+from .matrices import kernel_matrices
+from .page import Page
 from .style import save_figure
 from .table import write_curves, write_rows
 
@@ -29,12 +31,14 @@ FILES = (
     "learning_curve.png",
     "accuracy.png",
     *MATRICES.values(),
+    "report.html",
 )
 
 
-def write_outputs(result: Result, folder: Path) -> list[Path]:
+def write_outputs(result: Result, page: Page, folder: Path) -> list[Path]:
     """Write all `FILES` into an existing folder, each whole or not at all; returns their paths."""
     for name, write in (
+        ("report.html", lambda stream: stream.write(page.html())),
         ("table.csv", lambda stream: write_rows(result.rows, stream)),
         ("learning_curve.csv", lambda stream: write_curves(result.curves, stream)),
     ):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from ..bias.tables import Table
 from .figures import Accuracy, Curve
 
 
@@ -59,10 +60,16 @@ _COLUMNS: tuple[tuple[str, Callable[[Row], str]], ...] = (
 _TEXT_COLUMNS = ("model", "kernel", "chosen")
 
 
+def row_table(rows: Sequence[Row]) -> Table:
+    """The rows as words under the heads of the columns."""
+    heads = [head for head, _ in _COLUMNS]
+    return Table(heads, [[show(row) for _, show in _COLUMNS] for row in rows])
+
+
 def table_text(rows: Sequence[Row]) -> str:
     """The rows in aligned columns; all are about the same training and test part."""
-    heads = [head for head, _ in _COLUMNS]
-    cells = [[show(row) for _, show in _COLUMNS] for row in rows]
+    table = row_table(rows)
+    heads, cells = list(table.columns), table.cells()
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
 
     def line(values: Sequence[str]) -> str:

@@ -15,13 +15,14 @@ from .lowering import lower
 from .marginals import auxiliary, kinds_of
 from .program import marginal_program
 from .run import run
+from .simd import width_of
 from .tables import Tables, tables
 from .work import room, room_bytes
 
 # Buffers of one thread, of all of them, and marginals of a band of inputs, in bytes.
 THREAD, ROOM, BAND = 32 * 2**20, 96 * 2**20, 48 * 2**20
-# A row of numbers beyond which more lanes gain nothing, in bytes.
-_ROW = 8192
+# What a group's planes, marginals and inputs may take, for most of it to stay in cache, in bytes.
+_HOT = 9 * 2**18
 
 
 class Head:
@@ -38,24 +39,23 @@ class Head:
         self.short = None if short is None else tables(short, self.channels, dtype, True)[0]
         self.short_stages = 0 if short is None else len(short.stages)
         self.kinds = kinds_of(self.program)
-        self.width = max(stage.grid[1] for stage in self.program.stages)
-        self.usual = 128 // dtype.itemsize
 
     def lanes(self, images: int) -> int:
-        """How many of the second images to take together: long rows, but few empty lanes.
+        """How many of the second images to take together.
 
-        Short rows cost as much as they hold numbers, so that small grids take more images.
+        As many as stay in cache, for long rows, but at most one in eight may be empty. One vector
+        is the least, unless three quarters of it would be empty or buffers take too much room.
         """
         size = self.dtype.itemsize
-        lanes, usual = 512 // size, self.usual
-        while lanes > 1:
-            if lanes > usual:
-                computed = -(-images // lanes) * lanes
-                fits = lanes * self.width * size <= _ROW and 7 * computed <= 8 * images
-            else:
-                fits = lanes < 2 * images
-            if fits and self._room_bytes(lanes) <= THREAD:
+        one, lanes = width_of(self.dtype), 512 // size
+        hot = 2 * self.sizes.slots * self.sizes.plane + 2 * self.sizes.marginals
+        hot = (hot + self.sizes.channels * self.sizes.plane) * size
+        while lanes > one:
+            computed = -(-images // lanes) * lanes
+            if lanes * hot <= _HOT and 7 * computed <= 8 * images:
                 break
+            lanes //= 2
+        while lanes > 1 and (self._room_bytes(lanes) > THREAD or 4 * images <= min(lanes, one)):
             lanes //= 2
         return lanes
 
@@ -162,12 +162,12 @@ class Head:
         """((first column, lanes), first row, last row): groups of columns and their rows.
 
         On the diagonal of a symmetric matrix a group of k lanes computes k²/2 pairs in vain, so
-        that groups are smaller there.
+        that groups are half as large there.
         """
         for j0 in range(0, m, lanes):
             yield (j0, lanes), 0, min(n, j0) if upper else n
             if upper:
-                small = min(lanes, self.usual)
+                small = max(lanes // 2, min(lanes, width_of(self.dtype)))
                 for j in range(j0, min(m, j0 + lanes), small):
                     yield (j, small), j0, min(n, j + small)
 

@@ -1,0 +1,65 @@
+"""What theory says about ‖Φ(x) − Φ(y)‖ for a kernel: a bound to draw over what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..kernels.base import Kernel
+from ..kernels.network import NTK, NetworkKernel
+from ..nets import Dense, ReLU, Sequential
+from ..nets.activations import ActivationLayer
+from .jets import lipschitz_constant
+
+_TWO_LAYER_RELU = Sequential(Dense(), ReLU(), Dense())
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An upper bound on ‖Φ(x) − Φ(y)‖.
+
+    Attributes:
+        label: the formula, for a legend.
+        value: from min(‖x‖, ‖y‖) and ‖x − y‖, arrays that broadcast, to the bound.
+    """
+
+    label: str
+    value: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def bound(kernel: Kernel, sphere: bool) -> Bound | None:
+    """The bound that holds for a kernel, on the unit sphere or everywhere; None if none is known.
+
+    The NTK of `dense relu dense` has √(min(‖x‖, ‖y‖)·‖x − y‖) + 2‖x − y‖; dense networks without
+    biases have their Lipschitz constant where it is finite, off the sphere only if their
+    activations are homogeneous.
+
+    Source: Bietti & Mairal 2019, Propositions 3 and 6; `lipschitz_constant`.
+
+    >>> from tangency import NTK
+    >>> bound(NTK("dense relu dense"), sphere=True).label
+    '√(min(‖x‖, ‖y‖) ‖x − y‖) + 2 ‖x − y‖'
+    """
+    if not isinstance(kernel, NetworkKernel) or kernel.normalize:
+        return None
+    tangent = isinstance(kernel, NTK)
+    if tangent and kernel.net == _TWO_LAYER_RELU:
+        return Bound(
+            "√(min(‖x‖, ‖y‖) ‖x − y‖) + 2 ‖x − y‖",
+            lambda norm, distance: np.sqrt(norm * distance) + 2 * distance,
+        )
+    activations = [layer for layer in kernel.net.layers if isinstance(layer, ActivationLayer)]
+    homogeneous = all(layer.homogeneous for layer in activations)
+    if not (sphere or homogeneous):
+        return None
+    try:
+        constant = lipschitz_constant(kernel.net, "ntk" if tangent else "nngp", sphere=sphere)
+    except InputError:
+        return None
+    if not np.isfinite(constant):
+        return None
+    factor = "" if f"{constant:.3g}" == "1" else f"{constant:.3g} "
+    return Bound(f"{factor}‖x − y‖", lambda norm, distance: constant * distance)

@@ -1,0 +1,261 @@
+"""How many derivatives put a function into the RKHS: the sufficient and the exact condition."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from .degrees import Vector
+from .norms import RkhsNorm, norm_from
+from .spectrum import MercerSpectrum
+from .sphere import decay_exponent, mercer_spectrum, named_kernels
+from .tables import Table
+from .targets import check_sizes, power
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class KernelCondition:
+    """Which of the functions |u|^a lie in the space of one kernel.
+
+    norms: one `RkhsNorm` for each a. fitted: (m,) exponents t of the terms k^-t. derivatives: β/2,
+    the number of bounded derivatives that suffices. threshold: (β - 1)/2, above which |u|^a is in
+    the space; crossing: the a at which the fitted t passes 1, NaN if it does not; both None or NaN
+    where μ_k follows no known power. constants: the least and the largest
+    1/√(μ_k (k(k+p-2))^(β/2)) over the degrees k ≥ 1 with μ_k > 0, by which ‖f‖_H and the norm
+    of β/2 derivatives in L² bound each other. diagonal: K(x, x).
+    """
+
+    kernel: str
+    norms: tuple[RkhsNorm, ...]
+    fitted: Vector
+    derivatives: float | None
+    threshold: float | None
+    crossing: float
+    constants: tuple[float, float] | None
+    diagonal: float
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothnessCondition:
+    """RKHS norms of |u|^a, which has ⌊a⌋ bounded derivatives, for a range of a."""
+
+    dim: int
+    degree: int
+    exponents: Vector
+    kernels: dict[str, KernelCondition]
+
+    def __getitem__(self, kernel: str) -> KernelCondition:
+        return self.kernels[kernel]
+
+    @property
+    def title(self) -> str:
+        """What the figure shows."""
+        return f"Which powers |u|^a lie in the RKHS, sphere in dimension {self.dim}"
+
+    @property
+    def reading(self) -> str:
+        """How to read the figure."""
+        return (
+            "A power lies in the space of a kernel from the vertical dotted line on: where the "
+            "decay passes 1 (left), its norm becomes finite (right)."
+        )
+
+    @property
+    def summary(self) -> str:
+        """Thresholds, measured and by theory, in one sentence."""
+        parts = []
+        for name, item in self.kernels.items():
+            if math.isnan(item.crossing):
+                inside = sum(math.isfinite(norm.value) for norm in item.norms)
+                parts.append(f"{name}: {inside} of {len(item.norms)} powers shown are inside")
+                continue
+            text = f"{name}: finite norm for a > {item.crossing:.2f} fitted"
+            if item.threshold is not None and item.derivatives is not None:
+                text += (
+                    f", a > {item.threshold:g} by theory (sufficient: {item.derivatives:g} "
+                    "bounded derivatives)"
+                )
+            parts.append(text)
+        return f"Functions |u|^a in dimension {self.dim}; {'; '.join(parts)}."
+
+    def table(self) -> Table:
+        """About 20 values of a: bounded derivatives, and for each kernel the condition and norm."""
+        columns = ["exponent a", "bounded derivatives"]
+        for name in self.kernels:
+            columns += [f"{name}: enough by the condition", f"{name}: decay t", f"{name}: norm"]
+        rows = []
+        step = math.ceil(len(self.exponents) / 20)
+        for i in range(0, len(self.exponents), step):
+            a = self.exponents[i]
+            row: list[Any] = [float(a), math.floor(a)]
+            for item in self.kernels.values():
+                known = item.derivatives is not None
+                enough = "?" if not known else "yes" if row[1] >= item.derivatives else "no"
+                row += [enough, float(item.fitted[i]), item.norms[i].value]
+            rows.append(row)
+        return Table(columns, rows)
+
+    def plot(self, axes: Axes | None = None) -> Figure:
+        """Decay of the terms ‖f_k‖²/μ_k, and norms, against a; in `axes`, the norms only."""
+        from ..report.style import new_figure, put_note, put_title
+
+        if axes is not None:
+            self._draw_norms(axes)
+            return axes.figure  # pyright: ignore[reportReturnType]
+        figure = new_figure(10.6, 4.6)
+        left, right = figure.subplots(1, 2)
+        self._draw_decay(left)
+        self._draw_norms(right)
+        put_title(figure, self.title)
+        put_note(
+            figure,
+            "Dotted: the exact threshold. Shaded: where a has the number of bounded derivatives "
+            "that the condition of the paper asks for.",
+        )
+        return figure
+
+    def _draw_decay(self, axes: Axes) -> None:
+        from ..report.style import GREY, TICK, line_style, plain_axes
+
+        for position, (name, item) in enumerate(self.kernels.items()):
+            style = {**line_style(name, position), "marker": ""}
+            axes.plot(self.exponents, item.fitted, **style)
+        axes.axhline(1, color=GREY, linewidth=1)
+        axes.text(
+            self.exponents[0],
+            1.15,
+            "norm finite above",
+            va="bottom",
+            fontsize=TICK,
+            color=GREY,
+        )
+        self._mark_thresholds(axes)
+        plain_axes(axes, "exponent a of f(u) = |u|^a", "decay t of the terms ‖f_k‖²/μ_k ~ k^-t")
+
+    def _draw_norms(self, axes: Axes) -> None:
+        from ..report.style import legend_name, line_style, plain_axes
+
+        for position, (name, item) in enumerate(self.kernels.items()):
+            norms = np.array([norm.value for norm in item.norms])
+            shown = np.where(np.isfinite(norms), norms, np.nan) * math.sqrt(item.diagonal)
+            style = line_style(name, position)
+            axes.plot(self.exponents, shown, label=legend_name(name), markersize=4, **style)
+            enough = math.inf if item.derivatives is None else math.ceil(item.derivatives)
+            if enough < self.exponents[-1]:
+                ends = enough, self.exponents[-1]
+                axes.axvspan(*ends, color=style["color"], alpha=0.08, linewidth=0)
+        self._mark_thresholds(axes)
+        plain_axes(axes, "exponent a of f(u) = |u|^a", "‖f‖ in the RKHS × √K(x, x)")
+        axes.set_xlim(self.exponents[0], self.exponents[-1])
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="best", framealpha=0.9, edgecolor="none")
+
+    def _mark_thresholds(self, axes: Axes) -> None:
+        from ..report.style import line_style
+
+        for position, (name, item) in enumerate(self.kernels.items()):
+            if item.threshold is not None:
+                color = line_style(name, position)["color"]
+                axes.axvline(item.threshold, color=color, linewidth=1.2, linestyle=":")
+
+
+def smoothness_condition(
+    kernels: Any, dim: int, exponents: Any = None, degree: int = 1000
+) -> SmoothnessCondition:
+    """RKHS norms of |u|^a around the smoothness at which they become finite.
+
+    kernels: NTK or NNGP of a dense network, a function h(u), a `MercerSpectrum`, or a mapping of
+    names to these. dim: p ≥ 2. exponents: (m,) values of a > -1/2; even ones, for which |u|^a is a
+    polynomial, are left out; default: steps of 1/8 past the thresholds of ReLU kernels.
+    degree: the largest degree computed.
+
+    The paper's condition: β/2 bounded derivatives put an even f into the space, for μ_k ~ k^-β:
+    p/2 for the NTK of a ReLU network, p/2 + 1 for its last-layer kernel. On |u|^a one sees more:
+    ‖f_k‖² ~ k^(-2a-2), so that Σ ‖f_k‖²/μ_k is finite exactly for a > (β - 1)/2. The kink lies on
+    a circle, which saves half a derivative. Functions that are not even have components of
+    degrees whose eigenvalue is zero where the network has no bias (`rkhs_norm` names them).
+
+    Raises:
+        InputError: sizes or exponents that make no sense.
+
+    Source: Bietti & Mairal 2019, Corollary 6; Bach 2017, Proposition 2 for the last layer.
+
+    >>> from tangency import NNGP, NTK
+    >>> net = "dense relu dense"
+    >>> check = smoothness_condition({"NTK": NTK(net), "last-layer": NNGP(net)}, dim=4)
+    >>> [(check[k].threshold, round(check[k].crossing, 2)) for k in ("NTK", "last-layer")]
+    [(1.5, 1.5), (2.5, 2.5)]
+    """
+    dim, degree = check_sizes(dim, degree)
+    wanted = _exponents(exponents, dim)
+    found = {}
+    for name, kernel in named_kernels(kernels).items():
+        mercer = mercer_spectrum(kernel, dim, degree)
+        found[name] = _condition(name, mercer, wanted)
+    return SmoothnessCondition(dim, degree, wanted, found)
+
+
+def _condition(name: str, mercer: MercerSpectrum, exponents: Vector) -> KernelCondition:
+    dim, degree = int(mercer.dim), len(mercer.log_eigenvalues) - 1
+    targets = [power(float(a)) for a in exponents]
+    norms = tuple(
+        norm_from(t.norms(dim, degree), mercer, t.name, name, t.smoothness) for t in targets
+    )
+    fitted = np.array([norm.series.exponent for norm in norms])
+    decay = decay_exponent(mercer)
+    known = decay is not None and math.isfinite(decay)
+    return KernelCondition(
+        kernel=name,
+        norms=norms,
+        fitted=fitted,
+        derivatives=decay / 2 if decay is not None and known else None,
+        threshold=(decay - 1) / 2 if decay is not None and known else None,
+        crossing=_crossing(exponents, fitted),
+        constants=_constants(mercer, decay) if decay is not None and known else None,
+        diagonal=mercer.at_one,
+    )
+
+
+def _crossing(exponents: Vector, fitted: Vector) -> float:
+    """Where t passes 1, by linear interpolation."""
+    above = fitted > 1
+    turns = np.nonzero(~above[:-1] & above[1:])[0]
+    if len(turns) != 1:
+        return math.nan
+    i = int(turns[0])
+    share = (1 - fitted[i]) / (fitted[i + 1] - fitted[i])
+    return float(exponents[i] + share * (exponents[i + 1] - exponents[i]))
+
+
+def _constants(mercer: MercerSpectrum, decay: float) -> tuple[float, float]:
+    k = np.arange(1, len(mercer.log_eigenvalues))
+    logs = mercer.log_eigenvalues[1:]
+    known = mercer.positive[1:]
+    ratios = -0.5 * (logs[known] + decay / 2 * np.log(k * (k + mercer.dim - 2.0))[known])
+    return math.exp(float(ratios.min())), math.exp(float(ratios.max()))
+
+
+def _exponents(exponents: Any, dim: int) -> Vector:
+    if exponents is None:
+        values = np.arange(0.25, (dim + 1) / 2 + 2.01, 0.125)
+    else:
+        values = np.atleast_1d(np.asarray(exponents, dtype=float))
+        if values.ndim != 1 or not (np.isfinite(values) & (values > -0.5)).all():
+            raise InputError(
+                f"exponents must be finite numbers greater than -1/2, shape (m,); got {exponents!r}"
+            )
+    kept = np.unique(values[values % 2 != 0])
+    if len(kept) == 0:
+        raise InputError(
+            f"no exponents are left of {exponents!r}: |u|^a is a polynomial, in every space, for "
+            "an even a; pass some that are not even"
+        )
+    return kept

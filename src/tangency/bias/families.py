@@ -1,0 +1,54 @@
+"""Families of deformations: a seed gives one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .deformations import Deformation, RandomField
+from .deformations.checks import finite, whole
+
+Family = Callable[[int], Deformation]
+
+
+def elastic(shape: Sequence[int]) -> Family:
+    """Random fields with a correlation length of a quarter of the image, at least 2 pixels.
+
+    shape: spatial, of one or two axes.
+
+    >>> from tangency.bias.families import elastic
+    >>> elastic((28, 28))(0)
+    RandomField(correlation=7.0, amplitude=1.0, seed=0, axes=2, waves=128)
+    """
+    correlation = max(max(shape) / 4, 2.0)
+    return lambda seed: RandomField(correlation, seed=seed, axes=len(shape))
+
+
+def drawn(family: Family, draws: int, rng: np.random.Generator) -> list[Deformation]:
+    """`draws` members of a family.
+
+    Raises:
+        InputError: not a function, or not one that gives deformations.
+    """
+    if not callable(family):
+        raise InputError(
+            "expected a deformation such as Rotation(0.1), or a function from a seed to one; got "
+            f"{family!r}"
+        )
+    seeds = rng.integers(2**31, size=whole(draws, "draws", 1))
+    found = [family(int(seed)) for seed in seeds]
+    for tau in found:
+        if not isinstance(tau, Deformation):
+            raise InputError(f"the function must give a deformation for each seed, got {tau!r}")
+    return found
+
+
+def increasing(sizes: Any, name: str) -> np.ndarray:
+    """Finite sizes above 0, each greater than the one before, as an array."""
+    values = [finite(size, f"each of {name}") for size in np.atleast_1d(sizes).ravel().tolist()]
+    if not values or min(values) <= 0 or sorted(set(values)) != values:
+        raise InputError(f"{name} must increase and be greater than 0, got {values}")
+    return np.array(values)

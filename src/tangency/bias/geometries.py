@@ -1,0 +1,105 @@
+"""What a kernel finds near an image, network by network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..kernels import NNGP, NTK
+from ..kernels.network import as_network
+from .geometry import Geometry, geometry
+from .tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Networks that differ in their pooling only, for images of 8×8 pixels and more.
+POOLINGS = {
+    "no pooling": "conv3 relu conv3 relu flatten dense",
+    "pooling 2": "conv3 relu conv3 relu gauss2 flatten dense",
+    "pooling 4": "conv3 relu conv3 relu gauss4 flatten dense",
+    "mean over all": "conv3 relu conv3 relu gap dense",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Geometries:
+    """`Geometry` network by network; made by `geometries`.
+
+    Attributes:
+        results: network -> `Geometry` of its NTK and its last-layer kernel.
+    """
+
+    results: Mapping[str, Geometry]
+
+    @property
+    def title(self) -> str:
+        return "What a kernel finds near an image, by network"
+
+    @property
+    def reading(self) -> str:
+        return (
+            "From left to right the network changes, below each other are its two kernels: the "
+            "stabler a kernel, the lower its deformed copies against the grey lines of the classes."
+        )
+
+    @property
+    def summary(self) -> str:
+        parts = []
+        for network, result in self.results.items():
+            shares = ", ".join(
+                f"{name} {n.deformed[-1] / n.same:.2f}" for name, n in result.neighbours.items()
+            )
+            parts.append(f"{network}: {shares}")
+        strength = next(iter(self.results.values())).strengths[-1]
+        return (
+            f"Distance to deformations with ‖∇τ‖ = {strength:.2g} over the distance to the same "
+            f"class: {'; '.join(parts)}."
+        )
+
+    def table(self) -> Table:
+        """One row for each network and kernel, deformations at the greatest strength."""
+        columns = (
+            "network",
+            "kernel",
+            "deformation",
+            "deformation and translation",
+            "translation",
+            "same class",
+            "other classes",
+        )
+        rows = [
+            (net, name, n.deformed[-1], n.both[-1], n.translated, n.same, n.other)
+            for net, result in self.results.items()
+            for name, n in result.neighbours.items()
+        ]
+        return Table(columns, rows)
+
+    def plot(self, axes: Axes | None = None) -> Figure:
+        """A column for each network, a row for each kernel; into given axes, the first of both."""
+        from .panels import draw_geometries
+
+        return draw_geometries(self, axes)
+
+
+def geometries(networks: Mapping[str, Any], images: Any, labels: Any, **options: Any) -> Geometries:
+    """`geometry` for several networks, NTK beside last-layer kernel.
+
+    Args:
+        networks: name -> network or text form, as in `POOLINGS`.
+        images, labels, options: as in `geometry`.
+
+    Raises:
+        InputError: as `geometry`, or no networks.
+    """
+    if not isinstance(networks, Mapping) or not networks:
+        raise InputError("networks must be given by name, as in {'flat': 'conv3 relu ...'}")
+    results = {}
+    for name, net in networks.items():
+        network = as_network(net)
+        kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
+        results[str(name)] = geometry(kernels, images, labels, **options)
+    return Geometries(results)

@@ -1,0 +1,179 @@
+"""The RKHS norm that a kernel needs to fit data exactly, as the data grow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..kernels import Kernel
+from ..learn.conditioning import count_copies, warn_singular
+from ..learn.grams import as_train_gram, kernel_diagonal
+from ..learn.spectrum import decompose
+from ..learn.threads import blas_threads
+from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
+from .sphere import named_kernels
+
+
+def interpolation_norms(
+    kernels: Any,
+    X: Any,
+    y: Any,
+    sizes: Any = None,
+    draws: int = 5,
+    *,
+    seed: int = 0,
+    shuffle: bool = False,
+) -> InterpolationNorms:
+    """√(yᵀK⁻¹y), the least RKHS norm of a function through n samples, as n grows.
+
+    kernels: a kernel K(X, Y), or a mapping name -> kernel. X: (N, d) or (N, *space, channels).
+    y: (N,) or (N, outputs) numbers; encode classes as ±1 first. sizes: (s,) numbers of samples;
+    default: doubling from 16 to N/2 at most. draws: how many random orders of the samples; the
+    sets of one draw are nested. shuffle: also for y in random order, as a control.
+
+    One K(X, X) is computed for each kernel, N² numbers. Directions of K that are rounding are
+    left out, as in `tangency.learn`; where y has a part in them, the norm is a lower bound, which
+    `missed` and an `IllConditionedWarning` say. Where equal inputs have different targets no
+    interpolant exists, and the norm is ∞.
+
+    Raises:
+        InputError: X and y that do not fit, targets that are no numbers, bad sizes or draws.
+
+    >>> import numpy as np
+    >>> from tangency import NNGP, NTK
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((64, 3))
+    >>> net = "dense relu dense"
+    >>> kernels = {"NTK": NTK(net), "last-layer": NNGP(net)}
+    >>> norms = interpolation_norms(kernels, X, np.sign(X[:, 0]), [16, 64], draws=3)
+    >>> bool(norms["last-layer"].growth > norms["NTK"].growth)
+    True
+    """
+    inputs, targets = _data(X, y)
+    wanted = _sizes(sizes, len(inputs))
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise InputError(f"draws must be a whole number ≥ 1, got {draws!r}")
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(len(inputs)) for _ in range(draws)]
+    mixed = [rng.permutation(len(inputs)) for _ in range(draws)] if shuffle else None
+    size = math.sqrt(float(np.mean(targets**2)))
+    if size == 0:
+        raise InputError("all targets are zero, so that every norm is; pass y with some variation")
+    found = {}
+    for name, kernel in named_kernels(kernels).items():
+        matrix, dtype = _gram(kernel, inputs)
+        norms, missed = _norms(kernel, matrix, inputs, targets, wanted, orders)
+        _warn(name, missed, wanted, matrix, dtype, inputs)
+        control = None
+        if mixed is not None:
+            pairs = [
+                _norms(kernel, matrix, inputs, targets[other], wanted, [order])[0]
+                for order, other in zip(orders, mixed, strict=True)
+            ]
+            control = np.concatenate(pairs, axis=1)
+        scale = math.sqrt(float(np.mean(kernel_diagonal(kernel, inputs)))) / size
+        growth = _growth(wanted, norms)
+        found[name] = KernelInterpolation(name, norms, missed, control, scale, growth)
+    return InterpolationNorms(wanted, int(draws), found)
+
+
+def _gram(kernel: Any, X: np.ndarray) -> tuple[np.ndarray, str]:
+    if not callable(kernel):
+        raise InputError(f"a kernel is called as K(X, Y) on arrays, got {kernel!r}")
+    gram = as_train_gram(kernel(X) if isinstance(kernel, Kernel) else kernel(X, X), kernel, X)
+    return gram.matrix.astype(gram.dtype), gram.dtype
+
+
+def _norms(
+    kernel: Any,
+    matrix: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    sizes: np.ndarray,
+    orders: list[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    norms, missed = np.empty((len(sizes), len(orders))), np.empty((len(sizes), len(orders)))
+    for j, order in enumerate(orders):
+        for i, size in enumerate(sizes):
+            rows = order[:size]
+            gram = as_train_gram(matrix[np.ix_(rows, rows)], kernel, X[rows])
+            with blas_threads(gram.size):
+                spectrum = decompose(gram)
+            energies = np.sum(spectrum.to_basis(y[rows]) ** 2, axis=1)
+            kept = spectrum.values > spectrum.cutoff
+            norms[i, j] = math.sqrt(float(np.sum(energies[kept] / spectrum.values[kept])))
+            missed[i, j] = float(np.sum(energies[~kept])) / max(float(energies.sum()), 1e-300)
+            if _contradictory(X[rows], y[rows]):
+                norms[i, j] = math.inf
+    return norms, missed
+
+
+def _contradictory(X: np.ndarray, y: np.ndarray) -> bool:
+    """Equal inputs have different targets."""
+    first: dict[bytes, int] = {}
+    for i, row in enumerate(X):
+        j = first.setdefault(row.tobytes(), i)
+        if j != i and not np.array_equal(y[i], y[j]):
+            return True
+    return False
+
+
+def _warn(
+    name: str, missed: np.ndarray, sizes: np.ndarray, K: np.ndarray, dtype: str, X: np.ndarray
+) -> None:
+    if not (missed > EXACT).any():
+        return
+    worst = np.unravel_index(int(np.argmax(missed)), missed.shape)
+    cutoff = float(np.trace(K)) * float(np.finfo(dtype).eps)
+    warn_singular(
+        found=f"{missed[worst]:.2g} of the targets' square, for {sizes[worst[0]]} samples, lies in "
+        f"directions of the {name} kernel that are rounding",
+        cutoff=cutoff,
+        dtype=dtype,
+        copies=count_copies(X),
+        consequence="The norms are lower bounds there.",
+        remedy="add about {value} to the kernel, as noise",
+    )
+
+
+def _growth(sizes: np.ndarray, norms: np.ndarray) -> float:
+    """The slope of log norm in log n over the larger half of the sizes."""
+    half = len(sizes) // 2
+    mean = norms.mean(axis=1)[half:]
+    if len(mean) < 2:
+        half, mean = 0, norms.mean(axis=1)
+    if len(mean) < 2 or not np.isfinite(mean).all() or (mean <= 0).any():
+        return math.nan
+    return float(np.polyfit(np.log(sizes[half:]), np.log(mean), 1)[0])
+
+
+def _data(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    inputs = np.asarray(X)
+    try:
+        targets = np.asarray(y, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"targets must be numbers: {error}; encode two classes as -1 and 1, more classes as "
+            "one column of 0 and 1 for each"
+        ) from error
+    if targets.ndim not in (1, 2) or inputs.ndim < 2 or len(inputs) != len(targets):
+        raise InputError(
+            f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit; expected "
+            "(n, features) or (n, *space, channels), and (n,) or (n, outputs)"
+        )
+    if not np.isfinite(targets).all():
+        raise InputError("targets hold NaN or infinity; leave those samples out")
+    return inputs, targets.reshape(len(targets), -1)
+
+
+def _sizes(sizes: Any, samples: int) -> np.ndarray:
+    if sizes is None:
+        # Draws of more than half of the samples would be much the same.
+        return np.array([2**j for j in range(4, 63) if 2 * 2**j <= samples] or [samples])
+    values = np.unique(np.atleast_1d(np.asarray(sizes)))
+    if values.dtype.kind not in "iu" or values.size == 0 or values[0] < 1 or values[-1] > samples:
+        raise InputError(f"sizes must be whole numbers from 1 to {samples}, got {sizes!r}")
+    return values

@@ -1,0 +1,147 @@
+"""Derivatives of dense kernels at u = 1, which decide how smooth they are: γ_j and Lipschitz."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..kernels.network import as_network
+from ..nets import Activation, Dense, Sequential
+from ..nets.activations import ActivationLayer, Exponential, PiecewiseLinear, Polynomial
+
+# Hermite coefficients that are enough for smooth functions, and as many again to see that.
+_DEGREES = (120, 240)
+_SETTLED = 1e-8
+
+
+def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int = 3) -> np.ndarray:
+    """γ_j = E[(σ⁽ʲ⁾(g))²] for j = 0..orders−1, g standard normal: derivatives of its dual at 1.
+
+    Args:
+        activation: a layer (normalised or raw, as it says), the name of a function or any function
+            of NumPy arrays, both taken as they are.
+
+    Returns:
+        (orders,); infinite from j = 2 on for functions with a kink (ReLU and its kin).
+
+    Raises:
+        InputError: a function so rough that its Hermite series does not settle.
+
+    Source: γ_j = Σ_n a_n²·n!/(n−j)! with the Hermite coefficients a_n = E[σ(g)h_n(g)]; Daniely,
+    Frostig & Singer 2016.
+
+    >>> import numpy as np
+    >>> [round(float(g), 9) for g in gammas(lambda u: np.exp(u - 1))]
+    [1.0, 1.0, 1.0]
+    """
+    if not isinstance(activation, ActivationLayer):
+        activation = Activation(activation, normalized=False)
+    j = np.arange(orders)
+    if isinstance(activation, Exponential):
+        return float(activation.sigma) ** (-2.0 * j)
+    if isinstance(activation, Polynomial):
+        return np.array([float(math.perm(activation.degree, i)) for i in j])
+    if isinstance(activation, PiecewiseLinear):
+        linear, kink = map(float, activation.weights())
+        beyond = math.inf if kink > 0 else 0.0
+        return np.where(j < 2, linear + kink, beyond)
+    short, long = (_from_hermite(activation, orders, degree) for degree in _DEGREES)
+    loose = ~(np.abs(long - short) <= _SETTLED * long + 1e-14)
+    if np.any(loose):
+        raise InputError(
+            f"E[(σ⁽ʲ⁾(g))²] of {activation!r} does not settle for j = {int(np.argmax(loose))} with "
+            f"{_DEGREES[1]} Hermite coefficients: the function has a kink or grows too fast; ask "
+            "for lower orders, or use a closed form such as ReLU()"
+        )
+    return long
+
+
+def _from_hermite(layer: ActivationLayer, orders: int, degree: int) -> np.ndarray:
+    series = Activation(layer, degree, normalized=False)  # pyright: ignore[reportArgumentType]
+    squares = np.square(series.coefficients(np.asarray(1.0)))
+    n = np.arange(degree + 1.0)
+    found, falling = [], np.ones(degree + 1)
+    for j in range(orders):
+        found.append(float(np.sum(squares * falling)))
+        falling = falling * (n - j)
+    return np.array(found)
+
+
+def lipschitz_constant(
+    network: Sequential | ActivationLayer | Callable[[Any], Any] | str,
+    kind: str = "ntk",
+    *,
+    sphere: bool = False,
+) -> float:
+    """The Lipschitz constant of x ↦ Φ(x) for a dense network without biases, from its γ_j.
+
+    Args:
+        network: an activation σ (a layer or a function), which stands for `dense σ dense`; or a
+            dense network, also in text form, of weight_std 1 and no biases. With more than one
+            activation they must be normalised.
+        kind: "ntk" or "nngp".
+        sphere: of Φ on the unit sphere, the constant √κ'(1). Otherwise of the kernel
+            ‖x‖‖y‖κ(cos(x, y)) on all vectors, √max(κ(1), κ'(1)), which is the network's own for
+            homogeneous activations.
+
+    Returns:
+        The constant, infinite where κ'(1) is: the NTK of a ReLU. For two layers
+        κ(1) = γ_0 + γ_1 and κ'(1) = 2γ_1 + γ_2 (NTK), γ_0 and γ_1 (NNGP).
+
+    Source: ‖Φ(x) − Φ(y)‖² = κ(1)(‖x‖ − ‖y‖)² + 2‖x‖‖y‖(κ(1) − κ(u)), where κ(1) − κ(u) is at most
+    κ'(1)(1 − u) as all derivatives of κ are positive; Bietti & Mairal 2019, section 3.1. Their
+    figures for the softplus, γ ≈ (2.31, 0.74, 0.11) and 1.75, are integrals against e^{−g²/2}
+    without its factor 1/√2π: with it, γ ≈ (0.92, 0.29, 0.04) and 1.10. Their √3 for
+    σ(u) = e^{u−2} is that of σ divided by √E[σ(g)²], which is e^{u−1}.
+
+    >>> import numpy as np
+    >>> round(lipschitz_constant(lambda u: np.exp(u - 1)) ** 2, 9)
+    3.0
+    >>> lipschitz_constant("dense relu dense", "nngp"), lipschitz_constant("dense relu dense")
+    (1.0, inf)
+    """
+    if kind not in ("ntk", "nngp"):
+        raise InputError(f"kind must be ntk or nngp, got {kind!r}")
+    value, slope = _jet(_dense_layers(network), kind == "ntk")
+    return math.sqrt(slope if sphere else max(value, slope))
+
+
+def _dense_layers(network: Any) -> tuple[Any, ...]:
+    """Layers of a dense network, checked: weight_std 1, no biases, all trained."""
+    if isinstance(network, ActivationLayer):
+        return (Dense(), network, Dense())
+    if not isinstance(network, Sequential | str) and callable(network):
+        return (Dense(), Activation(network, normalized=False), Dense())
+    layers = as_network(network).layers
+    for layer in layers:
+        if not isinstance(layer, Dense | ActivationLayer) or (
+            isinstance(layer, Dense) and layer != Dense()
+        ):
+            raise InputError(
+                "a Lipschitz constant is known for plain dense layers (weight_std 1, no bias, "
+                f"trainable) and activations, but this network holds {layer!r}"
+            )
+    return layers
+
+
+def _jet(layers: tuple[Any, ...], tangent: bool) -> tuple[float, float]:
+    """κ(1) and κ'(1) of the NTK or the NNGP: the recursion with a first derivative."""
+    s, ds, t, dt = 1.0, 1.0, 0.0, 0.0
+    for layer in layers:
+        if isinstance(layer, Dense):
+            t, dt = t + s, dt + ds
+            continue
+        if abs(s - 1) > 1e-9:
+            raise InputError(
+                f"{layer!r} gets inputs of variance {s:.4g}, not 1; with several activations, "
+                "leave them normalised"
+            )
+        value, first, second = map(float, gammas(layer))
+        # 0·∞ is 0 here: a tangent kernel that is zero stays so.
+        bend = t * second * ds if t > 0 else 0.0
+        s, ds, t, dt = value, first * ds, t * first, dt * first + bend
+    return (t, dt) if tangent else (s, ds)

@@ -1,0 +1,96 @@
+"""Quadrature in the angle: Fejér's first rule on [0, π], in float64 and in fixed point.
+
+In u = cos θ the kernels of networks have square roots at ±1; in θ they are analytic on all of
+[0, π], and so is sin(θ)^{p−2}, so that a rule of Chebyshev points converges geometrically. Its
+points are symmetric about π/2 and avoid the ends, where arccos loses digits.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from .digits import Digits
+
+
+def bandwidth(order: float, digits: float) -> int:
+    """How many Chebyshev coefficients cos(order·θ) has on [0, π] above 10^−digits.
+
+    They are Bessel functions J_m(x), x = order·π/2, which fall beyond m = x: with m = x·cosh(a)
+    they are below exp(−m(a − tanh a)).
+    """
+    x = max(order * math.pi / 2, 0.5)
+    target = digits * math.log(10)
+    low, high = x, 2 * x + 4 * target + 8
+    while high - low > 1:
+        middle = (low + high) / 2
+        a = math.acosh(middle / x)
+        low, high = (low, middle) if middle * (a - math.tanh(a)) > target else (middle, high)
+    return math.ceil(high)
+
+
+@lru_cache(maxsize=8)
+def float_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Angles φ of Chebyshev points x = −cos φ in (−1, 1), and weights for ∫ f(x) dx."""
+    from scipy.fft import dct
+
+    moments = np.zeros(count)
+    moments[::2] = 2 / (1 - np.arange(0, count, 2.0) ** 2)
+    weights = np.asarray(dct(moments, type=3)) / count
+    return math.pi * (np.arange(count) + 0.5) / count, weights
+
+
+class FixedRule:
+    """Half of the points in (0, π/2) and their weights, as integers of `bits` binary places.
+
+    The other half mirrors it. `cosines` and `sines` are integers, `exact` the cosines as mpf.
+    """
+
+    def __init__(self, count: int, bits: int) -> None:
+        assert count % 2 == 0
+        self.count, self.bits = count, bits
+        self.digits = digits = Digits(bits + 16)
+        ctx = digits.ctx
+        half = count // 2
+        table = [ctx.cospi(ctx.mpf(m) / (2 * count)) for m in range(count + 1)]
+        # cos(πm/2n) for m = 0..4n − 1, a whole period, from its first quarter.
+        quarter = np.array([self.fixed(c) for c in table], dtype=object)
+        half_period = np.concatenate([quarter, -quarter[-2::-1]])
+        self.period = np.concatenate([half_period, half_period[-2:0:-1]])
+        self.phi = 2 * np.arange(half) + 1
+        angles = [ctx.pi / 2 * (1 - table[m]) for m in self.phi]
+        self.exact = digits.cos(np.array(angles, dtype=object))
+        self.cosines = self.ints(self.exact)
+        self.sines = self.ints(digits.sin(np.array(angles, dtype=object)))
+
+    def fixed(self, x: object) -> int:
+        """A multiprecision number as an integer of `bits` binary places."""
+        ctx = self.digits.ctx
+        return int(ctx.nint(ctx.ldexp(x, self.bits)))
+
+    def ints(self, values: np.ndarray) -> np.ndarray:
+        """Multiprecision numbers as integers."""
+        return np.array([self.fixed(v) for v in values], dtype=object)
+
+    def wave(self, m: int) -> np.ndarray:
+        """cos(m·φ_j) at the points of this half, as integers."""
+        return self.period[(m * self.phi) % len(self.period)]
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """Weights for ∫ dθ over [0, π]."""
+        one = 1 << self.bits
+        total = np.full(len(self.phi), one // 2, dtype=object)
+        for i in range(1, self.count // 2 + 1):
+            # The last term of an even count vanishes at these points.
+            total = total - self.wave(2 * i) // (4 * i * i - 1)
+        pi = self.fixed(self.digits.ctx.pi)
+        return (total * (2 * pi)) // (self.count * one)
+
+
+@lru_cache(maxsize=4)
+def fixed_rule(count: int, bits: int) -> FixedRule:
+    """The rule of `count` points, kept for the next spectrum."""
+    return FixedRule(count, bits)

@@ -1,0 +1,259 @@
+"""Zonal functions: kernels on the sphere as functions h(u) of the cosine u = ⟨x, y⟩."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..engines import reference
+from ..errors import InputError, NetworkError
+from ..kernels.base import Kernel
+from ..kernels.network import NNGP, NTK, NetworkKernel, as_network
+from ..nets.base import Layer
+from ..nets.parameters import numbers_only
+from ..nets.plan import Need, plan, quadratures
+from ..nets.plan import walk as steps_of
+from ..nets.quadrature import Activation
+from ..nets.structure import Residual, Sequential
+from . import walk
+from .arccosine import NotClosed, Span, span_dual
+from .decay import Edge, edge_dual
+from .digits import Digits, network_values, supported
+from .harmonics import interval
+from .reach import Reach, reach_dual
+
+_NAMES = {NTK: "NTK", NNGP: "last-layer"}
+
+
+@dataclass(frozen=True, eq=False)
+class ZonalKernel:
+    """A function h(u) of cosines u in [−1, 1]: K(x, y) = h(⟨x, y⟩/r²) for inputs of norm r.
+
+    Called with an array of cosines it returns float64 values of the same shape.
+
+    Attributes:
+        name: how figures call it.
+        function: h, elementwise on float64 arrays.
+        kernel: the network kernel behind it, if there is one, and
+        radius: the norm r of its inputs.
+
+    >>> h = ZonalKernel("square", lambda u: u**2)
+    >>> float(h(0.5))
+    0.25
+    """
+
+    name: str
+    function: Callable[[np.ndarray], Any]
+    kernel: Kernel | None = None
+    radius: float = 1.0
+
+    def __call__(self, u: Any) -> np.ndarray:
+        t = interval(u)
+        values = np.asarray(self.function(t), dtype=np.float64)
+        if values.shape != t.shape:
+            raise InputError(
+                f"h(u) of {self.name!r} gave shape {values.shape} for cosines of shape {t.shape}; "
+                "it must work elementwise on arrays (np.vectorize makes it so)"
+            )
+        if not np.all(np.isfinite(values)):
+            where = t[~np.isfinite(values)].flat[0]
+            raise InputError(f"h(u) of {self.name!r} is not finite at u = {where:g}")
+        return values
+
+    @cached_property
+    def at_one(self) -> float:
+        """h(1) = K(x, x)."""
+        return float(self(np.ones(1))[0])
+
+    @cached_property
+    def reach(self) -> Reach:
+        """The highest even and odd power in h; everything may be there in an unknown function."""
+        if self.kernel is None:
+            return Reach(math.inf, math.inf)
+        arithmetic = walk.Arithmetic(reach_dual, _variance)
+        zero = Reach()
+        return walk.fold(self.kernel, lambda leaf: self._walk(leaf, Reach(odd=1), arithmetic, zero))
+
+    def law(self, dim: int) -> float | str | None:
+        """The exponent of decay that theory gives, or its kind in a word; None where unknown."""
+        if self.kernel is None:
+            return None
+        if math.isfinite(max(self.reach.even, self.reach.odd)) or self.reach.zero:
+            return "finite"
+        arithmetic = walk.Arithmetic(edge_dual, _variance)
+        edge = walk.fold(self.kernel, lambda leaf: self._walk(leaf, Edge(), arithmetic, Edge()))
+        return edge.law(dim)
+
+    def closed_form(self) -> Span | None:
+        """h in the functions whose spectrum has a closed form, if it lies in their span."""
+        if self.kernel is None:
+            return None
+        arithmetic = walk.Arithmetic(span_dual, _variance)
+
+        def leaf(kernel: NetworkKernel) -> Span:
+            line = Span(line=self.radius**2)
+            span = self._walk(kernel, line, arithmetic, Span())
+            size = span.at_one
+            return span * (1 / size) if kernel.normalize and size > 0 else span
+
+        try:
+            return walk.fold(self.kernel, leaf)
+        except NotClosed:
+            return None
+
+    @property
+    def extended(self) -> bool:
+        """Whether `values` can be computed in extended precision."""
+        return self.kernel is not None and all(
+            supported(layer) for leaf in leaves(self.kernel) for layer in activations(leaf.net)
+        )
+
+    def values(self, t: np.ndarray, digits: Digits) -> Any:
+        """h at an object array of multiprecision cosines."""
+        assert self.kernel is not None
+        return walk.fold(self.kernel, lambda leaf: network_values(leaf, self.radius, t, digits))
+
+    def coarser(self) -> ZonalKernel | None:
+        """The kernel with a quarter fewer Hermite coefficients in each quadrature; None without."""
+        if self.kernel is None or not any(quadratures(leaf.net) for leaf in leaves(self.kernel)):
+            return None
+        return sphere_kernel(_replace_nets(self.kernel, _fewer), radius=self.radius)
+
+    def _walk(self, leaf: NetworkKernel, line: Any, arithmetic: walk.Arithmetic, zero: Any) -> Any:
+        start = walk.State(line, None, self.radius**2)
+        state = walk.walk(numbers_only(leaf.net).layers, start, arithmetic)
+        value = state.theta if leaf._index == 1 else state.sigma
+        return zero if value is None else value
+
+
+def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> ZonalKernel:
+    """The kernel of a dense network on the sphere, as a function h(u) of the cosine.
+
+    Args:
+        kernel: a network (or its text form), an `NTK` or `NNGP`, or sums, products and multiples
+            of these; any depth, biases, activations, residual branches.
+        kind: "ntk" or "nngp", for a network; kernel objects know it themselves.
+        radius: the norm of all inputs. Without biases and with homogeneous activations it only
+            scales h.
+
+    Raises:
+        InputError: a network with layers that work on grids, whose kernel is no function of the
+            cosine; a radius that is not a positive number.
+
+    >>> import numpy as np
+    >>> h = sphere_kernel("dense relu dense")
+    >>> h(np.array([-1.0, 0.0, 1.0])).round(4) + 0.0
+    array([0.    , 0.3183, 2.    ])
+    """
+    if kind not in ("ntk", "nngp"):
+        raise InputError(f"kind must be ntk or nngp, got {kind!r}")
+    good = isinstance(radius, int | float | np.number) and not isinstance(radius, bool)
+    if not good or not 0 < float(radius) < math.inf:
+        raise InputError(f"radius must be a finite number greater than 0, got {radius!r}")
+    if isinstance(kernel, str | Layer):
+        kernel = (NTK if kind == "ntk" else NNGP)(as_network(kernel))
+    if not isinstance(kernel, Kernel):
+        raise InputError(
+            f"sphere_kernel needs a network, NTK(...) or NNGP(...), got {kernel!r}; a function "
+            "h(u) of the cosine is passed to spectrum(...) as it is"
+        )
+    for leaf in leaves(kernel):
+        _check_dense(leaf)
+    size = float(radius)
+
+    def function(t: np.ndarray) -> Any:
+        return np.asarray(walk.fold(kernel, lambda leaf: _network_function(leaf, size, t)))
+
+    return ZonalKernel(_NAMES.get(type(kernel), type(kernel).__name__), function, kernel, size)
+
+
+def as_zonal(kernel: Any, radius: float = 1.0) -> ZonalKernel:
+    """A zonal kernel from one, from a network kernel, or from a function h(u)."""
+    if isinstance(kernel, ZonalKernel):
+        return kernel
+    if isinstance(kernel, Kernel | str | Layer):
+        return sphere_kernel(kernel, radius=radius)
+    if callable(kernel):
+        return ZonalKernel(getattr(kernel, "__name__", type(kernel).__name__), kernel)
+    raise InputError(
+        "a kernel on the sphere is an NTK or NNGP of a dense network, a ZonalKernel, or a function "
+        f"h(u) of the cosine; got {kernel!r}"
+    )
+
+
+def _network_function(kernel: NetworkKernel, radius: float, t: np.ndarray) -> np.ndarray:
+    """h(t) in float64, by the reference engine on two unit vectors for each cosine."""
+    steps = plan(numbers_only(kernel.net), (2,), Need.DIAGONAL)
+    flat = np.append(np.ravel(t), 1.0)
+    point = np.array([[radius, 0.0]])
+    one = reference.marginals(steps, point)
+    many = [np.repeat(q, flat.size, axis=0) for q in one]
+    products = radius**2 * flat[None, :]
+    pair = reference.block(steps, point, point, one, many, kernel._index == 1, products)
+    values = pair[kernel._index]
+    values = np.zeros(flat.size) if values is None else np.asarray(values)[0]
+    if kernel.normalize and values[-1] > 0:
+        values = values / values[-1]
+    return np.reshape(values[:-1], t.shape)
+
+
+def _variance(layer: Any, q: float) -> float:
+    one = np.asarray(float(q))
+    return float(layer.dual(one, one, one)[0])
+
+
+def leaves(kernel: Kernel) -> list[NetworkKernel]:
+    """The network kernels inside a kernel."""
+    found: list[NetworkKernel] = []
+
+    def collect(leaf: NetworkKernel) -> Edge:
+        found.append(leaf)
+        return Edge()
+
+    walk.fold(kernel, collect)
+    return found
+
+
+def activations(net: Sequential) -> list[Any]:
+    """The activations of a dense network."""
+    steps = plan(net, (2,), Need.DIAGONAL).steps
+    return [step.layer for step in steps_of(steps) if hasattr(step.layer, "dual")]
+
+
+def _check_dense(kernel: NetworkKernel) -> None:
+    if kernel.input_shape is not None and len(kernel.input_shape) != 1:
+        raise InputError(
+            f"input_shape={kernel.input_shape} makes signals on a grid, but a kernel on the sphere "
+            "takes vectors; leave input_shape out"
+        )
+    try:
+        plan(kernel.net, (2,), Need.DIAGONAL)
+    except NetworkError as error:
+        raise InputError(
+            f"the network {str(kernel.net)!r} is not dense, so that its kernel is no function of "
+            f"the cosine alone: {error}"
+        ) from None
+
+
+def _fewer(layer: Any) -> Any:
+    if isinstance(layer, Sequential):
+        return Sequential(*map(_fewer, layer.layers))
+    if isinstance(layer, Activation):
+        return replace(layer, degree=max(1, 3 * layer.degree // 4))
+    if isinstance(layer, Residual):
+        shortcut = None if layer.shortcut is None else _fewer(layer.shortcut)
+        return Residual(_fewer(layer.body), shortcut)
+    return layer
+
+
+def _replace_nets(kernel: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(kernel, NetworkKernel):
+        return replace(kernel, net=change(kernel.net))
+    if hasattr(kernel, "parts"):
+        return replace(kernel, parts=tuple(_replace_nets(part, change) for part in kernel.parts))
+    return replace(kernel, kernel=_replace_nets(kernel.kernel, change))

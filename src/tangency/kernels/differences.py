@@ -1,0 +1,113 @@
+"""Differences of feature vectors: in float64, then with 32 digits where that is not enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_torch_array
+
+from ..engines import dispatch
+from ..engines.pairs import Differences, Pairs, differences, pairs
+from ..engines.rounding import near
+from ..nets.plan import Plan
+
+# Bytes of the rows that are copied out at a time.
+_ROWS = 2**26
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for of one network's kernel; all inputs are float64."""
+
+    plan: Plan
+    want_ntk: bool
+    normalize: bool
+    rtol: float
+    engine: str
+    max_memory: int | None
+    n_jobs: int | None
+    progress: bool
+
+    def of_pairs(self, x: Any, y: Any) -> Differences:
+        """Of rows taken two by two, (n,)."""
+        values = pairs(
+            self.plan, x, y, want_ntk=self.want_ntk, engine=self.engine, n_jobs=self.n_jobs
+        )
+        return self._refined(values, x, y, lambda places: (places, places))
+
+    def of_all(self, x: Any, y: Any | None) -> Differences:
+        """Of all rows with all rows, (n, m)."""
+        options = {"want_ntk": self.want_ntk, "engine": self.engine, "n_jobs": self.n_jobs}
+        options["max_memory"] = self.max_memory
+        index = 1 if self.want_ntk else 0
+        cross = dispatch.gram(self.plan, x, y, progress=self.progress, **options)[index]
+        first = dispatch.diagonal(self.plan, x, **options)[index]
+        second = first
+        if y is not None:
+            second = dispatch.diagonal(self.plan, y, **options)[index]
+        values = Pairs(first[:, None], second[None, :], cross)
+        other = x if y is None else y
+        m = other.shape[0]
+        return self._refined(values, x, other, lambda p: np.divmod(p, m), symmetric=y is None)
+
+    def _refined(
+        self, values: Pairs, x: Any, y: Any, rows: Any, symmetric: bool = False
+    ) -> Differences:
+        """The differences of `values`, computed anew for the inputs that are too near."""
+        found = differences(values, self.normalize)
+        if is_torch_array(found.squared) and found.squared.requires_grad:
+            return found
+        squared, gap, total = (_host(v).copy() for v in np.broadcast_arrays(*map(_host, found)))
+        close = squared <= near(self.plan, self.want_ntk, self.rtol) * total
+        if symmetric:
+            close &= np.triu(np.ones(close.shape, dtype=bool), 1)
+        places = np.flatnonzero(close)
+        flat = [a.reshape(-1) for a in (squared, gap, total)]
+        left, right = _host(x), _host(y)
+        step = max(1, _ROWS // max(1, left[0].nbytes))
+        for start in range(0, len(places), step):
+            part = places[start : start + step]
+            i, j = rows(part)
+            self._recompute(left[i], right[j], part, flat)
+        if symmetric:
+            for a, sign in ((squared, 1.0), (gap, -1.0), (total, 1.0)):
+                upper = np.triu(a, 1)
+                a[...] = upper + sign * upper.T + np.diag(np.diag(a))
+            np.fill_diagonal(squared, 0.0)
+        return Differences(*(_like(found.squared, a) for a in (squared, gap, total)))
+
+    def _recompute(
+        self, x: np.ndarray, y: np.ndarray, places: np.ndarray, out: list[np.ndarray]
+    ) -> None:
+        from ..engines import extended
+
+        same = np.all((x == y).reshape(len(x), -1), axis=1)
+        out[0][places[same]], out[1][places[same]] = 0.0, 0.0
+        x, y, places = x[~same], y[~same], places[~same]
+        if not len(places):
+            return
+        better = extended.differences(
+            self.plan,
+            x,
+            y,
+            want_ntk=self.want_ntk,
+            normalize=self.normalize,
+            n_jobs=self.n_jobs,
+            progress=self.progress,
+        )
+        # Products near the ends of the exponent range have no second half: float64 must do there.
+        good = np.all(np.isfinite(better), axis=0)
+        for values, new in zip(out, better, strict=True):
+            values[places[good]] = new[good]
+
+
+def _host(x: Any) -> Any:
+    return x.detach().cpu().numpy() if is_torch_array(x) else x
+
+
+def _like(example: Any, x: np.ndarray) -> Any:
+    if not is_torch_array(example):
+        return x
+    return array_namespace(example).asarray(x, device=device(example))

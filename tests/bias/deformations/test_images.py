@@ -1,0 +1,114 @@
+"""Deformed images: exact moves, types, smoothing, errors."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from sklearn.datasets import load_digits
+
+from tangency.bias.deformations import (
+    RandomField,
+    Rotation,
+    Scaling,
+    Shear,
+    Translation,
+    deform,
+    pixel_grid,
+    smooth,
+)
+from tangency.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    return load_digits().images[:12] / 16
+
+
+@pytest.mark.parametrize("order", range(6))
+@pytest.mark.parametrize("shift", [(0, 0), (2, -1), (-3, 3)])
+def test_whole_pixel_translations_are_shifts(digits, order, shift) -> None:
+    tau = Translation(shift)
+    around = deform(digits, tau, order, antialias=0, mode="circular")
+    np.testing.assert_allclose(around, np.roll(digits, shift, (1, 2)), atol=1e-12)
+    cut = deform(digits, tau, order, antialias=0)
+    moved = np.zeros((12, 24, 24))
+    moved[:, 8 + shift[0] : 16 + shift[0], 8 + shift[1] : 16 + shift[1]] = digits
+    np.testing.assert_allclose(cut, moved[:, 8:16, 8:16], atol=1e-12)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, -1])
+def test_quarter_turns_are_rot90(digits, turns) -> None:
+    turned = deform(digits, Rotation(turns * np.pi / 2), antialias=0)
+    np.testing.assert_allclose(turned, np.rot90(digits, turns, (1, 2)), atol=1e-12)
+
+
+def test_the_formula_on_a_smooth_image() -> None:
+    # x(u − τ(u)) of a function that is known everywhere.
+    def bump(u):
+        return np.exp(-((u[..., 0] - 1) ** 2 + (u[..., 1] + 2) ** 2) / 12)
+
+    u = pixel_grid((32, 32))
+    for tau in (RandomField(6.0, 0.8, seed=1), Scaling(1.2), Shear(0.2) @ Rotation(0.3)):
+        image = deform(bump(u).reshape(1, 32, 32), tau, order=5, antialias=0)
+        expected = bump(u - tau.displacement(u)).reshape(32, 32)
+        np.testing.assert_allclose(image[0], expected, atol=3e-5)
+
+
+def test_no_deformation_gives_the_smoothed_image(digits) -> None:
+    for sigma in (0.0, 0.5, 1.0):
+        still = deform(digits, 0 * RandomField(2.0), antialias=sigma)
+        np.testing.assert_allclose(still, smooth(digits, sigma), atol=1e-13)
+        expected = np.stack([ndimage.gaussian_filter(x, sigma, mode="constant") for x in digits])
+        np.testing.assert_allclose(smooth(digits, sigma), expected, atol=1e-13)
+
+
+def test_channels_and_signals_are_deformed_one_by_one(digits) -> None:
+    tau = Rotation(0.3)
+    colour = np.stack([digits, digits[::-1]], axis=-1)
+    result = deform(colour, tau)
+    np.testing.assert_allclose(result[..., 0], deform(digits, tau), atol=1e-15)
+    np.testing.assert_allclose(result[..., 1], deform(digits[::-1], tau), atol=1e-15)
+    signals = digits[:, 3]
+    moved = deform(signals, Translation((2,)), antialias=0)
+    np.testing.assert_allclose(moved[:, 2:], signals[:, :-2], atol=1e-13)
+    np.testing.assert_allclose(
+        deform(signals[..., None], Translation((2,)), antialias=0)[..., 0], moved, atol=0
+    )
+    assert smooth(signals, axes=1).shape == signals.shape
+
+
+def test_types(digits) -> None:
+    tau = Rotation(0.2)
+    assert deform(digits.astype(np.float32), tau).dtype == np.float32
+    assert deform(digits, tau).dtype == np.float64
+    counts = (16 * digits).astype(np.uint8)
+    assert deform(counts, tau).dtype == np.float64
+    np.testing.assert_allclose(deform(counts, tau), 16 * deform(digits, tau), atol=1e-12)
+    before = digits.copy()
+    deform(digits, tau)
+    np.testing.assert_array_equal(digits, before)
+    assert not np.shares_memory(smooth(digits, 0.0), digits)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: deform(x, 0.3), "tau must be a deformation such as Rotation"),
+        (lambda x: deform(x[0], Rotation(0.1)), "needs images of shape \\(n, height, width"),
+        (lambda x: deform(x, Scaling(2.0, 1), mode="z"), "mode must be one of zeros, nearest"),
+        (lambda x: deform(x, Rotation(0.1), order=6), "order must be 0 to 5"),
+        (lambda x: deform(x, Rotation(0.1), antialias=-1), "antialias must be at least 0, got -1"),
+        (lambda x: deform(x * np.nan, Rotation(0.1)), "images holds NaN or infinity"),
+        (lambda x: deform(x.astype(object), Rotation(0.1)), "Python objects"),
+        (lambda x: deform(x[:0], Rotation(0.1)), "empty"),
+        (lambda x: smooth(x[0, 0], 0.5), "row for each input"),
+    ],
+)
+def test_errors_say_what_came(digits, call, message) -> None:
+    with pytest.raises(InputError, match=message):
+        call(digits)
+
+
+def test_tensors_are_refused() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(InputError, match="pass a NumPy array"):
+        deform(torch.zeros(1, 4, 4), Rotation(0.1))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mpmath import mp, mpf
+
+import naive
+import tangency as tg
+from tangency.bias.digits import Digits, extended_dual, supported
+from tangency.nets.activations import ActivationLayer
+
+LAYERS = [
+    tg.ReLU(),
+    tg.ReLU(normalized=False),
+    tg.LeakyReLU(0.1),
+    tg.LeakyReLU(-0.5, normalized=False),
+    tg.Abs(),
+    tg.Erf(),
+    tg.Erf(normalized=False),
+    tg.GELU(),
+    tg.Sine(),
+    tg.Sine(2.0, normalized=False),
+    tg.Cosine(0.5),
+    tg.Hermite(3),
+    tg.Hermite(4, normalized=False),
+    tg.Exponential(0.6),
+    tg.Polynomial(1),
+    tg.Polynomial(4),
+    tg.Activation("tanh", 40),
+]
+COSINES = np.array([-1.0, -0.99, -0.5, 0.0, 0.25, 0.875, 1.0])
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+@pytest.mark.parametrize("q", [0.0, 0.25, 1.0, 2.5])
+def test_duals_agree_with_those_of_the_layers(layer, q):
+    digits = Digits(200)
+    s = q * COSINES
+    extended = np.array([digits.number(x) for x in s], dtype=object)
+    k, k_dot = extended_dual(layer, extended, digits.number(q), digits)
+    variance = np.full(len(s), q)
+    true, true_dot = layer.dual(s, variance, variance)
+    np.testing.assert_allclose(k.astype(float), true, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(k_dot.astype(float), true_dot, rtol=1e-13, atol=1e-14)
+
+
+# Two float64 constants enter LeakyReLU(0.1); where they are exact, its digits can be seen.
+EXACT = [x for x in LAYERS if type(x).__name__ in naive.DUALS and x != tg.LeakyReLU(0.1)]
+
+
+@pytest.mark.parametrize("layer", EXACT, ids=repr)
+def test_duals_hold_their_digits(layer):
+    digits = Digits(200)
+    # away from the ends, whose rounding in 53 bits has nothing to do with the formulas
+    s, q = [-0.7, 0.0, 0.3, 0.9], 1.25
+    extended = np.array([digits.number(x) for x in s], dtype=object)
+    found = extended_dual(layer, extended, digits.number(q), digits)
+    scale = None
+    with mp.workdps(50):
+        for i, x in enumerate(s):
+            true = naive.DUALS[type(layer).__name__](layer, mpf(x), mpf(q), mpf(q))
+            for ours, theirs in zip(found, true, strict=True):
+                # the normalisation is a float64 constant, common to all values
+                if theirs == 0:
+                    assert abs(ours[i]) < 1e-45
+                    continue
+                ratio = mpf(ours[i]) / theirs
+                scale = ratio if scale is None else scale
+                assert abs(ratio / scale - 1) < 1e-45
+        assert abs(scale - 1) < 4e-16
+
+
+def test_every_activation_of_the_library_has_a_dual_here():
+    def kinds(cls):
+        for sub in cls.__subclasses__():
+            yield sub
+            yield from kinds(sub)
+
+    public = {kind for kind in kinds(ActivationLayer) if kind.token and "nets" in kind.__module__}
+    assert public == {type(layer) for layer in LAYERS}
+    assert all(map(supported, LAYERS))
+
+
+def test_an_unknown_activation_is_not_supported():
+    class Mystery(ActivationLayer):
+        pass
+
+    assert not supported(Mystery())
+
+
+def test_the_context_is_its_own():
+    before = mp.prec
+    digits = Digits(333)
+    assert digits.prec == 333
+    assert mp.prec == before
