@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any, ClassVar
 from unittest.mock import patch
 
 import numpy as np
 
-from tangency.engines.fused import rows, scalars
+from tangency.engines.fused import box, rows, scalars, tables
 
 RELU = (0.5, 0.5)
 """a² and b² of the normalised ReLU, σ(u) = a·u + b·|u|."""
@@ -107,13 +108,19 @@ def _counting() -> Iterator[None]:
         patch.object(scalars, "lit", lit),
         patch.object(scalars, "arcs", scalars._arcs32),
         patch.object(scalars, "math", _Math),
-        patch.object(rows, "lit", lit),
-        # Vectors of one number, and rows of whole vectors.
-        patch.object(rows, "load", lambda x, at: x[at]),
-        patch.object(rows, "store", lambda x, at, value: x.__setitem__(at, value)),
-        patch.object(rows, "width", lambda x: 1),
-        patch.object(rows, "whole", lambda x, n: np.uint64(n)),
+        patch.object(box, "lit", lit),
+        patch.object(rows, "whole", lambda x, n: n),
+        ExitStack() as stack,
     ):
+        # Vectors of one number, and offsets that may be negative on the way.
+        for module in (box, rows):
+            stack.enter_context(patch.object(module, "load", lambda x, at: x[at]))
+            stack.enter_context(
+                patch.object(module, "store", lambda x, at, v: x.__setitem__(at, v))
+            )
+            stack.enter_context(patch.object(module, "width", lambda x: 1))
+            stack.enter_context(patch.object(module, "_U", int))
+        stack.enter_context(patch.object(box, "spread", lambda v: v))
         yield
 
 
@@ -131,22 +138,15 @@ def counted(call: Callable[[], Any]) -> Counter[str]:
     return found
 
 
-def row_sum() -> Counter[str]:
-    """One position of the sum of three rows."""
-    return counted(lambda: rows.sum3.py_func(numbers(), 0, numbers(), 0, 1, 2, 1))
-
-
 def convolution_and_relu(tangent: bool) -> Counter[str]:
-    """One position of the second sum, the affine map, and the activation, for Σ and Θ."""
-    s, t, x, y, a, b = (numbers() for _ in range(6))
-    p, w, shift = numbers(4), Number(1 / 9), Number(0.0)
-
-    def call() -> None:
-        rows.conv3_relu_row.py_func(
-            s, t, 0, x, y, 0, 1, 2, w, shift, a, 0, b, 0, 1, 0, 1, p, 0, tangent, True
-        )
-
-    return counted(call)
+    """One position of a 3×3 convolution and the activation, for Σ and Θ: a plane of one."""
+    o = np.zeros(tables.OP_COLUMNS, dtype=np.int64)
+    o[[tables.H, tables.W, tables.H_OUT, tables.W_OUT]] = 1
+    o[[tables.COUNT1, tables.COUNT2]] = 3
+    o[[tables.TANGENT, tables.TRAINABLE]] = tangent, 1
+    tables_of = SimpleNamespace(taps=[-1, 0, 1], ops=o[None], par=numbers(8))
+    work = SimpleNamespace(s=numbers(), t=numbers(), second=numbers(), one=numbers())
+    return counted(lambda: box.convolve_box.py_func(tables_of, work, o, 0, 0, 1, 0, 0, 1, 1))
 
 
 def products(channels: int) -> Counter[str]:
@@ -168,9 +168,8 @@ def operations(counts: Counter[str]) -> int:
 def pair(depth: int, side: int, channels: int) -> Counter[str]:
     """All of one pair in (conv3 relu)×depth + GAP on a side × side grid, both kernels.
 
-    There are side⁴ pairs of positions. Of the rows of a plane of height h > 1 the first and the
-    last add two rows and not three, and the one row of a plane of height 1 adds none: (2h − 2)
-    additions a column, 2·side⁴ − 2·(2·side − 1)·side² over all planes.
+    There are side⁴ pairs of positions. Each takes the same: sums over columns of a patch are found
+    once for each column, and rows outside the image are added as zeros.
     """
     positions = side**4
     total: Counter[str] = Counter()
@@ -181,10 +180,6 @@ def pair(depth: int, side: int, channels: int) -> Counter[str]:
 
     take(products(channels), positions)
     for layer in range(depth):
-        tangent = layer > 0
-        take(convolution_and_relu(tangent), positions)
-        sums = 2 if tangent else 1
-        take(row_sum(), sums * positions)
-        total["add"] -= sums * 2 * (2 * side - 1) * side**2
+        take(convolution_and_relu(layer > 0), positions)
     take(weighted_sum(), 2 * positions)
     return total

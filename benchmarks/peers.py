@@ -39,7 +39,7 @@ import tangency as tg
 
 # Values of both sides, in float32, relative to the largest.
 AGREEMENT = 1e-4
-LANES = 32
+LANES = 64
 
 
 def agreement(case: Case, peer: Peer) -> float:

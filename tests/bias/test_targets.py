@@ -149,7 +149,7 @@ def test_a_rough_target_has_the_norms_it_promises():
 
 
 def test_what_a_target_may_be():
-    assert targets.as_target("cone").name == "cone"
+    assert targets.as_target("cone").name == "a cone"
     assert targets.as_target(np.cos)(0.0) == 1.0
     with pytest.raises(InputError, match=r"no target is called 'ball'; known are \|u\|, relu"):
         targets.as_target("ball")

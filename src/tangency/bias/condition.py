@@ -65,7 +65,7 @@ class SmoothnessCondition:
         """How to read the figure."""
         return (
             "A power lies in the space of a kernel from the vertical dotted line on: where the "
-            "decay passes 1 (left), its norm becomes finite (right)."
+            "decay passes 1 (first panel), its norm becomes finite (second panel)."
         )
 
     @property

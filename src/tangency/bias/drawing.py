@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # A legend without a frame, through which no grid line shows.
 _CLEAR: dict[str, Any] = {"edgecolor": "none", "facecolor": "white", "framealpha": 1.0}
+_DISTANCE = "relative distance  ‖Φ(deformed x) − Φ(x)‖ / ‖Φ(x)‖"
 _AXIS = {
     "gradient": "size of the deformation, ‖∇τ‖",
     "displacement": "largest displacement, ‖τ‖ (pixels)",
@@ -68,9 +69,7 @@ def _panel(curve: StabilityCurve, axes: Axes, by: str, legend: bool) -> None:
         # A bar that reached 0 could not be drawn on a logarithmic axis.
         bars = np.stack([np.minimum(spread, 0.95 * mean), spread])
         axes.errorbar(x, mean, bars, label=label, capsize=2, linewidth=1.6, markersize=4.5, **look)
-    plain_axes(
-        axes, _AXIS[by], "relative distance  ‖Φ(L_τ x) − Φ(x)‖ / ‖Φ(x)‖" if legend else "", "both"
-    )
+    plain_axes(axes, _AXIS[by], _DISTANCE if legend else "", "both")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.minorticks_off()

@@ -78,10 +78,11 @@ def _note(result: Geometry) -> str:
 
 
 def _lines(result: Geometry, near: Neighbours, axes: Axes) -> None:
-    from ..report.style import BLUE, GREEN, GREY, INK, VERMILION
+    from ..report.style import GREEN, GREY, INK, PURPLE
 
     moved = f"translation by {result.shift} px"
-    # From the farthest to the nearest: the legend then has the order of the lines.
+    # From the farthest to the nearest: the legend then has the order of the lines. Colours are not
+    # those of the kernels, which are panels here; green is whatever was translated.
     levels = (
         ("other classes", near.other, INK, "--"),
         ("same class", near.same, GREY, "-"),
@@ -90,8 +91,8 @@ def _lines(result: Geometry, near: Neighbours, axes: Axes) -> None:
     for label, level, colour, dash in levels:
         axes.axhline(level, color=colour, linestyle=dash, linewidth=1.6, label=label)
     curves = (
-        ("deformation and\ntranslation", near.both, near.both_spread, VERMILION, "s"),
-        ("deformation", near.deformed, near.deformed_spread, BLUE, "o"),
+        ("deformation and\ntranslation", near.both, near.both_spread, GREEN, "s"),
+        ("deformation", near.deformed, near.deformed_spread, PURPLE, "o"),
     )
     x = result.strengths
     for label, mean, spread, colour, marker in curves:

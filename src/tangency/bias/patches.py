@@ -97,7 +97,7 @@ class PatchCondition:
 
     def plot(self, axes: Axes | None = None) -> Figure:
         """A bar for each convolution, and the line β."""
-        from ..report.style import BLUE, GREY, TICK, VERMILION, new_figure, plain_axes, put_title
+        from ..report.style import GREEN, GREY, PURPLE, TICK, new_figure, plain_axes, put_title
 
         figure = None
         if axes is None:
@@ -105,7 +105,7 @@ class PatchCondition:
             axes = figure.subplots()
             put_title(figure, self.title)
         ratios = [row.ratio if math.isfinite(row.ratio) else math.nan for row in self.rows]
-        colours = [BLUE if row.ratio <= self.beta else VERMILION for row in self.rows]
+        colours = [GREEN if row.ratio <= self.beta else PURPLE for row in self.rows]
         axes.bar(range(len(ratios)), ratios, color=colours, width=0.6)
         axes.axhline(self.beta, color=GREY, linestyle=":")
         axes.annotate(

@@ -96,10 +96,10 @@ class Modulus:
     def reading(self) -> str:
         """How to read the figure."""
         return (
-            "Left, the slope of a line on its way to the lower left is the Hölder exponent: 1/2 "
-            "means that features move like the square root of a small step, 1 that they move in "
-            "proportion; right, the same divided by the step: a line that rises to the left has "
-            "no Lipschitz constant."
+            "In the first panel, the slope of a line on its way to the lower left is the Hölder "
+            "exponent: 1/2 means that features move like the square root of a small step, 1 that "
+            "they move in proportion; in the second panel, the same divided by the step, a line "
+            "that rises to the left has no Lipschitz constant."
         )
 
     @property

@@ -25,9 +25,10 @@ from .degrees import DegreeNorms, Parity, Vector, log_multiplicities, project
 class ZonalTarget:
     """A function f(u) of u = ⟨x, e⟩ on the sphere, with what is known about its smoothness.
 
-    name: how figures call it. function: f, from an array of u in [-1, 1] to one of the same shape;
-    None where only the norms of its degrees are known. closed_form: (dim, degree) -> natural
-    logarithms (degree + 1,) of ‖f_k‖, -inf where f_k is zero; None asks for quadrature.
+    name: how sentences call it, with its article. function: f, from an array of u in [-1, 1] to
+    one of the same shape; None where only the norms of its degrees are known. closed_form:
+    (dim, degree) -> natural logarithms (degree + 1,) of ‖f_k‖, -inf where f_k is zero; None asks
+    for quadrature.
     breaks: angles θ in (0, π) where f(cos θ) is not smooth, at which quadrature is split.
     smoothness: the s for which ‖f_k‖² decays like k^(-2s-1), so that f has just fewer than s
     derivatives in L²; inf for a smooth f, None where it is not known. lipschitz: an η with
@@ -80,7 +81,7 @@ class ZonalTarget:
             smoothness = math.inf
         return replace(
             self,
-            name=f"even part of {self.name}",
+            name=f"the even part of {self.name}",
             function=None if values is None else lambda u: (values(u) + values(-u)) / 2,
             closed_form=even_form,
             breaks=tuple(sorted({*self.breaks, *(math.pi - b for b in self.breaks)})),
@@ -141,7 +142,7 @@ def cone(angle: float = math.pi / 3) -> ZonalTarget:
     """
     end = _angle(angle)
     return ZonalTarget(
-        name="cone" if end == math.pi / 3 else f"cone of angle {end:.3g}",
+        name="a cone" if end == math.pi / 3 else f"a cone of angle {end:.3g}",
         function=lambda u: np.maximum(0.0, 1.0 - _angles(u) / end),
         breaks=(end,),
         smoothness=1.5,
@@ -165,7 +166,7 @@ def bump(angle: float = math.pi / 2) -> ZonalTarget:
     slopes = np.linspace(0, 1, 2001)[1:-1]
     steepest = np.max(2 * slopes / (1 - slopes**2) ** 2 * np.exp(1 - 1 / (1 - slopes**2)))
     return ZonalTarget(
-        name="bump" if end == math.pi / 2 else f"bump of angle {end:.3g}",
+        name="a bump" if end == math.pi / 2 else f"a bump of angle {end:.3g}",
         function=function,
         breaks=(end,),
         smoothness=math.inf,
@@ -193,7 +194,7 @@ def rough(smoothness: float = 1.0) -> ZonalTarget:
         logs = -(s + 0.5) * np.log(np.maximum(k, 1))
         return np.where((k > 0) & (k % 2 == 0), logs, -np.inf)
 
-    name = f"smoothness s = {s:g}"
+    name = f"a function of smoothness s = {s:g}"
     return ZonalTarget(name=name, closed_form=closed_form, smoothness=s, parity="even")
 
 

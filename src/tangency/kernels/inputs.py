@@ -151,6 +151,10 @@ def _floating(array: Any, name: str) -> Any:
 
 def _check_finite(array: Any, name: str) -> None:
     xp = array_namespace(array)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # One pass, which needs no array of its own; a sum that overflows is looked at again.
+        if bool(xp.isfinite(xp.sum(array))):
+            return
     bad = ~xp.isfinite(array)
     if not bool(xp.any(bad)):
         return

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette: told apart with any common colour blindness, and in grey by lightness.
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+# Paul Tol's, as theirs is too pale for lines.
+PURPLE = "#AA4499"
 INK, GREY, PALE = "#222222", "#6E6E6E", "#D9D9D9"
 
 #: One look for each kernel, wherever it appears.

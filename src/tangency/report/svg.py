@@ -28,6 +28,7 @@ COLOURS = {
     "vermilion": style.VERMILION,
     "green": style.GREEN,
     "orange": style.ORANGE,
+    "purple": style.PURPLE,
 }
 _VARIABLES = {colour.lower(): f"var(--{name})" for name, colour in COLOURS.items()}
 _VARIABLES["#000000"] = "var(--ink)"

@@ -7,7 +7,7 @@ import numpy as np
 from .jit import jit
 from .rows import bits_of, first_of, last_of
 from .scalars import PIECEWISE, lit, piecewise
-from .simd import load, store, width
+from .simd import load, spread, store, width
 from .tables import (
     COUNT1,
     COUNT2,
@@ -61,7 +61,7 @@ def convolve_box(tb, work, o, follower, src, dst, d1, d2, lanes, marginals):
     w, shift, a, b = par[o[PAR]], par[o[PAR] + 1], par[f_par], par[f_par + 1]
     # Adding Σ̃ is a multiplication by 1 or 0, so that one loop serves frozen layers too.
     own = lit(w, 1.0) if trainable else lit(w, 0.0)
-    nothing = lit(w, 0.0) * load(s, _U(0))
+    nothing = spread(lit(w, 0.0))
     # The first of three columns of the first position, and the columns that may be read.
     low = o[START2] + a2 + taps[o[TAPS2]]
     count, left, right = last_of(across_out, d2, False) - a2, a2 - low, b2 - low

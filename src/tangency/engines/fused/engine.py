@@ -26,7 +26,7 @@ WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
 
 # Rows and columns of a tile of vectors.
-_TILE, _STRIP = 256, 64
+_TILE, _STRIP = 256, 32
 
 
 @lru_cache(maxsize=64)

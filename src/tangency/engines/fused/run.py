@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 from numbers import Integral
 from typing import Any
 
 import numba
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ...errors import InputError
 from ..progress import progress_bar
@@ -113,6 +114,12 @@ class _Blas:
     limits: Any = None
 
 
+@cache
+def _controller() -> ThreadpoolController:
+    """The libraries with threads of their own: looking for them takes milliseconds."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """BLAS on one thread, until the last of all calls that overlap is over.
@@ -122,7 +129,7 @@ def one_blas_thread() -> Iterator[None]:
     """
     with _Blas.lock:
         if _Blas.calls == 0:
-            _Blas.limits = threadpool_limits(1, "blas")
+            _Blas.limits = _controller().limit(limits=1, user_api="blas")
         _Blas.calls += 1
     try:
         yield

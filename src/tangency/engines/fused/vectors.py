@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,19 +39,7 @@ class Products:
     @cached_property
     def angle(self) -> Series | None:
         """The kernel as a function of the angle, if it is one."""
-        if not homogeneous(self.plan.steps):
-            return None
-        return series(self._of_angle, self.x.dtype)
-
-    def _of_angle(self, theta: np.ndarray) -> np.ndarray:
-        """(Σ, Θ) of unit vectors at some angles, by the reference engine in float64."""
-        unit = np.zeros((1, self.x.shape[1]))
-        unit[0, 0] = 1.0
-        q = reference.marginals(self.plan, unit)
-        many = [np.repeat(a, len(theta), axis=0) for a in q]
-        products = np.cos(theta)[None, :]
-        s, t = reference.block(self.plan, unit, unit, q, many, self.tail.want_ntk, products)
-        return np.concatenate([s, np.zeros_like(s) if t is None else t])
+        return _series_of(self.plan, self.tail.want_ntk, self.x.dtype)
 
     def tile(self, s: Any, t: Any, rows: tuple[int, int], cols: tuple[int, int]) -> bool:
         """Writes a tile of products into s; or of finished kernel values, and returns True."""
@@ -80,3 +68,22 @@ class Products:
             room,
         )
         return True
+
+
+@lru_cache(maxsize=64)
+def _series_of(plan: Plan, want_ntk: bool, dtype: np.dtype) -> Series | None:
+    """The kernel as a function of the angle, if it is one."""
+    if not homogeneous(plan.steps):
+        return None
+    unit = np.zeros((1, plan.input_shape[-1]))
+    unit[0, 0] = 1.0
+    q = reference.marginals(plan, unit)
+
+    def of_angle(theta: np.ndarray) -> np.ndarray:
+        """(Σ, Θ) of unit vectors at some angles, by the reference engine in float64."""
+        many = [np.repeat(a, len(theta), axis=0) for a in q]
+        products = np.cos(theta)[None, :]
+        s, t = reference.block(plan, unit, unit, q, many, want_ntk, products)
+        return np.concatenate([s, np.zeros_like(s) if t is None else t])
+
+    return series(of_angle, dtype)

@@ -1,0 +1,127 @@
+"""`tangency lazy`: finite networks in training, beside their linearisation and infinite limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options as o
+from .measures import FigureOut, claim_figure, give, read
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+    from ..nets import Sequential
+
+
+class Loss(StrEnum):
+    """What is made small in training."""
+
+    squared = "squared"
+    cross_entropy = "cross-entropy"
+
+
+def lazy(
+    data: o.Data,
+    net: o.Net,
+    widths: Annotated[
+        str, typer.Option(metavar="N,N,...", help="Channels of hidden layers.")
+    ] = "64,256,1024,4096",
+    seeds: Annotated[int, typer.Option(min=1, help="Networks of each width.")] = 5,
+    train: Annotated[int, typer.Option(min=2, help="Examples to train on.")] = 100,
+    test: Annotated[int, typer.Option(min=0, help="Examples to compare functions on.")] = 100,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of gradient descent.")] = 400,
+    alpha: Annotated[
+        float, typer.Option(help="Scale of the output; large: lazy at any width.")
+    ] = 1.0,
+    loss: Annotated[Loss, typer.Option(help="Cross-entropy is for classes only.")] = Loss.squared,
+    out: FigureOut = None,
+    seed: o.Seed = 0,
+    label_column: o.LabelColumn = "-1",
+    header: o.Header = None,
+    input_shape: o.InputShape = None,
+    channels: o.ChannelAxis = o.Channels.auto,
+    scale: o.Scale = "auto",
+    dtype: o.Dtype = o.Precision.float32,
+    force: o.Force = False,
+) -> None:
+    """Train finite networks of several widths, and show how near they come to the kernel's limit.
+
+    Each network is trained by gradient descent, beside its linearisation and the infinite
+    network, which start from the same function. Needs PyTorch: pip install "tangency[torch]".
+    """
+    claim_figure(out, force)
+    numbers = parse_widths(widths)
+    from ..finite.requirement import require_torch
+
+    require_torch()
+    from ..nets import parse
+
+    network = parse(net)
+    dataset = read(data, label_column, header, input_shape, channels, scale)
+    dataset = fitting(dataset, network)
+    from ..finite.lazy import lazy_training
+    from ..report.lazy import targets, training_parts
+
+    x, y, x_test = training_parts(dataset, train, test, seed)
+    name = loss.value.replace("-", "_")
+    with_classes = dataset.task == "classification"
+    if name == "cross_entropy" and not with_classes:
+        raise ValueError("--loss cross-entropy is for classes, but these labels are targets")
+    found = lazy_training(
+        network,
+        x.astype(dtype.value),
+        targets(y, name),
+        numbers,
+        tuple(range(seed, seed + seeds)),
+        X_test=None if len(x_test) == 0 else x_test.astype(dtype.value),
+        alpha=alpha,
+        steps=steps,
+        loss=name,
+        progress=o.interactive(),
+    )
+    give(found, out)
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them.
+
+    >>> parse_widths("64,256")
+    (64, 256)
+    """
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1 or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"--widths {text}: expected different whole numbers with commas between them, such as "
+            "64,256,1024"
+        )
+    return numbers
+
+
+def fitting(dataset: Dataset, net: Sequential) -> Dataset:
+    """The data, images as rows where the network begins with a dense layer; says so."""
+    from ..errors import NetworkError
+    from ..nets import Dense
+
+    shape = dataset.input_shape
+    if not (len(shape) > 1 and net.layers and isinstance(net.layers[0], Dense)):
+        net.output_shape(shape)
+        return dataset
+    flat: dict[str, Any] = {
+        part: None if X is None else X.reshape(len(X), -1)
+        for part, X in (("X_train", dataset.X_train), ("X_test", dataset.X_test))
+    }
+    changed = replace(dataset, **flat)
+    try:
+        net.output_shape(changed.input_shape)
+    except NetworkError:
+        net.output_shape(shape)  # its message is about the data as they are
+        raise
+    typer.echo(f"images are taken as vectors of {changed.input_shape[0]} numbers")
+    return changed

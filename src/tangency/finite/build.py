@@ -1,0 +1,175 @@
+"""The finite network of a description: the same layers with a width, as a PyTorch module."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..errors import InputError, NetworkError
+from ..kernels.inputs import signals
+from ..kernels.network import as_network
+from ..nets import Layer
+from ..nets import Sequential as Network
+from ..nets.parameters import numbers_only
+from ..nets.plan import plan
+from .assembly import Assembly, readouts
+
+
+class FiniteNetwork(nn.Module):
+    """A network of finite width in NTK parametrisation; `build` makes it.
+
+    Inputs are (n, *space, channels) or rows (n, prod(input_shape)), tensors or NumPy arrays, and
+    are brought to the dtype and device of the parameters; outputs are (n, outputs).
+
+    Attributes:
+        net: the description.
+        width, outputs: channels of the hidden layers and of the last.
+        input_shape: (*space, channels) of one input.
+        output_scale: the factor α on the output.
+        centred: whether the output at the initial parameters is subtracted.
+        layers: the modules of the layers.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        layers: nn.Sequential,
+        sizes: tuple[int, int],
+        input_shape: tuple[int, ...],
+        output: tuple[float, bool],
+    ) -> None:
+        super().__init__()
+        self.net, self.layers = net, layers
+        self.width, self.outputs = sizes
+        self.input_shape = input_shape
+        self.output_scale, self.centred = output
+        self._names = [name for name, _ in layers.named_parameters()] if self.centred else []
+        for index, parameter in enumerate(layers.parameters() if self.centred else ()):
+            self.register_buffer(f"start_{index}", parameter.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self._signals(x)
+        f = self.layers(x)
+        if self.centred:
+            start = {name: self.get_buffer(f"start_{i}") for i, name in enumerate(self._names)}
+            f = f - functional_call(self.layers, start, (x,))
+        return f if self.output_scale == 1 else self.output_scale * f
+
+    def _signals(self, x: Any) -> Tensor:
+        like = next(self.layers.parameters())
+        if not isinstance(x, Tensor):
+            x = torch.as_tensor(signals(x, self.input_shape))
+        shape, wanted = tuple(x.shape), self.input_shape
+        if shape[1:] != wanted:
+            if len(shape) != 2 or shape[1] != math.prod(wanted):
+                sizes = ", ".join(map(str, wanted))
+                raise InputError(
+                    f"inputs have shape {shape}, but this network takes (n, {sizes}), or rows of "
+                    f"{math.prod(wanted)} numbers; a single input x is passed as x[None]"
+                )
+            x = x.reshape(shape[0], *wanted)
+        return x.to(device=like.device, dtype=like.dtype)
+
+    def extra_repr(self) -> str:
+        scale = f", output_scale={self.output_scale:g}" if self.output_scale != 1 else ""
+        return f"'{self.net}', width={self.width}, outputs={self.outputs}{scale}"
+
+
+def build(
+    net: Network | Layer | str,
+    width: int,
+    input_shape: Sequence[int],
+    outputs: int = 1,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    scale: float = 1.0,
+    centred: bool = False,
+) -> FiniteNetwork:
+    """The finite network whose infinite-width limit `net` describes, with random parameters.
+
+    All parameters are standard normal; a layer multiplies its weights by weight_std/√(channels
+    in · positions of the patch) and its bias by bias_std. As in the kernels, the first layer does
+    not divide by the channels of the input. As the width grows, the covariance of the outputs
+    over seeds goes to NNGP(net), and the empirical NTK of each output to NTK(net).
+
+    Every layer has a finite counterpart. `Exponential` and `Polynomial`, kernels on patches that
+    no pointwise function has, become random waves and Hermite polynomials that are rescaled by
+    the norm of the patch, which is measured over the channels.
+
+    Args:
+        net: the network, a single layer, or the text form.
+        width: channels of every hidden layer with weights.
+        input_shape: (*space, channels) of one input, channels last.
+        outputs: channels of the last layer with weights. (An activation after it, as in
+            "dense relu", is applied to the outputs: the kernels are then means over seeds, from
+            which a single network does not cease to differ.)
+        seed: of the parameters; the same seed gives the same network in every dtype, up to
+            rounding.
+        dtype: torch.float32 or torch.float64.
+        scale: a factor on the output. A large one makes training lazy at any width (Chizat,
+            Oyallon & Bach 2019); covariance and NTK are multiplied by its square.
+        centred: subtract the output at the initial parameters, so that training starts from 0.
+
+    Raises:
+        NetworkError: layers that do not fit the input, or that end on a grid.
+        InputError: a bad width, number of outputs, seed, dtype or scale; a network whose last
+            layers leave no place for `outputs`.
+
+    Source: Jacot, Gabriel & Hongler 2018 (NTK parametrisation); Bietti & Mairal 2019, section 2.
+
+    >>> import torch, tangency as tg
+    >>> module = tg.finite.build("conv3 relu gap dense", width=64, input_shape=(8, 8, 1))
+    >>> module(torch.zeros(5, 8, 8, 1)).shape
+    torch.Size([5, 1])
+    >>> [tuple(p.shape) for p in module.parameters()]
+    [(64, 1, 3, 3), (1, 64)]
+    """
+    network = numbers_only(as_network(net))
+    shape = _shape(input_shape)
+    steps = plan(network, shape)
+    if steps.space_out:
+        grid = "×".join(map(str, steps.space_out))
+        raise NetworkError(
+            f"the network ends on a grid of {grid}, but its outputs must be a vector; add "
+            "GlobalAvgPool() or Flatten(), then Dense()"
+        )
+    width, outputs = _count(width, "width", 1), _count(outputs, "outputs", 1)
+    generator = torch.Generator().manual_seed(_count(seed, "seed", 0))
+    output = (_scale(scale), centred)
+    if dtype not in (torch.float32, torch.float64):
+        raise InputError(f"dtype must be torch.float32 or torch.float64, got {dtype!r}")
+    if not isinstance(centred, bool):
+        raise InputError(f"centred must be True or False, got {centred!r}")
+    last = readouts(steps.steps)
+    layers = Assembly(width, outputs, last, (generator, dtype)).network(steps.steps, shape[-1])
+    return FiniteNetwork(network, layers, (width, outputs), shape, output)
+
+
+def _shape(input_shape: Any) -> tuple[int, ...]:
+    if isinstance(input_shape, numbers.Integral):
+        input_shape = (input_shape,)
+    try:
+        return tuple(_count(n, "input_shape", 1) for n in input_shape)
+    except TypeError:
+        raise InputError(
+            f"input_shape must be (*space, channels), as in (28, 28, 1); got {input_shape!r}"
+        ) from None
+
+
+def _count(value: Any, name: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _scale(value: Any) -> float:
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not good or not math.isfinite(value) or value == 0:
+        raise InputError(f"scale must be a finite number other than 0, got {value!r}")
+    return float(value)

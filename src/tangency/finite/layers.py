@@ -1,0 +1,126 @@
+"""Layers with weights as PyTorch modules; signals are (n, *space, channels), channels last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..nets import Conv, Dense
+from ..nets.geometry import Box, Points, Windows
+
+Draw = tuple[torch.Generator, torch.dtype]
+"""Where standard normal parameters come from, and the type they get."""
+
+
+class Weighted(nn.Module):
+    """weight_std/√fan·⟨weight, x⟩ + bias_std·bias, parameters standard normal: NTK parametrisation.
+
+    Without a bias if bias_std is 0. A frozen layer's parameters have `requires_grad=False`.
+
+    Args:
+        layer: the description.
+        shape: of the weight, (channels out, channels in, *patch).
+        fan: over how many numbers the variance is averaged.
+        draw: the generator and the dtype of the parameters.
+    """
+
+    def __init__(self, layer: Dense | Conv, shape: tuple[int, ...], fan: int, draw: Draw) -> None:
+        super().__init__()
+        self.scale = layer.weight_std / math.sqrt(fan)
+        self.bias_std = layer.bias_std
+        self.weight = _normal(shape, layer.trainable, draw)
+        self.bias = _normal(shape[:1], layer.trainable, draw) if layer.bias_std else None
+
+    def product(self, x: Tensor) -> Tensor:
+        """⟨weight, x⟩ at every position of the output."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.scale * self.product(x)
+        return y if self.bias is None else y + self.bias_std * self.bias
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, scale={self.scale:.4g}, bias_std={self.bias_std:.4g}"
+
+
+def _normal(shape: tuple[int, ...], trainable: bool, draw: Draw) -> nn.Parameter:
+    generator, dtype = draw
+    # Drawn in float64 whatever the dtype: one seed is one network, up to rounding.
+    values = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return nn.Parameter(values.to(dtype), requires_grad=trainable)
+
+
+class DenseWeights(Weighted):
+    """A dense layer: weight (channels out, channels in)."""
+
+    def product(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight)
+
+
+class BoxWeights(Weighted):
+    """A convolution with a box as patch: weight (channels out, channels in, *patch)."""
+
+    def __init__(
+        self, layer: Conv, geometry: Box, channels: tuple[int, int], fan: int, draw: Draw
+    ) -> None:
+        sizes = tuple(len(w.taps) for w in geometry.axes)
+        super().__init__(layer, (*channels, *sizes), fan * geometry.count, draw)
+        self.axes = geometry.axes
+        self.strides = tuple(w.stride for w in geometry.axes)
+        self.dilations = tuple(w.taps[1] if len(w.taps) > 1 else 1 for w in geometry.axes)
+
+    def product(self, x: Tensor) -> Tensor:
+        x = region(x, self.axes, [(0, w.taps[-1]) for w in self.axes])
+        convolution = (functional.conv1d, functional.conv2d, functional.conv3d)[len(self.axes) - 1]
+        y = convolution(
+            x.movedim(-1, 1), self.weight, stride=self.strides, dilation=self.dilations
+        )
+        return y.movedim(1, -1)
+
+
+class PointWeights(Weighted):
+    """A convolution with a list of offsets as patch: weight (channels out, channels in, |S|)."""
+
+    def __init__(
+        self, layer: Conv, geometry: Points, channels: tuple[int, int], fan: int, draw: Draw
+    ) -> None:
+        super().__init__(layer, (*channels, geometry.count), fan * geometry.count, draw)
+        self.axes, self.offsets = geometry.axes, geometry.offsets
+
+    def product(self, x: Tensor) -> Tensor:
+        along = list(zip(*self.offsets, strict=True))
+        lows = [min(offsets) for offsets in along]
+        x = region(x, self.axes, list(zip(lows, map(max, along), strict=True)))
+        total = torch.zeros((), dtype=x.dtype, device=x.device)
+        for j, offset in enumerate(self.offsets):
+            part = x
+            for axis, (w, low) in enumerate(zip(self.axes, lows, strict=True)):
+                first = offset[axis] - low
+                stop = first + w.stride * (w.size_out - 1) + 1
+                part = part[(slice(None),) * (axis + 1) + (slice(first, stop, w.stride),)]
+            total = total + functional.linear(part, self.weight[..., j])
+        return total
+
+
+def region(x: Tensor, axes: Sequence[Windows], spans: Sequence[tuple[int, int]]) -> Tensor:
+    """The positions that windows read, and no others; outside the grid zeros, or wrapped around.
+
+    Args:
+        x: a signal (n, *space, channels).
+        axes: the windows along each axis.
+        spans: the least and the greatest tap along each axis.
+    """
+    pads: list[int] = []
+    for axis, (w, (low, high)) in enumerate(zip(axes, spans, strict=True)):
+        first, last = w.start + low, w.start + w.stride * (w.size_out - 1) + high
+        if w.circular:
+            positions = torch.arange(first, last + 1, device=x.device) % w.size_in
+            x = x.index_select(axis + 1, positions)
+            pads = [0, 0, *pads]
+        else:
+            pads = [-first, last + 1 - w.size_in, *pads]
+    return functional.pad(x, [0, 0, *pads]) if any(pads) else x

@@ -1,0 +1,151 @@
+"""Layers without weights as PyTorch modules; signals are (n, *space, channels), channels last."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..nets.activations import ActivationLayer, Exponential, Hermite, Polynomial
+from ..nets.geometry import AxisMatrices, GridMatrix
+
+
+class Pointwise(nn.Module):
+    """The scalar function of an activation, applied to every number."""
+
+    def __init__(self, layer: ActivationLayer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+
+    def extra_repr(self) -> str:
+        return repr(self.layer)
+
+
+class RandomWaves(nn.Module):
+    """r·√2·cos(x_c/(σr) + φ_c), r the norm over the channels: the features of `Exponential(σ)`.
+
+    For Gaussian channels of correlation c, E[2cos(βg + φ)cos(βg' + φ)] over the phase is
+    exp(−β²(1 − c)) with β = 1/σ, and so is the mean of the product of derivatives times σ². The
+    phases are spaced evenly over the channels, so that the terms in g + g' cancel exactly.
+
+    Source: random Fourier features, Rahimi & Recht 2007, of the kernel of Mairal 2016.
+    """
+
+    phases: Tensor
+
+    def __init__(self, layer: Exponential, channels: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.sigma = layer.sigma
+        phases = torch.arange(channels, dtype=torch.float64) * (math.pi / channels)
+        self.register_buffer("phases", phases.to(dtype), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, divisor = channel_norm(x)
+        return math.sqrt(2.0) * size * torch.cos(x / (self.sigma * divisor) + self.phases)
+
+
+class NormalizedHermite(nn.Module):
+    """r·h_d(x_c/r), r the norm over the channels: the features of `Polynomial(d)`."""
+
+    def __init__(self, layer: Polynomial) -> None:
+        super().__init__()
+        self.function = Hermite(layer.degree)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, divisor = channel_norm(x)
+        return size * self.function(x / divisor)
+
+
+class Normalization(nn.Module):
+    """(x − mean)/standard deviation over the channels; zero where all channels are equal."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean(-1, keepdim=True)
+        return centred / channel_norm(centred)[1]
+
+
+def channel_norm(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The root mean square over the channels, and the same with 1 in place of 0, to divide by."""
+    square = x.square().mean(-1, keepdim=True)
+    positive = square >= torch.finfo(x.dtype).tiny
+    # Two `where`s: the branch not taken must have a finite derivative too, as 0·∞ is NaN.
+    root = torch.where(positive, square, 1.0).sqrt()
+    return torch.where(positive, root, 0.0), root
+
+
+class GridMap(nn.Module):
+    """A linear map of the grid, one matrix per axis or one for all positions."""
+
+    def __init__(self, geometry: AxisMatrices | GridMatrix, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.space_out = geometry.space_out
+        self.whole = isinstance(geometry, GridMatrix)
+        matrices = [geometry.matrix] if isinstance(geometry, GridMatrix) else geometry.matrices
+        self.names = [f"matrix_{i}" for i in range(len(matrices))]
+        for name, matrix in zip(self.names, matrices, strict=True):
+            values = torch.as_tensor(np.array(matrix)).to(dtype)
+            self.register_buffer(name, values, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.whole:
+            y = self.get_buffer(self.names[0]) @ x.flatten(1, -2)
+            return y.reshape(x.shape[0], *self.space_out, x.shape[-1])
+        for axis, name in enumerate(self.names):
+            matrix = self.get_buffer(name)
+            x = (x.movedim(axis + 1, -1) @ matrix.mT).movedim(-1, axis + 1)
+        return x
+
+    def extra_repr(self) -> str:
+        return f"to {'×'.join(map(str, self.space_out))}"
+
+
+class Mean(nn.Module):
+    """The mean over the whole grid."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1, -2).mean(1)
+
+
+class Scale(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
+
+    def extra_repr(self) -> str:
+        return f"{self.factor:g}"
+
+
+class Branches(nn.Module):
+    """The sum of two branches; the one with fewer channels is rescaled and gets zeros for the rest.
+
+    A signal carries its covariance as a sum over channels divided by its `fan` (1 for inputs, the
+    width after weights). The rescaling brings both branches to the fan of the one with more
+    channels; products between the branches average to zero, as weights end one of them.
+    """
+
+    def __init__(
+        self, body: nn.Module, shortcut: nn.Module, channels: int, factors: tuple[float, float]
+    ) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+        self.channels, self.factors = channels, factors
+
+    def forward(self, x: Tensor) -> Tensor:
+        body, shortcut = self.body(x), self.shortcut(x)
+        return self._fit(body, self.factors[0]) + self._fit(shortcut, self.factors[1])
+
+    def _fit(self, x: Tensor, factor: float) -> Tensor:
+        x = x if factor == 1 else factor * x
+        missing = self.channels - x.shape[-1]
+        return functional.pad(x, [0, missing]) if missing else x

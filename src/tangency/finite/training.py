@@ -1,0 +1,328 @@
+"""Training a finite network by full gradients, and watching how far it moves from its start."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.linalg as sla
+import torch
+from torch import nn
+
+from ..bias.tables import Table
+from ..errors import InputError
+from .descent import Schedule, State, follow, make_schedule, require_finite
+from .empirical import empirical_ntk
+from .losses import Loss, as_targets, find_loss
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A training run at its recorded times; made by `train`.
+
+    Attributes:
+        module: the trained network; the one that was given is as before.
+        steps, times: (t,) numbers of steps, and step by lr (or time) elapsed. Time is that of
+            `tangency.learn`: gradient flow on a loss summed over examples.
+        values: (t, n) or (t, n, outputs) function values on the training inputs, as y is.
+        test_values: likewise on `X_test`, None without it.
+        losses: (t,) training losses, summed over examples.
+        movement: (t,) ‖θ − θ₀‖/‖θ₀‖ over the trained parameters.
+        kernel_change: (t,) ‖K_t − K₀‖/‖K₀‖ (Frobenius) of the empirical NTK on `kernel_points`
+            training inputs, None where that was 0.
+        kernel_points: how many.
+        lr: time of one step. flow: whether steps follow gradient flow. loss: its name.
+    """
+
+    module: nn.Module
+    steps: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+    test_values: np.ndarray | None
+    losses: np.ndarray
+    movement: np.ndarray
+    kernel_change: np.ndarray | None
+    kernel_points: int
+    lr: float
+    flow: bool
+    loss: str
+
+    @property
+    def title(self) -> str:
+        return "Training, and how far it moves the network"
+
+    @property
+    def reading(self) -> str:
+        return (
+            "In lazy training the loss falls while weights and kernel stay where they were: the "
+            "network is then as good as linear in its weights, and its kernel decides what it "
+            "learns."
+        )
+
+    @property
+    def summary(self) -> str:
+        how = "gradient flow" if self.flow else f"gradient descent with lr {self.lr:.3g}"
+        words = (
+            f"After {self.steps[-1]:,} steps of {how} the {self.loss.replace('_', '-')} loss went "
+            f"from {self.losses[0]:.3g} to {self.losses[-1]:.3g} and the weights moved by "
+            f"{100 * self.movement[-1]:.2g} % of their norm"
+        )
+        if self.kernel_change is not None:
+            words += f", the kernel by {100 * self.kernel_change[-1]:.2g} %"
+        return f"{words}."
+
+    def table(self) -> Table:
+        """Time by time: loss, and the movement of weights and kernel."""
+        columns = ["step", "time", "loss", "‖θ − θ₀‖/‖θ₀‖"]
+        values = [self.times, self.losses, self.movement]
+        if self.kernel_change is not None:
+            columns.append("‖K − K₀‖/‖K₀‖")
+            values.append(self.kernel_change)
+        numbers = zip(*values, strict=True)
+        return Table(
+            columns,
+            [
+                (int(k), *map(float, row))
+                for k, row in zip(self.steps.tolist(), numbers, strict=True)
+            ],
+        )
+
+    def plot(self, axes: Axes | None = None) -> Figure:
+        """The loss, and the movement of weights and kernel; into `axes`, the movement alone."""
+        from .figures import draw_training
+
+        return draw_training(self, axes)
+
+
+def max_learning_rate(K: Any, loss: str = "squared") -> float:
+    """The rate of gradient descent below which it is stable: 2/λ_max(K) for the squared loss.
+
+    K: (n, n), or (n, n, outputs, outputs) as `empirical_ntk(..., outputs="full")` gives it; the
+    kernel on the training inputs. loss: "squared", ½ Σ (f − y)² summed over examples, or
+    "cross_entropy", summed likewise, whose limit is 4/λ_max(K), as no curvature exceeds 1/2. For
+    a loss averaged over n examples, multiply by n.
+
+    Raises:
+        InputError: no kernel matrix, or one that is zero.
+
+    >>> import numpy as np
+    >>> from tangency.finite import max_learning_rate
+    >>> max_learning_rate(np.diag([1.0, 4.0]))
+    0.5
+    """
+    matrix = _square(K)
+    top = len(matrix) - 1
+    largest = float(sla.eigvalsh(matrix, subset_by_index=[top, top])[0])
+    if largest <= 0:
+        raise InputError(
+            f"the kernel matrix has no positive eigenvalue (its largest is {largest:.3g}): the "
+            "function does not depend on any trained parameter"
+        )
+    return 2.0 / (find_loss(loss).curvature * largest)
+
+
+def _square(K: Any) -> np.ndarray:
+    K = K.detach().cpu().numpy() if isinstance(K, torch.Tensor) else np.asarray(K)
+    if K.ndim == 4 and K.shape[0] == K.shape[1] and K.shape[2] == K.shape[3]:
+        size = K.shape[0] * K.shape[2]
+        K = K.transpose(0, 2, 1, 3).reshape(size, size)
+    if K.ndim != 2 or K.shape[0] != K.shape[1] or K.size == 0 or K.dtype.kind not in "iuf":
+        raise InputError(
+            "expected a kernel matrix (n, n), or (n, n, outputs, outputs), on the training "
+            f"inputs; got {K.dtype} of shape {K.shape}"
+        )
+    if not np.isfinite(K).all():
+        raise InputError("the kernel matrix holds NaN or infinity")
+    return K.astype(np.float64)
+
+
+def train(
+    module: nn.Module,
+    X: Any,
+    y: Any,
+    lr: float | None = None,
+    steps: int | None = None,
+    *,
+    time: float | None = None,
+    X_test: Any | None = None,
+    loss: str = "squared",
+    record: int | Sequence[int] = 20,
+    kernel_points: int = 32,
+    centred: bool = False,
+) -> Training:
+    """Train a copy of a module by full-batch gradient descent, or along gradient flow.
+
+    Args:
+        module: any `nn.Module`; its parameters that require gradients are trained, from their
+            present values.
+        X: (n, ...) inputs as the module takes them, a NumPy array or a tensor; computed in the
+            dtype of the parameters. X_test: more of them, on which only values are recorded.
+        y: targets (n,) or (n, outputs); classes (n,) for cross-entropy.
+        lr, steps: gradient descent on the loss summed over examples. The default lr is
+            half of `max_learning_rate`.
+        time: alone, or with `steps`: gradient flow for that long. With `lr`: descent.
+        loss: "squared", ½ Σ (f − y)², or "cross_entropy".
+        record: about how many times are recorded, spaced geometrically, start and end
+            included; or numbers of steps.
+        kernel_points: on how many training inputs, the first ones, the change of the empirical NTK
+            is measured at every recorded time; 0 for none.
+        centred: train and record f − f₀ in place of f, so that the function starts at 0.
+
+    Steps are taken in θ − θ₀, which is stored apart from θ₀: a small step is not lost in the
+    rounding of large weights.
+
+    Raises:
+        InputError: targets that do not fit, options that cannot be, training that diverges.
+
+    >>> import numpy as np, torch
+    >>> from tangency.finite import train
+    >>> module = torch.nn.Linear(2, 1, dtype=torch.float64)
+    >>> run = train(module, np.eye(2), np.array([1.0, -1.0]), lr=0.5, steps=200)
+    >>> run.values[-1].round(6).tolist()
+    [1.0, -1.0]
+    """
+    chosen = find_loss(loss)
+    trained = copy.deepcopy(module)
+    x = as_inputs(X, trained)
+    tests = None if X_test is None else as_inputs(X_test, trained)
+    start, start_tests = _values(trained, x), None if tests is None else _values(trained, tests)
+    targets = as_targets(y, start.shape, chosen, start)
+    schedule = make_schedule(
+        lr, steps, time, record, lambda: 2 / max_learning_rate(_ntk(trained, x), loss)
+    )
+    watch = _Watch(trained, x, tests, chosen, targets, kernel_points)
+    if centred:
+        watch.offsets = (start, start_tests)
+    seen = descend(trained, x, targets, chosen, schedule, watch.see, watch.offsets[0])
+    flat = np.ndim(y) == 1 and start.shape[1] == 1
+    return watch.result(seen, schedule, flat)
+
+
+def descend(
+    module: nn.Module,
+    x: torch.Tensor,
+    targets: torch.Tensor,
+    loss: Loss,
+    schedule: Schedule,
+    see: Any,
+    offset: torch.Tensor | float = 0.0,
+) -> list[Any]:
+    """Train a module in place; what `see(distance)` says at every mark.
+
+    see: told ‖θ − θ₀‖/‖θ₀‖, while the module holds θ. offset: (n, o), taken off all values.
+    """
+    weights = [p for p in module.parameters() if p.requires_grad]
+    if not weights:
+        raise InputError("the module has no parameter that requires a gradient; unfreeze some")
+    start = [p.detach().clone() for p in weights]
+    size = _norm(start)
+
+    def place(moved: State) -> None:
+        with torch.no_grad():
+            for p, first, change in zip(weights, start, moved, strict=True):
+                torch.add(first, change, out=p.data)
+
+    def velocity(moved: State) -> State:
+        place(moved)
+        f = outputs(module, x)
+        pull = loss.gradient(require_finite(f.detach() - offset, schedule), targets)
+        found = torch.autograd.grad(f, weights, -pull, materialize_grads=True)
+        return list(found)
+
+    def observe(moved: State) -> Any:
+        place(moved)
+        return see(_norm(moved) / size if size > 0 else float("nan"))
+
+    return follow(schedule, [torch.zeros_like(p) for p in start], velocity, observe)
+
+
+class _Watch:
+    """What is recorded of a run."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        x: torch.Tensor,
+        tests: torch.Tensor | None,
+        loss: Loss,
+        targets: torch.Tensor,
+        kernel_points: int,
+    ) -> None:
+        self.module, self.x, self.tests, self.loss, self.targets = module, x, tests, loss, targets
+        self.points = min(kernel_points, len(x))
+        self.first = _ntk(module, x[: self.points]) if self.points > 0 else None
+        self.offsets: tuple[Any, Any] = (0.0, 0.0)
+
+    def see(self, distance: float) -> tuple[Any, Any, float, float, float]:
+        f = _values(self.module, self.x) - self.offsets[0]
+        tests = None if self.tests is None else _values(self.module, self.tests) - self.offsets[1]
+        change = 0.0
+        if self.first is not None and distance != 0:
+            now = _ntk(self.module, self.x[: self.points])
+            change = float(np.linalg.norm(now - self.first) / np.linalg.norm(self.first))
+        return f, tests, float(self.loss.value(f, self.targets)), distance, change
+
+    def result(self, seen: list[Any], schedule: Schedule, flat: bool) -> Training:
+        values, tests, losses, movement, change = zip(*seen, strict=True)
+        return Training(
+            module=self.module,
+            steps=np.array(schedule.marks),
+            times=schedule.times,
+            values=_stacked(values, flat),
+            test_values=None if self.tests is None else _stacked(tests, flat),
+            losses=np.array(losses),
+            movement=np.array(movement),
+            kernel_change=None if self.first is None else np.array(change),
+            kernel_points=self.points,
+            lr=schedule.step,
+            flow=schedule.flow,
+            loss=self.loss.name,
+        )
+
+
+def as_inputs(X: Any, module: nn.Module) -> torch.Tensor:
+    """Inputs as a tensor of the dtype and on the device of the module's parameters."""
+    like = next(module.parameters(), torch.empty(0))
+    x = torch.as_tensor(X if isinstance(X, torch.Tensor) else np.asarray(X))
+    if x.is_complex() or x.ndim < 1 or len(x) == 0:
+        raise InputError(f"X must hold real inputs (n, ...), got {x.dtype} of {tuple(x.shape)}")
+    x = x.detach().to(like.device, like.dtype)
+    if not torch.isfinite(x).all():
+        raise InputError("X holds NaN or infinity; fill in or drop those examples")
+    return x
+
+
+def outputs(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Function values (n, o) of a module that gives (n,) or (n, o)."""
+    f = module(x)
+    if f.ndim not in (1, 2) or len(f) != len(x):
+        raise InputError(
+            f"the module must give (n,) or (n, outputs) for {len(x)} inputs, got {tuple(f.shape)}"
+        )
+    return f[:, None] if f.ndim == 1 else f
+
+
+def _values(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return outputs(module, x)
+
+
+def _ntk(module: nn.Module, x: torch.Tensor) -> np.ndarray:
+    K = empirical_ntk(module, x, outputs="full")
+    return K.detach().cpu().numpy() if isinstance(K, torch.Tensor) else np.asarray(K)
+
+
+def _norm(tensors: State) -> float:
+    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors))))
+
+
+def _stacked(values: Sequence[torch.Tensor], flat: bool) -> np.ndarray:
+    found = torch.stack(list(values)).cpu().numpy()
+    return found[..., 0] if flat else found

@@ -1,0 +1,214 @@
+"""One network in training, its linearisation and its infinite limit, step by step together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ..kernels import NTK
+from ..kernels.inputs import pair, signals
+from ..kernels.network import as_network
+from ..nets import Layer, Sequential
+from ..nets.activations import PiecewiseLinear
+from ..nets.quadrature import Activation
+from ..nets.structure import Residual
+from .build import build
+from .descent import Schedule, kernel_descent, make_schedule
+from .empirical import empirical_ntk
+from .losses import Loss, as_targets, find_loss
+from .training import descend, max_learning_rate, outputs
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one network gives: a number for each quantity of `LazyTraining`."""
+
+    values: dict[str, float]
+    losses: dict[str, float]
+    parameters: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What all networks have in common.
+
+    x: (n + m, *space, channels), training inputs first. targets: (n, o). limit: (n + m, n + m) the
+    NTK. smooth: whether every activation has two derivatives.
+    """
+
+    net: Sequential
+    x: torch.Tensor
+    train_points: int
+    targets: torch.Tensor
+    limit: torch.Tensor
+    schedule: Schedule
+    loss: Loss
+    alpha: float
+    centred: bool
+    kernel_points: int
+    smooth: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        net: Any,
+        X: Any,
+        y: Any,
+        X_test: Any | None,
+        alpha: float,
+        centred: bool | None,
+        lr: float | None,
+        steps: int,
+        loss: str,
+        record: int,
+        kernel_points: int,
+    ) -> Trial:
+        """Check all arguments, and compute the NTK between all points."""
+        network, chosen = as_network(net), find_loss(loss)
+        if not (np.isreal(alpha) and 0 < alpha < np.inf):
+            raise InputError(f"alpha must be a finite number greater than 0, got {alpha!r}")
+        if kernel_points < 1:
+            raise InputError(f"kernel_points must be 1 or more, got {kernel_points}")
+        x, n = _points(X, X_test)
+        targets = as_targets(y, torch.Size((n, _outputs(y, chosen))), chosen, x)
+        limit = np.asarray(NTK(network)(x.numpy().astype(np.float64)))
+        largest = max_learning_rate(limit[:n, :n], loss)
+        schedule = make_schedule(lr, steps, None, record, lambda: 2 / largest)
+        return cls(
+            net=network,
+            x=x,
+            train_points=n,
+            targets=targets,
+            limit=torch.as_tensor(limit, dtype=x.dtype),
+            schedule=schedule,
+            loss=chosen,
+            alpha=float(alpha),
+            centred=alpha != 1 if centred is None else centred,
+            kernel_points=kernel_points,
+            smooth=_smooth(network),
+        )
+
+    def run(self, width: int, seed: int) -> Outcome:
+        """Draw a network, train all three, and compare them."""
+        from .lazy import independent_seed
+
+        module = build(
+            self.net,
+            width,
+            tuple(self.x.shape[1:]),
+            outputs=self.targets.shape[1],
+            seed=independent_seed(seed, width),
+            dtype=self.x.dtype,
+            scale=self.alpha,
+        )
+        first = _kernel(module, self.x)
+        with torch.no_grad():
+            start = outputs(module, self.x)
+        offset = start if self.centred else torch.zeros_like(start)
+        limit, schedule, n = self.limit, self.schedule, self.train_points
+        arguments = (start - offset, self.targets, self.loss, schedule)
+        infinite = kernel_descent(limit[:, :n], *arguments)
+        linear = kernel_descent(first[:, :n] / self.alpha**2, *arguments)
+        values, movement = self._train(module, offset)
+        small = self.kernel_points
+        changed = _kernel(module, self.x[:small]) - first[:small, :small]
+        found = {
+            "fluctuation": _fluctuation(first / self.alpha**2, limit),
+            "change": _size(changed) / _size(first[:small, :small]),
+            "movement": movement,
+        }
+        found |= self._distances(values, linear, infinite)
+        named = {"network": values, "linearised": linear, "infinite": infinite}
+        losses = {name: self._left(path) for name, path in named.items()}
+        count = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        return Outcome(found, losses, count)
+
+    def _train(self, module: nn.Module, offset: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """Values (t, n + m, o) of the network, and how far its weights went."""
+
+        def see(distance: float) -> tuple[torch.Tensor, float]:
+            with torch.no_grad():
+                return outputs(module, self.x) - offset, distance
+
+        n = self.train_points
+        schedule = Schedule(
+            self.schedule.step / self.alpha**2, self.schedule.steps, self.schedule.marks
+        )
+        seen = descend(
+            module, self.x[:n], self.targets, self.loss, schedule, see, offset[:n]
+        )
+        return torch.stack([values for values, _ in seen]), seen[-1][1]
+
+    def _distances(
+        self, network: torch.Tensor, linear: torch.Tensor, infinite: torch.Tensor
+    ) -> dict[str, float]:
+        n, found = self.train_points, {}
+        pairs = {
+            "trained": network - infinite,
+            "start": linear - infinite,
+            "linear": network - linear,
+        }
+        for points, rows in (("train", slice(0, n)), ("test", slice(n, None))):
+            if len(self.x[rows]) == 0:
+                continue
+            from .lazy import rms
+
+            scale = rms(infinite[:, rows] - infinite[:1, rows])
+            for key, difference in pairs.items():
+                found[f"{key} {points}"] = rms(difference[:, rows]) / scale
+        return found
+
+    def _left(self, path: torch.Tensor) -> float:
+        first, last = (
+            self.loss.value(path[k, : self.train_points], self.targets) for k in (0, -1)
+        )
+        return float(last / first)
+
+
+def _points(X: Any, X_test: Any | None) -> tuple[torch.Tensor, int]:
+    if X_test is None:
+        x = torch.as_tensor(signals(X, None))
+        return x.detach().cpu(), len(x)
+    first, second = (torch.as_tensor(part) for part in pair(X, X_test, None))
+    return torch.cat([first, second]).detach().cpu(), len(first)
+
+
+def _outputs(y: Any, loss: Loss) -> int:
+    y = np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+    if y.ndim == 2:
+        return y.shape[1]
+    if loss.name == "cross_entropy" and y.size and y.dtype.kind in "iub":
+        return max(2, int(y.max()) + 1)
+    return 1
+
+
+def _kernel(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """(n, n, o, o) the empirical NTK."""
+    return torch.as_tensor(empirical_ntk(module, x, outputs="full")).detach()
+
+
+def _fluctuation(kernel: torch.Tensor, limit: torch.Tensor) -> float:
+    """‖K − Θ ⊗ I‖/‖Θ ⊗ I‖."""
+    outputs_ = kernel.shape[-1]
+    expected = limit[:, :, None, None] * torch.eye(outputs_, dtype=kernel.dtype)
+    return _size(kernel - expected) / _size(expected)
+
+
+def _size(tensor: torch.Tensor) -> float:
+    return float(torch.linalg.vector_norm(tensor))
+
+
+def _smooth(layer: Layer | None) -> bool:
+    """Whether no activation is known to have a kink; of a function of the user's, nobody knows."""
+    if isinstance(layer, Sequential):
+        return all(map(_smooth, layer.layers))
+    if isinstance(layer, Residual):
+        return _smooth(layer.body) and _smooth(layer.shortcut)
+    if isinstance(layer, Activation):
+        return layer.function in ("tanh", "sigmoid", "softplus", "silu", "gaussian")
+    return not isinstance(layer, PiecewiseLinear)
