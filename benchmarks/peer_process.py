@@ -36,10 +36,10 @@ class Tuned(NamedTuple):
 class Peer:
     """The peer as a context manager; requests go as lines of JSON, arrays through files."""
 
-    def __init__(self, python: Path) -> None:
+    def __init__(self, python: Path, worker: Path = WORKER) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
-            [str(python), str(WORKER)],
+            [str(python), str(worker)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -73,7 +73,7 @@ class Peer:
         if not line:
             raise PeerError(
                 f"the worker ended with code {self.process.wait()}; to see why, run "
-                f"{self.process.args[0]} {WORKER}"  # type: ignore[index]
+                f"{' '.join(self.process.args)}"  # type: ignore[arg-type]
             )
         answer = json.loads(line)
         if "error" in answer:
