@@ -4,11 +4,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tangency.engines.fused import jit
+from tangency.engines import jit
+
+FOLDER = Path(jit.__file__).parent / "fused"
 
 SMALL = """
     import sys
@@ -95,7 +98,7 @@ def compiled(tmp_path, monkeypatch):
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
 
     def make():
-        function = jit.jit(triple)
+        function = jit.compiler(FOLDER)(triple)
         assert function(2) == 6
         return function
 
@@ -110,7 +113,7 @@ def test_another_process_finds_it(compiled):
 def test_a_change_in_any_module_of_the_package_is_noticed(compiled, monkeypatch):
     """Numba alone would go on using callees that are out of date."""
     compiled()
-    monkeypatch.setattr(jit, "sources", lambda: "something else")
+    monkeypatch.setattr(jit, "sources", lambda folder: "something else")
     assert sum(compiled().stats.cache_hits.values()) == 0
     assert sum(compiled().stats.cache_hits.values()) == 1
 
@@ -120,23 +123,22 @@ class Signature:
 
 
 def test_an_index_of_older_code_is_not_unpickled(compiled, tmp_path, monkeypatch):
-    monkeypatch.setattr(jit, "sources", lambda: "older")
+    monkeypatch.setattr(jit, "sources", lambda folder: "older")
     files = compiled()._cache._cache_file
     files._save_index({Signature: "x"})
     monkeypatch.delattr(sys.modules[__name__], "Signature")
-    monkeypatch.setattr(jit, "sources", lambda: "newer")
+    monkeypatch.setattr(jit, "sources", lambda folder: "newer")
     assert sum(compiled().stats.cache_hits.values()) == 0
     assert sum(compiled().stats.cache_hits.values()) == 1
 
 
-def test_the_digest_covers_every_module(tmp_path, monkeypatch):
+def test_the_digest_covers_every_module(tmp_path):
     (tmp_path / "a.py").write_text("x = 1")
     (tmp_path / "b.py").write_text("y = 1")
-    monkeypatch.setattr(jit, "__file__", str(tmp_path / "a.py"))
-    before = jit.sources.__wrapped__()
-    assert jit.sources.__wrapped__() == before
+    before = jit.sources.__wrapped__(tmp_path)
+    assert jit.sources.__wrapped__(tmp_path) == before
     (tmp_path / "b.py").write_text("y = 2")
-    assert jit.sources.__wrapped__() != before
+    assert jit.sources.__wrapped__(tmp_path) != before
 
 
 def test_a_file_of_another_signature_is_not_taken(compiled, tmp_path):
@@ -145,7 +147,7 @@ def test_a_file_of_another_signature_is_not_taken(compiled, tmp_path):
     function(2.0)
     one, two = sorted(tmp_path.rglob("*.nbc"))
     two.write_bytes(one.read_bytes())
-    again = jit.jit(triple)
+    again = jit.compiler(FOLDER)(triple)
     assert again(2) == 6
     assert again(2.5) == 7.5
     assert sum(again.stats.cache_hits.values()) == 1
