@@ -64,6 +64,7 @@ def compare(case: FiniteCase, peer: Peer, options: argparse.Namespace) -> dict[s
     typical = medians(times)
     best = min(value for name, value in typical.items() if name != "tangency")
     peaks = {name: _peak(case, name, len(x), options) for name in WAYS if name in calls}
+    peaks |= {n: _peer_peak(case, way, x, options) for n, way in PEER_WAYS.items() if n in calls}
     jacobian = 4 * len(x) * sum(p.numel() for p in module.parameters())
     return {
         "net": case.words,
@@ -99,6 +100,17 @@ def _peak(case: FiniteCase, way: str, count: int, options: argparse.Namespace) -
         subprocess.run(command, stdout=out, check=True)
         out.seek(0)
         return int(out.read().split()[-1])
+
+
+def _peer_peak(case: FiniteCase, way: int, x: np.ndarray, options: argparse.Namespace) -> int:
+    """The same for one of the other side's ways; what compiling takes is within."""
+    with Peer(options.peer, WORKER) as peer:
+        arrays = Path(peer.folder.name) / "arrays.npz"
+        np.savez(arrays, x=x, **exported(case.module()))
+        peer.ask("load", layers=case.layers, arrays=str(arrays))
+        to = str(Path(peer.folder.name) / "values.npy")
+        before = peer.ask("values", way=way, n=2, to=to)["peak_bytes"]
+        return peer.ask("run", way=way)["peak_bytes"] - before
 
 
 def measure_peak(case: FiniteCase, way: str, count: int) -> int:

@@ -15,9 +15,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 ANSWERS = os.fdopen(os.dup(1), "w")
@@ -80,13 +80,18 @@ class Worker:
 
     def values(self, way: int, n: int, to: str) -> dict[str, Any]:
         np.save(to, np.asarray(self.kernel(way, self.x[:n])))
-        return {}
+        return {"peak_bytes": peak_bytes()}
 
     def run(self, way: int) -> dict[str, Any]:
         start = time.perf_counter()
         self.kernel(way, self.x)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return {"seconds": time.perf_counter() - start, "peak_bytes": peak}
+        return {"seconds": time.perf_counter() - start, "peak_bytes": peak_bytes()}
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def main() -> None:

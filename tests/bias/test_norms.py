@@ -51,7 +51,7 @@ def test_combinations_of_sections_have_the_norm_of_their_gram_matrix():
 @pytest.mark.parametrize("dim", [2, 3, 7])
 def test_a_polynomial_kernel_against_its_feature_map(dim):
     """K = ⟨x, y⟩²: the norm of ⟨x, e⟩² is that of the matrix eeᵀ, 1."""
-    square = tg.bias.spectrum.ZonalKernel("square", lambda u: u**2)
+    square = tg.bias.ZonalKernel("square", lambda u: u**2)
     found = rkhs_norm(lambda u: u**2, square, dim, 40)
     assert found.value == pytest.approx(1.0, rel=1e-12)
     assert found.status == "finite"
@@ -188,7 +188,7 @@ def test_a_spectrum_serves_as_kernel_and_results_show_themselves():
     assert all(row[0] % 2 == 0 for row in rows)
     axes = found.plot().axes[0]
     assert axes.get_xscale() == "log"
-    figure = tg.bias.norms.rkhs_norm("bump", BIASED, 3, 60).plot(axes)
+    figure = tg.bias.rkhs_norm("bump", BIASED, 3, 60).plot(axes)
     assert figure is axes.figure
 
 

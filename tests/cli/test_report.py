@@ -23,6 +23,7 @@ def warm():
 def without_bias(monkeypatch):
     """Leave out the sections that take long; tests/report tests them."""
     monkeypatch.setattr("tangency.report.build.BIAS", {})
+    monkeypatch.setattr("tangency.report.build.FINITE", {})
 
 
 @pytest.fixture

@@ -2,17 +2,18 @@
 
 With one nonlinearity between weights the mean over networks is the infinite-width kernel at any
 width, so that nothing but chance separates the two; only layers that measure a norm over their
-channels add a bias of order 1/width, which their width keeps below the error. Seeds are fixed:
-with some 90 cases of two statistics, 4.5 standard errors would be passed by chance once in 800
-runs of the whole file. Every case checks its own power too: had the kernel been wrong by a factor
-of 1.02, the test would have failed.
+channels add a bias of order 1/width, which their width keeps below the error. Seeds are fixed;
+with other seeds, 4.5 standard errors would be passed by chance by one of the thousand numbers
+compared here once in 150 runs of the whole file. Every case checks its own power too: had the
+kernel been wrong by a factor of 1.02, the test would have failed.
 """
 
 import numpy as np
 import pytest
-from draws import kernel_draws, score
 
 import tangency as tg
+from draws import kernel_draws, score
+from tangency import finite
 
 torch = pytest.importorskip("torch")
 
@@ -26,9 +27,8 @@ def inputs(shape, n=3):
     return x
 
 
-def check(net, shape, width, draws, dtype=torch.float32):
-    torch.set_num_threads(1)
-    module = tg.finite.build(net, width, shape, dtype=dtype)
+def check(net, shape, width, draws):
+    module = finite.build(net, width, shape)
     x = inputs(shape)
     found = kernel_draws(module, x, draws)
     expected = tg.gram(net, x, engine="reference")
@@ -43,41 +43,44 @@ def check(net, shape, width, draws, dtype=torch.float32):
         assert result.would_notice > LIMIT, (name, result)
 
 
-ACTIVATIONS = {
-    "relu": 500,
-    "relu:raw": 500,
-    "leaky0.3": 500,
-    "leaky0.3:raw": 500,
-    "abs": 500,
-    "erf": 500,
-    "erf:raw": 500,
-    "gelu": 500,
-    "gelu:raw": 500,
-    "sin": 500,
-    "sin:frequency=2,raw": 500,
-    "cos": 500,
-    "cos:frequency=2,raw": 500,
-    "hermite1": 500,
-    "hermite2": 1500,
-    "hermite3:raw": 3000,
-    "activation:function=tanh": 500,
-    "activation:function=sigmoid": 500,
-    "activation:function=softplus": 500,
-    "activation:function=silu": 500,
-    "activation:function=elu": 500,
-    "activation:function=gaussian": 500,
-    "activation:function=tanh,raw": 500,
-    "poly1": 500,
-    "poly2": 1500,
-    "poly3": 3000,
-    "exp1": 500,
-    "exp0.6": 500,
-}
+ACTIVATIONS = [
+    "relu",
+    "relu:raw",
+    "leaky0.3",
+    "leaky0.3:raw",
+    "abs",
+    "erf",
+    "erf:raw",
+    "gelu",
+    "gelu:raw",
+    "sin",
+    "sin:frequency=2,raw",
+    "cos",
+    "cos:frequency=2,raw",
+    "hermite1",
+    "hermite2",
+    "hermite3:raw",
+    "activation:function=tanh",
+    "activation:function=sigmoid",
+    "activation:function=softplus",
+    "activation:function=silu",
+    "activation:function=elu",
+    "activation:function=gaussian",
+    "activation:function=tanh,raw",
+    "poly1",
+    "poly2",
+    "poly3",
+    "exp1",
+    "exp0.6",
+]
+# Polynomials of Gaussians have heavy tails: their means take more draws.
+MANY = {"hermite2": 1500, "poly2": 1500, "hermite3:raw": 14000, "poly3": 8000}
 
 
-@pytest.mark.parametrize(("text", "draws"), ACTIVATIONS.items(), ids=ACTIVATIONS)
-def test_activation(text, draws):
-    check(tg.parse(f"dense:b=0.3 {text} dense:w=1.2,b=0.2"), (3,), 1000, draws)
+@pytest.mark.parametrize("text", ACTIVATIONS)
+def test_activation(text):
+    net = tg.parse(f"dense:b=0.3 {text} dense:w=1.2,b=0.2")
+    check(net, (3,), 1000, MANY.get(text, 500))
 
 
 def test_activation_of_a_callable():
@@ -89,22 +92,21 @@ def test_activation_of_a_callable():
 
 
 DENSE = [
-    "dense",
-    "dense:w=1.5,b=0.5",
-    "dense:frozen",
-    "dense:frozen relu dense",
-    "dense:b=0.4 relu dense:w=2,b=0.1,frozen",
-    "dense:w=0.5,b=0.4,frozen relu dense:frozen",
-    "dense rescale0.5 relu rescale3 dense",
-    "dense:b=0.7 layernorm relu dense",
-    "dense relu dense layernorm dense",
+    ("dense", 8, 20),  # nothing is left to chance
+    ("dense:w=1.5,b=0.5", 8, 20),
+    ("dense:frozen", 8, 20),
+    ("dense:frozen relu dense", 1000, 500),
+    ("dense:b=0.4 relu dense:w=2,b=0.1,frozen", 1000, 500),
+    ("dense:w=0.5,b=0.4,frozen relu dense:frozen", 1000, 500),
+    ("dense rescale0.5 relu rescale3 dense", 1000, 500),
+    ("dense:b=0.7 layernorm relu dense", 1000, 500),
+    ("dense layernorm dense", 1000, 500),
 ]
 
 
-@pytest.mark.parametrize("text", DENSE)
-def test_weights(text):
-    wide = text.count("dense") == 3
-    check(tg.parse(text), (3,), 300 if wide else 1000, 2000 if wide else 500)
+@pytest.mark.parametrize(("text", "width", "draws"), DENSE, ids=[t for t, *_ in DENSE])
+def test_weights(text, width, draws):
+    check(tg.parse(text), (3,), width, draws)
 
 
 LINES = [
@@ -123,6 +125,7 @@ LINES = [
     "conv9",
     "conv3:w=1.5,b=0.5",
     "conv3:b=0.5,frozen",
+    "conv3 layernorm",
     "conv[[-2],[0],[1]]",
     "conv[[-2],[0],[1]]:pad=valid",
     "conv[[1],[3]]:pad=valid,stride=2",
@@ -133,7 +136,7 @@ LINES = [
 
 @pytest.mark.parametrize("text", LINES)
 def test_convolution_on_a_line(text):
-    check(tg.parse(f"{text} relu gap dense"), (6, 2), 1000, 300)
+    check(tg.parse(f"{text} relu gap dense"), (6, 2), 1000, 600)
 
 
 GRIDS = [
@@ -152,7 +155,7 @@ GRIDS = [
 
 @pytest.mark.parametrize(("shape", "text"), GRIDS, ids=[t for _, t in GRIDS])
 def test_convolution_on_a_grid(shape, text):
-    check(tg.parse(f"{text} relu gap dense"), shape, 500, 500)
+    check(tg.parse(f"{text} relu gap dense"), shape, 500, 600)
 
 
 POOLS = [
@@ -166,20 +169,21 @@ POOLS = [
     ((4, 3, 2), "avg2x3"),
     ((4, 3, 2), "gauss2:stride=2x1"),
     ((4, 3, 2), "sub1x2"),
-    ((4, 3, 2), "pool[[1,2],[0,-1]]:start=-1x0,size=3x2"),
+    ((4, 3, 2), "pool[[1,2],[0,-1]]:start=[-1,0],size=3x2"),
     ((4, 3, 2), "pool[[1,2],[1,1,1]]:peraxis"),
     ((4, 3, 2), "map[[[1,0,0,1],[0,2,0,0]],[[1,1,1]]]"),
 ]
 
 
-@pytest.mark.parametrize("place", ["conv2 relu {} flatten dense", "conv2 {} relu gap dense"])
 @pytest.mark.parametrize(("shape", "text"), POOLS, ids=[t for _, t in POOLS])
-def test_pooling(shape, text, place):
-    check(tg.parse(place.format(text)), shape, 1000, 300)
+def test_pooling(shape, text):
+    line = len(shape) == 2
+    check(tg.parse(f"conv2 relu {text} flatten dense"), shape, 1000, 300 if line else 120)
+    check(tg.parse(f"conv2 {text} relu gap dense"), shape, 500, 1400 if line else 900)
 
 
 def test_pooling_of_the_input():
-    check(tg.parse("avg2 conv3 relu gap dense"), (6, 2), 1000, 300)
+    check(tg.parse("avg2 conv3 relu gap dense"), (6, 2), 1000, 600)
     check(tg.parse("flatten dense relu dense"), (4, 3, 2), 1000, 500)
     check(tg.parse("gap dense relu dense"), (4, 3, 2), 1000, 500)
 
@@ -193,21 +197,25 @@ RESIDUALS = [
     ((3,), "res(dense | rescale2) dense relu dense"),
     ((3,), "dense relu res(dense | dense)"),  # the outputs are a sum
     ((3,), "res(dense relu dense:w=2 | dense) rescale0.5"),
-    ((6, 2), "conv3 res(relu conv3) gap dense"),
+    ((6, 2), "conv2 res(relu conv3) gap dense"),
     ((6, 2), "conv2 res(relu conv3:stride=2 | conv1:stride=2) flatten dense"),
     ((6, 2), "conv3 res(avg2 conv3 | relu avg2) gap dense"),
-    ((6, 2), "res(conv3:pad=circular) relu gap dense" if False else "res(conv3) conv2 relu gap dense"),
+    ((6, 2), "res(conv3) conv2 relu gap dense"),
     ((6, 2), "conv3 relu res(gap dense | flatten) dense"),
-    ((4, 3, 2), "conv2 layernorm res(relu conv3 | conv1) flatten dense"),
+    ((4, 3, 2), "conv2:pad=valid res(relu conv2 | conv1) flatten dense"),
 ]
 
 
 @pytest.mark.parametrize(("shape", "text"), RESIDUALS, ids=[t for _, t in RESIDUALS])
 def test_residual(shape, text):
-    check(tg.parse(text), shape, 64, 6000)
+    check(tg.parse(text), shape, *((32, 8000) if len(shape) > 1 else (64, 10000)))
 
 
-DEEP_LINEAR = [
+def test_more_channels_in_the_input_than_hidden_ones():
+    check(tg.parse("res(dense) dense"), (12,), 8, 8000)
+
+
+MIDDLE = [
     ((3,), "dense:b=0.5 dense:w=1.3 dense"),
     ((3,), "dense relu dense:b=0.4 dense"),
     ((6, 2), "conv3 conv2:stride=2 relu gap dense"),
@@ -217,6 +225,86 @@ DEEP_LINEAR = [
 ]
 
 
-@pytest.mark.parametrize(("shape", "text"), DEEP_LINEAR, ids=[t for _, t in DEEP_LINEAR])
+@pytest.mark.parametrize(("shape", "text"), MIDDLE, ids=[t for _, t in MIDDLE])
 def test_weights_between_hidden_layers(shape, text):
-    check(tg.parse(text), shape, 64, 6000)
+    check(tg.parse(text), shape, *((32, 7000) if len(shape) > 1 else (64, 16000)))
+
+
+TAILS = [
+    ((3,), "dense:b=0.2 relu"),
+    ((3,), "dense gelu rescale2"),
+    ((3,), "res(dense | dense:w=0.5) erf"),
+    ((6, 2), "conv3 relu gap"),
+]
+
+
+@pytest.mark.parametrize(("shape", "text"), TAILS, ids=[t for _, t in TAILS])
+def test_outputs_after_an_activation(shape, text):
+    """The outputs are then not linear in the last weights, but each has mean f(x)f(y) = NNGP."""
+    outputs, draws = 1000, 400
+    x = inputs(shape)
+    module = finite.build(text, 2, shape, outputs=outputs)
+    generator = torch.Generator().manual_seed(0)
+    covariances, tangents = [], []
+    for _ in range(draws):
+        for p in module.parameters():
+            p.data.normal_(generator=generator)
+        f = module(x)
+        covariances.append((f @ f.T).detach() / outputs)
+        # Outputs share no weights: the gradient of their sum has the gradients of all of them.
+        rows = [
+            torch.cat(
+                [
+                    g.flatten()
+                    for g in torch.autograd.grad(v, module.parameters(), retain_graph=True)
+                ]
+            )
+            for v in f.sum(1)
+        ]
+        tangents.append(torch.stack(rows) @ torch.stack(rows).T / outputs)
+    expected = tg.gram(text, x, engine="reference")
+    for found, limit in ((covariances, expected.nngp), (tangents, expected.ntk)):
+        result = score(torch.stack(found).double().numpy(), limit)
+        assert max(result.entries, result.scale) < LIMIT < result.would_notice, result
+
+
+def test_outputs_are_independent():
+    module = finite.build("dense relu dense", 50, (3,), outputs=2)
+    x = torch.as_tensor(inputs((3,)), dtype=torch.float32)
+    generator = torch.Generator().manual_seed(0)
+    products = []
+    for _ in range(2000):
+        for p in module.parameters():
+            p.data.normal_(generator=generator)
+        f = module(x).detach()
+        products.append(torch.outer(f[:, 0], f[:, 1]))
+    found = torch.stack(products)
+    z = found.mean(0) / (found.std(0) / len(found) ** 0.5)
+    assert z.abs().max() < LIMIT
+
+
+DEEP = [
+    ((3,), "dense relu dense:b=0.3 relu dense"),
+    ((3,), "dense layernorm erf dense relu dense:b=0.1"),
+    ((6, 2), "conv3 relu conv3:stride=2 gelu gap dense"),
+    ((4, 2), "conv3 res(relu conv3) exp1 flatten dense"),
+]
+
+
+@pytest.mark.parametrize(("shape", "text"), DEEP, ids=[t for _, t in DEEP])
+def test_distance_from_the_limit_falls_with_the_root_of_the_width(shape, text):
+    """With several nonlinearities a network of finite width is biased; the bias falls faster.
+
+    Root mean square distances at widths w and 16w have the ratio 4, with an error that follows
+    from the number of draws: 5 % for 200 draws of the larger width.
+    """
+    x, net = inputs(shape), tg.parse(text)
+    expected = tg.gram(net, x, engine="reference")
+    distances = []
+    for width, draws in ((16, 1000), (256, 200)):
+        found = kernel_draws(finite.build(net, width, shape), x, draws, chunk=20)
+        distances.append(
+            [np.sqrt(np.mean((f - e) ** 2)) for f, e in zip(found, expected, strict=True)]
+        )
+    ratios = np.divide(*distances)
+    assert np.all((ratios > 3.3) & (ratios < 5.2)), ratios

@@ -42,7 +42,8 @@ def approximation_curve(
     Raises:
         InputError: a target, sizes or radii that make no sense.
 
-    Source: Bietti & Mairal 2019, Corollary 7 (in the supremum norm; the L² error is smaller).
+    Source: Bietti & Mairal 2019, approximation of Lipschitz functions (in the
+    supremum norm; the L² error is smaller).
 
     >>> from tangency import NNGP, NTK
     >>> net = "dense relu dense"

@@ -37,7 +37,7 @@ def bound(kernel: Kernel, sphere: bool) -> Bound | None:
     biases have their Lipschitz constant where it is finite, off the sphere only if their
     activations are homogeneous.
 
-    Source: Bietti & Mairal 2019, Propositions 3 and 6; `lipschitz_constant`.
+    Source: Bietti & Mairal 2019, smoothness of the two-layer NTK; `lipschitz_constant`.
 
     >>> from tangency import NTK
     >>> bound(NTK("dense relu dense"), sphere=True).label

@@ -138,7 +138,7 @@ class SmoothnessCondition:
             color=GREY,
         )
         self._mark_thresholds(axes)
-        plain_axes(axes, "exponent a of f(u) = |u|^a", "decay t of the terms ‖f_k‖²/μ_k ~ k^-t")
+        plain_axes(axes, "exponent a of f(u) = |u|^a", "decay t of the terms ‖fₖ‖²/μₖ ~ k⁻ᵗ")
 
     def _draw_norms(self, axes: Axes) -> None:
         from ..report.style import legend_name, line_style, plain_axes
@@ -186,7 +186,7 @@ def smoothness_condition(
     Raises:
         InputError: sizes or exponents that make no sense.
 
-    Source: Bietti & Mairal 2019, Corollary 6; Bach 2017, Proposition 2 for the last layer.
+    Source: Bietti & Mairal 2019, sufficient condition; Bach 2017 for the last layer.
 
     >>> from tangency import NNGP, NTK
     >>> net = "dense relu dense"

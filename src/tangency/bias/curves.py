@@ -150,7 +150,7 @@ class ApproximationCurve:
         if floors:
             text = "floor: degrees with eigenvalue zero"
             axes.axhline(max(floors), color=GREY, linewidth=0.9, linestyle="-.", label=text)
-        axes.legend(frameon=False, loc="upper right" if floors else "lower left")
+        axes.legend(frameon=False, loc="best" if floors else "lower left")
         return figure  # pyright: ignore[reportReturnType]
 
 

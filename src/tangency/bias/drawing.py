@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A legend without a frame, through which no grid line shows.
 _CLEAR: dict[str, Any] = {"edgecolor": "none", "facecolor": "white", "framealpha": 1.0}
-_DISTANCE = "relative distance  ‖Φ(deformed x) − Φ(x)‖ / ‖Φ(x)‖"
+_DISTANCE = "‖Φ(deformed x) − Φ(x)‖ / ‖Φ(x)‖"
 _AXIS = {
     "gradient": "size of the deformation, ‖∇τ‖",
     "displacement": "largest displacement, ‖τ‖ (pixels)",

@@ -24,8 +24,8 @@ def lipschitz_bound(
     sum 1. Between two degrees, where both sums are linear in w, this has a stationary value that
     is positive only as a minimum; so the worst f is a single harmonic, and the bound is
     max_k η/√(k(k+p-2)) - δ' √μ_k.
-    For μ_k ~ k^-β it falls as δ^(-1/(β/2 - 1)): the rate of Bietti & Mairal 2019, Corollary 7
-    (β = p), and of Bach 2017, Proposition 3 (β = p + 2), here in L² and without their logarithm.
+    For μ_k ~ k^-β it falls as δ^(-1/(β/2 - 1)): the rate of Bietti & Mairal 2019
+    (β = p), and of Bach 2017 (β = p + 2), here in L² and without their logarithm.
 
     >>> import numpy as np
     >>> logs = -4.0 * np.log(np.arange(1, 2000))

@@ -112,9 +112,9 @@ class PatchCondition:
             f"β = {self.beta:g}",
             (1, self.beta),
             xycoords=("axes fraction", "data"),
-            xytext=(-2, 3),
+            xytext=(4, 0),
             textcoords="offset points",
-            ha="right",
+            va="center",
             fontsize=TICK,
             color=GREY,
         )

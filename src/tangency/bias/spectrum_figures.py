@@ -158,7 +158,9 @@ def _powers_of_ten(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     low, high = axes.get_ylim()
-    axes.set_ylim(min(low, math.floor(high)), max(high, math.ceil(low)))
+    if math.floor(high) - math.ceil(low) < 1:
+        low, high = math.floor(low), math.ceil(high)
+    axes.set_ylim(low, high)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     if axes.get_xscale() == "linear":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

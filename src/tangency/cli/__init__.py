@@ -2,6 +2,7 @@
 
 from .app import app
 from .demo import demo
+from .lazy import lazy
 from .matrices import gram
 from .measures import smoothness, spectrum, stability
 from .models import fit, predict
@@ -16,6 +17,7 @@ app.command("report", short_help="A page on a network's inductive bias.")(report
 app.command("spectrum", short_help="Eigenvalues on the sphere, degree by degree.")(spectrum)
 app.command("smoothness", short_help="How far small changes move in feature space.")(smoothness)
 app.command("stability", short_help="How far deformations move in feature space.")(stability)
+app.command("lazy", short_help="Finite networks beside their infinite limit.")(lazy)
 app.command("gram", short_help="Write the kernel matrix of a data set.")(gram)
 app.command("describe", short_help="Show a network layer by layer.")(describe)
 app.command("warmup", short_help="Compile the fused engine ahead of its first use.")(warmup)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,15 +54,12 @@ def lazy(
     """
     claim_figure(out, force)
     numbers = parse_widths(widths)
-    from ..finite.requirement import require_torch
-
-    require_torch()
+    from .. import finite
     from ..nets import parse
 
     network = parse(net)
     dataset = read(data, label_column, header, input_shape, channels, scale)
     dataset = fitting(dataset, network)
-    from ..finite.lazy import lazy_training
     from ..report.lazy import targets, training_parts
 
     x, y, x_test = training_parts(dataset, train, test, seed)
@@ -71,7 +67,7 @@ def lazy(
     with_classes = dataset.task == "classification"
     if name == "cross_entropy" and not with_classes:
         raise ValueError("--loss cross-entropy is for classes, but these labels are targets")
-    found = lazy_training(
+    found = finite.lazy_training(
         network,
         x.astype(dtype.value),
         targets(y, name),

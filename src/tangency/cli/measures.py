@@ -32,7 +32,7 @@ def spectrum(
 
     For a convolutional network, those of the dense network of the same depth and activations.
     """
-    _claim(out, force)
+    claim_figure(out, force)
     from ..bias.spectrum import spectrum as measure
     from ..kernels import NNGP, NTK
     from ..nets import parse
@@ -43,7 +43,7 @@ def spectrum(
         typer.echo(f"not a dense network; shown is {dense_version(network)}")
     network = dense_version(network)
     kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
-    _give(measure(kernels, dim, degree), out)
+    give(measure(kernels, dim, degree), out)
 
 
 def smoothness(
@@ -65,12 +65,12 @@ def smoothness(
     The slope is the Hölder exponent: 1/2 for the NTK of a ReLU network, 1 for its last-layer
     kernel.
     """
-    _claim(out, force)
+    claim_figure(out, force)
     kernels = _kernels(net, jobs)
-    dataset = _load(data, label_column, header, input_shape, channels, scale)
+    dataset = read(data, label_column, header, input_shape, channels, scale)
     from ..report.measured import smoothness_of
 
-    _give(smoothness_of(kernels, dataset.X_train, examples, seed), out)
+    give(smoothness_of(kernels, dataset.X_train, examples, seed), out)
 
 
 def stability(
@@ -92,18 +92,19 @@ def stability(
 
     Deformations are smooth random fields ("elastic"), the same ones for both kernels.
     """
-    _claim(out, force)
+    claim_figure(out, force)
     kernels = _kernels(net, jobs)
-    dataset = _load(data, label_column, header, input_shape, channels, scale)
+    dataset = read(data, label_column, header, input_shape, channels, scale)
     from ..bias.stability import stability_curve
 
-    _give(
+    give(
         stability_curve(kernels, dataset.X_train, draws=draws, seed=seed, count=images),
         out,
     )
 
 
-def _claim(out: Path | None, force: bool) -> None:
+def claim_figure(out: Path | None, force: bool) -> None:
+    """Check that the figure or the numbers can be written; see `claim`."""
     if out is not None:
         claim(out, force, _SUFFIXES)
 
@@ -117,7 +118,7 @@ def _kernels(net: str, jobs: int | None) -> dict[str, Any]:
     return {"NTK": NTK(network, n_jobs=threads), "last-layer": NNGP(network, n_jobs=threads)}
 
 
-def _load(
+def read(
     data: str,
     label_column: str,
     header: bool | None,
@@ -125,6 +126,7 @@ def _load(
     channels: o.Channels,
     scale: str,
 ) -> Dataset:
+    """The data that the options name; says what was found."""
     from ..data import load
 
     dataset = load(
@@ -140,7 +142,7 @@ def _load(
     return dataset
 
 
-def _give(result: Result, out: Path | None) -> None:
+def give(result: Result, out: Path | None) -> None:
     """Print the title, the table and what it shows; write the figure or the numbers."""
     table = result.table()
     typer.echo(f"{result.title}\n\n{table}\n\n{result.summary}\n{result.reading}")

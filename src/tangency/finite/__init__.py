@@ -8,7 +8,7 @@ Needs PyTorch: `pip install "tangency[torch]"`.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .requirement import TorchMissingError, require_torch
 
@@ -17,17 +17,27 @@ require_torch()
 from .build import FiniteNetwork, build  # noqa: E402
 from .expansion import TaylorModel, linearize, taylor  # noqa: E402
 
+if TYPE_CHECKING:
+    from .empirical import empirical_nngp, empirical_ntk, explain_ntk
+    from .lazy import LazyTraining, lazy_training
+    from .operators import NTKOperator, ntk_operator
+    from .predictions import KernelPredictions, kernel_predictions
+    from .training import Training, max_learning_rate, train
+
 # Loaded on first use, as they bring scikit-learn and SciPy's solvers along.
 _LATER = {
-    "empirical_ntk": "empirical",
-    "empirical_nngp": "empirical",
-    "explain_ntk": "empirical",
-    "ntk_operator": "operators",
-    "Training": "training",
-    "max_learning_rate": "training",
-    "train": "training",
+    "KernelPredictions": "predictions",
     "LazyTraining": "lazy",
+    "NTKOperator": "operators",
+    "Training": "training",
+    "empirical_nngp": "empirical",
+    "empirical_ntk": "empirical",
+    "explain_ntk": "empirical",
+    "kernel_predictions": "predictions",
     "lazy_training": "lazy",
+    "max_learning_rate": "training",
+    "ntk_operator": "operators",
+    "train": "training",
 }
 
 
@@ -43,9 +53,21 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "FiniteNetwork",
+    "KernelPredictions",
+    "LazyTraining",
+    "NTKOperator",
     "TaylorModel",
     "TorchMissingError",
+    "Training",
     "build",
+    "empirical_nngp",
+    "empirical_ntk",
+    "explain_ntk",
+    "kernel_predictions",
+    "lazy_training",
     "linearize",
+    "max_learning_rate",
+    "ntk_operator",
     "taylor",
+    "train",
 ]

@@ -78,9 +78,7 @@ class Assembly:
         """The modules of all steps, for inputs of so many channels."""
         return self._chain(steps, Channels(channels, 1))[0]
 
-    def _chain(
-        self, steps: Sequence[Step], channels: Channels
-    ) -> tuple[nn.Sequential, Channels]:
+    def _chain(self, steps: Sequence[Step], channels: Channels) -> tuple[nn.Sequential, Channels]:
         modules = []
         for step in steps:
             module, channels = self._module(step, channels)
@@ -114,12 +112,13 @@ class Assembly:
     ) -> tuple[nn.Module, Channels]:
         out = self.outputs if step in self.last else self.width
         sizes, geometry = (out, channels.count), step.geometry
-        if isinstance(geometry, Box):
-            module = BoxWeights(layer, geometry, sizes, channels.fan, self.draw)
-        elif isinstance(geometry, Points):
-            module = PointWeights(layer, geometry, sizes, channels.fan, self.draw)
-        else:
+        if isinstance(layer, Dense):
             module = DenseWeights(layer, sizes, channels.fan, self.draw)
+        elif isinstance(geometry, Box):
+            module = BoxWeights(layer, geometry, sizes, channels.fan, self.draw)
+        else:
+            assert isinstance(geometry, Points)
+            module = PointWeights(layer, geometry, sizes, channels.fan, self.draw)
         return module, Channels(out, out)
 
     def _activation(self, layer: ActivationLayer, channels: Channels) -> nn.Module:

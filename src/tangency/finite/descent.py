@@ -13,6 +13,11 @@ import torch
 from ..errors import InputError
 from .losses import Loss
 
+
+class DivergedError(InputError):
+    """Function values that are not finite any more."""
+
+
 State = list[torch.Tensor]
 Velocity = Callable[[State], State]
 
@@ -102,16 +107,25 @@ def follow(
 
 
 def _euler(state: State, velocity: Velocity, step: float) -> None:
-    torch._foreach_add_(state, velocity(state), alpha=step)
+    _move(state, velocity(state), step)
 
 
 def _runge_kutta(state: State, velocity: Velocity, step: float) -> None:
     first = velocity(state)
-    second = velocity(torch._foreach_add(state, first, alpha=step / 2))
-    third = velocity(torch._foreach_add(state, second, alpha=step / 2))
-    last = velocity(torch._foreach_add(state, third, alpha=step))
+    second = velocity(_moved(state, first, step / 2))
+    third = velocity(_moved(state, second, step / 2))
+    last = velocity(_moved(state, third, step))
     for part, weight in ((first, 1), (second, 2), (third, 2), (last, 1)):
-        torch._foreach_add_(state, part, alpha=weight * step / 6)
+        _move(state, part, weight * step / 6)
+
+
+def _move(state: State, velocity: State, step: float) -> None:
+    for place, speed in zip(state, velocity, strict=True):
+        place.add_(speed, alpha=step)
+
+
+def _moved(state: State, velocity: State, step: float) -> State:
+    return [torch.add(place, v, alpha=step) for place, v in zip(state, velocity, strict=True)]
 
 
 def kernel_descent(
@@ -150,7 +164,7 @@ def kernel_descent(
 def require_finite(values: torch.Tensor, schedule: Schedule) -> torch.Tensor:
     """`values`, unless training has run away."""
     if not torch.isfinite(values).all():
-        raise InputError(
+        raise DivergedError(
             f"training has diverged: function values are not finite with steps of {schedule.step:g}"
             "; take a smaller lr (max_learning_rate(K) is the limit for a kernel K), or scale "
             "the inputs down"

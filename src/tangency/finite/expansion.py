@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp
+from torch.func import functional_call
 
 from ..errors import InputError
+from .forward_mode import WAYS, Jvp
 
 Parameters = dict[str, Tensor]
 
@@ -27,6 +27,7 @@ class TaylorModel(nn.Module):
         super().__init__()
         self.order = order
         self.module = copy.deepcopy(module)
+        self._way = 0  # the first of WAYS that the module's operations allow
         self._names = [n for n, p in self.module.named_parameters() if p.requires_grad]
         for index, theta in enumerate(self._trainable().values()):
             self.register_buffer(f"start_{index}", theta.detach().clone())
@@ -52,11 +53,25 @@ class TaylorModel(nn.Module):
                 )
             return out
 
-        terms = _derivatives(value, start, step, self.order)
+        terms = self._terms(value, start, step)
         total = terms[0]
         for k, term in enumerate(terms[1:], start=1):
             total = total + term / math.factorial(k)
         return total
+
+    def _terms(
+        self, value: Callable[[Parameters], Tensor], start: Parameters, step: Parameters
+    ) -> tuple[Tensor, ...]:
+        while True:
+            try:
+                return _derivatives(value, start, step, self.order, WAYS[self._way])
+            except NotImplementedError as error:
+                if self._way + 1 == len(WAYS):
+                    raise InputError(
+                        "PyTorch knows neither forward mode nor a second derivative of an "
+                        f"operation of this module, so that it cannot be expanded: {error}"
+                    ) from error
+                self._way += 1
 
     def _trainable(self) -> Parameters:
         parameters = dict(self.module.named_parameters())
@@ -67,13 +82,17 @@ class TaylorModel(nn.Module):
 
 
 def _derivatives(
-    function: Callable[[Parameters], Tensor], point: Parameters, step: Parameters, order: int
+    function: Callable[[Parameters], Tensor],
+    point: Parameters,
+    step: Parameters,
+    order: int,
+    jvp: Jvp,
 ) -> tuple[Tensor, ...]:
     """The derivatives 0..order of t ↦ function(point + t·step) at t = 0."""
     if order == 0:
         return (function(point),)
     lower, slopes = jvp(
-        lambda p: _derivatives(function, p, step, order - 1), (point,), (step,)
+        lambda p: _derivatives(function, p, step, order - 1, jvp), (point,), (step,)
     )
     return (*lower, slopes[-1])
 

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .lazy import LazyTraining, Measure
+    from .lazy import LazyTraining
+    from .measure import Measure
     from .training import Training
 
 _CLEAR: dict[str, Any] = {"edgecolor": "none", "facecolor": "white", "framealpha": 1.0}
@@ -88,7 +89,7 @@ def draw_lazy(lazy: LazyTraining, axes: Axes | None) -> Figure:
 
 def _against_width(measures: list[Measure], axes: Axes) -> None:
     from ..report.style import BLUE, GREEN, TICK, VERMILION, plain_axes
-    from .lazy import slope_text
+    from .measure import slope_text
 
     looks = ((BLUE, "o", "-"), (GREEN, "^", "-."), (VERMILION, "s", "--"))
     for measure, (colour, marker, dash) in zip(measures, looks, strict=True):

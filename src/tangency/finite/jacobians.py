@@ -28,7 +28,7 @@ def jacobian(
     try:
         found = _mapped(subject, params, x, directions)
     except (RuntimeError, ValueError):
-        found = _one_by_one(subject, params, x, directions)
+        return one_by_one(subject, x, directions, names)
     n, q = len(x), len(directions)
     return {name: g.detach().reshape(n, q, -1) for name, g in found.items()}
 
@@ -50,12 +50,14 @@ def _mapped(
         return torch.func.vmap(derivative, (None, 0))(dict(params), x)
 
 
-def _one_by_one(
-    subject: Subject, params: Mapping[str, Tensor], x: Tensor, directions: Tensor
+def one_by_one(
+    subject: Subject, x: Tensor, directions: Tensor, names: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
+    """The same by a backward pass for every input and direction."""
+    params = {name: subject.params[name] for name in names or subject.params}
     leaves = {name: p.detach().requires_grad_() for name, p in params.items()}
     q = len(directions)
-    found = {name: p.new_zeros((len(x), q, *p.shape)) for name, p in params.items()}
+    found = {name: p.new_zeros((len(x), q, p.numel())) for name, p in params.items()}
     for i in range(len(x)):
         with torch.enable_grad():
             out = subject.outputs(leaves, x[i : i + 1])
@@ -71,5 +73,5 @@ def _one_by_one(
             )
             for name, g in zip(leaves, gradients, strict=True):
                 if g is not None:
-                    found[name][i, k] = g
+                    found[name][i, k] = g.flatten()
     return found

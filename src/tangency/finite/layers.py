@@ -76,9 +76,7 @@ class BoxWeights(Weighted):
     def product(self, x: Tensor) -> Tensor:
         x = region(x, self.axes, [(0, w.taps[-1]) for w in self.axes])
         convolution = (functional.conv1d, functional.conv2d, functional.conv3d)[len(self.axes) - 1]
-        y = convolution(
-            x.movedim(-1, 1), self.weight, stride=self.strides, dilation=self.dilations
-        )
+        y = convolution(x.movedim(-1, 1), self.weight, stride=self.strides, dilation=self.dilations)
         return y.movedim(1, -1)
 
 

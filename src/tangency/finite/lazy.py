@@ -1,29 +1,30 @@
-"""How far finite networks in training are from their linearisation and from their infinite limit."""
+"""How far finite networks in training are from their linearisation and infinite limit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from ..bias.powers import PowerFit
 from ..bias.tables import Table
+from ..engines.progress import progress_bar
 from ..errors import InputError
+from .measure import Measure, slope_text
+from .trial import Outcome, Trial, UnstableError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTHS = (64, 256, 1024, 4096)
+_ATTEMPTS = 10
 #: What `LazyTraining.measures` holds of the network itself, with names for figures and tables.
 KERNELS = {
     "fluctuation": "kernel at the start, ‖K₀ − Θ‖/‖Θ‖",
-    "change": "kernel in training, ‖K_T − K₀‖/‖K₀‖",
-    "movement": "weights, ‖θ_T − θ₀‖/‖θ₀‖",
+    "change": "kernel in training, ‖Kₜ − K₀‖/‖K₀‖",
+    "movement": "weights, ‖θₜ − θ₀‖/‖θ₀‖",
 }
 #: And of its function, on training and on test points.
 PAIRS = {
@@ -34,60 +35,13 @@ PAIRS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Measure:
-    """One quantity for all widths and seeds.
-
-    Attributes:
-        name: in words. points: "train", "test", or "" for a quantity of the network itself.
-        widths: (w,). values: (w, seeds).
-        theory: the exponent of the width that is known for wide networks, None where none is.
-    """
-
-    name: str
-    points: str
-    widths: np.ndarray
-    values: np.ndarray
-    theory: float | None
-
-    @property
-    def mean(self) -> np.ndarray:
-        """(w,) mean over seeds."""
-        return self.values.mean(axis=1)
-
-    @property
-    def error(self) -> np.ndarray:
-        """(w,) standard error of the mean, NaN with one seed."""
-        seeds = self.values.shape[1]
-        if seeds == 1:
-            return np.full(len(self.values), np.nan)
-        return self.values.std(axis=1, ddof=1) / np.sqrt(seeds)
-
-    @cached_property
-    def fit(self) -> PowerFit | None:
-        """mean ≈ constant · width^exponent by least squares on logarithms, None for one width.
-
-        Its `error` is the exponent's standard error, from those of the means: networks of
-        different widths are drawn independently.
-        """
-        if len(self.widths) < 2 or not np.all(self.mean > 0):
-            return None
-        x, y = np.log(self.widths), np.log(self.mean)
-        pull = (x - x.mean()) / np.sum(np.square(x - x.mean()))
-        slope = float(pull @ y)
-        error = float(np.sqrt(np.sum(np.square(pull * self.error / self.mean))))
-        constant = float(np.exp(y.mean() - slope * x.mean()))
-        low, high = float(self.widths.min()), float(self.widths.max())
-        return PowerFit(slope, constant, error, low, high, len(x))
-
-
-@dataclass(frozen=True, eq=False)
 class LazyTraining:
     """Networks of several widths beside their limits; made by `lazy_training`.
 
     Attributes:
         measures: quantity -> `Measure`. "fluctuation", "change" and "movement" are those of the
             network: ‖K₀ − Θ‖/‖Θ‖ of its empirical NTK before training and the NTK,
-            ‖K_T − K₀‖/‖K₀‖ in training, ‖θ_T − θ₀‖/‖θ₀‖. "trained", "start" and "linear",
+            ‖Kₜ − K₀‖/‖K₀‖ in training, ‖θₜ − θ₀‖/‖θ₀‖. "trained", "start" and "linear",
             with " train" or " test" after them, are distances of functions: network to infinite
             network, linearised to infinite network, network to linearised network. Each is
             the largest root mean square over points at a recorded time, divided by the largest
@@ -168,12 +122,6 @@ class LazyTraining:
         return draw_lazy(self, axes)
 
 
-def slope_text(fit: PowerFit) -> str:
-    """A fitted slope with its standard error, in words."""
-    error = "" if np.isnan(fit.error) else f" ± {fit.error:.2f}"
-    return f"{fit.exponent:.2f}{error}".replace("-", "−")
-
-
 def _or_dash(value: float) -> Any:
     return "-" if np.isnan(value) else float(value)
 
@@ -212,17 +160,18 @@ def lazy_training(
             width where alpha is large.
         centred: train f − f₀ in place of f. None: exactly where alpha is not 1, as a large
             alpha would make f₀ large too.
-        lr: of the loss summed over examples. None: 1/λ_max of Θ on the training inputs, half of
-            what is stable in the limit.
+        lr: of the loss summed over examples. None: half of what is stable in the limit, which is
+            1/λ_max of Θ on the training inputs, or half of what is stable for the network that
+            needs the shortest steps.
         steps, loss, record: as in `train`.
         kernel_points: on how many inputs the change of the kernel in training is measured.
         progress: show a progress bar.
 
     Known for wide networks: K₀ − Θ falls as width^{−1/2} (Jacot et al. 2018), and with it the
-    distance to the infinite network. K_T − K₀ and the distance to the linearised network fall as
-    width⁻¹ for smooth activations (Dyer & Gur-Ari 2020, Huang & Yau 2020), as width^{−1/2} at
-    least for others (Lee et al. 2019). ‖θ_T − θ₀‖ stays bounded, and ‖θ₀‖ is the root of the
-    number of parameters.
+    distance to the infinite network. Kₜ − K₀ and the distance to the linearised network fall as
+    width⁻¹ for smooth activations (Dyer & Gur-Ari 2020, Huang & Yau 2020); the bound of Lee et al.
+    2019, width^{−1/2}, is nearer to what ReLU networks do. ‖θₜ − θ₀‖ stays bounded, and ‖θ₀‖
+    is the root of the number of parameters.
 
     Raises:
         InputError: networks without a finite counterpart, targets that do not fit, training
@@ -238,20 +187,16 @@ def lazy_training(
     >>> lazy.measures["linear train"].mean[1] < lazy.measures["linear train"].mean[0] / 4
     True
     """
-    from ..engines.progress import progress_bar
-    from .trial import Trial
-
-    trial = Trial.prepare(
-        net, X, y, X_test, alpha, centred, lr, steps, loss, record, kernel_points
-    )
     widths_, seeds_ = _whole(widths, "widths", 1), _seeds(seeds)
-    found: list[list[Any]] = []
-    with progress_bar(len(widths_) * len(seeds_), progress, "network") as bar:
-        for width in widths_:
-            found.append([])
-            for seed in seeds_:
-                found[-1].append(trial.run(width, seed))
-                bar.update(1)
+    trial = Trial.prepare(net, X, y, X_test, alpha, centred, lr, steps, loss, record, kernel_points)
+    for attempt in range(_ATTEMPTS):
+        try:
+            found = _run(trial, widths_, seeds_, progress)
+            break
+        except UnstableError as error:
+            if lr is not None or attempt == _ATTEMPTS - 1:
+                raise
+            trial = trial.slower(error.limit)
     parameters = np.array([row[0].parameters for row in found])
     return LazyTraining(
         measures=_measures(found, widths_, parameters, trial.smooth),
@@ -272,8 +217,22 @@ def lazy_training(
     )
 
 
+def _run(
+    trial: Trial, widths: tuple[int, ...], seeds: tuple[int, ...], progress: bool
+) -> list[list[Outcome]]:
+    """All networks, the narrow ones first: they are quick, and the first to need a smaller rate."""
+    found: list[list[Outcome]] = []
+    with progress_bar(len(widths) * len(seeds), progress, "network") as bar:
+        for width in widths:
+            found.append([])
+            for seed in seeds:
+                found[-1].append(trial.run(width, seed))
+                bar.update(1)
+    return found
+
+
 def _measures(
-    found: Sequence[Sequence[Any]], widths: tuple[int, ...], parameters: np.ndarray, smooth: bool
+    found: list[list[Outcome]], widths: tuple[int, ...], parameters: np.ndarray, smooth: bool
 ) -> dict[str, Measure]:
     size = np.array(widths, dtype=float)
     second = -1.0 if smooth else None
@@ -305,13 +264,3 @@ def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(seeds, int | np.integer):
         return _whole(range(seeds), "seeds", 0) if seeds > 0 else _whole((), "seeds", 0)
     return _whole(seeds, "seeds", 0)
-
-
-def independent_seed(seed: int, width: int) -> int:
-    """A seed for each pair: with one generator, a wide network would begin as a narrow one."""
-    return int(np.random.SeedSequence([seed, width]).generate_state(1)[0])
-
-
-def rms(values: torch.Tensor) -> float:
-    """The largest root mean square of (t, points, outputs) at a time."""
-    return float(values.square().mean(dim=(1, 2)).max().sqrt())

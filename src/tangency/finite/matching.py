@@ -42,12 +42,25 @@ _TRANSPOSED_CONVOLUTIONS = {
     torch.conv_transpose3d: 3,
 }
 _ADD = ("add", "__add__", "__radd__")
+_SUBTRACT = ("sub", "subtract", "__sub__")
 _MULTIPLY = ("mul", "multiply", "__mul__", "__rmul__")
 _DIVIDE = ("div", "divide", "true_divide", "__truediv__", "__div__")
-_LAYOUTS = (
-    "contiguous flatten mT movedim permute reshape squeeze swapaxes t T transpose unflatten "
-    "unsqueeze view"
-).split()
+_LAYOUTS = [
+    "contiguous",
+    "flatten",
+    "mT",
+    "movedim",
+    "permute",
+    "reshape",
+    "squeeze",
+    "swapaxes",
+    "t",
+    "T",
+    "transpose",
+    "unflatten",
+    "unsqueeze",
+    "view",
+]
 _MATMUL = ("matmul", "__matmul__", "mm")
 
 
@@ -93,9 +106,7 @@ def match(
         return _convolution(_bind(_CONV, args, kwargs), _CONVOLUTIONS[function], look)
     if function in _TRANSPOSED_CONVOLUTIONS:
         names = (*_TRANSPOSED, "dilation")
-        return _transposed(
-            _bind(names, args, kwargs), _TRANSPOSED_CONVOLUTIONS[function], look
-        )
+        return _transposed(_bind(names, args, kwargs), _TRANSPOSED_CONVOLUTIONS[function], look)
     if function in _NORMALISATIONS:
         names, prepare = _NORMALISATIONS[function]
         return _normalisation(_bind(names, args, kwargs), prepare, look)
@@ -161,8 +172,9 @@ def _normalisation(given: dict[str, Any], prepare: Any, look: Lookup) -> Call | 
         return None
     whole = prepare is _layer
     shape = tuple(parameter.shape) if whole else (len(parameter), *(1,) * (x.ndim - 2))
-    kind = Elementwise(shape, lambda x: prepare(x, given))
-    return _call(kind, given, look)
+    # Without the input, which would be kept alive.
+    options = {name: value for name, value in given.items() if name != "input"}
+    return _call(Elementwise(shape, lambda x: prepare(x, options)), given, look)
 
 
 def _batch(x: Tensor, given: Mapping[str, Any]) -> Tensor:
@@ -189,7 +201,7 @@ _NORMALISATIONS: dict[Any, tuple[tuple[str, ...], Callable[..., Tensor]]] = {
 
 
 def _binary(name: str, left: Any, right: Any, look: Lookup) -> Call | None:
-    """x + p, x·p and x @ p, p a parameter that has no axis for the batch."""
+    """x + p, x − p, x·p and x @ p, p a parameter that has no axis for the batch."""
     if name in _MATMUL:
         found = look(right)
         if found is None or look(left) or right.ndim != 2:
@@ -203,6 +215,8 @@ def _binary(name: str, left: Any, right: Any, look: Lookup) -> Call | None:
         return None
     if name in _ADD:
         return Call(Elementwise(tuple(p.shape)), None, None, found)
+    if name in _SUBTRACT and p is right:
+        return Call(Elementwise(tuple(p.shape)), None, None, found._replace(scale=-found.scale))
     if name in _MULTIPLY:
         return Call(Elementwise(tuple(p.shape)), x, found, None)
     return None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from .forward_mode import forward, twice_backward
 from .subject import Subject
 
 
@@ -29,26 +30,13 @@ def push_forward(subject: Subject, x: Tensor, u: Mapping[str, Tensor]) -> Tensor
 
     In forward mode; where an operation of the module knows none, as the derivative of Jᵀv in v.
     """
+
+    def outputs(params: Mapping[str, Tensor]) -> Tensor:
+        return subject.outputs(params, x)
+
+    point, step = (dict(subject.params),), (dict(u),)
     try:
-        # Forward mode sees no graph, so nothing is kept for a backward pass.
-        with torch.no_grad():
-            found = torch.func.jvp(
-                lambda params: subject.outputs(params, x), (dict(subject.params),), (dict(u),)
-            )
-        return found[1].detach()
+        found = forward(outputs, point, step)
     except (NotImplementedError, RuntimeError):
-        return _twice_backward(subject, x, u)
-
-
-def _twice_backward(subject: Subject, x: Tensor, u: Mapping[str, Tensor]) -> Tensor:
-    params = {name: p.detach().requires_grad_() for name, p in subject.params.items()}
-    with torch.enable_grad():
-        out = subject.outputs(params, x)
-        v = torch.zeros_like(out, requires_grad=True)
-        if not out.requires_grad:
-            return torch.zeros_like(out)
-        gradients = torch.autograd.grad(
-            out, list(params.values()), v, create_graph=True, allow_unused=True
-        )
-        used = [(g, u[name]) for name, g in zip(params, gradients, strict=True) if g is not None]
-    return torch.autograd.grad([g for g, _ in used], v, [d for _, d in used])[0]
+        found = twice_backward(outputs, point, step)
+    return found[1].detach()

@@ -44,9 +44,7 @@ class Recorder(TorchFunctionMode):
         found = self._tracked.get(id(value))
         return found[1] if found else None
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         used = {t.name for value in _leaves((args, kwargs)) if (t := self.look(value))}
         out = None

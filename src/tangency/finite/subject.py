@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -38,7 +40,8 @@ class Subject:
 
     def outputs(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """(n, outputs), the module's output in rows."""
-        out = functional_call(self.module, {**self.fixed, **self.params, **params}, (x,))
+        with derivable():
+            out = functional_call(self.module, {**self.fixed, **self.params, **params}, (x,))
         if not isinstance(out, Tensor):
             raise InputError(
                 f"the module returns a {type(out).__name__}; empirical kernels need one tensor "
@@ -65,8 +68,12 @@ class Subject:
         return sum(p.numel() for p in self.params.values())
 
 
-def subject_of(module: Any, params: Params = None) -> Subject:
+def subject_of(module: Any, params: Params = None, frozen: bool = False) -> Subject:
     """The module with the parameters to differentiate by; refuses what has no kernel.
+
+    Args:
+        params: which of the parameters that require gradients.
+        frozen: those that do not, too.
 
     Raises:
         InputError: not a module, batch statistics or randomness, no such parameters, mixed or
@@ -77,7 +84,7 @@ def subject_of(module: Any, params: Params = None) -> Subject:
     module = getattr(module, "_orig_mod", module)
     check_fixed(module)
     everything = dict(module.named_parameters())
-    trainable = [name for name, p in everything.items() if p.requires_grad]
+    trainable = [name for name, p in everything.items() if p.requires_grad or frozen]
     chosen = set(_chosen(params, trainable, everything))
     detached = {name: p.detach() for name, p in everything.items()}
     found = {name: p for name, p in detached.items() if name in chosen}
@@ -90,6 +97,18 @@ def subject_of(module: Any, params: Params = None) -> Subject:
     rest = {name: p for name, p in detached.items() if name not in chosen}
     buffers = {name: b.detach() for name, b in module.named_buffers()}
     return Subject(module, found, {**rest, **buffers})
+
+
+@contextmanager
+def derivable() -> Iterator[None]:
+    """Attention by operations that have derivatives of every kind, in place of fused ones."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def check_fixed(module: nn.Module) -> None:
@@ -107,7 +126,7 @@ def check_fixed(module: nn.Module) -> None:
                     f"{where} is in training mode: it normalises by the batch, so an output has no "
                     "gradient of its own; call module.eval() first"
                 )
-        chance = isinstance(part, _DropoutNd) and part.p > 0 or isinstance(part, nn.RReLU)
+        chance = (isinstance(part, _DropoutNd) and part.p > 0) or isinstance(part, nn.RReLU)
         if isinstance(part, nn.RNNBase | nn.MultiheadAttention):
             chance = part.dropout > 0
         if chance and part.training:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.linalg as sla
 import torch
 from torch import nn
 
 from ..bias.tables import Table
-from ..errors import InputError
-from .descent import Schedule, State, follow, make_schedule, require_finite
+from .descent import Schedule, make_schedule
 from .empirical import empirical_ntk
 from .losses import Loss, as_targets, find_loss
+from .rates import max_learning_rate
+from .weights import as_inputs, descend, outputs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,48 +101,6 @@ class Training:
         return draw_training(self, axes)
 
 
-def max_learning_rate(K: Any, loss: str = "squared") -> float:
-    """The rate of gradient descent below which it is stable: 2/λ_max(K) for the squared loss.
-
-    K: (n, n), or (n, n, outputs, outputs) as `empirical_ntk(..., outputs="full")` gives it; the
-    kernel on the training inputs. loss: "squared", ½ Σ (f − y)² summed over examples, or
-    "cross_entropy", summed likewise, whose limit is 4/λ_max(K), as no curvature exceeds 1/2. For
-    a loss averaged over n examples, multiply by n.
-
-    Raises:
-        InputError: no kernel matrix, or one that is zero.
-
-    >>> import numpy as np
-    >>> from tangency.finite import max_learning_rate
-    >>> max_learning_rate(np.diag([1.0, 4.0]))
-    0.5
-    """
-    matrix = _square(K)
-    top = len(matrix) - 1
-    largest = float(sla.eigvalsh(matrix, subset_by_index=[top, top])[0])
-    if largest <= 0:
-        raise InputError(
-            f"the kernel matrix has no positive eigenvalue (its largest is {largest:.3g}): the "
-            "function does not depend on any trained parameter"
-        )
-    return 2.0 / (find_loss(loss).curvature * largest)
-
-
-def _square(K: Any) -> np.ndarray:
-    K = K.detach().cpu().numpy() if isinstance(K, torch.Tensor) else np.asarray(K)
-    if K.ndim == 4 and K.shape[0] == K.shape[1] and K.shape[2] == K.shape[3]:
-        size = K.shape[0] * K.shape[2]
-        K = K.transpose(0, 2, 1, 3).reshape(size, size)
-    if K.ndim != 2 or K.shape[0] != K.shape[1] or K.size == 0 or K.dtype.kind not in "iuf":
-        raise InputError(
-            "expected a kernel matrix (n, n), or (n, n, outputs, outputs), on the training "
-            f"inputs; got {K.dtype} of shape {K.shape}"
-        )
-    if not np.isfinite(K).all():
-        raise InputError("the kernel matrix holds NaN or infinity")
-    return K.astype(np.float64)
-
-
 def train(
     module: nn.Module,
     X: Any,
@@ -205,44 +163,6 @@ def train(
     return watch.result(seen, schedule, flat)
 
 
-def descend(
-    module: nn.Module,
-    x: torch.Tensor,
-    targets: torch.Tensor,
-    loss: Loss,
-    schedule: Schedule,
-    see: Any,
-    offset: torch.Tensor | float = 0.0,
-) -> list[Any]:
-    """Train a module in place; what `see(distance)` says at every mark.
-
-    see: told ‖θ − θ₀‖/‖θ₀‖, while the module holds θ. offset: (n, o), taken off all values.
-    """
-    weights = [p for p in module.parameters() if p.requires_grad]
-    if not weights:
-        raise InputError("the module has no parameter that requires a gradient; unfreeze some")
-    start = [p.detach().clone() for p in weights]
-    size = _norm(start)
-
-    def place(moved: State) -> None:
-        with torch.no_grad():
-            for p, first, change in zip(weights, start, moved, strict=True):
-                torch.add(first, change, out=p.data)
-
-    def velocity(moved: State) -> State:
-        place(moved)
-        f = outputs(module, x)
-        pull = loss.gradient(require_finite(f.detach() - offset, schedule), targets)
-        found = torch.autograd.grad(f, weights, -pull, materialize_grads=True)
-        return list(found)
-
-    def observe(moved: State) -> Any:
-        place(moved)
-        return see(_norm(moved) / size if size > 0 else float("nan"))
-
-    return follow(schedule, [torch.zeros_like(p) for p in start], velocity, observe)
-
-
 class _Watch:
     """What is recorded of a run."""
 
@@ -287,28 +207,6 @@ class _Watch:
         )
 
 
-def as_inputs(X: Any, module: nn.Module) -> torch.Tensor:
-    """Inputs as a tensor of the dtype and on the device of the module's parameters."""
-    like = next(module.parameters(), torch.empty(0))
-    x = torch.as_tensor(X if isinstance(X, torch.Tensor) else np.asarray(X))
-    if x.is_complex() or x.ndim < 1 or len(x) == 0:
-        raise InputError(f"X must hold real inputs (n, ...), got {x.dtype} of {tuple(x.shape)}")
-    x = x.detach().to(like.device, like.dtype)
-    if not torch.isfinite(x).all():
-        raise InputError("X holds NaN or infinity; fill in or drop those examples")
-    return x
-
-
-def outputs(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Function values (n, o) of a module that gives (n,) or (n, o)."""
-    f = module(x)
-    if f.ndim not in (1, 2) or len(f) != len(x):
-        raise InputError(
-            f"the module must give (n,) or (n, outputs) for {len(x)} inputs, got {tuple(f.shape)}"
-        )
-    return f[:, None] if f.ndim == 1 else f
-
-
 def _values(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         return outputs(module, x)
@@ -317,10 +215,6 @@ def _values(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 def _ntk(module: nn.Module, x: torch.Tensor) -> np.ndarray:
     K = empirical_ntk(module, x, outputs="full")
     return K.detach().cpu().numpy() if isinstance(K, torch.Tensor) else np.asarray(K)
-
-
-def _norm(tensors: State) -> float:
-    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors))))
 
 
 def _stacked(values: Sequence[torch.Tensor], flat: bool) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,11 @@ from ..nets.activations import PiecewiseLinear
 from ..nets.quadrature import Activation
 from ..nets.structure import Residual
 from .build import build
-from .descent import Schedule, kernel_descent, make_schedule
+from .descent import DivergedError, Schedule, kernel_descent, make_schedule
 from .empirical import empirical_ntk
 from .losses import Loss, as_targets, find_loss
-from .training import descend, max_learning_rate, outputs
+from .rates import max_learning_rate
+from .weights import descend, outputs
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class Outcome:
     values: dict[str, float]
     losses: dict[str, float]
     parameters: int
+
+
+class UnstableError(InputError):
+    """Steps that are too long for a network; `limit` is a rate that is short enough for it."""
+
+    def __init__(self, lr: float, width: int, seed: int, limit: float) -> None:
+        super().__init__(
+            f"training has diverged: lr={lr:.3g} is too large for the network of width {width:,} "
+            f"with seed {seed}, whose kernel is far from the limit; take lr={limit:.2g}, or wider "
+            "networks"
+        )
+        self.limit = limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +106,15 @@ class Trial:
             smooth=_smooth(network),
         )
 
-    def run(self, width: int, seed: int) -> Outcome:
-        """Draw a network, train all three, and compare them."""
-        from .lazy import independent_seed
+    def slower(self, lr: float) -> Trial:
+        """The same with another rate."""
+        return replace(self, schedule=replace(self.schedule, step=lr))
 
+    def run(self, width: int, seed: int) -> Outcome:
+        """Draw a network, train all three, and compare them.
+
+        Raises `UnstableError` where the rate is not one for this network.
+        """
         module = build(
             self.net,
             width,
@@ -107,14 +125,22 @@ class Trial:
             scale=self.alpha,
         )
         first = _kernel(module, self.x)
+        self._check_rate(first, width, seed)
         with torch.no_grad():
             start = outputs(module, self.x)
         offset = start if self.centred else torch.zeros_like(start)
         limit, schedule, n = self.limit, self.schedule, self.train_points
+        if not self.loss.gradient((start - offset)[:n], self.targets).any():
+            raise InputError(
+                "there is nothing to learn: the targets are what the network gives before training"
+            )
         arguments = (start - offset, self.targets, self.loss, schedule)
         infinite = kernel_descent(limit[:, :n], *arguments)
         linear = kernel_descent(first[:, :n] / self.alpha**2, *arguments)
-        values, movement = self._train(module, offset)
+        try:
+            values, movement = self._train(module, offset)
+        except DivergedError:
+            raise UnstableError(schedule.step, width, seed, schedule.step / 2) from None
         small = self.kernel_points
         changed = _kernel(module, self.x[:small]) - first[:small, :small]
         found = {
@@ -125,8 +151,16 @@ class Trial:
         found |= self._distances(values, linear, infinite)
         named = {"network": values, "linearised": linear, "infinite": infinite}
         losses = {name: self._left(path) for name, path in named.items()}
+        if not losses["network"] < 1:
+            raise UnstableError(schedule.step, width, seed, schedule.step / 2)
         count = sum(p.numel() for p in module.parameters() if p.requires_grad)
         return Outcome(found, losses, count)
+
+    def _check_rate(self, kernel: torch.Tensor, width: int, seed: int) -> None:
+        n, lr = self.train_points, self.schedule.step
+        limit = max_learning_rate(kernel[:n, :n], self.loss.name) * self.alpha**2
+        if not lr < limit:
+            raise UnstableError(lr, width, seed, limit / 2)
 
     def _train(self, module: nn.Module, offset: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Values (t, n + m, o) of the network, and how far its weights went."""
@@ -139,9 +173,7 @@ class Trial:
         schedule = Schedule(
             self.schedule.step / self.alpha**2, self.schedule.steps, self.schedule.marks
         )
-        seen = descend(
-            module, self.x[:n], self.targets, self.loss, schedule, see, offset[:n]
-        )
+        seen = descend(module, self.x[:n], self.targets, self.loss, schedule, see, offset[:n])
         return torch.stack([values for values, _ in seen]), seen[-1][1]
 
     def _distances(
@@ -156,17 +188,13 @@ class Trial:
         for points, rows in (("train", slice(0, n)), ("test", slice(n, None))):
             if len(self.x[rows]) == 0:
                 continue
-            from .lazy import rms
-
             scale = rms(infinite[:, rows] - infinite[:1, rows])
             for key, difference in pairs.items():
                 found[f"{key} {points}"] = rms(difference[:, rows]) / scale
         return found
 
     def _left(self, path: torch.Tensor) -> float:
-        first, last = (
-            self.loss.value(path[k, : self.train_points], self.targets) for k in (0, -1)
-        )
+        first, last = (self.loss.value(path[k, : self.train_points], self.targets) for k in (0, -1))
         return float(last / first)
 
 
@@ -212,3 +240,13 @@ def _smooth(layer: Layer | None) -> bool:
     if isinstance(layer, Activation):
         return layer.function in ("tanh", "sigmoid", "softplus", "silu", "gaussian")
     return not isinstance(layer, PiecewiseLinear)
+
+
+def independent_seed(seed: int, width: int) -> int:
+    """A seed for each pair: with one generator, a wide network would begin as a narrow one."""
+    return int(np.random.SeedSequence([seed, width]).generate_state(1)[0])
+
+
+def rms(values: torch.Tensor) -> float:
+    """The largest root mean square of (t, points, outputs) at a time."""
+    return float(values.square().mean(dim=(1, 2)).max().sqrt())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..data.dataset import shape_text
 from ..nets import Conv
 from ..nets.plan import walk
+from .lazy import has_torch, lazy_section
 from .learning import LearningCurves
 from .material import Material
 from .measured import (
@@ -27,8 +28,12 @@ BIAS: dict[str, Callable[[Material], Section]] = {
     "stability": stability_section,
     "geometry": geometry_section,
 }
+#: Those on networks of finite width, which need PyTorch.
+FINITE: dict[str, Callable[[Material], Section]] = (
+    {"finite networks": lazy_section} if has_torch() else {}
+)
 #: How often `build_report` calls `step`.
-STEPS = 2 + len(BIAS)
+STEPS = 2 + len(BIAS) + len(FINITE)
 
 
 _LEAD = (
@@ -52,6 +57,9 @@ def build_report(
     section, curves = learning_section(material)
     sections.append(section)
     sections += bias_sections(material, step)
+    for name, measure in FINITE.items():
+        step(name)
+        sections.append(measure(material))
     return page(material, sections, curves, command, method)
 
 
@@ -74,10 +82,12 @@ def page(
     """A page about the network, from sections that are ready."""
     kind = network_kind(material)
     seed, draws = material.options.seed, material.options.draws
+    exact = "Nothing on this page is simulated at finite width: kernels are exact."
+    if any(section.key == "finite" for section in sections):
+        exact = "Kernels are exact; only the section on finite networks draws networks at random."
     text = [
-        "Nothing on this page is simulated at finite width: kernels are exact. Random choices "
-        f"begin at seed {seed}, with {draws} draws wherever nothing else is said, so that the same "
-        "command gives the same results.",
+        f"{exact} Random choices begin at seed {seed}, with {draws} draws wherever nothing else is "
+        "said, so that the same command gives the same results.",
         *([method] if method else []),
     ]
     return Page(

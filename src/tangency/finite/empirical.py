@@ -1,0 +1,182 @@
+"""Empirical kernels: inner products of a network's gradients, or of its outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..engines.memory import default_budget
+from ..engines.progress import progress_bar
+from ..errors import InputError
+from .costs import METHODS, MethodChoice, choose
+from .perlayer import by_layers
+from .plain import by_jacobians, by_products, no_gradient
+from .request import Request
+from .subject import Params, check_independent, inputs_of, subject_of
+
+OUTPUTS = ("trace", "diagonal", "full")
+
+
+def empirical_ntk(
+    module: Any,
+    X: Any,
+    Y: Any | None = None,
+    outputs: str = "trace",
+    params: Params = None,
+    method: str = "auto",
+    max_memory: float | None = None,
+    progress: bool = False,
+) -> Any:
+    """⟨∂f(x)/∂θ, ∂f(y)/∂θ⟩ of any `torch.nn.Module`, at its present parameters.
+
+    Args:
+        module: takes a batch and returns one tensor (n, ...), flattened to o outputs. It is left
+            as it is; buffers and eval mode are respected.
+        X: (n, ...) as the module wants it, NumPy or torch; brought to its dtype and device.
+        Y: (m, ...); None for X itself, and an exactly symmetric result.
+        outputs: "trace": the mean over the outputs of the kernel of each, (n, m), which for wide
+            networks is `NTK(net)`; "diagonal": one kernel for each output, (n, m, o); "full":
+            (n, m, o, o), rows ∂f_k(x), columns ∂f_l(y) at [:, :, k, l].
+        params: names of parameters or submodules, or a function of a parameter's name; None for
+            all that require gradients.
+        method: "jacobian" multiplies Jacobians, "ntvp" takes one product J(x)(J(y)ᵀe) for each
+            column, "layers" contracts the activations and gradients of each layer and never
+            stores a Jacobian; "auto" takes the cheapest that fits: see `explain_ntk`.
+        max_memory: bytes, for the result and all on the way; default: a quarter of what is free.
+        progress: show a bar.
+
+    Returns:
+        An array of X's kind (NumPy or torch), in the module's dtype.
+
+    Source: Jacot et al. 2018; on methods, Novak et al. 2022, "Fast finite width NTK".
+
+    Raises:
+        InputError: a module that mixes the batch or is random, no such parameters, NaN.
+        MemoryLimitError: not even two inputs at a time fit in `max_memory`.
+
+    >>> import torch
+    >>> from tangency.finite import empirical_ntk
+    >>> module = torch.nn.Linear(3, 1, bias=False)
+    >>> empirical_ntk(module, torch.eye(3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.],
+            [0., 0., 1.]])
+    """
+    with torch.inference_mode(False):
+        request = request_of(module, X, Y, outputs, params, max_memory)
+        choice = choose(request, method)
+        total = request.pairs[1] if choice.method == "ntvp" else request.inputs
+        with progress_bar(total, progress, "input") as bar:
+            if choice.method == "layers":
+                found = by_layers(request, choice.layout, bar.update)
+            elif choice.method == "jacobian":
+                found = by_jacobians(request, choice.activations, bar.update)
+            else:
+                found = by_products(request, choice.activations, bar.update)
+    return _returned(found, X)
+
+
+def empirical_nngp(
+    module: Any,
+    X: Any,
+    Y: Any | None = None,
+    outputs: str = "trace",
+    max_memory: float | None = None,
+) -> Any:
+    """f(x)f(y) of any `torch.nn.Module`; its mean over random parameters is `NNGP(net)`.
+
+    The mean over o outputs ("trace") is a sample of that mean only as large as o. The kernel of
+    the last layer trained alone, which is closer to it, is
+    `empirical_ntk(module, X, params=...)` with the name of the last layer.
+
+    Args:
+        module, X, Y, outputs, max_memory: as in `empirical_ntk`.
+
+    Raises:
+        InputError, MemoryLimitError: as `empirical_ntk`.
+
+    >>> import torch
+    >>> from tangency.finite import empirical_nngp
+    >>> module = torch.nn.Linear(1, 2, bias=False)
+    >>> _ = module.weight.data.copy_(torch.tensor([[3.0], [4.0]]))
+    >>> empirical_nngp(module, torch.tensor([[1.0], [2.0]]))
+    tensor([[12.5000, 25.0000],
+            [25.0000, 50.0000]])
+    """
+    with torch.inference_mode(False):
+        request = request_of(module, X, Y, outputs, None, max_memory, frozen=True)
+        found = no_gradient(request)
+    return _returned(found, X)
+
+
+def explain_ntk(
+    module: Any,
+    X: Any,
+    Y: Any | None = None,
+    outputs: str = "trace",
+    params: Params = None,
+    method: str = "auto",
+    max_memory: float | None = None,
+) -> MethodChoice:
+    """Which method `empirical_ntk` takes for these arguments, why, and what each would cost.
+
+    Multiply-adds are counted from the shapes of the layers, which one pass over two inputs finds.
+
+    Raises:
+        InputError, MemoryLimitError: as `empirical_ntk`.
+
+    >>> import torch
+    >>> from tangency.finite import explain_ntk
+    >>> layers = [torch.nn.Linear(64, 256), torch.nn.ReLU(), torch.nn.Linear(256, 1)]
+    >>> explain_ntk(torch.nn.Sequential(*layers), torch.ones(20, 64)).method
+    'layers'
+    """
+    with torch.inference_mode(False):
+        return choose(request_of(module, X, Y, outputs, params, max_memory), method)
+
+
+def request_of(
+    module: Any,
+    X: Any,
+    Y: Any,
+    outputs: str,
+    params: Params,
+    max_memory: float | None,
+    frozen: bool = False,
+) -> Request:
+    """The arguments of this module's functions, checked."""
+    if outputs not in OUTPUTS:
+        raise InputError(f"outputs must be one of {', '.join(OUTPUTS)}; got {outputs!r}")
+    good = isinstance(max_memory, int | float) and not isinstance(max_memory, bool)
+    if max_memory is not None and not (good and max_memory > 0):
+        raise InputError(
+            f"max_memory must be a number of bytes greater than 0, as in 2**30; got {max_memory!r}"
+        )
+    subject = subject_of(module, params, frozen)
+    x = inputs_of(subject, X)
+    y = None if Y is None else inputs_of(subject, Y, "Y")
+    if y is not None and y.shape[1:] != x.shape[1:]:
+        raise InputError(
+            f"X has inputs of shape {tuple(x.shape[1:])} and Y of shape {tuple(y.shape[1:])}; "
+            "they must be equal"
+        )
+    check_independent(subject, x if y is None else torch.cat([x[:1], y[:1]]))
+    with torch.no_grad():
+        count = subject.outputs({}, x[:1]).shape[1]
+    budget = default_budget(x) if max_memory is None else int(max_memory)
+    return Request(subject, x, y, outputs, count, budget)
+
+
+def _returned(found: Tensor, like: Any) -> Any:
+    if not bool(torch.isfinite(found).all()):
+        raise InputError(
+            "the kernel has NaN or infinite entries; look at the module's parameters, or call "
+            "module.double()"
+        )
+    return found if isinstance(like, Tensor) else np.asarray(found.cpu())
+
+
+__all__ = ["METHODS", "OUTPUTS", "empirical_nngp", "empirical_ntk", "explain_ntk"]

@@ -1,0 +1,75 @@
+"""Derivatives along a step in the parameters: forward mode, and what replaces it where it fails."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+Jvp = Callable[[Any, tuple[Any], tuple[Any]], tuple[Any, Any]]
+"""(function, (point,), (step,)) to the function's value and its derivative along the step."""
+
+
+def forward(function: Any, point: tuple[Any], step: tuple[Any]) -> tuple[Any, Any]:
+    """`torch.func.jvp`, about the cost of two calls of the function."""
+    _load()
+    value, derivative = torch.func.jvp(function, point, step)[:2]
+    return value, derivative
+
+
+def forward_in_parts(function: Any, point: tuple[Any], step: tuple[Any]) -> tuple[Any, Any]:
+    """The same with attention and recurrences in elementary operations.
+
+    PyTorch's fused ones know no forward mode.
+    """
+    with _elementary():
+        return forward(function, point, step)
+
+
+def twice_backward(function: Any, point: tuple[Any], step: tuple[Any]) -> tuple[Any, Any]:
+    """The derivative along the step as that of w ↦ Jᵀw, which is linear in w: reverse mode only.
+
+    About twice the cost of forward mode, for operations that have a second derivative but no
+    forward mode.
+    """
+    value, pull = torch.func.vjp(function, *point)[:2]
+    push = torch.func.vjp(lambda w: pull(w)[0], _zeros(value))[1]
+    return value, push(*step)[0]
+
+
+WAYS: tuple[Jvp, ...] = (forward, forward_in_parts, twice_backward)
+"""From the fastest to the one that asks least of PyTorch."""
+
+
+def _zeros(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(torch.zeros_like, value))
+    return torch.zeros_like(value)
+
+
+@contextmanager
+def _elementary() -> Iterator[None]:
+    attention, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
+    torch.backends.mha.set_fastpath_enabled(False)
+    # The property alone: `mkldnn.flags` would set, and warn of, other things too.
+    torch.backends.mkldnn.enabled = False
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(attention)
+        torch.backends.mkldnn.enabled = onednn
+
+
+@lru_cache(maxsize=1)
+def _load() -> None:
+    # PyTorch compiles some of its derivatives on first use, by a function that it has deprecated
+    # itself; its warning is not about the caller's code.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.func.jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))

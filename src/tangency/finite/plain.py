@@ -1,0 +1,101 @@
+"""The two plain methods: products of Jacobians, and kernel-vector products."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .contraction import stacked
+from .jacobians import jacobian
+from .products import pull_back, push_forward
+from .request import Blocks, Done, Request, blocks, cut
+
+
+def jacobian_blocks(request: Request, activations: tuple[int, int]) -> Blocks:
+    """How the kernel is cut so that two blocks of Jacobians fit in the budget."""
+    stored = request.count * request.subject.count * request.subject.itemsize
+    kept, largest = activations
+    # A backward pass holds what it computes twice: as it comes, and in rows.
+    return cut(request, stored, (kept + 4 * largest) * request.count + 2 * stored, "jacobian")
+
+
+def by_jacobians(request: Request, activations: tuple[int, int], done: Done) -> Tensor:
+    """J(x)J(y)ᵀ in blocks of inputs."""
+    plan = jacobian_blocks(request, activations)
+    whole = request.zeros()
+    n, m = request.pairs
+
+    def rows_of(x: Tensor) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for part in blocks(len(x), plan.at_once):
+            for name, g in jacobian(request.subject, x[part], request.directions).items():
+                if name not in found:
+                    found[name] = g.new_empty((len(x), *g.shape[1:]))
+                found[name][part] = g
+            done(part.stop - part.start)
+        return found
+
+    left: dict[str, Tensor] = {}
+    right: dict[str, Tensor] = {}
+    held = None
+    for rows, columns, new in plan.pairs(n, m, request.symmetric):
+        if new:
+            left.clear()
+            left = rows_of(request.x[rows])
+        if request.symmetric and rows == columns:
+            right, held = left, None
+        elif held != columns:
+            right = {}
+            right, held = rows_of(request.columns[columns]), columns
+        block = request.part(whole, rows, columns)
+        for name, g in left.items():
+            a, b = stacked(g, request.outputs), stacked(right[name], request.outputs)
+            for k in range(len(block)):
+                block[k].addmm_(a[k], b[k].T)
+    return request.finished(whole)
+
+
+def product_rows(request: Request, activations: tuple[int, int]) -> int:
+    """How many inputs go through a forward pass at once in the method of products."""
+    subject = request.subject
+    kept, largest = activations
+    fixed = 3 * subject.count * subject.itemsize
+    return cut(request, 0, kept + 4 * largest, "ntvp", fixed).at_once
+
+
+def by_products(request: Request, activations: tuple[int, int], done: Done) -> Tensor:
+    """One column after the other: J(x)·(J(y)ᵀ e)."""
+    size = product_rows(request, activations)
+    whole = request.zeros()
+    n, m = request.pairs
+    q = request.count
+    for j in range(m):
+        # Of a symmetric kernel, what is on and above the diagonal.
+        count = j + 1 if request.symmetric else n
+        for k, direction in enumerate(request.directions):
+            u = pull_back(request.subject, request.columns[j : j + 1], direction[None])
+            for rows in blocks(count, size):
+                column = push_forward(request.subject, request.x[rows], u)
+                _put(whole, column, rows, j, k, q, request.outputs)
+        done(1)
+    return request.finished(whole)
+
+
+def _put(whole: Tensor, column: Tensor, rows: slice, j: int, k: int, q: int, outputs: str) -> None:
+    if outputs == "trace":
+        whole[0, rows, j] += column[:, k]
+    elif outputs == "diagonal":
+        whole[k, rows, j] = column[:, k]
+    else:
+        whole[0, rows.start * q : rows.stop * q, j * q + k] = column.reshape(-1)
+
+
+def no_gradient(request: Request) -> Tensor:
+    """⟨f(x), f(y)⟩ in place of gradients: the kernel of the outputs themselves."""
+    with torch.no_grad():
+        left = request.subject.outputs({}, request.x)
+        right = left if request.symmetric else request.subject.outputs({}, request.columns)
+    whole = request.zeros()
+    a, b = stacked(left[:, :, None], request.outputs), stacked(right[:, :, None], request.outputs)
+    whole.baddbmm_(a, b.mT)
+    return request.finished(whole)

@@ -1,0 +1,92 @@
+"""What is refused, and why."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tangency import InputError
+from tangency.finite.subject import check_independent, inputs_of, subject_of
+from torch_modules import Function, made
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (nn.BatchNorm1d(4), r"BatchNorm1d \(1\) is in training mode.*module.eval\(\)"),
+        (nn.Dropout(0.5), r"Dropout \(1\) is random in training mode.*module.eval\(\)"),
+        (nn.RReLU(), r"RReLU \(1\) is random in training mode"),
+    ],
+)
+def test_training_mode(part, message):
+    module = nn.Sequential(nn.Linear(4, 4), part)
+    with pytest.raises(InputError, match=message):
+        subject_of(module)
+    subject_of(module.eval())
+
+
+def test_batch_statistics_in_eval_mode_too():
+    module = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)).eval()
+    with pytest.raises(InputError, match="track_running_stats=True"):
+        subject_of(module)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [lambda m, x: m.part(x) - m.part(x).mean(0), lambda m, x: m.part(x) + torch.randn(len(x), 2)],
+)
+def test_outputs_that_depend_on_the_batch_or_on_chance(forward):
+    subject = subject_of(Function(forward, part=nn.Linear(3, 2)))
+    with pytest.raises(InputError, match="changes with the other inputs of the batch"):
+        check_independent(subject, torch.ones(2, 3) * torch.tensor([[1.0], [2.0]]))
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (np.ones(3), "must be a torch.nn.Module; got a ndarray"),
+        (nn.ReLU(), "no parameters to differentiate by"),
+        (nn.Linear(2, 2).half(), r"torch.float16.*module.float\(\)"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double()), "torch.float32, torch.float64"),
+    ],
+)
+def test_modules_that_have_no_kernel(module, message):
+    with pytest.raises(InputError, match=message):
+        subject_of(module)
+
+
+def test_a_frozen_parameter_by_name():
+    module, _ = made("dense")
+    module[0].requires_grad_(False)
+    with pytest.raises(InputError, match=r"'0.weight' is frozen.*requires_grad_\(\)"):
+        subject_of(module, "0")
+    assert "0.weight" not in subject_of(module).params
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.array([["a"]]), "dtype <U1"),
+        (np.zeros((0, 5)), "X is empty"),
+        (np.array([[1.0] * 5, [np.nan] * 5]), "NaN or infinity in 1 of 2 inputs.*number 1"),
+        (torch.ones(2, 5, dtype=torch.complex64), "complex"),
+    ],
+)
+def test_bad_inputs(data, message):
+    with pytest.raises(InputError, match=message):
+        inputs_of(subject_of(made("dense")[0]), data)
+
+
+def test_outputs_that_are_no_tensor_or_no_batch():
+    pair = Function(lambda m, x: (m.part(x), x), part=nn.Linear(3, 2))
+    with pytest.raises(InputError, match="returns a tuple"):
+        subject_of(pair).outputs({}, torch.ones(2, 3))
+    whole = Function(lambda m, x: m.part(x).sum(), part=nn.Linear(3, 2))
+    with pytest.raises(InputError, match="first axis must count the inputs"):
+        subject_of(whole).outputs({}, torch.ones(2, 3))
+
+
+def test_inputs_are_brought_to_the_dtype_of_the_module():
+    subject = subject_of(made("dense", dtype=torch.float32)[0])
+    assert inputs_of(subject, np.ones((2, 5))).dtype == torch.float32
+    assert inputs_of(subject, np.ones((2, 5), dtype=int)).dtype == torch.float32
