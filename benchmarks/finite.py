@@ -5,8 +5,10 @@
 
 PYTHON is an interpreter that has neural-tangents; docs/performance.md says how to make one. The
 kernel is (n, n), symmetric, of a network with one output, in float32. All sides have the same
-weights and their values are compared before they are timed; then they run in turn. Peaks of memory
-are those of processes of their own, above what the process has after a kernel of two inputs.
+weights and their values are compared before they are timed; then they run in turn, those that take
+longer than `--longest` only once, compilation included. Peaks of memory
+are those of processes of their own, above what the process has after a training step on two inputs
+(neural-tangents: after a kernel of two inputs).
 """
 
 from __future__ import annotations
@@ -58,13 +60,14 @@ def compare(case: FiniteCase, peer: Peer, options: argparse.Namespace) -> dict[s
     for name, way in PEER_WAYS.items():
         if name not in options.without:
             calls[name] = lambda way=way: peer.ask("run", way=way)["seconds"]
-    for call in calls.values():
-        call()
-    times = interleaved(calls, options.runs)
+    first = {name: call() for name, call in calls.items()}
+    slow = {name: [taken] for name, taken in first.items() if taken > options.longest}
+    calls = {name: call for name, call in calls.items() if name not in slow}
+    times = interleaved(calls, options.runs) | slow
     typical = medians(times)
     best = min(value for name, value in typical.items() if name != "tangency")
-    peaks = {name: _peak(case, name, len(x), options) for name in WAYS if name in calls}
-    peaks |= {n: _peer_peak(case, way, x, options) for n, way in PEER_WAYS.items() if n in calls}
+    peaks = {name: _peak(case, name, len(x), options) for name in WAYS if name in times}
+    peaks |= {n: _peer_peak(case, way, x, options) for n, way in PEER_WAYS.items() if n in times}
     jacobian = 4 * len(x) * sum(p.numel() for p in module.parameters())
     return {
         "net": case.words,
@@ -93,7 +96,7 @@ def _agreement(case: FiniteCase, peer: Peer, module: Any, x: torch.Tensor) -> fl
 
 
 def _peak(case: FiniteCase, way: str, count: int, options: argparse.Namespace) -> int:
-    """Bytes above those of a kernel of two inputs, in a process of its own."""
+    """Bytes above those of a training step on two inputs, in a process of its own."""
     command = [sys.executable, __file__, "--measure", way, "--cases", case.name]
     command += ["--count", str(count), "--threads", str(options.threads)]
     with tempfile.TemporaryFile("w+") as out:
@@ -103,7 +106,7 @@ def _peak(case: FiniteCase, way: str, count: int, options: argparse.Namespace) -
 
 
 def _peer_peak(case: FiniteCase, way: int, x: np.ndarray, options: argparse.Namespace) -> int:
-    """The same for one of the other side's ways; what compiling takes is within."""
+    """The same for one of the other side's ways, above a kernel of two inputs."""
     with Peer(options.peer, WORKER) as peer:
         arrays = Path(peer.folder.name) / "arrays.npz"
         np.savez(arrays, x=x, **exported(case.module()))
@@ -115,7 +118,9 @@ def _peer_peak(case: FiniteCase, way: int, x: np.ndarray, options: argparse.Name
 
 def measure_peak(case: FiniteCase, way: str, count: int) -> int:
     module, x = case.module(), torch.from_numpy(case.inputs(count))
-    WAYS[way](module, x[:2], case.chunk)
+    # What PyTorch itself loads and sets up in a step of ordinary training does not count.
+    module(x[:2]).sum().backward()
+    module.zero_grad()
     before = peak_bytes()
     WAYS[way](module, x, case.chunk)
     return peak_bytes() - before
@@ -175,6 +180,7 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, help="an interpreter with neural-tangents")
     parser.add_argument("--runs", type=int, default=5, help="timed runs of each side (5)")
     parser.add_argument("--threads", type=int, default=2, help="processors for all sides (2)")
+    parser.add_argument("--longest", type=float, default=20, help="slower ways run once (20 s)")
     parser.add_argument("--count", type=int, help="inputs, in place of the cases' own numbers")
     parser.add_argument("--cases", default="dense,conv,resnet")
     parser.add_argument("--without", default="", help="ways to leave out, separated by commas")

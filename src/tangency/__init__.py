@@ -60,7 +60,7 @@ _LATER = {
     "KernelClassifier": "learn",
     "KernelRegressor": "learn",
 }
-_PACKAGES = ("bias", "cli", "data", "engines", "kernels", "learn", "nets", "report")
+_PACKAGES = ("bias", "cli", "data", "engines", "finite", "kernels", "learn", "nets", "report")
 
 
 def __getattr__(name: str) -> Any:

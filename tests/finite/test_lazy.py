@@ -123,7 +123,7 @@ def test_quantities_are_what_they_say():
         dtype=torch.float64,
         scale=alpha,
     )
-    lr = 1 / np.linalg.eigvalsh(limit[:9, :9])[-1]
+    lr = min(1 / np.linalg.eigvalsh(K[:9, :9])[-1] for K in (first, limit))
     assert found.lr == pytest.approx(lr)
     how = {"lr": lr / alpha**2, "steps": 40, "record": 12, "centred": True, "X_test": TEST}
     runs = [train(module, TRAIN, Y, **how) for module in (scaled, finite.linearize(scaled))]
@@ -194,6 +194,9 @@ def test_table_words_and_figure(smooth):
     ]
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend[0] == f"{measure.name}\nslope {slope}"
+    narrow = smooth.plot_narrow()
+    assert narrow.get_size_inches()[0] < 5
+    assert all(axes.get_legend() is not None for axes in narrow.axes)
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()
@@ -202,13 +205,13 @@ def test_table_words_and_figure(smooth):
 
 
 def test_narrow_networks_take_shorter_steps():
-    """The kernel of some of them has twice the largest eigenvalue of the limit."""
+    """The kernel of some of them has more than twice the largest eigenvalue of the limit."""
     found = lazy_training(SMOOTH, TRAIN, Y, (4, 64), 4, steps=50)
     limit = finite.max_learning_rate(tg.NTK(SMOOTH)(TRAIN))
     assert found.lr < limit / 2
     assert np.all(found.losses["linearised"] < 1)
     assert np.all(found.losses["network"] < 1)
-    assert lazy_training(SMOOTH, TRAIN, Y, (64,), 4, steps=5).lr == pytest.approx(limit / 2)
+    assert found.lr < lazy_training(SMOOTH, TRAIN, Y, (4096,), 4, steps=5).lr <= limit / 2
     with pytest.raises(tg.InputError, match=r"width 4 with seed .*; take lr=.*, or wider"):
         lazy_training(SMOOTH, TRAIN, Y, (4, 64), 4, steps=50, lr=limit / 2)
 

@@ -12,7 +12,7 @@ from tangency.report.material import Options, prepare
 pytest.importorskip("torch")
 
 
-def material(net=CONV, data=None, effort=0.025, **options):
+def material(net=CONV, data=None, effort=0.006, **options):
     data = small_images() if data is None else data
     means = {"engine": "reference"}
     return prepare(data, net, Options(limit=40, means=means, effort=effort, **options))
@@ -56,7 +56,7 @@ def test_without_labels():
 def test_widths_follow_the_work():
     x = material().X[:2].astype(np.float32)
     net = material().net
-    few, more = (affordable_widths(net, x, 20, effort) for effort in (0.0125, 0.05))
+    few, more = (affordable_widths(net, x, 20, effort) for effort in (0.003, 0.012))
     assert len(few) < len(more) <= 4
     assert few == more[: len(few)]
     assert affordable_widths(net, x, 20, 1.0)[-1] == 1024

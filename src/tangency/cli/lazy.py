@@ -54,12 +54,15 @@ def lazy(
     """
     claim_figure(out, force)
     numbers = parse_widths(widths)
-    from .. import finite
+    from ..finite.requirement import require_torch
+
+    require_torch()
     from ..nets import parse
 
     network = parse(net)
     dataset = read(data, label_column, header, input_shape, channels, scale)
     dataset = fitting(dataset, network)
+    from ..finite.lazy import lazy_training
     from ..report.lazy import targets, training_parts
 
     x, y, x_test = training_parts(dataset, train, test, seed)
@@ -67,7 +70,7 @@ def lazy(
     with_classes = dataset.task == "classification"
     if name == "cross_entropy" and not with_classes:
         raise ValueError("--loss cross-entropy is for classes, but these labels are targets")
-    found = finite.lazy_training(
+    found = lazy_training(
         network,
         x.astype(dtype.value),
         targets(y, name),

@@ -117,14 +117,14 @@ def _square_norms(x: Any) -> Any:
 
 def _one_by_one(x: Any, need: Need, y: Any | None = None) -> Covariances:
     """Σ of each input with itself, or with the input of `y` at the same place."""
-    y = x if y is None else y
+    other: Any = x if y is None else y
     space, dims = tuple(x.shape[1:-1]), x.ndim - 2
     if not dims:
-        return Covariances(array_namespace(x).sum(x * y, axis=-1), None, False, (), False)
+        return Covariances(array_namespace(x).sum(x * other, axis=-1), None, False, (), False)
     full = need is Need.FULL and dims > 0
     total: Any = None
     for channel in range(x.shape[-1]):
-        left, right = x[..., channel], y[..., channel]
+        left, right = x[..., channel], other[..., channel]
         product = _outer_grid(left, right, dims) if full else left * right
         total = product if total is None else total + product
     return Covariances(total, None, False, space, full)

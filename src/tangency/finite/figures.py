@@ -66,25 +66,50 @@ def _movement(run: Training, axes: Axes) -> None:
 
 def draw_lazy(lazy: LazyTraining, axes: Axes | None) -> Figure:
     """Kernel and weights against width, and distances of functions; the latter into given axes."""
-    from ..report.style import INK, LABEL, new_figure, put_note, put_title
+    from ..report.style import new_figure, put_note, put_title
 
-    points = "test" if lazy.test_points else "train"
-    functions = [lazy.measures[f"{key} {points}"] for key in ("trained", "start", "linear")]
+    functions = _functions(lazy)
     if axes is not None:
         _against_width(functions, axes)
         return axes.figure  # type: ignore[return-value]
     figure = new_figure(10.8, 5.2)
-    left, right = figure.subplots(1, 2)
-    _against_width([lazy.measures[key] for key in ("fluctuation", "change", "movement")], left)
-    _against_width(functions, right)
-    left.set_title("Kernel and weights", fontsize=LABEL, color=INK)
-    words = {"test": "test points", "train": "training points"}[points]
-    right.set_title(f"Function on {words}", fontsize=LABEL, color=INK)
+    _panels(lazy, functions, *figure.subplots(1, 2))
     put_title(figure, lazy.title)
+    put_note(figure, _note(lazy))
+    return figure
+
+
+def draw_lazy_narrow(lazy: LazyTraining) -> Figure:
+    """The same, one panel below the other, each with a legend of its own."""
+    from ..report.narrow import WIDTH
+    from ..report.style import new_figure, put_note, put_title
+
+    figure = new_figure(WIDTH, 10.0)
+    _panels(lazy, _functions(lazy), *figure.subplots(2, 1))
+    put_title(figure, lazy.title)
+    put_note(figure, _note(lazy))
+    return figure
+
+
+def _functions(lazy: LazyTraining) -> list[Measure]:
+    points = "test" if lazy.test_points else "train"
+    return [lazy.measures[f"{key} {points}"] for key in ("trained", "start", "linear")]
+
+
+def _note(lazy: LazyTraining) -> str:
     seeds = len(lazy.seeds)
     over = f"Means of {seeds} networks ± standard error. " if seeds > 1 else "One network each. "
-    put_note(figure, f"{over}Thin: fitted slope.")
-    return figure
+    return f"{over}Thin: fitted slope."
+
+
+def _panels(lazy: LazyTraining, functions: list[Measure], first: Axes, second: Axes) -> None:
+    from ..report.style import INK, LABEL
+
+    _against_width([lazy.measures[key] for key in ("fluctuation", "change", "movement")], first)
+    _against_width(functions, second)
+    first.set_title("Kernel and weights", fontsize=LABEL, color=INK)
+    words = "test points" if lazy.test_points else "training points"
+    second.set_title(f"Function on {words}", fontsize=LABEL, color=INK)
 
 
 def _against_width(measures: list[Measure], axes: Axes) -> None:

@@ -121,6 +121,12 @@ class LazyTraining:
 
         return draw_lazy(self, axes)
 
+    def plot_narrow(self) -> Figure:
+        """The same for a narrow screen."""
+        from .figures import draw_lazy_narrow
+
+        return draw_lazy_narrow(self)
+
 
 def _or_dash(value: float) -> Any:
     return "-" if np.isnan(value) else float(value)
@@ -160,9 +166,8 @@ def lazy_training(
             width where alpha is large.
         centred: train f − f₀ in place of f. None: exactly where alpha is not 1, as a large
             alpha would make f₀ large too.
-        lr: of the loss summed over examples. None: half of what is stable in the limit, which is
-            1/λ_max of Θ on the training inputs, or half of what is stable for the network that
-            needs the shortest steps.
+        lr: of the loss summed over examples. None: half of what is stable for Θ and for every K₀,
+            which is 1/λ_max on the training inputs; less where training is still not stable.
         steps, loss, record: as in `train`.
         kernel_points: on how many inputs the change of the kernel in training is measured.
         progress: show a progress bar.
@@ -184,11 +189,15 @@ def lazy_training(
     >>> from tangency.finite import lazy_training
     >>> X = np.random.default_rng(0).normal(size=(6, 4))
     >>> lazy = lazy_training("dense erf dense", X, X[:, 0], widths=(16, 256), seeds=3, steps=50)
-    >>> lazy.measures["linear train"].mean[1] < lazy.measures["linear train"].mean[0] / 4
+    >>> narrow, wide = lazy.measures["linear train"].mean
+    >>> bool(wide < narrow / 2)
     True
     """
     widths_, seeds_ = _whole(widths, "widths", 1), _seeds(seeds)
     trial = Trial.prepare(net, X, y, X_test, alpha, centred, lr, steps, loss, record, kernel_points)
+    if lr is None:
+        limits = [trial.limit_of(width, seed) for width in widths_ for seed in seeds_]
+        trial = trial.slower(min(trial.schedule.step, min(limits) / 2))
     for attempt in range(_ATTEMPTS):
         try:
             found = _run(trial, widths_, seeds_, progress)

@@ -17,8 +17,8 @@ from .subject import Subject
 
 # The gradients of a parameter found in two ways agree this well, or the plain way is taken.
 _AGREEMENT = {torch.float32: 1e-3, torch.float64: 1e-8}
-# Bytes of the parameters that are compared in one go.
-_GROUP = 1 << 26
+# Bytes of the parameters that are compared in one go, at least, and into how many goes at most.
+_GROUP, _GROUPS = 1 << 22, 8
 
 
 def prepared(request: Request) -> Layout:
@@ -86,13 +86,13 @@ def _doubtful(subject: Subject, layout: Layout, x: Tensor, outputs: int) -> set[
     wanted: dict[str, Tensor] = {}
     found: dict[str, Tensor] = {}
     for names in _groups(subject, [name for name in subject.params if name not in layout.rest]):
-        for name, g in one_by_one(subject, x, direction, names).items():
-            wanted[name] = _products(g)
+        # Only the products outlive the line: the gradients themselves are large.
+        wanted |= _products(one_by_one(subject, x, direction, names))
         store = fill(
             subject, _all_dense(subject, layout, names), x, direction, len(x), lambda n: None
         )
-        for name, g in store.dense.items():
-            found[name] = _products(g)
+        found |= _products(store.dense)
+        del store
     total = max((float(p.abs().max()) for p in wanted.values()), default=0.0)
     tolerance = _AGREEMENT[subject.dtype]
     return {
@@ -103,11 +103,12 @@ def _doubtful(subject: Subject, layout: Layout, x: Tensor, outputs: int) -> set[
 
 
 def _groups(subject: Subject, names: list[str]) -> Iterator[list[str]]:
-    """Parameters that take no more than `_GROUP` bytes together, or one."""
+    """Parameters in few groups of few bytes."""
+    most = max(_GROUP, subject.count * subject.itemsize // _GROUPS)
     group: list[str] = []
     for name in names:
         size = sum(subject.params[one].numel() for one in (*group, name))
-        if group and size * subject.itemsize > _GROUP:
+        if group and size * subject.itemsize > most:
             yield group
             group = []
         group.append(name)
@@ -115,9 +116,9 @@ def _groups(subject: Subject, names: list[str]) -> Iterator[list[str]]:
         yield group
 
 
-def _products(g: Tensor) -> Tensor:
+def _products(gradients: dict[str, Tensor]) -> dict[str, Tensor]:
     """⟨g, g'⟩ for all pairs of inputs, which no reordering of a parameter changes."""
-    return g[:, 0] @ g[:, 0].T
+    return {name: g[:, 0] @ g[:, 0].T for name, g in gradients.items()}
 
 
 def _all_dense(subject: Subject, layout: Layout, names: list[str]) -> Layout:

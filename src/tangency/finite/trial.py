@@ -110,12 +110,9 @@ class Trial:
         """The same with another rate."""
         return replace(self, schedule=replace(self.schedule, step=lr))
 
-    def run(self, width: int, seed: int) -> Outcome:
-        """Draw a network, train all three, and compare them.
-
-        Raises `UnstableError` where the rate is not one for this network.
-        """
-        module = build(
+    def draw(self, width: int, seed: int) -> nn.Module:
+        """A network before training."""
+        return build(
             self.net,
             width,
             tuple(self.x.shape[1:]),
@@ -124,6 +121,17 @@ class Trial:
             dtype=self.x.dtype,
             scale=self.alpha,
         )
+
+    def limit_of(self, width: int, seed: int) -> float:
+        """The rate below which the linearised network is stable."""
+        return self._limit(_kernel(self.draw(width, seed), self.x[: self.train_points]))
+
+    def run(self, width: int, seed: int) -> Outcome:
+        """Draw a network, train all three, and compare them.
+
+        Raises `UnstableError` where the rate is not one for this network.
+        """
+        module = self.draw(width, seed)
         first = _kernel(module, self.x)
         self._check_rate(first, width, seed)
         with torch.no_grad():
@@ -156,9 +164,12 @@ class Trial:
         count = sum(p.numel() for p in module.parameters() if p.requires_grad)
         return Outcome(found, losses, count)
 
+    def _limit(self, kernel: torch.Tensor) -> float:
+        return max_learning_rate(kernel, self.loss.name) * self.alpha**2
+
     def _check_rate(self, kernel: torch.Tensor, width: int, seed: int) -> None:
         n, lr = self.train_points, self.schedule.step
-        limit = max_learning_rate(kernel[:n, :n], self.loss.name) * self.alpha**2
+        limit = self._limit(kernel[:n, :n])
         if not lr < limit:
             raise UnstableError(lr, width, seed, limit / 2)
 

@@ -403,7 +403,7 @@ class _SphereKernel(ActivationLayer):
     def __call__(self, u: Any) -> Any:
         raise NetworkError(
             f"{self!r} is a kernel on patches, not a pointwise activation: it has no scalar "
-            "function; use Activation(...) or Hermite(...) for a network with finite width"
+            "function; tangency.finite.build makes a network of finite width with it"
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TITLE = "Finite networks"
 _WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
-_TRAIN, _TEST, _STEPS, _SEEDS = 40, 40, 150, 3
+_TRAIN, _TEST, _STEPS, _SEEDS = 24, 40, 60, 3
 # Multiply-adds, about five seconds on one core.
 _OPERATIONS = 6e10
 _CURVES = 4
@@ -36,7 +36,7 @@ def lazy_section(material: Material) -> Section:
         return Section("finite", _TITLE, missing=["The data have no labels to learn."])
     rows = np.random.default_rng(material.options.seed).permutation(len(material.X))
     rows = rows[: _TRAIN + _TEST]
-    n = max(2, len(rows) // 2)
+    n = min(_TRAIN, max(2, len(rows) // 2))
     x = material.X[rows].astype(np.float32)
     y, what = _one_target(material, rows[:n])
     text = [

@@ -16,15 +16,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import (
-    intrinsic,
-    lower_builtin,
-    models,
-    overload,
-    register_model,
-)
+from numba import extending, types
+from numba.core.typing import templates
+from numba.core.typing.templates import AbstractTemplate, signature
+from numba.extending import lower_builtin, models, overload, register_model
+
+# Decorators that change what a function takes, which type checkers do not know.
+intrinsic: Any = extending.intrinsic
+infer_global: Any = templates.infer_global
 
 BYTES = 64
 """The size of a vector."""
