@@ -66,8 +66,9 @@ def compare(case: FiniteCase, peer: Peer, options: argparse.Namespace) -> dict[s
     times = interleaved(calls, options.runs) | slow
     typical = medians(times)
     best = min(value for name, value in typical.items() if name != "tangency")
-    peaks = {name: _peak(case, name, len(x), options) for name in WAYS if name in times}
-    peaks |= {n: _peer_peak(case, way, x, options) for n, way in PEER_WAYS.items() if n in times}
+    # A way that takes minutes does not take them once more for its memory.
+    peaks = {name: _peak(case, name, len(x), options) for name in WAYS if name in calls}
+    peaks |= {n: _peer_peak(case, way, x, options) for n, way in PEER_WAYS.items() if n in calls}
     jacobian = 4 * len(x) * sum(p.numel() for p in module.parameters())
     return {
         "net": case.words,
