@@ -12,6 +12,7 @@ from ..nets.plan import Plan
 from . import driver
 from .driver import KernelPair
 from .gradients import differentiates, settled
+from .prepared import Prepared, prepared
 from .select import select
 from .tiles import size_text
 
@@ -27,16 +28,29 @@ def gram(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> KernelPair:
-    """K(x_i, y_j) for all pairs; `y=None` is a symmetric call. See `driver.gram`."""
+    """K(x_i, y_j) for all pairs; `y=None` is a symmetric call. See `driver.gram`.
+
+    Inputs are arrays, or `Prepared` ones.
+    """
+    first, second = prepared(x), None if y is None else prepared(y)
+    x, y = first.inputs, None if second is None else second.inputs
     plan = settled(plan, *((x,) if y is None else (x, y)))
     if _reference(plan, x, y, engine):
-        return driver.gram(plan, x, y, want_ntk=want_ntk, max_memory=max_memory, progress=progress)
+        return driver.gram(
+            plan, first, second, want_ntk=want_ntk, max_memory=max_memory, progress=progress
+        )
     from . import fused
 
     m = x.shape[0] if y is None else y.shape[0]
     _check_memory(plan, x, (1 + want_ntk) * x.shape[0] * m, max_memory)
-    second = None if y is None else _numpy(y)
-    pair = fused.gram(plan, _numpy(x), second, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress)
+    pair = fused.gram(
+        plan,
+        _numpy(first),
+        None if second is None else _numpy(second),
+        want_ntk=want_ntk,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
     return KernelPair(*(_like(x, k) for k in pair))
 
 
@@ -49,13 +63,23 @@ def diagonal(
     max_memory: int | None = None,
     n_jobs: int | None = None,
 ) -> KernelPair:
-    """K(x_i, x_i) for each input. See `driver.diagonal`."""
+    """K(x_i, x_i) for each input, an array or a `Prepared` one. See `driver.diagonal`."""
+    given = prepared(x)
+    x = given.inputs
     plan = settled(plan, x)
     if _reference(plan, x, None, engine):
-        return driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
+        if differentiates(plan.net, x):
+            return driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
+        return given.derive(
+            ("reference diagonal", plan, want_ntk),
+            lambda: driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory),
+        )
     from . import fused
 
-    pair = fused.diagonal(plan, _numpy(x), want_ntk=want_ntk, n_jobs=n_jobs)
+    pair = given.derive(
+        ("fused diagonal", plan, want_ntk),
+        lambda: fused.diagonal(plan, _numpy(given).inputs, want_ntk=want_ntk, n_jobs=n_jobs),
+    )
     return KernelPair(*(_like(x, k) for k in pair))
 
 
@@ -82,8 +106,10 @@ def _check_memory(plan: Plan, x: Any, numbers: int, max_memory: int | None) -> N
         )
 
 
-def _numpy(x: Any) -> Any:
-    return x.detach().numpy() if is_torch_array(x) else x
+def _numpy(given: Prepared) -> Prepared:
+    if not is_torch_array(given.inputs):
+        return given
+    return given.derive("numpy", lambda: Prepared(given.inputs.detach().numpy()))
 
 
 def _like(x: Any, k: Any) -> Any:

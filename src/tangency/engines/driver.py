@@ -11,6 +11,7 @@ from ..nets.plan import Plan
 from . import reference
 from .gradients import differentiates
 from .memory import default_budget
+from .prepared import Prepared, prepared
 from .progress import progress_bar
 from .tiles import Tiles, tiles
 
@@ -34,23 +35,26 @@ def gram(
     """K(x_i, y_j) for all pairs, by the reference engine; `y=None` is a symmetric call.
 
     Args:
-        x, y: checked inputs of one library and dtype, (n, *space, channels).
+        x, y: checked inputs of one library and dtype, (n, *space, channels), or `Prepared` ones.
         want_ntk: False leaves the tangent kernel out (its place holds None).
         max_memory: bytes beside the inputs; default: a quarter of what is free.
 
     Raises:
         MemoryLimitError: the request cannot fit.
     """
-    xp = array_namespace(x)
-    symmetric = y is None
-    x = _contiguous(x)
-    z = x if y is None else _contiguous(y)
+    first, second = prepared(x), None if y is None else prepared(y)
+    xp = array_namespace(first.inputs)
+    symmetric = second is None
+    x = _contiguous(first.inputs)
+    z = x if second is None else _contiguous(second.inputs)
     budget = default_budget(x) if max_memory is None else max_memory
     gradient = differentiates(plan.net, x, z)
     size = xp.finfo(x.dtype).bits // 8
     grid = tiles(plan, x.shape[0], z.shape[0], size, budget, symmetric, gradient)
-    left = marginals(plan, x, grid.side)
-    right = left if symmetric else marginals(plan, z, grid.side)
+    if gradient:  # a graph serves one backward pass
+        first, second = Prepared(x), None if second is None else Prepared(z)
+    left = _marginals(plan, first, x, grid.side)
+    right = left if second is None else _marginals(plan, second, z, grid.side)
     products = None if plan.space else reference.vector_products(x, z)
     shape = (x.shape[0], z.shape[0])
     results = [xp.zeros(shape, dtype=x.dtype, device=device(x)) for _ in range(1 + want_ntk)]
@@ -91,6 +95,11 @@ def marginals(plan: Plan, x: Any, side: int) -> list[Any]:
     if len(parts) == 1:
         return parts[0]
     return [xp.concat(list(layer), axis=0) for layer in zip(*parts, strict=True)]
+
+
+def _marginals(plan: Plan, given: Prepared, x: Any, side: int) -> list[Any]:
+    """The marginals of inputs whose contiguous form is `x`, computed once."""
+    return given.derive(("marginals", plan, side), lambda: marginals(plan, x, side))
 
 
 def diagonal(

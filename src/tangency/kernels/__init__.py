@@ -1,6 +1,7 @@
 """The public kernel objects: NTK, NNGP, both at once, and their algebra."""
 
 from ..engines.driver import KernelPair
+from ..engines.prepared import Prepared
 from .algebra import Product, Scaled, Sum, kernel_from_dict
 from .base import Kernel
 from .inputs import InputWarning
@@ -12,6 +13,7 @@ __all__ = [
     "InputWarning",
     "Kernel",
     "KernelPair",
+    "Prepared",
     "Product",
     "Scaled",
     "Sum",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
+from ..engines.prepared import Prepared, prepared
 from ..errors import InputError
 from ..nets import Sequential
 from ..nets.linear import Conv
@@ -55,13 +56,22 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     return array
 
 
-def pair(x: Any, other: Any, input_shape: tuple[int, ...] | None) -> tuple[Any, Any]:
+def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> Prepared:
+    """`signals`, prepared: of inputs that come prepared, they are made and checked once."""
+    given = prepared(data)
+    return given.derive(
+        ("signals", input_shape), lambda: Prepared(signals(given.inputs, input_shape, name))
+    )
+
+
+def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[Prepared, Prepared]:
     """Two sets of inputs of one library, one dtype and one shape.
 
     Raises:
         InputError: as `signals`, or the two do not match.
     """
-    x, y = signals(x, input_shape, "X"), signals(other, input_shape, "Y")
+    left, right = checked(first, input_shape, "X"), checked(second, input_shape, "Y")
+    x, y = left.inputs, right.inputs
     if tuple(x.shape[1:]) != tuple(y.shape[1:]):
         raise InputError(
             f"X has inputs of shape {tuple(x.shape[1:])} and Y of shape {tuple(y.shape[1:])}; "
@@ -76,13 +86,20 @@ def pair(x: Any, other: Any, input_shape: tuple[int, ...] | None) -> tuple[Any, 
         raise InputError(f"X is on {x.device} and Y on {y.device}; move them to one device")
     xp = array_namespace(x)
     dtype = xp.result_type(x.dtype, y.dtype)
-    return xp.astype(x, dtype, copy=False), xp.astype(y, dtype, copy=False)
+    return _as_type(left, dtype), _as_type(right, dtype)
+
+
+def _as_type(given: Prepared, dtype: Any) -> Prepared:
+    if given.inputs.dtype == dtype:
+        return given
+    xp = array_namespace(given.inputs)
+    return given.derive(("dtype", dtype), lambda: Prepared(xp.astype(given.inputs, dtype)))
 
 
 def result_dtype(X: Any, Y: Any | None = None) -> Any:
     """The dtype of a result for these inputs."""
     arrays = [
-        _floating(_array(data, name), name)
+        _floating(_array(prepared(data).inputs, name), name)
         for data, name in ((X, "X"), (Y, "Y"))
         if data is not None
     ]

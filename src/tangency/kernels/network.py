@@ -9,6 +9,7 @@ from array_api_compat import array_namespace, device
 
 from ..engines import dispatch
 from ..engines.pairs import Differences
+from ..engines.prepared import Prepared
 from ..engines.select import select
 from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential, parse
@@ -18,7 +19,7 @@ from ..nets.quadrature import Activation
 from ..nets.structure import Residual
 from .base import Kernel, normalized
 from .differences import Request
-from .inputs import pair, signals, warn_if_ambiguous
+from .inputs import checked, pair, signals, warn_if_ambiguous
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,8 +101,8 @@ class NetworkKernel(Kernel):
             return values
         return array_namespace(values).astype(values > 0, values.dtype)
 
-    def _matrix(self, x: Any, y: Any | None) -> Any:
-        steps = _plan(self.net, tuple(x.shape[1:]))
+    def _matrix(self, x: Prepared, y: Prepared | None) -> Any:
+        steps = _plan(self.net, tuple(x.inputs.shape[1:]))
         return dispatch.gram(
             steps,
             x,
@@ -113,8 +114,8 @@ class NetworkKernel(Kernel):
             progress=self.progress,
         )[self._index]
 
-    def _diagonal(self, x: Any) -> Any:
-        steps = _plan(self.net, tuple(x.shape[1:]))
+    def _diagonal(self, x: Prepared) -> Any:
+        steps = _plan(self.net, tuple(x.inputs.shape[1:]))
         return dispatch.diagonal(
             steps,
             x,
@@ -125,7 +126,8 @@ class NetworkKernel(Kernel):
         )[self._index]
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
-        x, y = _inputs(self.net, X, Y, self.input_shape)
+        first, second = _inputs(self.net, X, Y, self.input_shape)
+        x, y = first.inputs, None if second is None else second.inputs
         xp = array_namespace(x)
         if paired and y is not None and x.shape[0] != y.shape[0]:
             raise InputError(
@@ -224,7 +226,8 @@ def gram(
 
     Args:
         net, input_shape, engine, max_memory, n_jobs, progress: as in `NetworkKernel`.
-        X, Y: inputs (n, *space, channels) and (m, *space, channels); no Y is a symmetric call.
+        X, Y: inputs (n, *space, channels) and (m, *space, channels), or `Prepared` ones; no Y is a
+            symmetric call.
         kind: "both" gives a `KernelPair` (nngp, ntk); "ntk" or "nngp" give one array.
 
     >>> import numpy as np
@@ -238,7 +241,7 @@ def gram(
     _check_memory(max_memory)
     network = as_network(net)
     x, y = _inputs(network, X, Y, input_shape)
-    steps = _plan(network, tuple(x.shape[1:]))
+    steps = _plan(network, tuple(x.inputs.shape[1:]))
     result = dispatch.gram(
         steps,
         x,
@@ -312,13 +315,13 @@ def _check_memory(max_memory: Any) -> None:
 
 def _inputs(
     net: Sequential, X: Any, Y: Any | None, input_shape: tuple[int, ...] | None
-) -> tuple[Any, Any | None]:
+) -> tuple[Prepared, Prepared | None]:
     """Checked inputs; no second set where the call is symmetric."""
     if Y is None or Y is X:
-        x, y = signals(X, input_shape), None
+        x, y = checked(X, input_shape), None
     else:
         x, y = pair(X, Y, input_shape)
-    warn_if_ambiguous(net, x, input_shape)
+    warn_if_ambiguous(net, x.inputs, input_shape)
     return x, y
 
 

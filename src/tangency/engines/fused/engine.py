@@ -11,6 +11,7 @@ from ...nets import Activation
 from ...nets.activations import ActivationLayer
 from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
+from ..prepared import Prepared, prepared
 from . import blocks, warm
 from .activations import KNOWN
 from .head import BAND, ROOM, THREAD, head_of
@@ -19,7 +20,7 @@ from .program import Uncovered
 from .run import one_blas_thread, run, threads
 from .tables import tables
 from .tail import Tail
-from .vectors import Products
+from .vectors import Products, norms
 from .work import room_bytes
 
 WORKING_BYTES = ROOM + THREAD + 3 * BAND
@@ -54,38 +55,49 @@ def uncovered(plan: Plan) -> str | None:
 
 def gram(
     plan: Plan,
-    x: np.ndarray,
-    y: np.ndarray | None,
+    x: np.ndarray | Prepared,
+    y: np.ndarray | Prepared | None,
     *,
     want_ntk: bool = True,
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """K(x_i, y_j) for all pairs: (nngp, ntk); `y=None` is a symmetric call."""
-    warm.get_ready(x.dtype, bool(plan.space))
-    jobs = threads(n_jobs)
-    symmetric = y is None
-    if y is not None and len(y) < min(len(x), 32):
+    first, second = prepared(x), None if y is None else prepared(y)
+    warm.get_ready(first.inputs.dtype, bool(plan.space))
+    if second is not None and len(second) < min(len(first), 32):
         # The second inputs fill the lanes: the larger set leaves fewer of them empty.
-        pair = gram(plan, y, x, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress)
-        first, second = (None if k is None else np.ascontiguousarray(k.T) for k in pair)
-        assert first is not None
-        return first, second
-    x = _flat(x)
-    y = x if y is None else _flat(y)
+        pair = gram(plan, second, first, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress)
+        nngp, ntk = (None if k is None else np.ascontiguousarray(k.T) for k in pair)
+        assert nngp is not None
+        return nngp, ntk
+    one = _rows(first)
+    two = one if second is None else _rows(second)
+    return _gram(plan, one, two, second is None, want_ntk, threads(n_jobs), progress)
+
+
+def _gram(
+    plan: Plan,
+    one: Prepared,
+    two: Prepared,
+    symmetric: bool,
+    want_ntk: bool,
+    jobs: int,
+    progress: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """`gram` of inputs that are rows; of equal sets, `symmetric` computes half of it."""
+    x, y = one.inputs, two.inputs
     s = np.zeros((len(x), len(y)), dtype=x.dtype)
     t = np.zeros(s.shape, dtype=x.dtype) if want_ntk else s
     products: Products | None = None
     if plan.space:
         head = head_of(plan, want_ntk, x.dtype)
-        head.gram(x, y, (s, t), symmetric, jobs, progress)
+        head.gram(one, two, (s, t), symmetric, jobs, progress)
         tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
-        start = _readouts(plan, tail, x, y, symmetric, jobs)
     else:
         tail = Tail(plan.steps, want_ntk, False, x.dtype)
-        products = Products(plan, tail, x, y)
-        start = products.squares
-    aux = [tail.diagonal(q.copy(), np.zeros_like(q)) for q in start]
+        products = Products(plan, tail, one, two)
+    aux = [_marginals(plan, tail, given, jobs) for given in (one, two)]
 
     def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
         done = products is not None and products.tile(s, t, rows, cols)
@@ -122,7 +134,7 @@ def diagonal(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """K(x_i, x_i) for each input: (nngp, ntk)."""
     warm.get_ready(x.dtype, bool(plan.space))
-    x = _flat(x)
+    x = _rows(Prepared(x)).inputs
     if plan.space:
         head = head_of(plan, want_ntk, x.dtype)
         s, t = head.diagonal(x, threads(n_jobs))
@@ -134,22 +146,30 @@ def diagonal(
     return s, t if want_ntk else None
 
 
-def _readouts(
-    plan: Plan, tail: Tail, x: np.ndarray, y: np.ndarray, symmetric: bool, jobs: int
-) -> list[np.ndarray]:
-    """Σ of each input with itself at the readout, where layers behind it ask for it."""
-    if not tail.reads_marginals:
-        return [np.zeros(len(z), dtype=z.dtype) for z in (x, y)]
-    head = head_of(plan, False, x.dtype)
-    first = head.diagonal(x, jobs)[0]
-    return [first, first if symmetric else head.diagonal(y, jobs)[0]]
+def _marginals(plan: Plan, tail: Tail, given: Prepared, jobs: int) -> np.ndarray:
+    """(u, v) of each input at every layer of the tail that asks for them."""
+
+    def make() -> np.ndarray:
+        x = given.inputs
+        if not plan.space:
+            q = norms(given).squares.copy()
+        elif tail.reads_marginals:
+            # Σ of each input with itself at the readout.
+            q = head_of(plan, False, x.dtype).diagonal(x, jobs)[0]
+        else:
+            q = np.zeros(len(x), dtype=x.dtype)
+        return tail.diagonal(q, np.zeros_like(q))
+
+    return given.derive(("tail", plan, tail.want_ntk), make)
+
+
+def _rows(given: Prepared) -> Prepared:
+    """Inputs as rows, in the one kind of array that the loops are compiled for."""
+    return given.derive("rows", lambda: Prepared(_flat(given.inputs)))
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
-    """Inputs as rows, in the one kind of array that the loops are compiled for.
-
-    Read-only arrays (joblib's memory maps) would be another kind; nothing here writes to inputs.
-    """
+    """Read-only arrays (joblib's memory maps) would be another kind; nothing writes to inputs."""
     flat = np.require(np.ascontiguousarray(x), requirements="A").reshape(len(x), -1)
     return flat if flat.flags.writeable else np.asarray(_Writeable(flat))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...nets.plan import Plan
+from ..prepared import Prepared
 from . import blocks
 from .blocks import DIAGONAL, MARGINALS, PAIRS, UPPER
 from .lowering import lower
@@ -29,6 +30,7 @@ class Head:
     """The part of a network on a grid, up to the readout, compiled for one dtype."""
 
     def __init__(self, plan: Plan, want_ntk: bool, dtype: np.dtype) -> None:
+        self.key = plan, want_ntk
         self.program = lower(plan, want_ntk)
         self.dtype = dtype
         self.positions = int(np.prod(plan.space))
@@ -104,25 +106,34 @@ class Head:
 
     def gram(
         self,
-        x: np.ndarray,
-        y: np.ndarray,
+        first: Prepared,
+        second: Prepared,
         out: tuple[np.ndarray, np.ndarray],
         symmetric: bool,
         jobs: int,
         progress: bool,
     ) -> None:
         """Writes K(x_i, y_j); of a symmetric matrix the pairs with j ≥ i."""
+        x, y = first.inputs, second.inputs
         each = 3 * self.sizes.marginals * self.dtype.itemsize
         # A whole number of groups, so that the grid of groups does not depend on the band.
         lanes = self.lanes(len(y))
         band = max(1, BAND // each // lanes) * lanes
         for j in range(0, len(y), band):
-            aux_y = self.marginals(y[j : j + band], jobs)
+            aux_y = self._band_marginals(second, j, band, jobs)
             for i in range(0, min(len(x), j + band) if symmetric else len(x), band):
                 same = symmetric and i == j
-                aux_x = aux_y if same else self.marginals(x[i : i + band], jobs)
+                aux_x = aux_y if same else self._band_marginals(first, i, band, jobs)
                 part = (x[i : i + band], y[j : j + band])
                 self._band(part, (aux_x, aux_y), out, (i, j), same, lanes, jobs, progress)
+
+    def _band_marginals(self, given: Prepared, start: int, band: int, jobs: int) -> np.ndarray:
+        """Marginals of a band; they are kept where one band holds all inputs."""
+
+        def make() -> np.ndarray:
+            return self.marginals(given.inputs[start : start + band], jobs)
+
+        return make() if len(given) > band else given.derive(("marginals", *self.key), make)
 
     def _band(
         self,

@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...nets.plan import Plan
 from .. import reference
+from ..prepared import Prepared
 from . import blocks
 from .angle import Series, angle_block, homogeneous, series
 from .tail import COLUMNS, Tail
 
 
+class Norms(NamedTuple):
+    """‖x‖², ‖x‖ and 1/‖x‖ (0 for zero vectors) of inputs, each (n,)."""
+
+    squares: np.ndarray
+    roots: np.ndarray
+    inverse: np.ndarray
+
+
+def norms(given: Prepared) -> Norms:
+    """The norms of inputs, computed once."""
+
+    def make() -> Norms:
+        x = given.inputs
+        squares = np.einsum("ij,ij->i", x, x)
+        roots = np.sqrt(squares)
+        with np.errstate(divide="ignore"):
+            inverse = np.where(squares >= np.finfo(x.dtype).smallest_normal, 1 / roots, 0)
+        return Norms(squares, roots, inverse.astype(x.dtype))
+
+    return given.derive("norms", make)
+
+
 class Products:
     """Tiles of ⟨x, y⟩, taken through the network at once where only the angle matters."""
 
-    def __init__(self, plan: Plan, tail: Tail, x: np.ndarray, y: np.ndarray) -> None:
-        self.plan, self.tail, self.x, self.y = plan, tail, x, y
-        dtype = x.dtype
+    def __init__(self, plan: Plan, tail: Tail, one: Prepared, two: Prepared) -> None:
+        self.plan, self.tail, self.x, self.y = plan, tail, one.inputs, two.inputs
+        x, dtype = one.inputs, one.inputs.dtype
         # A blocked sum of p products is off by a few units in the last place, growing with p.
         self.slack = dtype.type((4 + 0.25 * x.shape[1] ** 0.5) * np.finfo(dtype).eps)
-        self.squares = [np.einsum("ij,ij->i", z, z) for z in ((x,) if x is y else (x, y))]
-        self.squares = [self.squares[0], self.squares[-1]]
-        self.roots = [np.sqrt(q) for q in self.squares]
-
-    @cached_property
-    def inverse(self) -> list[np.ndarray]:
-        """1/‖x‖, and 0 for zero vectors."""
-        tiny = np.finfo(self.x.dtype).smallest_normal
-        with np.errstate(divide="ignore"):
-            return [
-                np.where(q >= tiny, 1 / r, 0).astype(r.dtype)
-                for q, r in zip(self.squares, self.roots, strict=True)
-            ]
+        self.norms = norms(one), norms(two)
 
     @cached_property
     def angle(self) -> Series | None:
@@ -46,7 +57,7 @@ class Products:
         r, c = slice(*rows), slice(*cols)
         products = self.x[r] @ self.y[c].T
         if self.angle is None:
-            blocks.snap(products, self.roots[0][r], self.roots[1][c], self.slack)
+            blocks.snap(products, self.norms[0].roots[r], self.norms[1].roots[c], self.slack)
             s[r, c] = products
             return False
         want_ntk = t is not s
@@ -57,10 +68,10 @@ class Products:
             t,
             rows[0],
             cols[0],
-            self.inverse[0][r],
-            self.roots[0][r],
-            self.inverse[1][c],
-            self.roots[1][c],
+            self.norms[0].inverse[r],
+            self.norms[0].roots[r],
+            self.norms[1].inverse[c],
+            self.norms[1].roots[c],
             self.angle.at_zero,
             self.angle.coefficients,
             self.slack,
