@@ -13,8 +13,8 @@ kernel (NNGP, or CKN) the same network with only its last layer trained.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputError, MemoryLimitError, NetworkError
-from .kernels import NNGP, NTK, KernelPair, explain, gram
+from .errors import InputError, MemoryLimitError, NetworkError, StoreError
+from .kernels import NNGP, NTK, KernelPair, explain
 from .nets import (
     GELU,
     Abs,
@@ -50,7 +50,20 @@ from .nets import (
 )
 
 if TYPE_CHECKING:
-    from .learn import GaussianProcess, KernelClassifier, KernelRegressor
+    from .gram.module import GramModule
+
+    gram: GramModule  # to a type checker, a module cannot be called
+else:
+    from . import gram
+
+if TYPE_CHECKING:
+    from .learn import (
+        GaussianProcess,
+        KernelClassifier,
+        KernelRegressor,
+        NystromFeatures,
+        RandomFeatures,
+    )
 
 __version__ = "0.1.0"
 
@@ -59,6 +72,8 @@ _LATER = {
     "GaussianProcess": "learn",
     "KernelClassifier": "learn",
     "KernelRegressor": "learn",
+    "NystromFeatures": "learn",
+    "RandomFeatures": "learn",
 }
 _PACKAGES = ("bias", "cli", "data", "engines", "finite", "kernels", "learn", "nets", "report")
 
@@ -102,13 +117,16 @@ __all__ = [
     "LinearMap",
     "MemoryLimitError",
     "NetworkError",
+    "NystromFeatures",
     "Polynomial",
     "Pool",
+    "RandomFeatures",
     "ReLU",
     "Rescale",
     "Residual",
     "Sequential",
     "Sine",
+    "StoreError",
     "Subsample",
     "__version__",
     "ckn",

@@ -11,3 +11,7 @@ class InputError(ValueError):
 
 class MemoryLimitError(MemoryError, ValueError):
     """A request that does not fit in the memory budget, even one pair at a time."""
+
+
+class StoreError(InputError):
+    """A stored kernel matrix that cannot serve: missing or damaged tiles, another job, in use."""

@@ -17,13 +17,14 @@ TABLE = TEXT.split("| command | does |")[1].split("\n\n")[0]
 def test_every_command_shown_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\$ tangency (.*)$", TEXT, flags=re.MULTILINE)
-    assert len(commands) == 13
+    assert len(commands) == 18
     for command in commands:
         # These two have tests of their own, on fewer digits.
         if not command.startswith(("demo", "report digits")):
             result = CliRunner().invoke(app, shlex.split(command))
             assert result.exit_code == 0, (command, result.stderr)
-    made = {"model.npz", "predictions.csv", "cancer.npz", "K.npz"}
+    made = {"model.npz", "predictions.csv", "cancer.npz", "K.npz", "K.zarr"}
+    made |= {"gap.zarr", "cg.npz", "digits.zarr"}
     made |= {"spectrum.png", "smoothness.svg", "stability.csv", "iris.html", "lazy.png"}
     assert {path.name for path in tmp_path.iterdir()} == made
 
@@ -31,7 +32,7 @@ def test_every_command_shown_runs(tmp_path, monkeypatch):
 def test_options_networks_and_sets_are_the_real_ones():
     helps = "".join(
         CliRunner().invoke(app, [*command, "--help"]).stdout
-        for command in [[], *([name] for name in re.findall(r"`(?:tangency )?([a-z]+)`", TABLE))]
+        for command in [[], *([name] for name in re.findall(r"`(?:tangency )?([a-z-]+)`", TABLE))]
     )
     for option in set(re.findall(r"--[a-z][a-z-]+", TEXT)):
         assert option in helps, option

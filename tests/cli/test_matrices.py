@@ -87,8 +87,8 @@ def test_reading_options(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "K.csv"], "K.csv: the name must end in .npy or .npz"),
-        (["--out", "K.npy", "--kernel", "both"], "K.npy: the name must end in .npz"),
+        (["--out", "K.csv"], "K.csv: the name must end in .npy or .npz or .zarr"),
+        (["--out", "K.npy", "--kernel", "both"], "K.npy: the name must end in .npz or .zarr"),
         (["--out", "old.npy"], "old.npy: exists already"),
         (["--out", "K.npy", "--rows", "test"], "iris has no test part"),
         (["--out", "K.npy", "--scale", "x"], "--scale x: expected"),

@@ -86,6 +86,36 @@ def test_images_with_all_preprocessing(tmp_path):
     assert [int(row["prediction"]) for row in rows] == direct.predict(train).tolist()
 
 
+def test_solvers_and_a_store(tmp_path):
+    parts = load("iris").split(0.3, seed=0)
+    direct = tg.KernelClassifier(tg.NTK(NET), alpha=0.1).fit(parts.X_train, parts.y_train)
+    options = ["iris", "--net", NET, "--test-fraction", "0.3", "--alpha", "0.1"]
+    for solver in ("cholesky", "eigh", "cg"):
+        model = tmp_path / f"{solver}.npz"
+        store = ["--store", tmp_path / "K.zarr"] if solver == "cg" else []
+        result = done("fit", *options, "--solver", solver, *store, "--out", model)
+        again = load_model(model)
+        assert again.solver_ == again.solver == solver
+        expected = direct.decision_function(parts.X_test)
+        assert np.allclose(again.decision_function(parts.X_test), expected, atol=1e-6)
+        assert ("conjugate gradients: " in result.stdout) == (solver == "cg")
+    assert tg.gram.open(tmp_path / "K.zarr").complete
+    options[-1] = "0.2"  # another alpha, the same matrix
+    done("fit", *options, "--store", tmp_path / "K.zarr", "--out", tmp_path / "b.npz")
+    other = ["--kernel", "nngp", "--store", tmp_path / "K.zarr", "--out", tmp_path / "c.npz"]
+    result = run("fit", *options, *other)
+    assert result.exit_code == 2
+    assert "holds another job" in result.stderr
+    assert not (tmp_path / "c.npz").exists()
+
+
+def test_a_solver_that_cannot_do_what_is_asked(tmp_path):
+    options = ["--solver", "cholesky", "--out", tmp_path / "m.npz"]
+    result = run("fit", "iris", "--net", NET, *options)
+    assert result.exit_code == 2
+    assert 'solver="cholesky" takes one alpha > 0' in result.stderr
+
+
 @pytest.fixture
 def flowers(tmp_path):
     """A table with names, and a model fitted on it."""

@@ -33,8 +33,9 @@ class _OneLineErrors(TyperGroup):
                 warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = _show_warning
                 return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo("tangency: interrupted; nothing was written", err=True)
+        except KeyboardInterrupt as interruption:
+            left = str(interruption) or "nothing was written"
+            typer.echo(f"tangency: interrupted; {left}", err=True)
             raise typer.Exit(130) from None
 
 

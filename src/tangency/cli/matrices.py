@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options as o
+from .clusters import Cluster, Dashboard, Scheduler, Workers
 from .files import claim, draft
+from .stores import claim_store, compute_store, parse_tile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +41,9 @@ def gram(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="FILE", help="K.npy for one kernel; K.npz holds ntk or nngp or both, and rows."
+            metavar="FILE",
+            help="K.npy for one kernel; K.npz holds ntk or nngp or both, and rows; K.zarr is a "
+            "store of tiles, where the same command goes on after an interruption.",
         ),
     ],
     kernel: Annotated[Kind, typer.Option(help="Which kernel.")] = Kind.ntk,
@@ -61,6 +65,13 @@ def gram(
     dtype: o.Dtype = o.Precision.float64,
     max_memory: o.MaxMemory = None,
     jobs: o.Jobs = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(metavar="auto|N", help="Rows and columns of the tiles of a store; auto."),
+    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    dashboard: Dashboard = None,
     force: o.Force = False,
 ) -> None:
     """Compute the kernel matrix of a data set.
@@ -68,8 +79,12 @@ def gram(
     Rows are in the order of the data; "all" is the training part followed by the test part. The
     array train_rows of a .npz says which training examples --limit has left.
     """
-    claim(out, force, (".npz",) if kernel is Kind.both else (".npy", ".npz"))
-    memory, threads = o.parse_memory(max_memory), o.parse_jobs(jobs)
+    cluster = Cluster(workers, scheduler, dashboard)
+    stored = claim_store(out, force, max_memory, tile)
+    cluster.check(stored, jobs)
+    if not stored:
+        claim(out, force, (".npz", ".zarr") if kernel is Kind.both else (".npy", ".npz", ".zarr"))
+    memory, threads, side = o.parse_memory(max_memory), o.parse_jobs(jobs), parse_tile(tile)
     import numpy as np
 
     import tangency as tg
@@ -93,6 +108,11 @@ def gram(
     typer.echo(dataset.summary())
     X = _part(dataset, rows)
     Y = None if columns is None or columns is rows else _part(dataset, columns)
+    if stored:
+        with cluster.client() as client:
+            options = {"kind": kernel.value, "tile": side, "n_jobs": threads, "client": client}
+            compute_store(network, X, Y, out, **options)
+        return
     found = tg.gram(
         network,
         X,

@@ -62,11 +62,17 @@ def preprocessing(normalize: bool, standardize: bool, zca: float | None) -> list
 
 
 def fit_model(
-    dataset: Dataset, net: str, kernel: str, alpha: Any, steps: list[Step], means: dict[str, Any]
+    dataset: Dataset,
+    net: str,
+    kernel: str,
+    options: dict[str, Any],
+    steps: list[Step],
+    means: dict[str, Any],
 ) -> Fitted:
     """Fit the steps and then the estimator on the training part.
 
-    means: how kernels are computed, any of `max_memory`, `n_jobs` and `progress`.
+    options: of the estimator. means: how kernels are computed, any of `max_memory`, `n_jobs` and
+    `progress`.
     """
     X = dataset.X_train
     largest = float(np.abs(X).max())
@@ -74,7 +80,7 @@ def fit_model(
         X = step.fit_transform(X)
     function = _KERNELS[kernel](net, **means)
     kind = KernelClassifier if dataset.task == "classification" else KernelRegressor
-    estimator = kind(function, alpha=alpha).fit(X, np.asarray(dataset.y_train))
+    estimator = kind(function, **options).fit(X, np.asarray(dataset.y_train))
     return Fitted(
         estimator, steps, dataset.input_shape, largest, dataset.class_names, dataset.feature_names
     )
@@ -87,6 +93,11 @@ def report_lines(fitted: Fitted, dataset: Dataset) -> list[str]:
     kernel = f"{type(model.kernel).__name__} of {model.kernel.net}"
     lines = [f"fitted to {task}: {kernel}", f"alpha {model.alpha_:.3g}"]
     lines.append(f"RKHS norm {model.rkhs_norm_:.4g}")
+    if model.n_products_ is not None:
+        lines.append(
+            f"conjugate gradients: {model.n_products_} products with the kernel matrix, errors of "
+            f"predictions below {model.tolerance_:.1g} of the targets' spread"
+        )
     if model.loo_score_ is not None:
         lines.append(f"leave-one-out {_score_name(model)} {model.loo_score_:.4f}")
     if dataset.X_test is not None and dataset.y_test is not None:

@@ -14,6 +14,8 @@ def fit(
     out: o.ModelOut,
     kernel: o.OneKernel = o.Kernel.ntk,
     alpha: o.Alpha = "loo",
+    solver: o.HowSolved = o.Solver.auto,
+    store: o.Store = None,
     task: o.WhatIsLearnt = o.Task.auto,
     normalize: o.Normalize = False,
     standardize: o.Standardize = False,
@@ -59,7 +61,8 @@ def fit(
     typer.echo(dataset.summary())
     steps = preprocessing(normalize, standardize, zca)
     means["progress"] = o.interactive()
-    fitted = fit_model(dataset, net, kernel.value, ridge, steps, means)
+    options = {"alpha": ridge, "solver": solver.value, "store": store}
+    fitted = fit_model(dataset, net, kernel.value, options, steps, means)
     for line in report_lines(fitted, dataset):
         typer.echo(line)
     with draft(out) as path:

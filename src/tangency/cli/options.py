@@ -89,6 +89,16 @@ class Kernel(StrEnum):
     nngp = "nngp"
 
 
+class Solver(StrEnum):
+    """How a model is fitted."""
+
+    auto = "auto"
+    cholesky = "cholesky"
+    eigh = "eigh"
+    cg = "cg"
+    nystrom = "nystrom"
+
+
 class Task(StrEnum):
     """What is learnt."""
 
@@ -103,6 +113,20 @@ ModelOut = Annotated[
 OneKernel = Annotated[Kernel, typer.Option(help="NTK, or the last-layer kernel.")]
 Alpha = Annotated[
     str, typer.Option(metavar="loo|A|A,B,...", help="Ridge; loo: chosen by leave-one-out.")
+]
+HowSolved = Annotated[
+    Solver,
+    typer.Option(
+        help="How the model is fitted; cg needs no more than some columns of the kernel matrix, "
+        "nystrom approximates it by 1,000 of them. auto goes by size and memory."
+    ),
+]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="K.zarr",
+        help="Keep the kernel matrix in this store; a run that was stopped goes on from there.",
+    ),
 ]
 WhatIsLearnt = Annotated[
     Task, typer.Option(help="auto: floating-point labels are targets, others classes.")

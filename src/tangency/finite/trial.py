@@ -213,7 +213,7 @@ def _points(X: Any, X_test: Any | None) -> tuple[torch.Tensor, int]:
     if X_test is None:
         x = torch.as_tensor(signals(X, None))
         return x.detach().cpu(), len(x)
-    first, second = (torch.as_tensor(part) for part in pair(X, X_test, None))
+    first, second = (torch.as_tensor(part.inputs) for part in pair(X, X_test, None))
     return torch.cat([first, second]).detach().cpu(), len(first)
 
 

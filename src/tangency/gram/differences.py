@@ -1,0 +1,59 @@
+"""In what two jobs differ, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NAMES = {
+    "version": "version of this library",
+    "format": "layout of the store",
+    "n": "number of rows",
+    "m": "number of columns",
+    "tile": "side of the tiles",
+    "input_shape": "shape of one input",
+    "kinds": "kernels",
+}
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """Each thing in which the stored job differs from the one that is asked for.
+
+    >>> job = {"dtype": "float32", "tile": 128, "X": "a1", "symmetric": True}
+    >>> differences(job, {**job, "tile": 256, "X": "b2"})
+    ['side of the tiles: 128 there, 256 here', 'the values in X differ']
+    """
+    found = []
+    # Digests of data of another shape or type differ in any case.
+    other_data = any(there.get(key) != here.get(key) for key in ("n", "m", "input_shape", "dtype"))
+    symmetric = bool(there.get("symmetric") and here.get("symmetric"))
+    for key in [*there, *(key for key in here if key not in there)]:
+        old, new = there.get(key), here.get(key)
+        if old == new or (key in ("m", "Y") and symmetric):
+            continue
+        if key in ("X", "Y"):
+            if not other_data:
+                found.append(f"the values in {key} differ")
+        elif key == "symmetric":
+            found.append("computed without Y there, with Y here" if old else "with Y there only")
+        else:
+            found.append(f"{_NAMES.get(key, key)}: {_text(old)} there, {_text(new)} here")
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value of a description as a person would write it."""
+    if isinstance(value, list):
+        return " and ".join(map(str, value)) if value and isinstance(value[0], str) else str(value)
+    if not isinstance(value, dict):
+        return str(value)
+    if "net" in value:
+        options = [f"{value['net']!r}"]
+        if value.get("input_shape"):
+            options.append(f"input_shape={tuple(value['input_shape'])}")
+        if value.get("normalize"):
+            options.append("normalize=True")
+        return f"{value.get('type')}({', '.join(options)})"
+    if "factor" in value:
+        return f"{value['factor']} * {_text(value.get('kernel'))}"
+    sign = " + " if value.get("type") == "Sum" else " * "
+    return "(" + sign.join(map(_text, value.get("parts", []))) + ")" if "parts" in value else "?"

@@ -1,0 +1,203 @@
+"""What is to be computed: a kernel on two sets of inputs, tile by tile, and its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ..engines.select import select
+from ..errors import InputError
+from ..kernels import NNGP, NTK, Kernel, Prepared, Scaled, gram
+from ..kernels.network import NetworkKernel, as_network
+from ..nets.plan import plan
+from .grid import Grid
+from .sources import Rows
+
+if TYPE_CHECKING:
+    from ..kernels.algebra import Product, Sum
+
+FORMAT = 1
+"""The version of the layout of a store."""
+
+# The reference engine cuts its work to the memory it may use, and its sums depend on the cut. A
+# tile is small already: without a limit, its values do not depend on what happens to be free.
+_NO_LIMIT = 2**62
+
+
+class Data(Protocol):
+    """What gives the inputs of tiles, as `blocks.Blocks` does."""
+
+    def row(self, i: int) -> Prepared | np.ndarray: ...
+
+    def column(self, j: int) -> Prepared | np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """A kernel matrix to be computed: picklable, and all that its values depend on.
+
+    Attributes:
+        kernel: what is computed; for two kinds the NTK, of which both come in one pass.
+        kinds: names of the matrices: ("ntk",), ("nngp",), ("nngp", "ntk") or ("kernel",).
+        dtype: "float32" or "float64".
+        grid: the tiles.
+        input_shape: of one input, as it is given.
+        data: digests of X and, unless the matrix is symmetric, of Y.
+        engine: the names of the engines that compute it.
+    """
+
+    kernel: Kernel
+    kinds: tuple[str, ...]
+    dtype: str
+    grid: Grid
+    input_shape: tuple[int, ...]
+    data: tuple[str, ...]
+    engine: str
+
+    def description(self) -> dict[str, Any]:
+        """All that the values depend on, as JSON-able data."""
+        from .. import __version__
+
+        return {
+            "format": FORMAT,
+            "version": __version__,
+            "kernel": self.kernel.to_dict(),
+            "kinds": list(self.kinds),
+            "dtype": self.dtype,
+            "n": self.grid.n,
+            "m": self.grid.m,
+            "tile": self.grid.tile,
+            "symmetric": self.grid.symmetric,
+            "input_shape": list(self.input_shape),
+            "X": self.data[0],
+            "Y": self.data[-1],
+            "engine": self.engine,
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the description."""
+        return fingerprint(self.description())
+
+    def evaluate(self, a: Any, b: Any | None = None) -> dict[str, np.ndarray]:
+        """The values for two blocks of inputs by kind; without `b`, of a tile on the diagonal."""
+        kernel = self.kernel
+        if len(self.kinds) == 1:
+            if not _ours(kernel):
+                a, b = (getattr(block, "inputs", block) for block in (a, b))
+            return {self.kinds[0]: kernel(a, b)}
+        assert isinstance(kernel, NetworkKernel)
+        pair = gram(
+            kernel.net,
+            a,
+            b,
+            input_shape=kernel.input_shape,
+            engine=kernel.engine,
+            max_memory=kernel.max_memory,
+            n_jobs=kernel.n_jobs,
+        )
+        return pair._asdict()
+
+    def compute_tile(self, i: int, j: int, data: Data) -> dict[str, np.ndarray]:
+        """The values of the tile (i, j) by kind; nothing else has an influence on them."""
+        if self.grid.symmetric and i == j:
+            return self.evaluate(data.row(i))
+        return self.evaluate(data.row(i), data.column(j))
+
+    def with_threads(self, n_jobs: int | None) -> Job:
+        """The same job on so many threads for each tile, which changes no value."""
+        return replace(self, kernel=_with(self.kernel, n_jobs=n_jobs))
+
+
+def fingerprint(description: dict[str, Any]) -> str:
+    """SHA-256 of a job's description."""
+    text = json.dumps(description, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def kernel_and_kinds(kernel: Any, kind: str | None) -> tuple[Kernel, tuple[str, ...]]:
+    """The kernel to compute and the names of its matrices.
+
+    Raises:
+        InputError: `kind` for a kernel, which has only one, or an unknown one for a network.
+    """
+    if isinstance(kernel, Kernel):
+        if kind is not None:
+            raise InputError(
+                f"kind={kind!r} chooses between the kernels of a network, but a kernel was given, "
+                f"{kernel!r}; leave kind out, or pass the network"
+            )
+        names = {NTK: "ntk", NNGP: "nngp"}
+        return kernel, (names.get(type(kernel), "kernel"),)
+    net = as_network(kernel)
+    kinds = {"both": ("nngp", "ntk"), "ntk": ("ntk",), "nngp": ("nngp",)}
+    if (kind or "both") not in kinds:
+        raise InputError(f"kind must be both, ntk or nngp; got {kind!r}")
+    found = kinds[kind or "both"]
+    return (NNGP(net) if found == ("nngp",) else NTK(net)), found
+
+
+def settled(kernel: Kernel, n_jobs: int | None) -> Kernel:
+    """The kernel with all that does not change its values set to what serves for tiles."""
+    kernel = _with(kernel, progress=False, max_memory=_NO_LIMIT)
+    return kernel if n_jobs is None else _with(kernel, n_jobs=n_jobs)
+
+
+def described(kernel: Kernel) -> dict[str, Any]:
+    """`kernel.to_dict()`; raises `InputError` for a kernel that has no description."""
+    try:
+        return kernel.to_dict()
+    except (InputError, NotImplementedError) as error:
+        raise InputError(
+            "a stored kernel matrix is known by the description of its kernel, and this kernel "
+            f"has none: {str(error) or type(kernel).__name__ + ' lacks to_dict'}"
+        ) from None
+
+
+def engines(kernel: Kernel, X: Rows) -> str:
+    """The names of the engines that a kernel uses on such data, with commas between them.
+
+    Raises:
+        NetworkError: a network that does not fit the inputs.
+    """
+    names = {_engine(part, X) for part in networks(kernel)}
+    return ",".join(sorted(names)) or "own"
+
+
+def networks(kernel: Kernel) -> list[NetworkKernel]:
+    """The kernels of networks that a kernel is made of."""
+    if isinstance(kernel, NetworkKernel):
+        return [kernel]
+    if isinstance(kernel, Scaled):
+        return networks(kernel.kernel)
+    parts: tuple[Kernel, ...] = getattr(kernel, "parts", ())
+    return [found for part in parts for found in networks(part)]
+
+
+def _ours(kernel: Kernel) -> bool:
+    """Whether all parts of a kernel take `Prepared` inputs; one of the user's own need not."""
+    if isinstance(kernel, Scaled):
+        return _ours(kernel.kernel)
+    parts: tuple[Kernel, ...] = getattr(kernel, "parts", ())
+    return all(map(_ours, parts)) if parts else isinstance(kernel, NetworkKernel)
+
+
+def _engine(kernel: NetworkKernel, X: Rows) -> str:
+    steps = plan(kernel.net, kernel.input_shape or X.shape[1:])
+    return select(steps, np.empty(0, X.dtype), kernel.engine).engine
+
+
+def _with(kernel: Kernel, **options: Any) -> Kernel:
+    """The kernel with options of its networks changed."""
+    if isinstance(kernel, NetworkKernel):
+        return replace(kernel, **options)
+    if isinstance(kernel, Scaled):
+        return replace(kernel, kernel=_with(kernel.kernel, **options))
+    if hasattr(kernel, "parts"):
+        combined: Sum | Product = kernel  # pyright: ignore[reportAssignmentType]
+        return replace(combined, parts=tuple(_with(part, **options) for part in combined.parts))
+    return kernel

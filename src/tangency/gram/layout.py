@@ -1,0 +1,196 @@
+"""How a store lies on the disk: a Zarr v3 group, and beside the tiles a record of each."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import StoreError
+from . import atomic
+from .grid import Grid
+from .job import FORMAT, fingerprint
+
+RECORDS = "tiles"
+"""The folder of the records, which to Zarr is an array without values."""
+
+# Seconds after which nobody works on a new store any more.
+_ABANDONED = 60
+# What must be right in metadata for values to be found; the rest may differ between versions.
+_MATTERS = (
+    *("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding"),
+    *("codecs", "fill_value"),
+)
+_NOTE = "records of finished tiles, I.J.json; this array itself holds no values"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a store says about itself.
+
+    Attributes:
+        job: the description of the job, as `Job.description` gives it.
+    """
+
+    job: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.job)
+
+    @property
+    def grid(self) -> Grid:
+        job = self.job
+        return Grid(job["n"], job["m"], job["tile"], job["symmetric"])
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(self.job["kinds"])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(self.job["dtype"])
+
+    @property
+    def tile_bytes(self) -> int:
+        """Bytes of a stored tile of one kind, with its checksum."""
+        rows, columns = self.grid.chunk
+        return rows * columns * self.dtype.itemsize + 4
+
+
+def diagonal(kind: str) -> str:
+    """The name of the array that holds the diagonal of a symmetric matrix."""
+    return f"{kind}_diag"
+
+
+def create(path: Path, header: Header) -> bool:
+    """Make an empty store, in one step; False if something is at `path` already."""
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_drafts(path)
+    draft = atomic.temporary_name(path)
+    try:
+        for name, text in _metadata(header).items():
+            atomic.write(draft / name, [text])
+        # Once and small; without these files, all tiles would be worth nothing.
+        atomic.force_to_disk(draft)
+        try:
+            os.rename(draft, path)
+        except OSError:
+            if path.exists() and any(path.iterdir()):
+                return False  # another job was faster
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return True
+
+
+def _sweep_drafts(path: Path) -> None:
+    """Remove what was left where a process was killed while it made a store of this name."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*{atomic.SUFFIX}"):
+        with contextlib.suppress(OSError):
+            # Others may make one just now, perhaps on another machine, in a fraction of a second.
+            if draft.is_dir() and time.time() - draft.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(draft)
+
+
+def problems(path: Path, header: Header) -> list[str]:
+    """The files of metadata in which a Zarr reader would not find what it needs."""
+    found = []
+    for name, text in _metadata(header).items():
+        try:
+            there, expected = json.loads((path / name).read_bytes()), json.loads(text)
+            if any(there[key] != expected[key] for key in _MATTERS if key in expected):
+                found.append(name)
+        except (OSError, ValueError, KeyError, TypeError):
+            found.append(name)
+    return found
+
+
+def restore(path: Path, header: Header) -> None:
+    """Write again what is damaged of the metadata."""
+    wrong = problems(path, header)
+    for name, text in _metadata(header).items():
+        if name in wrong:
+            atomic.write(path / name, [text])
+
+
+def _metadata(header: Header) -> dict[str, bytes]:
+    """The files that describe a store to Zarr, by their place in it."""
+    return _written_by_zarr(json.dumps(header.job))
+
+
+@lru_cache(maxsize=4)
+def _written_by_zarr(job: str) -> dict[str, bytes]:
+    """The files, which Zarr itself writes, from the text of a job's description."""
+    import zarr
+    from zarr.codecs import BytesCodec, Crc32cCodec
+    from zarr.storage import MemoryStore
+
+    header = Header(json.loads(job))
+    about = {"tangency": {"job": header.job, "fingerprint": header.fingerprint}}
+    files: dict[str, Any] = {}
+    group = zarr.create_group(store=MemoryStore(files), zarr_format=3, attributes=about)
+    grid = header.grid
+    arrays: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for kind in header.kinds:
+        arrays[kind] = ((grid.n, grid.m), grid.chunk)
+        if grid.symmetric:
+            arrays[diagonal(kind)] = ((grid.n,), grid.chunk[:1])
+    for name, (shape, chunks) in arrays.items():
+        group.create_array(
+            name,
+            shape=shape,
+            chunks=chunks,
+            dtype=header.dtype,
+            serializer=BytesCodec(endian="little"),
+            compressors=[Crc32cCodec()],
+            filters=[],
+            fill_value=float("nan"),
+            attributes={"symmetric": True, "stored": "j >= i"} if grid.symmetric else {},
+        )
+    # Zarr warns of folders that it does not know, but never looks into an array.
+    group.create_array(
+        RECORDS, shape=grid.shape, chunks=grid.shape, dtype="uint8", attributes={"note": _NOTE}
+    )
+    return {name: text.to_bytes() for name, text in files.items()}
+
+
+def read_header(path: Path) -> Header:
+    """What the store at `path` says about itself.
+
+    Raises:
+        StoreError: no store, or one that another version of this library has written.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: there is no such store; gram.compute writes one")
+    try:
+        about = json.loads((path / "zarr.json").read_bytes())["attributes"]["tangency"]
+        job, said = about["job"], about["fingerprint"]
+        version = job["format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StoreError(
+            f"{path} is not a store of a kernel matrix (it has no description of one); give "
+            "another path; nothing in it was changed"
+        ) from None
+    if version != FORMAT:
+        raise StoreError(
+            f"{path} has layout {version}, and this version of the library reads layout {FORMAT}; "
+            "read it with the version that wrote it, or compute it again under another path"
+        )
+    if said != fingerprint(job):
+        raise StoreError(
+            f"{path}: the description of the job does not match its fingerprint, so that it was "
+            "changed or damaged; restore zarr.json, or compute the matrix again under another path"
+        )
+    return Header(job)

@@ -1,0 +1,106 @@
+"""A cluster on this machine: processes with one thread each, reached through the loopback only."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from numbers import Integral
+from typing import TYPE_CHECKING
+
+import psutil
+
+from ..errors import InputError
+from . import quiet
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+# Libraries and compiled loops alone take a part of this.
+_LEAST_MEMORY = 2**30
+
+# Seconds between looks at whether all workers are there.
+_LOOK = 1.0
+
+
+@contextmanager
+def local_cluster(workers: int, dashboard: str | None = None) -> Iterator[Client]:
+    """A Dask client with so many worker processes on this machine, for `with`.
+
+    At the end the processes are gone. A worker that dies is replaced.
+
+    Args:
+        workers: how many; one for each core is right for kernels.
+        dashboard: where Dask's dashboard listens, HOST:PORT, or PORT for the loopback alone;
+            0.0.0.0:PORT lets in everyone who can reach this machine. It needs bokeh. By default
+            nothing but the loopback is bound.
+
+    Raises:
+        InputError: no number of workers, no such address, no bokeh.
+
+    Worker processes import the main module of the program: in a script, call this below
+    `if __name__ == "__main__":`.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, Integral) or workers < 1:
+        raise InputError(f"workers must be a whole number of at least 1, got {workers!r}")
+    address = dashboard_address(dashboard)
+    if dashboard is not None and find_spec("bokeh") is None:
+        raise InputError("the dashboard needs bokeh: pip install bokeh, or leave it out")
+    from distributed import Client, LocalCluster
+
+    memory = int(0.9 * psutil.virtual_memory().available / workers)
+    # Killed workers are nothing to be told of: their tiles are done by others. What cannot be
+    # mended reaches the caller as an error.
+    with (
+        LocalCluster(
+            n_workers=int(workers),
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=address,
+            memory_limit=max(memory, _LEAST_MEMORY),
+            preload=[quiet.__name__],
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        _at_full_strength(cluster, int(workers)),
+    ):
+        yield client
+
+
+@contextmanager
+def _at_full_strength(cluster: LocalCluster, workers: int) -> Iterator[None]:
+    """Starts workers anew where Dask itself gives them up, as if one dies while it starts."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK):
+            if len(cluster.workers) < workers:
+                cluster.scale(workers)
+
+    watcher = threading.Thread(target=watch, name="tangency-workers", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def dashboard_address(text: str | None) -> str:
+    """The address to bind for HOST:PORT or PORT; a free port of the loopback for None.
+
+    >>> dashboard_address("8787"), dashboard_address("0.0.0.0:8787"), dashboard_address(None)
+    ('127.0.0.1:8787', '0.0.0.0:8787', '127.0.0.1:0')
+    """
+    if text is None:
+        return "127.0.0.1:0"
+    found = re.fullmatch(r"(?:(.*):)?(\d{1,5})", text.strip())
+    if found is None or int(found[2]) > 65535:
+        raise InputError(
+            f"dashboard {text!r}: expected HOST:PORT, as 0.0.0.0:8787, or PORT for the loopback"
+        )
+    return f"{found[1] or '127.0.0.1'}:{int(found[2])}"

@@ -1,0 +1,98 @@
+"""One job at a time on one store."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..errors import StoreError
+from . import atomic, records
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who computes into a store, or did so last.
+
+    Attributes:
+        pid, host: the process and its machine.
+        since: when it began, UTC in ISO 8601.
+        run: a random name; whoever reads it in the store sees the same store as the owner.
+    """
+
+    pid: int
+    host: str
+    since: str
+    run: str
+
+
+class UnwritableError(StoreError):
+    """A store that this process may not write, or that has no room at all."""
+
+
+@contextmanager
+def locked(folder: Path, store: Path) -> Iterator[Owner]:
+    """Hold the lock in `folder`; the system frees it when the process ends, however it ends.
+
+    Raises:
+        StoreError: another job holds it, or there is no right to write (`UnwritableError`).
+    """
+    from filelock import FileLock, Timeout
+
+    # A moment of patience: `in_use` holds the lock too, for as long as it takes to ask.
+    lock = FileLock(folder / "lock", timeout=0.5)
+    owner = Owner(os.getpid(), platform.node(), records.now(), secrets.token_hex(8))
+    try:
+        folder.mkdir(exist_ok=True)
+        lock.acquire()
+        atomic.write(folder / "owner.json", [json.dumps(asdict(owner)).encode()])
+    except Timeout:
+        raise StoreError(f"{store} is in use{_by(folder)}; wait for that job, or stop it") from None
+    except OSError as error:
+        lock.release()
+        raise UnwritableError(
+            f"{store} cannot be written ({error}); make room, get the right to write there, or "
+            "compute into a copy; gram.open reads what is there"
+        ) from error
+    try:
+        yield owner
+    finally:
+        lock.release()
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a job holds the lock now; False where this process may not look."""
+    from filelock import FileLock, Timeout
+
+    if not (folder / "lock").exists():
+        return False
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
+def last_owner(folder: Path) -> Owner | None:
+    """Who holds the lock or held it last; None if nobody did, or it cannot be read."""
+    try:
+        return Owner(**json.loads((folder / "owner.json").read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _by(folder: Path) -> str:
+    owner = last_owner(folder)
+    if owner is None:
+        return " by another job"
+    since = owner.since[:19].replace("T", " ")
+    return f": process {owner.pid} on {owner.host} computes into it since {since} UTC"

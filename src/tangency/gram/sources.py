@@ -1,0 +1,105 @@
+"""Inputs of any size, read and checked by blocks of rows, and recognised by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_torch_array
+
+from ..errors import InputError
+from ..kernels.inputs import signals
+
+# Bytes that are read at a time where a whole input set passes by.
+_BLOCK = 2**24
+
+
+class Rows:
+    """The rows of an array that may be larger than memory, in one dtype.
+
+    Args:
+        data: anything with `shape`, `dtype` and slices of rows that NumPy can read: an ndarray, a
+            memory map, an array of Zarr or HDF5; or nested lists.
+        dtype: float32 or float64; None: that of a kernel called with such data.
+        name: of the data in error messages.
+
+    Raises:
+        InputError: data that no kernel can take. Values are looked at when they are read.
+    """
+
+    def __init__(self, data: Any, dtype: Any = None, name: str = "X") -> None:
+        if is_torch_array(data):
+            raise InputError(
+                f"{name} is a PyTorch tensor; a stored kernel matrix is computed from NumPy data: "
+                f"pass {name}.detach().cpu().numpy()"
+            )
+        if hasattr(data, "toarray"):
+            raise InputError(f"{name} is a sparse matrix; pass {name}.toarray()")
+        if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+            data = signals(data, None, name)
+        self.data = data
+        self.name = name
+        self.shape = tuple(int(size) for size in data.shape)
+        if not 2 <= len(self.shape) <= 5 or 0 in self.shape:
+            raise InputError(
+                f"{name} must have a row for each input, (n, features) or (n, *space, channels) "
+                f"with at most 3 spatial axes; got shape {self.shape}"
+            )
+        self.dtype = np.dtype(natural_dtype(data.dtype, name) if dtype is None else dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row, as it is passed to a kernel."""
+        return int(np.prod(self.shape[1:])) * self.dtype.itemsize
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """A block of rows, checked; raises `InputError` for NaN and infinity."""
+        block = np.asarray(self.data[rows])
+        natural_dtype(block.dtype, self.name)
+        with np.errstate(over="ignore"):
+            block = np.ascontiguousarray(block, dtype=self.dtype)
+        if not all_finite(block):
+            bad = ~np.isfinite(block).reshape(len(block), -1).all(axis=1)
+            raise InputError(
+                f"{self.name} holds NaN or infinity, in {self.dtype}, in input number "
+                f"{rows.start + int(np.argmax(bad))}, and perhaps in others; impute or drop them"
+            )
+        return block
+
+    def digest(self) -> str:
+        """SHA-256 of shape, dtype and all values in C order, however the data are laid out."""
+        found = hashlib.sha256(f"{self.shape} {self.dtype.name}\n".encode())
+        little = self.dtype.newbyteorder("<")
+        step = max(1, _BLOCK // max(1, self.row_bytes))
+        for start in range(0, len(self), step):
+            block = self[start : start + step]
+            found.update(block.astype(little, copy=False).data)
+        return found.hexdigest()
+
+
+def all_finite(values: np.ndarray) -> bool:
+    """Whether there is no NaN and no infinity, in one pass and without an array of its own."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # A sum may overflow by itself: then the values are looked at one by one.
+        return bool(np.isfinite(np.sum(values))) or bool(np.all(np.isfinite(values)))
+
+
+def natural_dtype(dtype: Any, name: str = "X") -> np.dtype:
+    """The dtype of a kernel of such data.
+
+    Raises:
+        InputError: not real numbers.
+
+    >>> natural_dtype(np.uint8), natural_dtype(np.float16)
+    (dtype('float64'), dtype('float32'))
+    """
+    dtype = np.dtype(dtype)
+    if dtype.kind in "biu":
+        return np.dtype(np.float64)
+    if dtype.kind != "f":
+        raise InputError(f"{name} has dtype {dtype}; pass an array of real numbers")
+    return np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)

@@ -1,0 +1,291 @@
+"""A kernel matrix on the disk: tiles written one by one, and read only if they are what they were.
+
+A tile is done when its record is there, is of this job, and the checksum in it is that of the
+bytes of the tile. The record is written after the tile. Whatever interrupts a run, each tile is
+then done or to be computed again, and nothing in between is taken for a value.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..engines.tiles import size_text
+from ..errors import StoreError
+from . import atomic, layout, lock, records
+from .differences import differences
+from .grid import Grid
+from .job import Job
+from .layout import RECORDS, Header
+from .records import Record
+from .sources import all_finite
+
+REMEDY = "run gram.compute again with the same inputs, it goes on where it stopped"
+
+
+class TileMissing(StoreError):
+    """A tile that has not been computed yet."""
+
+
+class TileDamaged(StoreError):
+    """A tile that is not what was written."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store of tiles; it can be sent to other processes, which see it by the same path."""
+
+    path: Path
+    header: Header
+
+    @classmethod
+    def open(cls, path: Any) -> Store:
+        """The store at `path`; raises `StoreError` if there is none."""
+        path = _folder(path)
+        return cls(path, layout.read_header(path))
+
+    @classmethod
+    def prepare(cls, path: Any, job: Job) -> Store:
+        """The store for a job: a new one, or the one that it was computed into before.
+
+        Raises:
+            StoreError: something else is at `path`, or a store of another job.
+        """
+        path = _folder(path)
+        try:
+            if layout.create(path, Header(job.description())):
+                return cls.open(path)
+        except OSError as error:
+            raise StoreError(
+                f"no store can be made at {path} ({error}); give a folder that can be written"
+            ) from error
+        store = cls.open(path)
+        found = differences(store.header.job, job.description())
+        if found:
+            raise StoreError(
+                f"{path} holds another job: {'; '.join(found)}. Give another path, or remove that "
+                "folder to begin again"
+            )
+        return store
+
+    @property
+    def grid(self) -> Grid:
+        return self.header.grid
+
+    @property
+    def records(self) -> Path:
+        """The folder of the records and the lock."""
+        return self.path / RECORDS
+
+    @contextmanager
+    def running(self) -> Iterator[lock.Owner]:
+        """Compute into the store alone.
+
+        Raises:
+            StoreError: another job computes into it, or it cannot be written (`UnwritableError`).
+        """
+        with lock.locked(self.records, self.path) as owner:
+            try:
+                atomic.sweep(self.path)
+                layout.restore(self.path, self.header)
+            except OSError as error:
+                raise lock.UnwritableError(f"{self.path} cannot be written ({error})") from error
+            yield owner
+
+    def seen_from_here(self, owner: lock.Owner) -> bool:
+        """Whether this process sees the folder in which `owner` computes, and not a namesake."""
+        return lock.last_owner(self.records) == owner
+
+    def write_tile(
+        self, i: int, j: int, arrays: dict[str, np.ndarray], seconds: float = 0.0
+    ) -> None:
+        """Store the values of the tile (i, j), by kind, and then its record.
+
+        Raises:
+            StoreError: the disk is full, or the folder cannot be written.
+        """
+        try:
+            sums = {}
+            for name, (where, values) in self._stored(i, j, arrays).items():
+                values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+                sums[name] = atomic.checksum(values)
+                atomic.write(where, [values.data, sums[name].to_bytes(4, "little")])
+            pairs, when = self.grid.pairs(i, j), records.now()
+            spent = round(seconds, 6)
+            record = Record((i, j), self.header.fingerprint, sums, pairs, spent, when)
+            atomic.write(self.record_path(i, j), [record.to_bytes()])
+        except OSError as error:
+            raise StoreError(self._cannot_write(i, j, error)) from error
+
+    def read_tile(self, i: int, j: int, kind: str) -> np.ndarray:
+        """The values of the stored tile (i, j), checked.
+
+        Raises:
+            StoreError: the tile is missing (`TileMissing`) or damaged (`TileDamaged`).
+        """
+        return self._read(i, j, kind, self.record(i, j))
+
+    def read_diagonal(self, i: int, kind: str) -> np.ndarray:
+        """The part of the diagonal in the tile (i, i) of a symmetric matrix, checked."""
+        return self._read(i, i, layout.diagonal(kind), self.record(i, i))
+
+    def record(self, i: int, j: int) -> Record:
+        """The record of a tile; raises `StoreError` as `read_tile`."""
+        try:
+            found = records.read(self.record_path(i, j))
+        except ValueError as reason:
+            raise self._damaged(i, j, str(reason)) from None
+        if found is None:
+            raise TileMissing(f"{self.path}: tile ({i}, {j}) is missing; {REMEDY}")
+        if found.fingerprint != self.header.fingerprint:
+            raise self._damaged(i, j, "its record is of another job")
+        if found.tile != (i, j):
+            raise self._damaged(i, j, f"its record is that of tile {found.tile}")
+        return found
+
+    def check_tile(self, i: int, j: int) -> None:
+        """Read all of a tile; raises `StoreError` as `read_tile`."""
+        record = self.record(i, j)
+        for name in self._names(i, j):
+            self._read(i, j, name, record)
+
+    def todo(
+        self, passed: Callable[[int], Any] | None = None
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """The tiles that are to be computed, and those of them that are there but damaged.
+
+        All that is stored is read; `passed` is told the pairs of each tile that is done.
+        """
+        todo, damaged = [], []
+        for i, j in self.grid:
+            try:
+                self.check_tile(i, j)
+            except TileDamaged:
+                damaged.append((i, j))
+                todo.append((i, j))
+            except TileMissing:
+                todo.append((i, j))
+            else:
+                if passed is not None:
+                    passed(self.grid.pairs(i, j))
+        return todo, damaged
+
+    def missing(self) -> int:
+        """How many tiles have no record; whether the others are whole is not looked at."""
+        expected = {self.record_path(i, j).name for i, j in self.grid}
+        return len(expected - {path.name for path in self.records.glob("*.json")})
+
+    def record_path(self, i: int, j: int) -> Path:
+        return self.records / f"{i}.{j}.json"
+
+    def tile_path(self, i: int, j: int, name: str) -> Path:
+        """The file of a tile, or of the part of a diagonal that goes with it."""
+        if name in self.header.kinds:
+            return self.path / name / "c" / str(i) / str(j)
+        return self.path / name / "c" / str(i)
+
+    def _names(self, i: int, j: int) -> list[str]:
+        """The arrays that hold something of a tile."""
+        names = list(self.header.kinds)
+        if self.grid.symmetric and i == j:
+            names += [layout.diagonal(kind) for kind in self.header.kinds]
+        return names
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        chunk = self.grid.chunk
+        return chunk if name in self.header.kinds else chunk[:1]
+
+    def _stored(
+        self, i: int, j: int, arrays: dict[str, np.ndarray]
+    ) -> dict[str, tuple[Path, np.ndarray]]:
+        """What goes into which file, filled up to the shape of a whole tile."""
+        found = {}
+        for name in self._names(i, j):
+            if name in self.header.kinds:
+                values, expected = arrays[name], self.grid.extent(i, j)
+            else:
+                values = np.diagonal(arrays[name.removesuffix("_diag")])
+                expected = self.grid.extent(i, i)[:1]
+            if values.shape != expected or values.dtype != self.header.dtype:
+                raise TypeError(
+                    f"tile ({i}, {j}) of {name} must be {expected} of {self.header.dtype}, got "
+                    f"{values.shape} of {values.dtype}"
+                )
+            if not all_finite(values):
+                raise StoreError(_not_finite(i, j, name, self.header.dtype))
+            whole = self._shape(name)
+            if values.shape != whole:
+                filled = np.full(whole, np.nan, dtype=values.dtype)
+                filled[tuple(slice(size) for size in values.shape)] = values
+                values = filled
+            found[name] = (self.tile_path(i, j, name), values)
+        return found
+
+    def _read(self, i: int, j: int, name: str, record: Record) -> np.ndarray:
+        shape, dtype = self._shape(name), self.header.dtype
+        size = int(np.prod(shape)) * dtype.itemsize
+        data = np.empty(size + 4, np.uint8)
+        path = self.tile_path(i, j, name)
+        try:
+            with path.open("rb", buffering=0) as stream:
+                length = path.stat().st_size
+                got = _fill(stream, data)
+        except FileNotFoundError:
+            raise self._damaged(i, j, f"{name} is gone, though its record is there") from None
+        if length != len(data) or got != len(data):
+            raise self._damaged(i, j, f"{name} has {length} bytes instead of {len(data)}")
+        if atomic.checksum(data[:size]) != record.crc32c.get(name):
+            raise self._damaged(i, j, f"{name} does not match the checksum in its record")
+        if data[size:].tobytes() != record.crc32c[name].to_bytes(4, "little"):
+            raise self._damaged(i, j, f"{name} does not match the checksum behind it")
+        values = data[:size].view(dtype.newbyteorder("<")).reshape(shape)
+        extent = self.grid.extent(i, j)
+        return values[tuple(slice(k) for k in extent[: len(shape)])].astype(dtype, copy=False)
+
+    def _damaged(self, i: int, j: int, reason: str) -> TileDamaged:
+        return TileDamaged(f"{self.path}: tile ({i}, {j}) is damaged: {reason}; {REMEDY}")
+
+    def _cannot_write(self, i: int, j: int, error: OSError) -> str:
+        done = len(self.grid) - self.missing()
+        safe = f"{done} of {len(self.grid)} tiles are safe"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            left = (len(self.grid) - done) * self.header.tile_bytes * len(self.header.kinds)
+            return (
+                f"{self.path}: there is no room for tile ({i}, {j}) ({error.strerror}); {safe}; "
+                f"make room for {size_text(left)}, then {REMEDY}"
+            )
+        return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); {safe}; then {REMEDY}"
+
+
+def _folder(path: Any) -> Path:
+    """The place of a store; raises `StoreError` for an address."""
+    if "://" in str(path):
+        raise StoreError(
+            f"{path}: a store is a folder that this machine can write; give a path, on a disk that "
+            "is mounted here"
+        )
+    return Path(path).absolute()
+
+
+def _fill(stream: Any, data: np.ndarray) -> int:
+    """Reads until `data` is full or the file ends."""
+    view, got = data.data, 0
+    while got < len(data):
+        count = stream.readinto(view[got:])
+        if not count:
+            break
+        got += count
+    return got
+
+
+def _not_finite(i: int, j: int, name: str, dtype: Any) -> str:
+    return (
+        f"tile ({i}, {j}) of {name} holds NaN or infinity: values too large for {dtype}; scale the "
+        "inputs down, or use float64"
+    )

@@ -1,0 +1,54 @@
+"""Two jobs: every difference is named once."""
+
+import numpy as np
+import pytest
+
+import tangency as tg
+from tangency.gram.compute import make_job
+from tangency.gram.differences import differences
+from tangency.gram.job import kernel_and_kinds
+
+X = np.random.default_rng(0).standard_normal((6, 3))
+Y = X[:4] + 1
+NET = "dense relu dense"
+
+
+def described(kernel=NET, kind=None, X=X, Y=None, tile=2, dtype=None, store="none.zarr"):
+    kernel, kinds = kernel_and_kinds(kernel, kind)
+    return make_job(kernel, kinds, X, Y, store, tile, dtype, None)[0].description()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"Y": X}, []),
+        ({"X": X + 0}, []),
+        ({"X": X + 1}, ["the values in X differ"]),
+        ({"X": X[:5]}, ["number of rows: 6 there, 5 here"]),
+        ({"X": X.reshape(6, 3, 1)[:, :, [0, 0]].reshape(6, 6)}, ["shape of one input: [3] there"]),
+        ({"dtype": "float32"}, ["dtype: float64 there, float32 here"]),
+        ({"tile": 3}, ["side of the tiles: 2 there, 3 here"]),
+        ({"kind": "ntk"}, ["kernels: nngp and ntk there, ntk here"]),
+        ({"kernel": "dense erf dense"}, ["kernel: NTK('dense relu dense') there, NTK('dense erf"]),
+        ({"Y": Y}, ["number of columns: 6 there, 4 here", "computed"]),
+    ],
+)
+def test_what_differs(change, expected):
+    found = differences(described(), described(**change))
+    assert len(found) == len(expected)
+    for text, start in zip(found, expected, strict=True):
+        assert text.startswith(start)
+
+
+def test_kernels_are_named_as_they_are_written():
+    a, b = tg.NTK(NET, normalize=True), tg.NNGP(NET, input_shape=(3,))
+    [text] = differences(described(a * b), described(2 * (a + b)))
+    first = "NTK('dense relu dense', normalize=True)"
+    second = "NNGP('dense relu dense', input_shape=(3,))"
+    assert text.startswith(f"kernel: ({first} * {second}) there, 2.0 * ({first} + {second}) here")
+
+
+def test_with_y_and_another_y():
+    assert differences(described(Y=Y), described(Y=Y + 1)) == ["the values in Y differ"]
+    assert differences(described(Y=Y), described(X=X + 1, Y=Y)) == ["the values in X differ"]

@@ -1,0 +1,71 @@
+"""A cluster of processes: on the loopback alone, and gone at the end."""
+
+from importlib import import_module
+
+import psutil
+import pytest
+
+from tangency import InputError
+from tangency.gram import local_cluster
+from tangency.gram.local_cluster import dashboard_address
+
+
+def test_only_the_loopback_and_nobody_left():
+    before = set(psutil.Process().children(recursive=True))
+    with local_cluster(2) as client:
+        assert list(client.nthreads().values()) == [1, 1]
+        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        workers = set(processes) - before
+        addresses = {
+            connection.laddr.ip
+            for process in processes
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        assert addresses == {"127.0.0.1"}
+    assert len(workers) >= 3
+    left = set(psutil.Process().children(recursive=True)) - before
+    # Python's own helper stays until this process ends.
+    assert all("resource_tracker" in " ".join(child.cmdline()) for child in left)
+
+
+def test_gone_after_an_error_too():
+    def workers():
+        children = psutil.Process().children(recursive=True)
+        return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    before = workers()
+
+    def fail():
+        with local_cluster(1):
+            assert len(workers()) == len(before) + 1
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
+    assert workers() == before
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True, None])
+def test_no_number_of_workers(workers):
+    message = "workers must be a whole number of at least 1"
+    with pytest.raises(InputError, match=message), local_cluster(workers):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", "1:99999", "a:b"])
+def test_no_address(text):
+    with pytest.raises(InputError, match=r"expected HOST:PORT, as 0\.0\.0\.0:8787, or PORT for"):
+        dashboard_address(text)
+
+
+def test_a_port_alone_is_on_the_loopback():
+    assert dashboard_address(":8787") == dashboard_address("8787") == "127.0.0.1:8787"
+    assert dashboard_address("example.org:1") == "example.org:1"
+
+
+def test_the_dashboard_needs_bokeh(monkeypatch):
+    module = import_module("tangency.gram.local_cluster")  # the package has a function there
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install bokeh"), local_cluster(1, dashboard="8787"):
+        pass
