@@ -1,0 +1,6 @@
+"""Features whose inner products approximate a kernel, so that linear models can stand in for it."""
+
+from .nystrom import NystromFeatures
+from .random_features import RandomFeatures
+
+__all__ = ["NystromFeatures", "RandomFeatures"]

@@ -1,0 +1,91 @@
+"""What feature maps share: samples checked as the estimators do, features made block by block."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ...errors import InputError
+from ...nets.base import whole
+from ..samples import fit_inputs, predict_samples
+
+# Features held beside the result while a block of rows is on its way: this many numbers.
+_BLOCK = 2**22
+_FEWEST_ROWS = 128
+
+
+class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A transformer Φ with ⟨Φ(x), Φ(y)⟩ ≈ K(x, y), fitted to samples without targets."""
+
+    n_features_in_: int
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        assert tags.transformer_tags is not None
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Fit to X, (n, d) or (n, *space, channels); y is ignored. Returns self."""
+        self._fit(fit_inputs(self, X))
+        return self
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the features of X, (m, n_features_out), in the dtype of X, float32 or float64."""
+        check_is_fitted(self)
+        samples = predict_samples(self, X, self._sample_shape)
+        features = np.empty((len(samples), self._n_features_out), dtype=samples.dtype)
+        for rows in blocks(len(samples), self._work_per_row):
+            features[rows] = self._map(samples[rows])
+        if not np.isfinite(features).all():
+            raise InputError(
+                f"the features overflowed {features.dtype}; scale the inputs down, or pass "
+                "float64 inputs"
+            )
+        return features
+
+    @property
+    def _sample_shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def _n_features_out(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def _work_per_row(self) -> int:
+        """Numbers that one row takes while it is transformed."""
+        return self._n_features_out
+
+    def _fit(self, X: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _map(self, X: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+def blocks(rows: int, work: int) -> list[slice]:
+    """Slices that cover `rows` rows, short enough for `work` numbers on each row."""
+    step = max(_BLOCK // max(work, 1), _FEWEST_ROWS)
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def at_least_one(value: Any, name: str) -> int:
+    """A parameter that counts something."""
+    try:
+        return whole(value, name, 1)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """A generator from scikit-learn's `random_state`: None, a number, or a generator itself."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
+    return np.random.default_rng(words)
