@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tangency import NNGP, NTK, GaussianProcess, KernelClassifier, KernelRegressor
+from tangency.learn import CG
 
 ESTIMATORS = [
     KernelRegressor(),
@@ -21,6 +22,9 @@ ESTIMATORS = [
     KernelRegressor("precomputed", alpha=0.1),
     KernelClassifier(),
     KernelClassifier(training_time=10.0),
+    KernelClassifier(alpha=0.1, solver="cg"),
+    KernelRegressor(alpha=0.1, solver=CG(tol=1e-4, probes=0, rank=10)),
+    KernelRegressor(alpha=0.1, solver="nystrom"),
     GaussianProcess(),
     GaussianProcess(noise=0.1),
     GaussianProcess(inference="ensemble"),

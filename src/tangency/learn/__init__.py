@@ -2,14 +2,26 @@
 
 from .conditioning import IllConditionedWarning
 from .estimators import KernelClassifier, KernelRegressor
+from .features import NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
+from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
+from .solvers import CG, Cholesky, Eigh, Nystrom, choose_solver
 
 __all__ = [
+    "CG",
+    "Cholesky",
+    "Eigh",
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",
     "KernelRegressor",
+    "LowRank",
     "ModelFileError",
+    "Nystrom",
+    "NystromFeatures",
+    "RandomFeatures",
+    "choose_solver",
     "load",
+    "low_rank",
 ]

@@ -14,6 +14,7 @@ from .conditioning import require_finite
 from .grams import is_precomputed, resolve_kernel, times
 from .persist import save_model
 from .samples import predict_samples
+from .solvers.predict import expand
 
 Matrix = NDArray[np.float64]
 
@@ -66,6 +67,12 @@ class DualEstimator(BaseEstimator):
         check_is_fitted(self)
         shape = (len(self.dual_coef_),) if self.X_fit_ is None else self.X_fit_.shape[1:]
         return predict_samples(self, X, shape)
+
+    def _function_at(self, X: Any) -> Matrix:
+        """Return the function at samples checked by `_check`, (m,) or (m, k), by blocks of rows."""
+        with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
+            values = expand(self.kernel_, X, self.X_fit_, self.dual_coef_) + self.intercept_
+        return require_finite(values, "the predictions overflowed", self.remedy)
 
     def _evaluate(self, gram: np.ndarray) -> Matrix:
         """Return the function where K(x, X_fit) are the rows of `gram`, (m,) or (m, k)."""

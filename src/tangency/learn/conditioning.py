@@ -71,11 +71,11 @@ def warn_singular(
         f"the kernel matrix is singular to working precision: {found}. {consequence} "
         f"To do: {'; or '.join(remedies)}.",
         IllConditionedWarning,
-        stacklevel=_level_of_caller(),
+        stacklevel=caller_level(),
     )
 
 
-def _level_of_caller() -> int:
+def caller_level() -> int:
     """Return the stack level of the first frame outside this package: the user's own line."""
     level, frame = 1, sys._getframe(1)
     package = __name__.rpartition(".")[0] + "."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..errors import InputError
 from ..kernels import Kernel, kernel_from_dict
 from ..kernels.network import NetworkKernel, has_custom_function
 from ..nets import Layer, Sequential, parse
+from .solvers.options import Solver, solver_from_dict
 
 Arrays = dict[str, np.ndarray]
 
@@ -50,6 +52,10 @@ def encode(name: str, value: Any, arrays: Arrays) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Solver):
+        return {"solver": value.to_dict()}
     if isinstance(value, Kernel):
         return {"kernel": value.to_dict(), "options": _options(value)}
     if isinstance(value, Layer):
@@ -73,6 +79,8 @@ def decode(value: Any, arrays: Arrays) -> Any:
         return float(value["float"])
     if "kernel" in value:
         return dataclasses.replace(kernel_from_dict(value["kernel"]), **value["options"])
+    if "solver" in value:
+        return solver_from_dict(value["solver"])
     if "network" in value:
         return parse(value["network"])
     if "layer" in value:

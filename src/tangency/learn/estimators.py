@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Self
 
 import numpy as np
@@ -11,11 +12,16 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 
+from ..errors import InputError
 from .base import DualEstimator, centred
-from .grams import cross_gram, is_precomputed, resolve_kernel, train_gram
+from .grams import is_precomputed, is_stored, resolve_kernel
 from .plan import Penalty, make_plan
-from .ridge import DualFit, fit_dual
+from .ridge import DualFit
 from .samples import fit_samples, require_square
+from .solvers.fit import Problem
+from .solvers.fit import fit as solve
+from .solvers.options import as_solver
+from .solvers.rules import check_applies
 
 Matrix = NDArray[np.float64]
 
@@ -27,8 +33,12 @@ class _RidgeEstimator(DualEstimator):
     alphas_: Matrix
     loo_losses_: Matrix | None
     loo_score_: float | None
+    loo_error_: float | None
     rkhs_norm_: float
     rkhs_norms_: Matrix
+    solver_: str
+    n_products_: int | None
+    tolerance_: float | None
 
     def __init__(
         self,
@@ -37,44 +47,75 @@ class _RidgeEstimator(DualEstimator):
         alpha: Penalty = None,
         training_time: float | None = None,
         center: bool = True,
+        solver: Any = "auto",
+        store: str | os.PathLike[str] | None = None,
     ) -> None:
         self.kernel = kernel
         self.alpha = alpha
         self.training_time = training_time
         self.center = center
+        self.solver = solver
+        self.store = store
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.pairwise = is_precomputed(self.kernel)
         return tags
 
-    def _begin(self, X: Any, y: Any, **y_checks: Any) -> tuple[np.ndarray, np.ndarray]:
+    def explain_solver(self, X: Any) -> str:
+        """Say which solver `fit` would take for these samples, why, and its memory.
+
+        >>> import numpy as np
+        >>> from tangency.learn import KernelRegressor
+        >>> print(KernelRegressor(alpha=0.1).explain_solver(np.ones((500, 3))))
+        cholesky: one alpha > 0, up to 15,000 samples; needs 1.9 MiB
+        """
+        X = X if hasattr(X, "dtype") else np.asarray(X)
+        plan = make_plan(self.alpha, self.training_time)
+        return str(Problem(resolve_kernel(self.kernel), X, self.store).choose(plan, self.solver))
+
+    def _begin(self, X: Any, y: Any, **y_checks: Any) -> tuple[Any, np.ndarray]:
         """Check parameters and data before anything is computed; set `kernel_`."""
         plan = make_plan(self.alpha, self.training_time)
         kernel = resolve_kernel(self.kernel)
+        if (asked := as_solver(self.solver)) is not None:
+            check_applies(asked, plan)
+        if is_stored(X) and not is_precomputed(kernel):
+            raise InputError(
+                f"X is a kernel matrix in a store, {X.path}, which only "
+                f'kernel="precomputed" takes; got kernel={self.kernel!r}'
+            )
         X, y = fit_samples(self, X, y, min_samples=2 if plan.chooses else 1, **y_checks)
         if is_precomputed(kernel):
             require_square(X)
         self.kernel_ = kernel
         return X, y
 
-    def _fit_dual(self, X: np.ndarray, targets: Matrix, *, flat: bool) -> DualFit:
+    def _fit_dual(self, X: Any, targets: Matrix, *, flat: bool) -> DualFit:
         """Fit the columns of `targets`, (n, k), and set all attributes but the score."""
         plan = make_plan(self.alpha, self.training_time)
         residual, mean = centred(targets, self.center)
-        fit = fit_dual(
-            train_gram(self.kernel_, X), residual, plan, _mean_square, centred=bool(self.center)
-        )
-        self._set_function(X, fit.dual, mean, flat)
+        problem = Problem(self.kernel_, X, self.store)
+        choice = problem.choose(plan, self.solver)
+        fit = solve(problem, residual, plan, choice, _mean_square, centred=bool(self.center))
+        if fit.landmarks is None:
+            self._set_function(X, fit.dual, mean, flat)
+        elif is_precomputed(self.kernel_):
+            dual = np.zeros_like(residual)
+            dual[fit.landmarks] = fit.dual
+            self._set_function(X, dual, mean, flat)
+        else:
+            self._set_function(X[fit.landmarks], fit.dual, mean, flat)
+        self.solver_, self.n_products_, self.tolerance_ = fit.solver, fit.products, fit.tolerance
         self.alpha_, self.alphas_, self.loo_losses_ = fit.alpha, fit.alphas, fit.losses
+        self.loo_error_ = fit.loo_error
         self.rkhs_norms_ = fit.norms
         self.rkhs_norm_ = float(np.linalg.norm(fit.norms))
         return fit
 
     def _function(self, X: Any) -> Matrix:
         """Return the fitted function at X, (m,) or (m, k) as `dual_coef_` has it."""
-        X = self._check(X)
-        return self._evaluate(cross_gram(self.kernel_, X, self.X_fit_, len(self.dual_coef_)))
+        return self._function_at(self._check(X))
 
 
 class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
@@ -93,6 +134,10 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         "loo" without a `training_time` and 0 with one.
     training_time : t ≥ 0, ∞ allowed. None is ∞.
     center : whether the mean ȳ of the targets is removed before the fit and added back.
+    solver : "auto" (`explain_solver` says which), "cholesky", "eigh", "cg", "nystrom", or one of
+        them with options, such as `CG(tol=1e-4)`; see `tangency.learn.solvers`.
+    store : None, or the path of a Zarr store that K(X, X) is computed into, and where it is taken
+        up or read if it is there already, as `tangency.gram.compute` does it.
 
     Attributes
     ----------
@@ -102,8 +147,12 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         the larger is taken.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
     loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
-        finite `training_time` or a single sample, which have no closed form.
-    X_fit_ : the training samples, None for "precomputed"; `kernel_` the kernel used.
+        finite `training_time` or a single sample, which have no closed form. `loo_error_` is its
+        relative error (of the residuals) where probes estimate them, as "cg" does, else None.
+    solver_ : the solver used. For "cg", `n_products_` counts products with K, and `tolerance_`
+        bounds the errors of predictions, in units of the root mean square of y - ȳ.
+    X_fit_ : the training samples ("nystrom": the landmarks only), None for "precomputed";
+        `kernel_` the kernel used.
 
     X is (n, d) or (n, *space, channels). K is computed in the dtype of X, everything else in
     float64; predictions are float64. Warns with `IllConditionedWarning`.

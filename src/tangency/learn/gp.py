@@ -127,7 +127,7 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
             )
         X = self._check(X)
         if not (return_std or return_cov):
-            return self._evaluate(cross_gram(self.kernel_, X, self.X_fit_, len(self.dual_coef_)))
+            return self._function_at(X)
         parts = self._posterior_parts if self.operator_ is None else self._ensemble_parts
         raw, left, right = parts(X)
         mean = self._evaluate(raw)

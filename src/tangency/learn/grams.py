@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,12 @@ def is_precomputed(kernel: Any) -> bool:
     return isinstance(kernel, str) and kernel == "precomputed"
 
 
+def is_stored(X: Any) -> bool:
+    """Tell whether X is a kernel matrix in a store, as `gram.open` gives it."""
+    module = sys.modules.get("tangency.gram.view")  # not loaded, so nothing can come from there
+    return module is not None and isinstance(X, module.StoredGram)
+
+
 def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
     """Return K(X, X), symmetric and finite, in memory of its own.
 
@@ -79,7 +86,7 @@ def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGra
     """Return a matrix that `kernel` gave for these samples, checked, as a `TrainGram`."""
     raw = np.asarray(raw)
     size = len(raw if samples is None else samples)
-    raw = _checked(raw, (size, size), kernel)
+    raw = as_matrix(raw, (size, size), kernel)
     trusted = isinstance(kernel, Kernel)
     if trusted and raw.flags.owndata and raw.flags.writeable:
         matrix = np.ascontiguousarray(raw, dtype=np.float64)
@@ -93,17 +100,17 @@ def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGra
 def cross_gram(kernel: Any, X: np.ndarray, X_fit: np.ndarray | None, n_fit: int) -> np.ndarray:
     """Return K(X, X_fit), (m, n), in the dtype that the kernel gave it."""
     raw = X if is_precomputed(kernel) else kernel(X, X_fit)
-    return _checked(raw, (len(X), n_fit), kernel)
+    return as_matrix(raw, (len(X), n_fit), kernel)
 
 
 def kernel_diagonal(kernel: Any, X: np.ndarray) -> NDArray[np.float64]:
     """Return K(x, x) for every row, (m,), through `kernel.diag` where there is one."""
     if hasattr(kernel, "diag"):
-        return _checked(kernel.diag(X), (len(X),), kernel).astype(np.float64)
+        return as_matrix(kernel.diag(X), (len(X),), kernel).astype(np.float64)
     blocks: list[np.ndarray] = []
     for start in range(0, len(X), 64):
         block = X[start : start + 64]
-        blocks.append(np.diagonal(_checked(kernel(block, block), (len(block),) * 2, kernel)))
+        blocks.append(np.diagonal(as_matrix(kernel(block, block), (len(block),) * 2, kernel)))
     return np.concatenate(blocks).astype(np.float64)
 
 
@@ -118,10 +125,11 @@ def times(gram: np.ndarray, weights: NDArray[np.float64]) -> NDArray[np.float64]
     return out
 
 
-def _checked(raw: Any, shape: tuple[int, ...], kernel: Any) -> np.ndarray:
+def as_matrix(raw: Any, shape: tuple[int, ...] | None, kernel: Any) -> np.ndarray:
+    """Return what `kernel` gave, in float32 or float64; refuse NaN, infinity and other shapes."""
     name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {kernel!r}"
     raw = np.asarray(raw)
-    if raw.shape != shape:
+    if shape is not None and raw.shape != shape:
         raise InputError(
             f"{name} has shape {raw.shape}; expected {shape}, one row per sample "
             f"{'and one column per training sample' if len(shape) == 2 else ''}"
@@ -133,21 +141,36 @@ def _checked(raw: Any, shape: tuple[int, ...], kernel: Any) -> np.ndarray:
     return require_finite(raw, f"{name} has bad entries", _FINITE_REMEDY)
 
 
+def require_symmetric(matrix: np.ndarray, transposed: np.ndarray | None = None) -> None:
+    """Refuse a matrix that differs from its transpose by more than rounding.
+
+    `transposed` (n, m), if given, is compared with `matrix` (n, m) in the transpose's place.
+    """
+    other = matrix.T if transposed is None else transposed
+    scale, eps = float(np.abs(matrix).max(initial=0.0)), float(np.finfo(matrix.dtype).eps)
+    for start in range(0, len(matrix), _ROWS):
+        rows = slice(start, start + _ROWS)
+        gap = np.abs(matrix[rows].astype(np.float64) - other[rows])
+        _check_gap(float(gap.max(initial=0.0)), scale, eps)
+
+
 def _symmetrise(matrix: NDArray[np.float64], eps: float) -> None:
     """Replace K by (K + Kᵀ)/2 in place, or refuse it if the two differ by more than rounding."""
     n = len(matrix)
     scale = float(np.abs(matrix).max(initial=0.0))
-    # float64 matrices may well have been computed in float32
-    allowed = 10.0 * max(math.sqrt(eps), FLOAT32_EPS) * scale
     for start in range(0, n, _ROWS):
         rows = slice(start, start + _ROWS)
         upper, lower = matrix[rows, start:], matrix[start:, rows].T
-        gap = float(np.abs(upper - lower).max(initial=0.0))
-        if gap > allowed:
-            raise InputError(
-                f"the kernel matrix is not symmetric: K and its transpose differ by {gap:.3g}, "
-                f"entries reach {scale:.3g}; pass K(X, X), rows and columns in the same order"
-            )
+        _check_gap(float(np.abs(upper - lower).max(initial=0.0)), scale, eps)
         mean = 0.5 * (upper + lower)
         matrix[rows, start:] = mean
         matrix[start:, rows] = mean.T
+
+
+def _check_gap(gap: float, scale: float, eps: float) -> None:
+    # float64 matrices may well have been computed in float32
+    if gap > 10.0 * max(math.sqrt(eps), FLOAT32_EPS) * scale:
+        raise InputError(
+            f"the kernel matrix is not symmetric: K and its transpose differ by {gap:.3g}, "
+            f"entries reach {scale:.3g}; pass K(X, X), rows and columns in the same order"
+        )

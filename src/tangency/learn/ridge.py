@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from .cholesky import solve_ridge
 from .conditioning import count_copies, rank_cutoff, warn_singular
 from .flow import flow_filter, reaches_noise
@@ -20,6 +21,8 @@ from .loo import (
     spectral_residuals,
 )
 from .plan import Plan
+from .solvers.options import Cholesky, Eigh, Solver
+from .solvers.rules import require_solver_memory
 from .spectrum import Spectrum, decompose
 from .threads import with_blas_threads
 
@@ -31,8 +34,11 @@ class DualFit:
     """f = Σᵢ cᵢ K(·, xᵢ): `dual` c (n, k), `alpha`, `norms` √(cᵀKc) (k,).
 
     `alpha` is one of `alphas` (a,), whose leave-one-out losses are `losses` (a,). `residuals`
-    (n, k) are the leave-one-out ones of `alpha`; they and the losses are None without a
-    closed form.
+    (n, k) are the leave-one-out ones of `alpha`; they and the losses are None where they are not
+    known. `solver` names what was used. Iterations give the number of products with K, the
+    largest error of a prediction that they leave, in units of the targets' root mean square, and
+    the relative error of the leave-one-out residuals. Where the function is a sum over some
+    samples only, `landmarks` (r,) are these, and c is (r, k).
     """
 
     dual: Matrix
@@ -41,25 +47,48 @@ class DualFit:
     residuals: Matrix | None
     alphas: Matrix
     losses: Matrix | None
+    solver: str = "eigh"
+    products: int | None = None
+    tolerance: float | None = None
+    loo_error: float | None = None
+    landmarks: NDArray[np.intp] | None = None
 
 
 @with_blas_threads
 def fit_dual(
-    gram: TrainGram, targets: Matrix, plan: Plan, criterion: Criterion, *, centred: bool
+    gram: TrainGram,
+    targets: Matrix,
+    plan: Plan,
+    criterion: Criterion,
+    *,
+    centred: bool,
+    solver: Solver | None = None,
 ) -> DualFit:
     """Fit the targets, (n, k), by Cholesky for one alpha > 0, else from one spectrum.
 
     `gram.matrix` is overwritten. `criterion` maps leave-one-out residuals (n, k) to a loss.
     `centred` says that the targets' mean was removed, which the residuals take into account.
+    `solver`, Cholesky or Eigh, allows that one only; it raises `InputError` where there is no
+    Cholesky factor.
+
     Warns with `IllConditionedWarning` where the fit depends on rounding.
     """
-    if plan.alphas is not None and not plan.chooses and math.isinf(plan.time):
+    single = plan.alphas is not None and not plan.chooses and math.isinf(plan.time)
+    if single and not isinstance(solver, Eigh):
+        assert plan.alphas is not None
         # no eigenvalue exceeds the trace, so this alpha lies above the noise level of K
         noise = rank_cutoff(gram.trace, gram.trace, gram.size, gram.eps)
         if plan.alphas[0] > noise:
             fit = _fit_cholesky(gram, targets, plan.alphas[0], criterion, centred=centred)
             if fit is not None:
                 return fit
+        if isinstance(solver, Cholesky):
+            raise InputError(
+                f"K + αI has no Cholesky factor at alpha={plan.alphas[0]:.3g}, which lies near or "
+                f"below the rounding of K, {noise:.1e}; raise alpha, pass the inputs as float64, "
+                'or take solver="eigh", which leaves out what is rounding'
+            )
+        require_solver_memory(Eigh(), gram.size, 8, beside=gram.matrix.nbytes)
     spectrum = decompose(gram)
     if plan.alphas is None:
         alphas = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)
@@ -94,7 +123,9 @@ def _fit_cholesky(
         )
         losses = np.array([criterion(residuals)])
     norms = np.sqrt(np.maximum(solved.kernel_norms, 0.0))
-    return DualFit(solved.dual, alpha, norms, residuals, np.array([alpha]), losses)
+    return DualFit(
+        solved.dual, alpha, norms, residuals, np.array([alpha]), losses, solver="cholesky"
+    )
 
 
 def warn_if_noisy(

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from ..errors import InputError
+from .grams import is_stored
 
 # the kernel follows this dtype; integers (images as bytes) become float64
 _DTYPES: Any = (np.float64, np.float32)
@@ -22,10 +23,14 @@ def fit_samples(
     For signals `n_features_in_` is the number of values in one of them. `y_checks` go to
     scikit-learn's `check_X_y` (`multi_output`, `y_numeric`).
     """
+    if is_stored(X):
+        estimator.n_features_in_ = X.shape[1]
+        return X, _stored_targets(estimator, X, y, **y_checks)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
         "order": "C",
-        "copy": True,
+        # what is mapped from a file may be larger than memory
+        "copy": not isinstance(X, np.memmap),
         "ensure_min_samples": min_samples,
     }
     if _rank(X) <= 2:
@@ -38,8 +43,37 @@ def fit_samples(
     return X, y
 
 
-def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> np.ndarray:
+def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
+    """Return checked X, (n, d) or (n, *space, channels), not copied; set `n_features_in_`.
+
+    For a fit without targets, which keeps none of X itself.
+    """
+    if _rank(X) <= 2:
+        checked: Any = validate_data(estimator, X, dtype=_DTYPES, order="C")
+        return checked
+    X = check_array(X, allow_nd=True, dtype=_DTYPES, order="C", estimator=estimator)
+    estimator.n_features_in_ = math.prod(X.shape[1:])
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_  # of an earlier fit on a table
+    return X
+
+
+def _stored_targets(estimator: Any, X: Any, y: Any, **y_checks: Any) -> Any:
+    """Return y checked as `check_X_y` does, beside rows of a matrix that is not read for it."""
+    rows = np.arange(float(len(X)))[:, None]
+    return check_X_y(rows, y, estimator=estimator, **y_checks)[1]
+
+
+def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> Any:
     """Return X checked against the shape of one training sample."""
+    if is_stored(X):
+        if X.shape[1:] != sample_shape or estimator.X_fit_ is not None:
+            raise InputError(
+                f"X is a stored kernel matrix of shape {X.shape}; {type(estimator).__name__} was "
+                f"fitted on samples of shape {sample_shape}"
+                + ("" if estimator.X_fit_ is None else ", not on a precomputed matrix")
+            )
+        return X
     if len(sample_shape) == 1 and _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, reset=False, dtype=_DTYPES, order="C")
         return checked

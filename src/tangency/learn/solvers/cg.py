@@ -1,0 +1,120 @@
+"""Ridge regression by conjugate gradients, with leave-one-out over a grid of alphas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..loo import Criterion, alpha_grid
+from ..lowrank import low_rank
+from ..plan import Plan
+from ..ridge import DualFit
+from ..threads import blas_threads
+from .operators import make_operator
+from .options import CG
+from .preconditioner import Preconditioner, from_factor, no_preconditioner
+from .search import Search
+from .tiles import Tiles
+
+Matrix = NDArray[np.float64]
+
+
+def fit_cg(
+    tiles: Tiles, targets: Matrix, plan: Plan, options: CG, criterion: Criterion, *, centred: bool
+) -> DualFit:
+    """Fit the targets, (n, k), for one alpha > 0 or the best of several.
+
+    `criterion` and `centred` as in `fit_dual`. Several alphas are taken from the largest down,
+    each from the solution before it and to a tolerance of 1e-3; the best is then solved for
+    again, to `options.tol`. The grid of "loo" is left early once nothing better is in sight: see
+    `search.levels_off`. Warns with scikit-learn's `ConvergenceWarning` where the tolerance is not
+    reached.
+    """
+    with blas_threads(tiles.size), _bar(options) as bar:
+        bar.set_description("preconditioner")
+        diagonal = tiles.diagonal()
+        operator = make_operator(tiles, options.matrix, options.client)
+        preconditioner = make_preconditioner(tiles, diagonal, options)
+        search = Search(
+            operator, preconditioner, diagonal, targets, options, criterion, centred, bar
+        )
+        cutoff = _noise(preconditioner, diagonal, tiles.eps)
+        if plan.alphas is None:
+            alphas = alpha_grid(float(diagonal.mean()), cutoff, tiles.size)
+        else:
+            alphas = np.array(plan.alphas)
+        if options.checkpoint is not None:
+            search.attach(Path(options.checkpoint), tiles, alphas)
+        found = search.best_of(alphas, stops_early=plan.alphas is None)
+    _warn_if_noisy(preconditioner, tiles, cutoff, found.alpha)
+    return found
+
+
+def make_preconditioner(tiles: Tiles, diagonal: Matrix, options: CG) -> Preconditioner:
+    """Return the preconditioner that the options describe."""
+    rank = options.rank_for(tiles.size)
+    if rank == 0:
+        return no_preconditioner(diagonal)
+    found = low_rank(
+        tiles.columns,
+        diagonal,
+        rank,
+        method=options.precondition,
+        seed=options.seed,
+        entries=tiles.entries,
+    )
+    return from_factor(found.factor, diagonal)
+
+
+def _noise(preconditioner: Preconditioner, diagonal: Matrix, eps: float) -> float:
+    """The eigenvalue of K below which there is only rounding."""
+    trace = float(diagonal.sum())
+    values = preconditioner.values
+    largest = float(values.max()) if len(values) else trace
+    return rank_cutoff(trace, largest, len(diagonal), eps)
+
+
+def _warn_if_noisy(
+    preconditioner: Preconditioner, tiles: Tiles, cutoff: float, alpha: float
+) -> None:
+    """Warn if K has eigenvalues below the noise and alpha lies there too."""
+    rest = max(tiles.size - len(preconditioner.values), 1)
+    smallest = float(preconditioner.left.sum()) / rest  # an eigenvalue of K is no larger
+    if alpha < cutoff and smallest < cutoff:
+        warn_singular(
+            found=f"noise level {cutoff:.1e}",
+            cutoff=cutoff,
+            dtype=str(tiles.dtype),
+            copies=count_copies(getattr(tiles, "samples", None)),
+            consequence=f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding.",
+            remedy="set alpha to about {value} or more",
+        )
+
+
+class _Silent:
+    """A bar that nobody sees."""
+
+    def set_description(self, text: str) -> None:
+        pass
+
+    set_postfix_str = set_description
+
+    def update(self, count: int) -> None:
+        pass
+
+
+@contextmanager
+def _bar(options: CG) -> Iterator[Any]:
+    if not options.progress:
+        yield _Silent()
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="product", delay=2, leave=False) as bar:
+        yield bar

@@ -1,0 +1,112 @@
+"""The state of an iteration in a file, from which the same fit goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import secrets
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+
+FORMAT = "tangency-cg"
+FORMAT_VERSION = 1
+SECONDS = 30.0  # between two writes; the first comes at once, so that a bad path is seen early
+
+
+def digest(*parts: Any) -> str:
+    """Return a SHA-256 of arrays and of whatever `repr` tells apart.
+
+    >>> digest(1.0, "a") == digest(1.0, "a") != digest(1.0, "b")
+    True
+    """
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found.update(f"{part.shape} {part.dtype}".encode())
+            found.update(np.ascontiguousarray(part).data)
+        else:
+            found.update(repr(part).encode())
+    return found.hexdigest()
+
+
+@dataclass
+class Checkpoint:
+    """A file for the state of one problem, which `problem` identifies part by part.
+
+    It is written at most every `SECONDS`, beside its final place and then renamed, so that an
+    interrupted write leaves the previous state.
+    """
+
+    path: Path
+    problem: dict[str, str]
+    _last: float = -math.inf
+
+    def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """Return numbers and arrays as `write` got them; None if there is no file yet.
+
+        Raises `InputError` for a file of another problem, naming the differences, and for
+        anything that is not a checkpoint; neither is touched.
+        """
+        for left in self.path.parent.glob(f".{self.path.name}.*.tmp"):
+            left.unlink(missing_ok=True)  # of a run that was killed while it wrote
+        if not self.path.exists():
+            return None
+        try:
+            with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            header = json.loads(arrays.pop("header").tobytes())
+            good = header["format"] == FORMAT and header["format_version"] == FORMAT_VERSION
+            problem, numbers = dict(header["problem"]), dict(header["numbers"])
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{self.path} is no checkpoint of this solver, or is damaged ({error!r}); delete "
+                "it, or give another path as checkpoint"
+            ) from None
+        if not good:
+            raise InputError(
+                f"{self.path} has the format {header['format']!r}, version "
+                f"{header['format_version']!r}; expected {FORMAT!r}, version {FORMAT_VERSION}; "
+                "delete it, or give another path as checkpoint"
+            )
+        other = [name for name, value in self.problem.items() if problem.get(name) != value]
+        if other:
+            raise InputError(
+                f"{self.path} is the checkpoint of another fit: it differs in {', '.join(other)}; "
+                "delete it, or give another path as checkpoint"
+            )
+        return numbers, arrays
+
+    def due(self) -> bool:
+        """Whether the last write is long enough ago."""
+        return time.monotonic() - self._last >= SECONDS
+
+    def write(self, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Replace the file's content."""
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "problem": self.problem,
+            "numbers": numbers,
+        }
+        text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+        temporary = self.path.with_name(
+            f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        )
+        try:
+            with open(temporary, "xb") as file:
+                np.savez(file, allow_pickle=False, header=text, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._last = time.monotonic()

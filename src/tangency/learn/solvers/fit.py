@@ -1,0 +1,144 @@
+"""From an estimator's parameters to a fit by one of the solvers."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...kernels import Kernel
+from ..grams import TrainGram, as_train_gram, is_precomputed, is_stored, kernel_diagonal, train_gram
+from ..loo import Criterion
+from ..plan import Plan
+from ..ridge import DualFit, fit_dual
+from .cg import fit_cg
+from .nystrom import fit_nystrom
+from .options import CG, Nystrom
+from .rules import Choice, choose, require_solver_memory
+from .tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles, require_square_store
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted: `kernel` on samples X, or X as the matrix itself, perhaps in a store.
+
+    `store` is None or the path of a store that K(X, X) is computed into and read from.
+    """
+
+    kernel: Any
+    X: Any
+    store: Any = None
+
+    def __post_init__(self) -> None:
+        if self.store is None:
+            return
+        if is_precomputed(self.kernel):
+            raise InputError(
+                f"store={str(self.store)!r} is where K(X, X) is computed into, but with "
+                'kernel="precomputed" there is nothing to compute; pass gram.open(path) as X'
+            )
+        if not isinstance(self.kernel, Kernel):
+            raise InputError(
+                f"store={str(self.store)!r} takes a kernel of this library, which it can tell from "
+                f"another one; got {self.kernel!r}"
+            )
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an entry of K."""
+        return 4 if np.dtype(self.X.dtype) == np.float32 else 8
+
+    def choose(self, plan: Plan, solver: Any) -> Choice:
+        """The solver that fits this problem."""
+        return choose(len(self.X), plan, solver, self.itemsize)
+
+    def gram(self) -> TrainGram:
+        """K(X, X) in memory, which solvers may overwrite."""
+        if is_stored(self.X):
+            require_square_store(self.X)
+            gram = as_train_gram(np.asarray(self.X), "precomputed", None)
+            return dataclasses.replace(gram, trusted=True)
+        if self.store is not None:
+            return as_train_gram(np.asarray(self._stored(None)), self.kernel, self.X)
+        return train_gram(self.kernel, self.X)
+
+    def tiles(self, client: Any) -> Tiles:
+        """K(X, X) as tiles."""
+        if is_stored(self.X):
+            return StoredTiles(self.X)
+        if is_precomputed(self.kernel):
+            return ArrayTiles(self.X)
+        computed = KernelTiles(_quiet(self.kernel), self.X)
+        if self.store is None:
+            return computed
+        return StoredTiles(self._stored(client), computed)
+
+    def _stored(self, client: Any) -> Any:
+        from ... import gram
+
+        return gram.compute(
+            _quiet(self.kernel),
+            self.X,
+            store=self.store,
+            client=client,
+            progress=_shows_progress(self.kernel),
+        )
+
+
+def fit(
+    problem: Problem,
+    targets: Matrix,
+    plan: Plan,
+    choice: Choice,
+    criterion: Criterion,
+    *,
+    centred: bool,
+) -> DualFit:
+    """Fit the targets, (n, k), by the chosen solver; `criterion` and `centred` as in `fit_dual`.
+
+    Raises `MemoryLimitError`, before anything is computed, where its memory is not there.
+    """
+    solver = choice.solver
+    require_solver_memory(solver, len(targets), problem.itemsize)
+    if isinstance(solver, CG):
+        if solver.progress is None:
+            solver = dataclasses.replace(solver, progress=_shows_progress(problem.kernel))
+        tiles = problem.tiles(solver.client)
+        return fit_cg(tiles, targets, plan, solver, criterion, centred=centred)
+    if isinstance(solver, Nystrom):
+        if problem.store is not None:
+            raise InputError(
+                f'solver="nystrom" computes a few columns of K only, so it has no use for '
+                f"store={str(problem.store)!r}; leave store=None, or take another solver"
+            )
+        columns, diagonal, dtype = _columns(problem)
+        return fit_nystrom(
+            columns, diagonal, dtype, targets, plan, solver, criterion, centred=centred
+        )
+    asked = solver if choice.asked else None
+    return fit_dual(problem.gram(), targets, plan, criterion, centred=centred, solver=asked)
+
+
+def _columns(problem: Problem) -> tuple[Any, Matrix, str]:
+    """Columns of K, its diagonal and its dtype, without K."""
+    tiles = problem.tiles(None)
+    if isinstance(tiles, KernelTiles):
+        return tiles.columns, kernel_diagonal(problem.kernel, problem.X), str(tiles.dtype)
+    return tiles.columns, tiles.diagonal(), str(tiles.dtype)
+
+
+def _shows_progress(kernel: Any) -> bool:
+    return bool(getattr(kernel, "progress", False))
+
+
+def _quiet(kernel: Any) -> Any:
+    """The kernel without bars of its own, which each tile would draw."""
+    if _shows_progress(kernel) and dataclasses.is_dataclass(kernel):
+        return dataclasses.replace(kernel, progress=False)  # pyright: ignore[reportArgumentType]
+    return kernel

@@ -1,0 +1,110 @@
+"""Ridge regression and gradient flow in the span of a few columns of K."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.linalg as sla
+from numpy.typing import NDArray
+
+from ..conditioning import rank_cutoff
+from ..flow import flow_filter
+from ..loo import Criterion, alpha_grid, loo_residuals
+from ..lowrank import low_rank
+from ..plan import Plan
+from ..ridge import DualFit
+from ..spectrum import Spectrum
+from ..threads import blas_threads
+from .options import Nystrom
+
+Matrix = NDArray[np.float64]
+
+
+def fit_nystrom(
+    columns: Callable[[NDArray[np.intp]], Any],
+    diagonal: Matrix,
+    dtype: str,
+    targets: Matrix,
+    plan: Plan,
+    options: Nystrom,
+    criterion: Criterion,
+    *,
+    centred: bool,
+) -> DualFit:
+    """Fit the targets, (n, k), with F Fᵀ = K[:, S] K[S, S]⁺ K[S, :] in the place of K.
+
+    `columns` maps indices (b,) to K[:, indices], (n, b). The function lies in the span of
+    K(·, xᵢ), i in S, whose indices are the fit's `landmarks` and whose coefficients (r, k) its
+    `dual`. Leave-one-out residuals are exact for F Fᵀ, with the landmarks as they are.
+    """
+    n = len(diagonal)
+    with blas_threads(n):
+        found = low_rank(
+            columns, diagonal, options.n_components, method=options.method, seed=options.seed
+        )
+        factor = found.factor
+        values, basis = sla.eigh(factor.T @ factor, check_finite=False, driver="evd")
+        values = np.maximum(values, 0.0)
+        eps = float(np.finfo(dtype).eps)
+        cutoff = rank_cutoff(found.trace, float(values.max(initial=0.0)), n, eps)
+        spectrum = Spectrum(values, basis, cutoff)
+        if plan.alphas is None:
+            alphas = alpha_grid(found.trace / n, cutoff, n)
+        else:
+            alphas = np.array(plan.alphas)
+        fit = _Features(factor, spectrum, targets, centred)
+        exact = math.isinf(plan.time) and n > 1
+        losses = np.array([criterion(fit.residuals(a)) for a in alphas]) if exact else None
+        alpha = float(alphas[0] if losses is None else alphas[_best(losses)])
+        weights = fit.weights(alpha, plan.time)
+        # F = K[:, S] F[S]⁻ᵀ, so the function F w has the coefficients F[S]⁻ᵀ w
+        dual: Any = sla.lstsq(factor[found.pivots].T, weights, check_finite=False)
+        return DualFit(
+            np.ascontiguousarray(dual[0]),
+            alpha,
+            np.linalg.norm(weights, axis=0),
+            fit.residuals(alpha) if exact else None,
+            alphas,
+            losses,
+            solver="nystrom",
+            landmarks=found.pivots,
+        )
+
+
+class _Features:
+    """Linear regression on the rows of F (n, r), for every alpha from one spectrum of FᵀF."""
+
+    def __init__(self, factor: Matrix, spectrum: Spectrum, targets: Matrix, centred: bool) -> None:
+        self.spectrum, self.targets, self.centred = spectrum, targets, centred
+        self.rotated = factor @ spectrum.vectors
+        self.moments = self.rotated.T @ targets
+        self.sums = self.rotated.sum(axis=0)
+        self.squares = np.square(self.rotated)
+
+    def weights(self, alpha: float, time: float) -> Matrix:
+        """w (r, k) such that f = F w."""
+        return self.spectrum.vectors @ (
+            flow_filter(self.spectrum, alpha, time)[:, None] * self.moments
+        )
+
+    def residuals(self, alpha: float) -> Matrix:
+        """The leave-one-out residuals, (n, k).
+
+        They are those of G = F Fᵀ + αI, with αG⁻¹ = I - F(FᵀF + αI)⁻¹Fᵀ; the factor α cancels.
+        """
+        shrink = flow_filter(self.spectrum, alpha)
+        left = 1.0 - self.squares @ shrink
+        # a sample that the features meet whatever the others say: nothing is known without it
+        left = np.maximum(left, np.finfo(np.float64).eps)
+        solved = self.targets - self.rotated @ (shrink[:, None] * self.moments)
+        ones = 1.0 - self.rotated @ (shrink * self.sums)
+        return loo_residuals(solved, ones, left, self.targets, centred=self.centred)
+
+
+def _best(losses: Matrix) -> int:
+    """The place of the smallest loss; of those equal to nine digits, the last."""
+    smallest = float(losses.min())
+    return int(np.flatnonzero(losses <= smallest + 1e-9 * abs(smallest))[-1])

@@ -1,0 +1,220 @@
+"""The solvers as frozen descriptions: what they are called and which options they have."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+from ...errors import InputError
+
+Preconditioning = Literal["rpcholesky", "uniform", "leverage", "none"]
+Storage = Literal["auto", "memory", "on_the_fly"]
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A way to fit; one of the classes below."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The solver as JSON-able data, for `solver_from_dict`; a client is left out."""
+        options = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        options.pop("client", None)
+        return {"type": type(self).__name__, **options}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # frozen; and a client, which scikit-learn's clone would copy, has no copies
+
+
+@dataclass(frozen=True)
+class Cholesky(Solver):
+    """One alpha > 0 through a Cholesky factor in the memory of K: 2n³/3 operations, 8n² bytes."""
+
+
+@dataclass(frozen=True)
+class Eigh(Solver):
+    """Any alpha ≥ 0, many alphas, any training time, from one eigendecomposition: some 10n³
+    operations and 24n² bytes."""
+
+
+@dataclass(frozen=True)
+class CG(Solver):
+    """Preconditioned block conjugate gradients: K is used in products only.
+
+    Args:
+        tol: the largest error of a prediction at any x with K(x, x) no larger than among the
+            training samples, in units of the root mean square of the (centred) targets; it holds
+            by a bound, and errors are mostly far smaller.
+        max_iter: products with K for one alpha, at most.
+        rank: columns of K in the preconditioner F Fᵀ + αI; "auto" takes 5√n, at least 100 and at
+            most 2,000.
+        precondition: how these columns are picked, as in `low_rank`; "none" takes αI.
+        matrix: "memory" keeps K (the upper triangle, in its own dtype), "on_the_fly" keeps
+            nothing and computes each tile anew for each product, "auto" keeps what fits in half
+            of the free memory and computes the rest anew. For a stored matrix the same with
+            reading in the place of computing.
+        probes: random vectors that estimate the diagonal of (K + αI)⁻¹, which leave-one-out
+            needs; 0 does without leave-one-out.
+        checkpoint: a file that is written as the iteration goes on, and from which the same fit
+            goes on after an interruption.
+        seed: of preconditioner and probes.
+        progress: a bar with the residual; None does as the kernel's own `progress` says.
+        client: a `dask.distributed.Client` whose workers compute or read the tiles.
+
+    Raises:
+        InputError: an option out of its range.
+
+    >>> CG(tol=1e-4, rank=500)
+    CG(tol=0.0001, rank=500)
+    """
+
+    tol: float = 1e-6
+    max_iter: int = 1000
+    rank: int | Literal["auto"] = "auto"
+    precondition: Preconditioning = "rpcholesky"
+    matrix: Storage = "auto"
+    probes: int = 16
+    checkpoint: str | None = None
+    seed: int = 0
+    progress: bool | None = None
+    client: Any = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (_is(self.tol, Real) and 0 < self.tol < 1):
+            raise InputError(f"CG: tol must be a number between 0 and 1, got {self.tol!r}")
+        _whole(self, "max_iter", 1)
+        _whole(self, "probes", 0)
+        _whole(self, "seed", 0)
+        if self.rank != "auto":
+            _whole(self, "rank", 1)
+        _one_of(self, "precondition", ("rpcholesky", "uniform", "leverage", "none"))
+        _one_of(self, "matrix", ("auto", "memory", "on_the_fly"))
+        if self.checkpoint is not None:
+            object.__setattr__(self, "checkpoint", os.fspath(self.checkpoint))
+        if self.matrix == "memory" and self.client is not None:
+            raise InputError(
+                'CG: matrix="memory" keeps K in this process, so a client has nothing to do; leave '
+                "one of the two out"
+            )
+
+    def __repr__(self) -> str:
+        return _changed(self)
+
+    def rank_for(self, n: int) -> int:
+        """The rank of the preconditioner for n samples; 0 without one.
+
+        >>> CG().rank_for(10_000), CG().rank_for(60), CG(precondition="none").rank_for(60)
+        (500, 60, 0)
+        """
+        if self.precondition == "none":
+            return 0
+        wanted = min(max(round(5 * n**0.5), 100), 2000) if self.rank == "auto" else self.rank
+        return min(wanted, n)
+
+
+@dataclass(frozen=True)
+class Nystrom(Solver):
+    """Ridge regression in the span of K(·, xᵢ) for chosen samples i, the landmarks.
+
+    Args:
+        n_components: the number of landmarks r: r columns of K and n r² operations.
+        method: how they are chosen, as in `low_rank`.
+        seed: of that choice.
+
+    Raises:
+        InputError: an option out of its range.
+
+    >>> Nystrom(300)
+    Nystrom(n_components=300)
+    """
+
+    n_components: int = 1000
+    method: Literal["rpcholesky", "uniform", "leverage"] = "rpcholesky"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _whole(self, "n_components", 1)
+        _whole(self, "seed", 0)
+        _one_of(self, "method", ("rpcholesky", "uniform", "leverage"))
+
+    def __repr__(self) -> str:
+        return _changed(self)
+
+
+NAMES: dict[str, type[Solver]] = {
+    "cholesky": Cholesky,
+    "eigh": Eigh,
+    "cg": CG,
+    "nystrom": Nystrom,
+}
+
+
+def as_solver(solver: Any) -> Solver | None:
+    """Return the solver that a parameter names or is; None for "auto".
+
+    Raises `InputError` for anything else.
+
+    >>> as_solver("cg"), as_solver("auto")
+    (CG(), None)
+    """
+    if isinstance(solver, Solver):
+        return solver
+    if solver == "auto":
+        return None
+    if isinstance(solver, str) and solver in NAMES:
+        return NAMES[solver]()
+    raise InputError(
+        f'solver={solver!r} is not known; expected "auto", {", ".join(map(repr, NAMES))}, or one '
+        "of them with options, such as CG(tol=1e-4)"
+    )
+
+
+def name_of(solver: Solver) -> str:
+    """Return the short name of a solver."""
+    return next(name for name, kind in NAMES.items() if type(solver) is kind)
+
+
+def solver_from_dict(data: dict[str, Any]) -> Solver:
+    """Return the solver that `to_dict` described.
+
+    >>> solver_from_dict(CG(rank=7).to_dict()) == CG(rank=7)
+    True
+    """
+    options = dict(data)
+    kind = {each.__name__: each for each in NAMES.values()}[options.pop("type")]
+    return kind(**options)
+
+
+def _changed(solver: Solver) -> str:
+    """The constructor call with what differs from the defaults."""
+    changed = [
+        f"{f.name}={getattr(solver, f.name)!r}"
+        for f in dataclasses.fields(solver)
+        if f.repr and getattr(solver, f.name) != f.default
+    ]
+    return f"{type(solver).__name__}({', '.join(changed)})"
+
+
+def _is(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _whole(solver: Solver, name: str, least: int) -> None:
+    value = getattr(solver, name)
+    if not (_is(value, Integral) and value >= least):
+        also = ' or "auto"' if name == "rank" else ""
+        raise InputError(
+            f"{type(solver).__name__}: {name} must be a whole number of at least {least}{also}, "
+            f"got {value!r}"
+        )
+    object.__setattr__(solver, name, int(value))
+
+
+def _one_of(solver: Solver, name: str, allowed: tuple[str, ...]) -> None:
+    value = getattr(solver, name)
+    if value not in allowed:
+        raise InputError(
+            f"{type(solver).__name__}: {name} must be one of {', '.join(allowed)}; got {value!r}"
+        )

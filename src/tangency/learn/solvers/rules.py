@@ -1,0 +1,163 @@
+"""Which solver "auto" takes, why, and whether a solver's memory is there."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from ...engines.tiles import size_text
+from ...errors import MemoryLimitError
+from ..plan import Plan, make_plan
+from .options import CG, Cholesky, Eigh, Nystrom, Solver, as_solver, name_of
+
+CHOLESKY_LIMIT = 15_000
+EIGH_LIMIT = 8_000
+_SHARE = 0.8  # of the free memory; the rest is for everything else
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A solver with the reason for it, and the bytes that it needs for n samples.
+
+    `asked` says that it was not "auto" that chose it.
+    """
+
+    solver: Solver
+    reason: str
+    need: int
+    asked: bool = False
+
+    def __str__(self) -> str:
+        return f"{name_of(self.solver)}: {self.reason}; needs {size_text(self.need)}"
+
+
+def choose_solver(
+    n: int,
+    *,
+    alpha: Any = None,
+    training_time: float | None = None,
+    solver: Any = "auto",
+    itemsize: int = 8,
+    available: int | None = None,
+) -> Choice:
+    """Say which solver a fit of n samples takes, and why.
+
+    The rules of "auto", the first that applies:
+
+    1. alpha = 0 (or a list with 0), or a finite training time: "eigh", the only one for these;
+    2. one alpha > 0: "cholesky" up to 15,000 samples, if its memory is there;
+    3. several alphas, or "loo": "eigh" up to 8,000 samples, if its memory is there;
+    4. else "cg". "nystrom", which approximates, is taken only when asked for.
+
+    Args:
+        alpha, training_time, solver: as in `KernelRegressor`.
+        itemsize: bytes of an entry of K: 8, or 4 for float32 inputs.
+        available: free memory in bytes; default: what is free now. 80 % of it count as there.
+
+    Raises:
+        ValueError, InputError: parameters that do not go together.
+
+    >>> print(choose_solver(1000, alpha=0.1, available=10**9))
+    cholesky: one alpha > 0, up to 15,000 samples; needs 7.6 MiB
+    >>> print(choose_solver(60_000, alpha="loo", available=16 * 10**9).reason)
+    "loo" chooses among alphas, and 60,000 samples are more than 8,000
+    """
+    return choose(n, make_plan(alpha, training_time), solver, itemsize, available)
+
+
+def choose(n: int, plan: Plan, solver: Any, itemsize: int, available: int | None = None) -> Choice:
+    """`choose_solver` for a plan."""
+    asked = as_solver(solver)
+    if asked is not None:
+        check_applies(asked, plan)
+        return Choice(asked, "asked for", memory_need(asked, n, itemsize), asked=True)
+    free = psutil.virtual_memory().available if available is None else available
+    spectral, factor = memory_need(Eigh(), n, itemsize), memory_need(Cholesky(), n, itemsize)
+    if not math.isinf(plan.time):
+        return Choice(Eigh(), "a finite training time takes a spectrum", spectral)
+    if plan.alphas is not None and plan.alphas[0] == 0:
+        return Choice(Eigh(), "alpha = 0 takes a spectrum", spectral)
+    if plan.chooses:
+        what = '"loo" chooses among alphas' if plan.alphas is None else "several alphas"
+        exact, limit, need = Eigh(), EIGH_LIMIT, spectral
+    else:
+        what, exact, limit, need = "one alpha > 0", Cholesky(), CHOLESKY_LIMIT, factor
+    if n > limit:
+        reason = f"{what}, and {n:,} samples are more than {limit:,}"
+    elif need > _SHARE * free:
+        reason = (
+            f"{what}, and {name_of(exact)} would need {size_text(need)} of the {size_text(free)} "
+            "that are free"
+        )
+    else:
+        return Choice(exact, f"{what}, up to {limit:,} samples", need)
+    return Choice(CG(), reason, memory_need(CG(), n, itemsize))
+
+
+def check_applies(solver: Solver, plan: Plan) -> None:
+    """Refuse parameters that a solver was not made for.
+
+    Raises `ValueError` with the remedy.
+    """
+    if isinstance(solver, Eigh | Nystrom):
+        return
+    name = name_of(solver)
+    if not math.isinf(plan.time):
+        raise ValueError(
+            f'solver="{name}" solves for the end of training; a finite training_time takes '
+            'solver="eigh" or "nystrom"'
+        )
+    if plan.alphas is not None and plan.alphas[0] == 0:
+        raise ValueError(
+            f'solver="{name}" needs alpha > 0, got 0; give alpha a small number such as 1e-6 times '
+            'the mean of K(x, x), or take solver="eigh"'
+        )
+    if isinstance(solver, Cholesky) and plan.chooses:
+        raise ValueError(
+            'solver="cholesky" takes one alpha > 0; to choose among several take solver="eigh", '
+            '"cg" or "auto"'
+        )
+
+
+def memory_need(solver: Solver, n: int, itemsize: int) -> int:
+    """Return the bytes that a fit of n samples takes at its peak, beside the samples.
+
+    >>> memory_need(Cholesky(), 1000, 8), memory_need(Eigh(), 1000, 4)
+    (8000000, 24000000)
+    """
+    if isinstance(solver, Cholesky):
+        return n * n * (8 + (itemsize if itemsize < 8 else 0))
+    if isinstance(solver, Eigh):
+        return 24 * n * n
+    if isinstance(solver, CG):
+        # the factor and its copy, and five blocks of vectors for ten classes and the probes
+        return 16 * n * solver.rank_for(n) + 40 * n * (11 + solver.probes)
+    assert isinstance(solver, Nystrom)
+    return 16 * n * min(solver.n_components, n)
+
+
+def require_memory(need: int, what: str, name: str, available: int | None = None) -> None:
+    """Refuse, before anything is computed, what does not fit in the free memory.
+
+    Raises `MemoryLimitError`, which names a solver that needs less.
+    """
+    free = psutil.virtual_memory().available if available is None else available
+    if need <= free:
+        return
+    remedy = {
+        "cg": 'CG(matrix="on_the_fly"), store="K.zarr", or float32 samples need less',
+        "nystrom": "fewer n_components need less",
+    }.get(name, 'solver="cg" needs no more than a few columns of K; so does solver="nystrom"')
+    raise MemoryLimitError(
+        f"{what} needs {size_text(need)}, but {size_text(free)} are free; {remedy}"
+    )
+
+
+def require_solver_memory(solver: Solver, n: int, itemsize: int, beside: int = 0) -> None:
+    """`require_memory` for a fit of n samples, of whose need `beside` bytes are held already."""
+    name = name_of(solver)
+    need = memory_need(solver, n, itemsize) - beside
+    require_memory(need, f'solver="{name}" for {n:,} samples', name)

@@ -1,0 +1,280 @@
+"""A symmetric kernel matrix as tiles of its upper triangle: in memory, stored, or computed anew."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...kernels import Kernel, Prepared
+from ..grams import as_matrix, kernel_diagonal, require_symmetric
+
+Matrix = NDArray[np.float64]
+Pair = tuple[int, int]
+
+EDGE = 1024
+_PREPARED_BYTES = 2**30
+_SAMPLED = 8
+_LOCAL = ("_kept", "_room", "_held", "_lock")
+
+
+class Tiles:
+    """What all of them share: K (n, n) cut into blocks of `edge` rows and columns.
+
+    `dtype` is that of the entries, `trusted` says that one of the library's own kernels made
+    them. Tiles are kept in memory, in that dtype, up to `keep_up_to` bytes.
+    """
+
+    size: int
+    edge: int
+    dtype: np.dtype[Any]
+    trusted: bool = False
+    ahead: int = 0  # tiles that a second thread fetches while products run
+    threaded: bool = False  # whether making a tile keeps all processors busy by itself
+    entries: Callable[[NDArray[np.intp], NDArray[np.intp]], Any] | None = None  # K[rows, columns]
+    _room: int = 0
+
+    def keep_up_to(self, room: int) -> None:
+        """Keep tiles from now on; the first that are asked for, as the order never changes."""
+        self._kept: dict[Pair, np.ndarray] = {}
+        self._room, self._held, self._lock = room, 0, threading.Lock()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether tiles are kept."""
+        return self._room > 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether all tiles are kept by now."""
+        return self.keeps and 2 * len(self._kept) == self.blocks * (self.blocks + 1)
+
+    def tile(self, i: int, j: int) -> np.ndarray:
+        """K at the rows of block i and the columns of block j ≥ i, finite."""
+        if self._room == 0:
+            return self.make(i, j)
+        if (i, j) not in self._kept:
+            made = self.make(i, j)
+            with self._lock:
+                if self._held + made.nbytes > self._room:
+                    return made
+                self._kept[i, j] = made
+                self._held += made.nbytes
+        return self._kept[i, j]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # what is kept here is no use elsewhere
+        return {k: v for k, v in vars(self).items() if k not in _LOCAL}
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of rows there are."""
+        return -(-self.size // self.edge)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes to keep all tiles."""
+        spans = [self.span(i) for i in range(self.blocks)]
+        squares = sum((span.stop - span.start) ** 2 for span in spans)
+        return (self.size**2 + squares) // 2 * self.dtype.itemsize
+
+    @property
+    def eps(self) -> float:
+        """The relative precision of the entries."""
+        return float(np.finfo(self.dtype).eps)
+
+    def pairs(self) -> list[Pair]:
+        """All (i, j) with j ≥ i, in the order in which products use them."""
+        return [(i, j) for i in range(self.blocks) for j in range(i, self.blocks)]
+
+    def span(self, block: int) -> slice:
+        """The rows of a block."""
+        return slice(block * self.edge, min((block + 1) * self.edge, self.size))
+
+    def make(self, i: int, j: int) -> np.ndarray:
+        """`tile`, computed or read."""
+        raise NotImplementedError
+
+    def fetch(self, pairs: list[Pair]) -> Iterator[np.ndarray]:
+        """The tiles of these pairs in order, some of them fetched `ahead` by another thread."""
+        if self.ahead == 0 or len(pairs) < 2:
+            yield from (self.tile(*pair) for pair in pairs)
+            return
+        with ThreadPoolExecutor(1) as reader:
+            coming = [reader.submit(self.tile, *pair) for pair in pairs[: self.ahead]]
+            try:
+                for k in range(len(pairs)):
+                    found = coming.pop(0).result()
+                    if k + self.ahead < len(pairs):
+                        coming.append(reader.submit(self.tile, *pairs[k + self.ahead]))
+                    yield found
+            finally:
+                for future in coming:
+                    future.cancel()
+
+    def diagonal(self) -> Matrix:
+        """The diagonal of K, (n,)."""
+        raise NotImplementedError
+
+    def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
+        """K[:, indices], (n, b)."""
+        found = np.empty((self.size, len(indices)), self.dtype)
+        places = indices // self.edge
+        for j in map(int, np.unique(places)):
+            here = np.flatnonzero(places == j)
+            local = indices[here] - j * self.edge
+            for i in range(self.blocks):
+                block = self.tile(i, j)[:, local] if i <= j else self.tile(j, i)[local].T
+                found[self.span(i), here] = block
+        return found
+
+    def digest(self) -> str:
+        """What tells this matrix from another one: its size, diagonal and some columns."""
+        sampled = np.linspace(0, self.size - 1, min(self.size, _SAMPLED)).astype(np.intp)
+        found = hashlib.sha256(f"{self.size} {self.dtype}".encode())
+        found.update(np.ascontiguousarray(self.diagonal()).data)
+        found.update(np.ascontiguousarray(self.columns(sampled)).data)
+        return found.hexdigest()
+
+
+class ArrayTiles(Tiles):
+    """A matrix (n, n) in memory, or mapped into it. Only its upper triangle is used in products.
+
+    Raises `InputError` if it is not finite and symmetric up to rounding.
+    """
+
+    def __init__(self, matrix: Any, edge: int = EDGE) -> None:
+        n = len(matrix)
+        self.matrix = as_matrix(matrix, (n, n), "precomputed")
+        require_symmetric(self.matrix)
+        self.size, self.edge, self.dtype = n, edge, self.matrix.dtype
+
+    @property
+    def nbytes(self) -> int:
+        return 0  # all are kept already
+
+    def keep_up_to(self, room: int) -> None:
+        pass
+
+    def make(self, i: int, j: int) -> np.ndarray:
+        return self.matrix[self.span(i), self.span(j)]
+
+    def diagonal(self) -> Matrix:
+        return np.diagonal(self.matrix).astype(np.float64)
+
+    def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
+        return self.matrix[indices].T  # rows lie together in memory
+
+    def entries(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> np.ndarray:
+        return self.matrix[np.ix_(rows, columns)]
+
+
+class KernelTiles(Tiles):
+    """K(X, X) computed tile by tile, whenever a tile is asked for.
+
+    Norms and marginals of a block of samples are kept, as far as 1 GiB goes. Raises `InputError`
+    if a kernel from outside the library is seen not to be symmetric.
+    """
+
+    threaded = True
+
+    def __init__(self, kernel: Any, X: np.ndarray, edge: int = EDGE) -> None:
+        self.kernel, self.samples = kernel, X
+        self.size, self.edge = len(X), edge
+        self.trusted = isinstance(kernel, Kernel)
+        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+        first = self.tile(0, 0)
+        self.dtype = first.dtype
+        if not self.trusted:
+            require_symmetric(first)
+            last = self.blocks - 1
+            mirrored = as_matrix(kernel(self._rows(last), self._rows(0)), None, kernel)
+            require_symmetric(self.tile(0, last), mirrored.T)
+
+    def make(self, i: int, j: int) -> np.ndarray:
+        rows, columns = self.span(i), self.span(j)
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        if not self.trusted:
+            found = self.kernel(self._rows(i), self._rows(j))
+        elif i == j:
+            found = self.kernel(self._block(i))
+        else:
+            found = self.kernel(self._block(i), self._block(j))
+        return as_matrix(found, shape, self.kernel)
+
+    def diagonal(self) -> Matrix:
+        return kernel_diagonal(self.kernel, self.samples)
+
+    def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
+        chosen: Any = self.samples[indices]
+        chosen = Prepared(chosen) if self.trusted else chosen
+        found = np.empty((self.size, len(indices)), self.dtype)
+        for i in range(self.blocks):
+            rows = self._block(i) if self.trusted else self._rows(i)
+            found[self.span(i)] = self.kernel(rows, chosen)
+        return as_matrix(found, found.shape, self.kernel)
+
+    def entries(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> np.ndarray:
+        return self.kernel(self.samples[rows], self.samples[columns])
+
+    def _rows(self, block: int) -> np.ndarray:
+        return self.samples[self.span(block)]
+
+    def _block(self, block: int) -> Prepared:
+        """The samples of a block with what the engine derives from them."""
+        if block in self._prepared:
+            self._prepared.move_to_end(block)
+            return self._prepared[block]
+        made = self._prepared[block] = Prepared(self._rows(block))
+        held = sum(each.nbytes for each in self._prepared.values())
+        while held > _PREPARED_BYTES and len(self._prepared) > 2:
+            held -= self._prepared.popitem(last=False)[1].nbytes
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_prepared": OrderedDict()}
+
+
+class StoredTiles(Tiles):
+    """A complete, symmetric `StoredGram`, read tile by tile; columns come from `source` if given.
+
+    `source` gives the same matrix by other means: picking columns out of a store would read all
+    of it each time.
+    """
+
+    ahead = 2
+
+    def __init__(self, stored: Any, source: KernelTiles | None = None) -> None:
+        require_square_store(stored)
+        self.stored, self.source = stored, source
+        self.entries = None if source is None else source.entries
+        self.size, self.edge = stored.shape[0], min(int(stored.tile), stored.shape[0])
+        self.dtype, self.trusted = np.dtype(stored.dtype), True
+
+    def make(self, i: int, j: int) -> np.ndarray:
+        return as_matrix(self.stored.read_tile(i, j), None, self.stored)
+
+    def diagonal(self) -> Matrix:
+        return np.asarray(self.stored.diag(), dtype=np.float64)
+
+    def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
+        return super().columns(indices) if self.source is None else self.source.columns(indices)
+
+    def digest(self) -> str:
+        return self.stored.fingerprint
+
+
+def require_square_store(stored: Any) -> None:
+    """Refuse a stored matrix K(X, Y) where K(X, X) is needed."""
+    if not stored.symmetric:
+        raise InputError(
+            f"{stored.path} holds a {stored.shape[0]} x {stored.shape[1]} matrix K(X, Y); a fit "
+            "needs K(X, X), as gram.compute(kernel, X, store=...) writes it"
+        )

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from tangency import InputError, gram
+from tangency.learn.solvers.operators import Operator, RemoteOperator, groups, make_operator
+from tangency.learn.solvers.tiles import ArrayTiles, KernelTiles, StoredTiles
+
+
+@pytest.fixture(scope="session")
+def vectors():
+    return np.random.default_rng(0).standard_normal((150, 4))
+
+
+@pytest.mark.parametrize("storage", ["auto", "memory", "on_the_fly"])
+@pytest.mark.parametrize("edge", [20, 64, 150, 1024])
+def test_products(ntk, samples, matrix, vectors, storage, edge):
+    product = make_operator(KernelTiles(ntk, samples, edge), storage)
+    for _ in range(2):
+        np.testing.assert_allclose(product(vectors), matrix @ vectors, rtol=1e-12, atol=1e-12)
+
+
+def test_products_with_float32_are_done_in_float64(ntk, samples, vectors):
+    single = ntk(samples.astype(np.float32))
+    found = Operator(ArrayTiles(single, 40))(vectors)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, single.astype(np.float64) @ vectors, rtol=1e-11, atol=1e-11)
+
+
+def test_nothing_is_kept_on_the_fly(ntk, samples, vectors):
+    for storage, calls in (("on_the_fly", 4), ("memory", 2)):
+        tiles, made = KernelTiles(ntk, samples, 128), []
+        make = tiles.make
+        tiles.make = lambda i, j, make=make, made=made: made.append(i) or make(i, j)
+        product = make_operator(tiles, storage)
+        product(vectors)
+        product(vectors)
+        assert made.count(0) == calls
+
+
+def test_groups_are_consecutive_and_whole():
+    for count in (1, 31, 32, 33, 1000):
+        pairs = [(0, j) for j in range(count)]
+        found = groups(pairs)
+        assert [pair for group in found for pair in group] == pairs
+        assert len(found) == min(count, 32)
+
+
+@pytest.fixture(scope="module")
+def client():
+    with gram.local_cluster(2) as found:
+        yield found
+
+
+def test_workers_give_the_same_bits(client, ntk, samples, vectors, tmp_path):
+    stored = gram.compute(ntk, samples, store=tmp_path / "K.zarr", tile=40)
+    for make in (lambda: KernelTiles(ntk, samples, 40), lambda: StoredTiles(stored)):
+        expected = Operator(make())(vectors)
+        for storage in ("auto", "on_the_fly"):
+            product = make_operator(make(), storage, client)
+            for _ in range(2):
+                np.testing.assert_array_equal(product(vectors), expected)
+
+
+def test_a_killed_worker_is_made_up_for(ntk, samples, vectors):
+    expected = Operator(KernelTiles(ntk, samples, 20))(vectors)
+    with gram.local_cluster(2) as client:
+        product = RemoteOperator(KernelTiles(ntk, samples, 20), client)
+        np.testing.assert_array_equal(product(vectors), expected)
+        victim = next(iter(client.run(os.getpid).values()))
+        killer = threading.Timer(0.2, os.kill, (victim, signal.SIGKILL))
+        killer.start()
+        products = 0
+        while killer.is_alive() or products < 12:
+            np.testing.assert_array_equal(product(vectors), expected)
+            products += 1
+
+
+def test_what_is_no_client_is_refused(ntk, samples):
+    with pytest.raises(InputError, match=r"client must be a dask.distributed.Client, got int"):
+        RemoteOperator(KernelTiles(ntk, samples), 3)

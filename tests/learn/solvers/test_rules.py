@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tangency import KernelClassifier, KernelRegressor, MemoryLimitError
+from tangency.learn.solvers import Cholesky, Eigh, Nystrom, choose_solver, rules
+from tangency.learn.solvers.operators import make_operator
+from tangency.learn.solvers.options import name_of
+
+PLENTY = 10**12
+
+
+def chosen(n, **parameters):
+    choice = choose_solver(n, **{"available": PLENTY, **parameters})
+    return name_of(choice.solver), choice.reason
+
+
+@pytest.mark.parametrize(
+    ("n", "parameters", "name", "reason"),
+    [
+        (15_000, {"alpha": 1.0}, "cholesky", "one alpha > 0, up to 15,000"),
+        (15_001, {"alpha": 1.0}, "cg", "15,001 samples are more than 15,000"),
+        (8_000, {}, "eigh", '"loo" chooses'),
+        (8_001, {}, "cg", "8,001 samples are more than 8,000"),
+        (8_001, {"alpha": [1.0, 2.0]}, "cg", "several alphas"),
+        (90_000, {"alpha": 0.0}, "eigh", "alpha = 0"),
+        (90_000, {"alpha": [0.0, 1.0]}, "eigh", "alpha = 0"),
+        (90_000, {"training_time": 3.0}, "eigh", "finite training time"),
+        (1_000, {"alpha": 1.0, "available": 10**6}, "cg", "cholesky would need 7.6 MiB of the"),
+        (1_000, {"available": 20 * 10**6}, "cg", "eigh would need"),
+        (1_000, {"alpha": 1.0, "solver": "nystrom"}, "nystrom", "asked for"),
+    ],
+)
+def test_what_auto_takes(n, parameters, name, reason):
+    found, why = chosen(n, **parameters)
+    assert found == name
+    assert reason in why
+
+
+def test_float32_needs_more_beside_a_factor():
+    assert rules.memory_need(Cholesky(), 1000, 4) == 12 * 10**6
+    assert rules.memory_need(Cholesky(), 1000, 8) == 8 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("solver", "parameters", "message"),
+    [
+        ("cholesky", {"alpha": 0}, r'"cholesky" needs alpha > 0, got 0; .* solver="eigh"'),
+        ("cg", {"alpha": [0.0, 1.0]}, '"cg" needs alpha > 0'),
+        ("cholesky", {"alpha": "loo"}, 'takes one alpha > 0; to choose .*"eigh"'),
+        ("cg", {"training_time": 2.0}, "a finite training_time takes"),
+        ("cholesky", {"training_time": 2.0, "alpha": 1.0}, "a finite training_time takes"),
+    ],
+)
+def test_solvers_refuse_what_they_were_not_made_for(solver, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        choose_solver(100, solver=solver, **parameters)
+    with pytest.raises(ValueError, match=message):
+        KernelRegressor(solver=solver, **parameters).fit(np.eye(3), [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("solver", [Cholesky(), Eigh()], ids=name_of)
+def test_memory_is_checked_before_anything_is_computed(monkeypatch, solver):
+    class Memory:
+        available = 10**6
+
+    def kernel(X, Y):
+        raise AssertionError("computed")
+
+    monkeypatch.setattr(rules.psutil, "virtual_memory", lambda: Memory)
+    X, y = np.random.default_rng(0).random((400, 2)), np.arange(400.0)
+    with pytest.raises(MemoryLimitError, match=r'are free; solver="cg" needs no more than') as told:
+        KernelRegressor(kernel, alpha=1.0, solver=solver).fit(X, y)
+    assert f'solver="{name_of(solver)}" for 400 samples needs' in str(told.value)
+
+
+def test_a_matrix_in_memory_is_checked_too(monkeypatch):
+    class Tiles:
+        size, nbytes = 40, 10**7
+
+    monkeypatch.setattr(rules.psutil, "virtual_memory", lambda: SimpleNamespace(available=10**6))
+    with pytest.raises(MemoryLimitError, match=r"K of 40 samples in memory needs .*on_the_fly"):
+        make_operator(Tiles(), "memory")
+
+
+def test_estimators_can_be_asked():
+    X = np.ones((50, 3), np.float32)
+    assert KernelRegressor(alpha=1.0).explain_solver(X).startswith("cholesky: one alpha > 0")
+    assert KernelClassifier().explain_solver(X).startswith('eigh: "loo" chooses')
+    assert KernelClassifier(solver=Nystrom(5)).explain_solver(X).startswith("nystrom: asked for")
+    assert KernelRegressor(training_time=1.0).explain_solver(X.tolist()).startswith("eigh: a fin")
