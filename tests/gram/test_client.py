@@ -1,8 +1,10 @@
 """What may be passed as client."""
 
+import numpy as np
 import pytest
 from distributed import Client
 
+import tangency as tg
 from tangency import InputError
 from tangency.gram import client, local_cluster
 from tangency.gram.client import check_client, connected
@@ -11,6 +13,12 @@ from tangency.gram.client import check_client, connected
 def test_what_is_no_client():
     with pytest.raises(InputError, match=r"must be a dask\.distributed\.Client, got str; Client"):
         check_client("tcp://127.0.0.1:8786")
+
+
+def test_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match="got str"):
+        tg.gram.compute("dense", np.eye(2), store=tmp_path / "K.zarr", client="127.0.0.1:8786")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_client_by_address_and_one_that_is_closed():

@@ -128,8 +128,8 @@ def test_a_run_on_a_cluster_goes_on_with_what_is_there(tmp_path, client):
 @pytest.fixture(scope="module")
 def slow_job(tmp_path_factory):
     """Inputs of a job of some seconds, and the files of its store, computed here."""
-    X, path = images(250, side=16), tmp_path_factory.mktemp("alone") / "K.zarr"
-    tg.gram.compute(NET, X, store=path, tile=25)
+    X, path = images(200, side=16), tmp_path_factory.mktemp("alone") / "K.zarr"
+    tg.gram.compute(NET, X, store=path, tile=20)
     return X, files(path)
 
 
@@ -159,7 +159,7 @@ def test_killed_workers(tmp_path, slow_job, workers):
 
         kills = pool.submit(kill_now_and_then, path, processes, 3 * workers, over)
         try:
-            K = tg.gram.compute(NET, X, store=path, tile=25, client=client)
+            K = tg.gram.compute(NET, X, store=path, tile=20, client=client)
         finally:
             over.set()
         assert kills.result() > workers, "the job was over before workers were killed"

@@ -1,5 +1,6 @@
 """A cluster of processes: on the loopback alone, and gone at the end."""
 
+import time
 from importlib import import_module
 
 import psutil
@@ -69,3 +70,15 @@ def test_the_dashboard_needs_bokeh(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install bokeh"), local_cluster(1, dashboard="8787"):
         pass
+
+
+def test_workers_that_dask_gives_up_are_started_anew():
+    with local_cluster(1) as client:
+        (before,) = client.nthreads()
+        (supervisor,) = client.cluster.workers.values()
+        client.sync(supervisor.close)
+        deadline = time.monotonic() + 20
+        while list(client.nthreads()) in ([], [before]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        (after,) = client.nthreads()
+        assert after != before

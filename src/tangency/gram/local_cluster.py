@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -17,7 +17,7 @@ from ..errors import InputError
 from . import quiet
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
 # Libraries and compiled loops alone take a part of this.
 _LEAST_MEMORY = 2**30
@@ -55,6 +55,7 @@ def local_cluster(workers: int, dashboard: str | None = None) -> Iterator[Client
     # Killed workers are nothing to be told of: their tiles are done by others. What cannot be
     # mended reaches the caller as an error.
     with (
+        _calm(),
         LocalCluster(
             n_workers=int(workers),
             threads_per_worker=1,
@@ -72,14 +73,20 @@ def local_cluster(workers: int, dashboard: str | None = None) -> Iterator[Client
 
 
 @contextmanager
-def _at_full_strength(cluster: LocalCluster, workers: int) -> Iterator[None]:
-    """Starts workers anew where Dask itself gives them up, as if one dies while it starts."""
+def _at_full_strength(cluster: Any, workers: int) -> Iterator[None]:
+    """Starts workers anew where Dask gives them up, as it does when one dies while it starts."""
     over = threading.Event()
+
+    def mend() -> None:
+        for name, nanny in list(cluster.workers.items()):
+            if nanny.status.name in ("failed", "closed"):
+                del cluster.workers[name]
+        if len(cluster.workers) < workers and not over.is_set():
+            cluster.scale(workers)
 
     def watch() -> None:
         while not over.wait(_LOOK):
-            if len(cluster.workers) < workers:
-                cluster.scale(workers)
+            cluster.loop.add_callback(mend)
 
     watcher = threading.Thread(target=watch, name="tangency-workers", daemon=True)
     watcher.start()
@@ -88,6 +95,18 @@ def _at_full_strength(cluster: LocalCluster, workers: int) -> Iterator[None]:
     finally:
         over.set()
         watcher.join()
+
+
+@contextmanager
+def _calm() -> Iterator[None]:
+    """Without what asyncio logs of results whose worker was lost while they were fetched."""
+    logger = logging.getLogger("asyncio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def dashboard_address(text: str | None) -> str:

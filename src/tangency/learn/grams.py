@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..kernels import NTK, Kernel
-from ..kernels.network import as_network
+from ..kernels import NTK, Kernel, Product, Scaled, Sum
+from ..kernels.network import NetworkKernel, as_network
 from .conditioning import FLOAT32_EPS, require_finite
 
 DEFAULT_NETWORK = "dense relu dense"
@@ -64,6 +64,15 @@ def resolve_kernel(kernel: Any) -> Any:
 def is_precomputed(kernel: Any) -> bool:
     """Tell whether the samples are rows of a kernel matrix already."""
     return isinstance(kernel, str) and kernel == "precomputed"
+
+
+def takes_prepared(kernel: Any) -> bool:
+    """Tell whether a kernel takes `Prepared` inputs: the library's do, others need arrays."""
+    if isinstance(kernel, Scaled):
+        return takes_prepared(kernel.kernel)
+    if isinstance(kernel, Sum | Product):
+        return all(takes_prepared(part) for part in kernel.parts)
+    return isinstance(kernel, NetworkKernel)
 
 
 def is_stored(X: Any) -> bool:

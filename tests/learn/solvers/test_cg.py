@@ -139,7 +139,7 @@ def test_a_tolerance_that_is_not_reached_is_told(ntk, samples, targets):
 
 
 def test_a_search_leaves_out_what_does_not_converge(ntk, samples, targets):
-    solver = CG(max_iter=12, precondition="none")
+    solver = CG(max_iter=6, precondition="none")
     with pytest.warns(ConvergenceWarning) as told:
         found = KernelRegressor(ntk, alpha=[1e-6, 1e3, 1e4], solver=solver).fit(samples, targets)
     assert "alpha=1e-06 and smaller ones were left out" in str(told[0].message)

@@ -49,6 +49,26 @@ def test_stored_matrices_are_precomputed_ones(ntk, samples, targets, tmp_path, s
     np.testing.assert_array_equal(codes.predict(K), codes.predict(np.asarray(K)))
 
 
+def test_damaged_and_missing_tiles_are_never_taken_for_values(ntk, samples, targets, tmp_path):
+    path = tmp_path / "K.zarr"
+    K = gram.compute(ntk, samples, store=path, tile=64)
+    whole = KernelRegressor(ntk, alpha=0.1, solver="cg", store=path).fit(samples, targets)
+    tile = path / "ntk" / "c" / "0" / "1"
+    content = bytearray(tile.read_bytes())
+    content[100] ^= 1
+    tile.write_bytes(bytes(content))
+    for solver in ("cg", "cholesky", "nystrom"):
+        with pytest.raises(StoreError, match=r"tile \(0, 1\).* damaged"):
+            KernelRegressor("precomputed", alpha=0.1, solver=solver).fit(gram.open(path), targets)
+    # with the samples at hand it is computed again
+    again = KernelRegressor(ntk, alpha=0.1, solver="cg", store=path).fit(samples, targets)
+    np.testing.assert_array_equal(again.dual_coef_, whole.dual_coef_)
+    tile.unlink()
+    with pytest.raises(StoreError):
+        KernelRegressor("precomputed", alpha=0.1, solver="cg").fit(gram.open(path), targets)
+    assert K.complete
+
+
 def test_what_does_not_go_together(ntk, samples, targets, matrix, tmp_path):
     K = gram.compute(ntk, samples, store=tmp_path / "K.zarr")
     rows = gram.compute(ntk, samples + 0.1, samples, store=tmp_path / "rows.zarr")

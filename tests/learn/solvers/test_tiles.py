@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 
-from tangency import InputError, gram
+from tangency import NTK, InputError, KernelRegressor, gram
+from tangency.kernels import Kernel
 from tangency.learn.solvers import tiles as module
 from tangency.learn.solvers.tiles import ArrayTiles, KernelTiles, StoredTiles
 
@@ -119,6 +120,21 @@ def test_prepared_blocks_are_dropped_where_memory_is_short(ntk, samples, monkeyp
     for pair in tiles.pairs():
         tiles.tile(*pair)
     assert len(tiles._prepared) == 2
+
+
+def test_kernels_of_the_users_own_get_arrays(samples):
+    class Linear(Kernel):
+        def __call__(self, X, Y=None):
+            assert isinstance(X, np.ndarray)
+            return X @ (X if Y is None else Y).T
+
+        def diag(self, X):
+            return np.square(X).sum(axis=1)
+
+    for kernel in (Linear(), 2.0 * Linear() + NTK("dense"), Linear() * NTK("dense")):
+        exact = KernelRegressor(kernel, alpha=0.1, solver="cholesky").fit(samples, samples)
+        found = KernelRegressor(kernel, alpha=0.1, solver="cg").fit(samples, samples)
+        np.testing.assert_allclose(found.predict(samples), exact.predict(samples), atol=1e-6)
 
 
 def test_an_error_in_the_reading_thread_arrives(stored):

@@ -31,16 +31,16 @@ def fit_cg(
     """Fit the targets, (n, k), for one alpha > 0 or the best of several.
 
     `criterion` and `centred` as in `fit_dual`. Several alphas are taken from the largest down,
-    each from the solution before it and to a tolerance of 1e-3; the best is then solved for
-    again, to `options.tol`. The grid of "loo" is left early once nothing better is in sight: see
-    `search.levels_off`. Warns with scikit-learn's `ConvergenceWarning` where the tolerance is not
-    reached.
+    each from the best combination of the last three solutions and to a tolerance of 1e-3; the
+    best is then solved for again, to `options.tol`. The grid of "loo" is left early once nothing
+    better is in sight: see `search.levels_off`. Warns with scikit-learn's `ConvergenceWarning`
+    where the tolerance is not reached.
     """
     with blas_threads(tiles.size), _bar(options) as bar:
         bar.set_description("preconditioner")
         diagonal = tiles.diagonal()
         operator = make_operator(tiles, options.matrix, options.client)
-        preconditioner = make_preconditioner(tiles, diagonal, options)
+        preconditioner = make_preconditioner(tiles, diagonal, options, bar)
         search = Search(
             operator, preconditioner, diagonal, targets, options, criterion, centred, bar
         )
@@ -56,8 +56,12 @@ def fit_cg(
     return found
 
 
-def make_preconditioner(tiles: Tiles, diagonal: Matrix, options: CG) -> Preconditioner:
-    """Return the preconditioner that the options describe."""
+def make_preconditioner(tiles: Tiles, diagonal: Matrix, options: CG, bar: Any) -> Preconditioner:
+    """Return the preconditioner that the options describe; `bar` shows how far it is."""
+
+    def show(columns: int, error: float) -> None:
+        bar.set_postfix_str(f"{columns} of {rank} columns, {error:.1e} of the trace left")
+
     rank = options.rank_for(tiles.size)
     if rank == 0:
         return no_preconditioner(diagonal)
@@ -67,6 +71,7 @@ def make_preconditioner(tiles: Tiles, diagonal: Matrix, options: CG) -> Precondi
         rank,
         method=options.precondition,
         seed=options.seed,
+        progress=show,
         entries=tiles.entries,
     )
     return from_factor(found.factor, diagonal)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engines.progress import progress_bar
-from ...kernels import Kernel, Prepared
-from ..grams import as_matrix, cross_gram, is_precomputed, is_stored, times
+from ...kernels import Prepared
+from ..grams import as_matrix, cross_gram, is_precomputed, is_stored, takes_prepared, times
 
 Matrix = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def expand(kernel: Any, X: Any, X_fit: np.ndarray | None, dual: Matrix) -> Matri
     shows = bool(getattr(kernel, "progress", False)) and len(X) > rows
     if shows and dataclasses.is_dataclass(kernel):
         kernel = dataclasses.replace(kernel, progress=False)  # pyright: ignore[reportArgumentType]
-    fitted = Prepared(X_fit) if isinstance(kernel, Kernel) else X_fit
+    fitted = Prepared(X_fit) if takes_prepared(kernel) else X_fit
     out = np.empty((len(X), *dual.shape[1:]))
     with progress_bar(len(X), shows, "row") as bar:
         for start in range(0, len(X), rows):

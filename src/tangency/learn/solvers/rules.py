@@ -136,7 +136,8 @@ def memory_need(solver: Solver, n: int, itemsize: int) -> int:
         # the factor and its copy, and five blocks of vectors for ten classes and the probes
         return 16 * n * solver.rank_for(n) + 40 * n * (11 + solver.probes)
     assert isinstance(solver, Nystrom)
-    return 16 * n * min(solver.n_components, n)
+    # the factor, turned into its basis, and the squares of that
+    return 24 * n * min(solver.n_components, n)
 
 
 def require_memory(need: int, what: str, name: str, available: int | None = None) -> None:

@@ -23,6 +23,7 @@ from .options import CG
 from .preconditioner import Preconditioner
 from .probes import draw_probes, inverse_diagonal
 from .tiles import Tiles
+from .warm import Solved, start_from
 
 Matrix = NDArray[np.float64]
 
@@ -30,15 +31,16 @@ _SEARCH_TOL = 1e-3  # of the solutions among which leave-one-out chooses
 _SIDE_TOL = 1e-3  # of the solutions for probes and for the vector of ones, which only correct
 _RESTARTS = 3
 _STALE = 3
+_REMEMBERED = 3
 
 
 @dataclass
 class Search:
-    """Fits of `targets` (n, k) for alphas from the largest down, each from the one before.
+    """Fits of `targets` (n, k) for alphas from the largest down, each from those before.
 
     The right-hand sides are [targets, 1, probes], the last two for leave-one-out. `diagonal` (n,)
-    is that of K. What has been found: `losses` in the order of the alphas, `best`, the solution of
-    the smallest one, and the number of `products` with K.
+    is that of K. What has been found: `losses` in the order of the alphas, the solutions `best`, of
+    the smallest one, and `last`, of the last alphas, and the number of `products` with K.
     """
 
     product: Product
@@ -50,7 +52,8 @@ class Search:
     centred: bool
     bar: Any
     losses: list[float] = field(default_factory=list)
-    best: Matrix | None = None
+    best: Solved | None = None
+    last: list[Solved] = field(default_factory=list)
     products: int = 0
     restarts: int = 0
     final: bool = False
@@ -106,10 +109,9 @@ class Search:
 
     def _search(self, descending: Matrix, stops_early: bool) -> None:
         """Fill `losses` for alphas from the largest down, until one cannot be solved for."""
-        state, last = self.resumed, math.nan
         for alpha in map(float, descending[len(self.losses) :]):
             system = self._system(alpha, max(self.options.tol, _SEARCH_TOL))
-            state = self._continued(system, state, alpha - last)
+            state, self.resumed = self.resumed or start_from(system, self.last), None
             try:
                 state = run(system, state, self.options.max_iter, self._watch(system))
                 failed = "" if state.worst(system.wanted) <= 1 else "the iteration did not converge"
@@ -121,25 +123,18 @@ class Search:
                 self._warn_left_out(alpha, failed)
                 return
             self.losses.append(self.criterion(self._leave_one_out(state, alpha)[0]))
+            solved = Solved(alpha, state.solution, state.residual)
             if _smallest(self.losses) == len(self.losses) - 1:
-                self.best = state.solution
-            last = alpha
+                self.best = solved
+            self.last = [solved, *self.last][:_REMEMBERED]
             if failed or (stops_early and levels_off(self.losses)):
                 return
-
-    def _continued(self, system: System, state: State | None, change: float) -> State:
-        """A state for this alpha, from a checkpoint or from the solution for the one before."""
-        if self.resumed is not None:
-            state, self.resumed = self.resumed, None
-            return state
-        if state is None:
-            return start(system)
-        return start(system, state.solution, state.residual - change * state.solution)
 
     def _solve_to_the_end(self, alpha: float) -> tuple[State, float]:
         """Return a state whose residual was computed afresh, and its worst ratio to the wanted."""
         system = self._system(alpha, self.options.tol)
-        state, self.resumed = self.resumed or start(system, self.best), None
+        known = [self.best, *self.last] if self.best is not None else []
+        state, self.resumed = self.resumed or start_from(system, known), None
         while True:
             state = run(system, state, self.options.max_iter, self._watch(system))
             claimed = state.worst(system.wanted)
@@ -204,7 +199,11 @@ class Search:
         self.losses = [float(loss) for loss in numbers["losses"]]
         self.products, self.final = numbers["products"], numbers["final"]
         self.restarts = numbers["restarts"]
-        self.best = arrays.pop("best", None)
+        solved = [
+            Solved(alpha, arrays.pop(f"solution_{i}"), arrays.pop(f"residual_{i}"))
+            for i, alpha in enumerate(numbers["solved"])
+        ]
+        self.best, self.last = (solved[0], solved[1:]) if solved else (None, [])
         self.resumed = State(
             **arrays,
             iteration=numbers["iteration"],
@@ -214,7 +213,9 @@ class Search:
 
     def _save(self, state: State) -> None:
         assert self.checkpoint is not None
+        solved = [] if self.best is None else [self.best, *self.last]
         numbers = {
+            "solved": [each.alpha for each in solved],
             "losses": [repr(loss) for loss in self.losses],
             "products": self.products,
             "final": self.final,
@@ -225,8 +226,8 @@ class Search:
         }
         names = ("solution", "residual", "directions", "shaped", "bounds")
         arrays = {name: getattr(state, name) for name in names}
-        if self.best is not None:
-            arrays["best"] = self.best
+        for i, each in enumerate(solved):
+            arrays[f"solution_{i}"], arrays[f"residual_{i}"] = each.solution, each.residual
         self.checkpoint.write(numbers, arrays)
 
     def _warn_left_out(self, alpha: float, reason: str) -> None:

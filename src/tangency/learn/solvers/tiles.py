@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...kernels import Kernel, Prepared
-from ..grams import as_matrix, kernel_diagonal, require_symmetric
+from ..grams import as_matrix, kernel_diagonal, require_symmetric, takes_prepared
 
 Matrix = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -202,7 +202,7 @@ class KernelTiles(Tiles):
         rows, columns = self.span(i), self.span(j)
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         if not self.trusted:
-            found = self.kernel(self._rows(i), self._rows(j))
+            found = self.kernel(self._block(i), self._block(j))
         elif i == j:
             found = self.kernel(self._block(i))
         else:
@@ -214,11 +214,10 @@ class KernelTiles(Tiles):
 
     def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
         chosen: Any = self.samples[indices]
-        chosen = Prepared(chosen) if self.trusted else chosen
+        chosen = Prepared(chosen) if takes_prepared(self.kernel) else chosen
         found = np.empty((self.size, len(indices)), self.dtype)
         for i in range(self.blocks):
-            rows = self._block(i) if self.trusted else self._rows(i)
-            found[self.span(i)] = self.kernel(rows, chosen)
+            found[self.span(i)] = self.kernel(self._block(i), chosen)
         return as_matrix(found, found.shape, self.kernel)
 
     def entries(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> np.ndarray:
@@ -227,8 +226,10 @@ class KernelTiles(Tiles):
     def _rows(self, block: int) -> np.ndarray:
         return self.samples[self.span(block)]
 
-    def _block(self, block: int) -> Prepared:
-        """The samples of a block with what the engine derives from them."""
+    def _block(self, block: int) -> Any:
+        """The samples of a block, with what the engine derives from them."""
+        if not takes_prepared(self.kernel):
+            return self._rows(block)
         if block in self._prepared:
             self._prepared.move_to_end(block)
             return self._prepared[block]

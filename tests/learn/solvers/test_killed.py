@@ -1,0 +1,65 @@
+"""A fit that is killed, again and again, ends as one that is not."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+PROGRAM = """
+import sys, time
+import numpy as np
+from tangency import KernelRegressor
+from tangency.learn.solvers import CG, block_cg, checkpoint
+
+checkpoint.SECONDS = 0.0
+step = block_cg.step
+
+def slow(*arguments):
+    time.sleep(0.02)
+    return step(*arguments)
+
+block_cg.step = slow
+root = np.random.default_rng(0).standard_normal((60, 90))
+y = np.sin(np.arange(60.0))
+place = sys.argv[1] if len(sys.argv) > 1 else None
+solver = CG(precondition="none", probes=4, checkpoint=place)
+print("fitting", flush=True)
+model = KernelRegressor("precomputed", alpha=[0.1, 1.0, 10.0], solver=solver).fit(root @ root.T, y)
+print(model.dual_coef_.tobytes().hex(), model.n_products_)
+"""
+
+
+def start(*arguments):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def test_kill_9_at_random_moments(tmp_path):
+    expected = start().communicate()[0].split()[1]
+    draws = random.Random(0)
+    kills, found = 0, ""
+    while not found:
+        process = start(tmp_path / "c")
+        assert process.stdout is not None
+        process.stdout.readline()
+        if kills < 3:
+            time.sleep(draws.uniform(0.05, 0.5))
+            process.kill()
+            kills += 1
+        else:
+            found = process.communicate()[0].split()[0]
+        process.wait()
+        process.stdout.close()
+    assert found == expected
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+    assert np.frombuffer(bytes.fromhex(found)).shape == (60,)
