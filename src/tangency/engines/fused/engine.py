@@ -26,8 +26,9 @@ from .work import room_bytes
 WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
 
-# Rows and columns of a tile of vectors.
-_TILE, _STRIP = 256, 32
+# Rows and columns of a tile of vectors, and rows of a strip of one on the diagonal. Large symmetric
+# matrices have larger ones: their mirror images are written in longer runs.
+_SIDES, _LARGE_SIDES, _LARGE = (256, 32), (512, 64), 2048
 
 
 @lru_cache(maxsize=64)
@@ -99,6 +100,8 @@ def _gram(
         products = Products(plan, tail, one, two)
     aux = [_marginals(plan, tail, given, jobs) for given in (one, two)]
 
+    side, strip = _LARGE_SIDES if symmetric and len(x) >= _LARGE else _SIDES
+
     def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
         done = products is not None and products.tile(s, t, rows, cols)
         if not done and not tail.empty:
@@ -109,19 +112,19 @@ def _gram(
                 blocks.mirror(t, rows, cols)
 
     def block(work: Any, row: int, first: int, last: int) -> None:
-        rows = (row, min(row + _TILE, len(x)))
+        rows = (row, min(row + side, len(x)))
         for k in range(first, last):
-            cols = (k * _TILE, min((k + 1) * _TILE, len(y)))
+            cols = (k * side, min((k + 1) * side, len(y)))
             if not symmetric or row != cols[0]:
                 tile(work, rows, cols)
                 continue
             # On the diagonal only the upper triangle is wanted: less of it is computed in vain.
-            for i in range(*rows, _STRIP):
-                tile(work, (i, min(i + _STRIP, rows[1])), (i, cols[1]))
+            for i in range(*rows, strip):
+                tile(work, (i, min(i + strip, rows[1])), (i, cols[1]))
 
     if products is not None or symmetric or not tail.empty:
-        count = -(-len(y) // _TILE)
-        items = [(i, i // _TILE if symmetric else 0, count) for i in range(0, len(x), _TILE)]
+        count = -(-len(y) // side)
+        items = [(i, i // side if symmetric else 0, count) for i in range(0, len(x), side)]
         total = sum(last - first for _, first, last in items)
         # One thread for each tile: products of one shape then give the same bits at any load.
         with one_blas_thread():
