@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 from growth import exponent
+from matplotlib.ticker import LogLocator
 from measure import RESULTS, machine, seconds, use_processors, versions, warn_if_busy, write_json
 from tables import about
 
@@ -191,6 +192,9 @@ def draw(lines: dict[str, Any], path: Path) -> None:
         sizes = sorted({point["n"] for line in lines.values() for point in line})
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
+        subs = (1, 2, 5) if quantity == "gigabytes" else (1,)
+        axes.yaxis.set_major_locator(LogLocator(subs=subs))
+        axes.yaxis.set_major_formatter("{x:g}")
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17)}
         axes.legend(title="fitted exponent", frameon=False, ncols=2, **below)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,8 @@ def about(results: dict[str, Any]) -> str:
         f"{machine['load_before']}. {ours}."
     )
     text += f" Peer: {theirs}." if theirs else ""
-    return f"{text} Medians of {results['settings']['runs']} interleaved runs."
+    runs = results["settings"]["runs"]
+    return f"{text} {f'Medians of {runs} interleaved runs.' if runs > 1 else 'One run.'}"
 
 
 def case_table(cases: dict[str, Any]) -> str:
