@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -67,17 +69,39 @@ def test_workers_give_the_same_bits(client, ntk, samples, vectors, tmp_path):
                 np.testing.assert_array_equal(product(vectors), expected)
 
 
-def test_a_killed_worker_is_made_up_for(client, matrix, vectors):
-    expected = Operator(ArrayTiles(matrix, 20))(vectors)
-    product = RemoteOperator(ArrayTiles(matrix, 20), client)
-    np.testing.assert_array_equal(product(vectors), expected)
-    victim = next(iter(client.run(os.getpid).values()))
-    killer = threading.Timer(0.1, os.kill, (victim, signal.SIGKILL))
-    killer.start()
-    products = 0
-    while killer.is_alive() or products < 6:
+def test_killed_workers_are_made_up_for(ntk, samples, vectors):
+    expected = Operator(KernelTiles(ntk, samples, 20))(vectors)
+    kills, over, choice = 0, threading.Event(), np.random.default_rng(0)
+    with gram.local_cluster(2) as client:
+        product = RemoteOperator(KernelTiles(ntk, samples, 20), client)
         np.testing.assert_array_equal(product(vectors), expected)
-        products += 1
+
+        def kill():
+            nonlocal kills
+            while not over.wait(choice.uniform(0.1, 1.5)):
+                with contextlib.suppress(Exception):  # they come and go while they are asked
+                    workers = list(client.run(os.getpid).values())
+                    os.kill(int(choice.choice(workers)), signal.SIGKILL)
+                    kills += 1
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            end = time.monotonic() + 60
+            while kills < 4 and time.monotonic() < end:
+                np.testing.assert_array_equal(product(vectors), expected)
+        finally:
+            over.set()
+            killer.join()
+        np.testing.assert_array_equal(product(vectors), expected)
+        assert kills >= 4
+
+
+def test_a_product_without_workers_ends_with_an_error(client, ntk, samples, vectors, monkeypatch):
+    product = RemoteOperator(KernelTiles(ntk, samples), client)
+    monkeypatch.setattr(product, "_result", lambda future, address: None)
+    with pytest.raises(InputError, match=r"lost its workers \(1 of 1 parts are missing\)"):
+        product(vectors)
 
 
 def test_what_is_no_client_is_refused(ntk, samples):

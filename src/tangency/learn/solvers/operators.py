@@ -7,7 +7,7 @@ product is the same bits however many workers share it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from itertools import pairwise
 from typing import Any
@@ -17,6 +17,7 @@ import psutil
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from ...errors import InputError
 from ...gram.client import check_client
 from .parallel import each
 from .rules import require_memory
@@ -27,8 +28,10 @@ Product = Callable[[Matrix], Matrix]
 
 _GROUPS = 32
 _STRIP = 128  # rows
-_ATTEMPTS = 4
+_ROUNDS = 8  # in which parts that were lost are done again
 _WAIT = 60  # seconds for a worker to come back
+_PATIENCE = 10  # seconds for a worker to take something, or between looks whether it is there
+_GONE = (CancelledError, asyncio.CancelledError, OSError, KeyError, TimeoutError)
 _WORKERS_SHARE = 0.4
 
 
@@ -82,48 +85,88 @@ class RemoteOperator:
 
     What the tiles are made from is sent to each worker once. Each keeps its share of the tiles in
     memory, as far as 40 % of its limit go, unless `keeps` is false. The work of a worker that is
-    lost is done elsewhere, by Dask or, where data went with it, by sending them again.
+    lost is done by the others, or by the one that comes in its place.
+
+    Raises:
+        InputError: workers were lost again and again, or none has come for a minute.
     """
 
     def __init__(self, tiles: Tiles, client: Any, keeps: bool = True) -> None:
         check_client(client)
         self.tiles, self.client, self.keeps = tiles, client, keeps
         self._groups = groups(tiles.pairs())
-        self._source: Any = None
+        self._sources: dict[str, Any] = {}
 
     def __call__(self, vectors: Matrix) -> Matrix:
-        for _ in range(_ATTEMPTS - 1):
+        total, summed = np.zeros_like(vectors), 0
+        found: dict[int, Matrix] = {}
+        for _ in range(_ROUNDS):
+            left = [k for k in range(summed, len(self._groups)) if k not in found]
+            for k, part in self._shared_out(left, vectors):
+                found[k] = part
+                while summed in found:  # always in this order
+                    total += found.pop(summed)
+                    summed += 1
+            if summed == len(self._groups):
+                return total
             try:
-                return self._product(vectors)
-            except (CancelledError, asyncio.CancelledError, OSError, KeyError):
-                self._source = None  # what was sent is lost with a worker
                 self.client.wait_for_workers(1, timeout=_WAIT)
-        return self._product(vectors)
+            except TimeoutError:
+                break
+        raise InputError(
+            f"a product with K lost its workers ({len(self._groups) - summed} of "
+            f"{len(self._groups)} parts are missing); see why they end (memory?), or leave client "
+            "out; a CG with checkpoint= goes on where it stopped"
+        )
 
-    def _product(self, vectors: Matrix) -> Matrix:
-        if self._source is None:
-            self._source = self.client.scatter(self.tiles, broadcast=True, hash=False)
-        sent = self.client.scatter(vectors, broadcast=True, hash=False)
-        workers = sorted(self.client.nthreads())
-        parts = [
-            self.client.submit(
-                _on_worker,
-                self._source,
-                pairs,
-                sent,
-                self.keeps,
-                pure=False,
-                # the same as in the last product, where the tiles are
-                workers=[workers[k * len(workers) // len(self._groups)]],
-                allow_other_workers=True,
-            )
-            for k, pairs in enumerate(self._groups)
-        ]
-        total = np.zeros_like(vectors)
-        for k in range(len(parts)):
-            total += parts[k].result()
-            parts[k] = None  # frees the worker's copy
-        return total
+    def _shared_out(self, left: list[int], vectors: Matrix) -> Iterator[tuple[int, Matrix]]:
+        """Yield (k, what the tiles of group k add) for those groups whose worker stays."""
+        addresses = sorted(self.client.nthreads())
+        self._sources = {a: self._sources[a] for a in addresses if a in self._sources}
+        tasks = []
+        for number, address in enumerate(addresses):
+            # Without losses the same as in the last product, where the tiles are.
+            mine = [k for k in left if k * len(addresses) // len(self._groups) == number]
+            try:
+                if mine and address not in self._sources:
+                    self._sources[address] = self._send(self.tiles, address)
+                sent = self._send(vectors, address) if mine else None
+            except _GONE:
+                self._sources.pop(address, None)
+                continue
+            for k in mine:
+                arguments = (self._sources[address], self._groups[k], sent, self.keeps)
+                future = self.client.submit(_on_worker, *arguments, workers=[address], pure=False)
+                tasks.append((k, address, future))
+        while tasks:
+            k, address, future = tasks.pop(0)
+            part = self._result(future, address)
+            if part is None:
+                self._sources.pop(address, None)
+            else:
+                yield k, part
+
+    def _send(self, data: Any, address: str) -> Any:
+        # To each by itself: a broadcast waits for ever where a worker dies in the middle of it.
+        return self.client.scatter(data, workers=[address], hash=False, timeout=_PATIENCE)
+
+    def _result(self, future: Any, address: str) -> Matrix | None:
+        """What a task returned; None if its worker is lost."""
+        from distributed import KilledWorker
+
+        patience = 1.0
+        while future.status != "cancelled":
+            try:
+                return future.result(timeout=patience)
+            except TimeoutError:
+                if future.status == "error":
+                    raise  # of the task itself
+                if address not in self.client.nthreads():
+                    return None
+                patience = min(2 * patience, _PATIENCE)
+            except (KilledWorker, CancelledError, asyncio.CancelledError):
+                return None
+        return None
 
 
 def _on_worker(tiles: Tiles, pairs: list[Pair], vectors: Matrix, keeps: bool) -> Matrix:
