@@ -88,7 +88,7 @@ def fit_dual(
                 f"below the rounding of K, {noise:.1e}; raise alpha, pass the inputs as float64, "
                 'or take solver="eigh", which leaves out what is rounding'
             )
-        require_solver_memory(Eigh(), gram.size, 8, beside=gram.matrix.nbytes)
+        require_solver_memory(Eigh(), gram.size, beside=gram.matrix.nbytes)
     spectrum = decompose(gram)
     if plan.alphas is None:
         alphas = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)

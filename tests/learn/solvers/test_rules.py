@@ -40,11 +40,6 @@ def test_what_auto_takes(n, parameters, name, reason):
     assert reason in why
 
 
-def test_float32_needs_more_beside_a_factor():
-    assert rules.memory_need(Cholesky(), 1000, 4) == 12 * 10**6
-    assert rules.memory_need(Cholesky(), 1000, 8) == 8 * 10**6
-
-
 @pytest.mark.parametrize(
     ("solver", "parameters", "message"),
     [

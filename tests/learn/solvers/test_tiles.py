@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from tangency import NTK, InputError, KernelRegressor, gram
 from tangency.kernels import Kernel
 from tangency.learn.solvers import tiles as module
-from tangency.learn.solvers.tiles import ArrayTiles, KernelTiles, StoredTiles
+from tangency.learn.solvers.tiles import ArrayTiles, KernelTiles, StoredTiles, assembled
 
 EDGE = 64
 
@@ -146,3 +147,21 @@ def test_an_error_in_the_reading_thread_arrives(stored):
     tiles.make = broken  # type: ignore[method-assign]
     with pytest.raises(OSError, match="gone"):
         list(tiles.fetch(tiles.pairs()))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_matrix_is_put_together_in_its_own_room(dtype):
+    samples = np.random.default_rng(0).standard_normal((1000, 5)).astype(dtype)
+    tiles = KernelTiles(NTK("dense relu dense"), samples, 128)
+    expected = NTK("dense relu dense")(samples)
+    tracemalloc.start()
+    try:
+        found = assembled(tiles, samples)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.2 * found.matrix.nbytes
+    np.testing.assert_array_equal(found.matrix, found.matrix.T)
+    np.testing.assert_allclose(found.matrix, expected, rtol=10 * np.finfo(dtype).eps)
+    assert (found.dtype, found.trusted) == (np.dtype(dtype).name, True)
+    assert found.trace == pytest.approx(float(np.trace(expected, dtype=np.float64)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...kernels import Kernel
-from ..grams import TrainGram, as_train_gram, is_precomputed, is_stored, kernel_diagonal, train_gram
+from ..grams import TrainGram, is_precomputed, is_stored, kernel_diagonal, train_gram
 from ..loo import Criterion
 from ..plan import Plan
 from ..ridge import DualFit, fit_dual
@@ -19,9 +19,12 @@ from .cg import fit_cg
 from .nystrom import fit_nystrom
 from .options import CG, Nystrom
 from .rules import Choice, choose, require_solver_memory
-from .tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles, require_square_store
+from .tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles, assembled
 
 Matrix = NDArray[np.float64]
+
+# Samples up to which a matrix in memory is one call of the kernel, and the tiles of larger ones.
+_WHOLE, _EDGE = 4096, 2048
 
 
 @dataclass(frozen=True)
@@ -49,23 +52,19 @@ class Problem:
                 f"another one; got {self.kernel!r}"
             )
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes of an entry of K."""
-        return 4 if np.dtype(self.X.dtype) == np.float32 else 8
-
     def choose(self, plan: Plan, solver: Any) -> Choice:
         """The solver that fits this problem."""
-        return choose(len(self.X), plan, solver, self.itemsize)
+        return choose(len(self.X), plan, solver)
 
     def gram(self) -> TrainGram:
         """K(X, X) in memory, which solvers may overwrite."""
         if is_stored(self.X):
-            require_square_store(self.X)
-            gram = as_train_gram(np.asarray(self.X), "precomputed", None)
-            return dataclasses.replace(gram, trusted=True)
+            return assembled(StoredTiles(self.X), None)
         if self.store is not None:
-            return as_train_gram(np.asarray(self._stored(None)), self.kernel, self.X)
+            return assembled(StoredTiles(self._stored(None)), self.X)
+        if isinstance(self.kernel, Kernel) and len(self.X) > _WHOLE:
+            shows = _shows_progress(self.kernel)
+            return assembled(KernelTiles(_quiet(self.kernel), self.X, _EDGE), self.X, shows)
         return train_gram(self.kernel, self.X)
 
     def tiles(self, client: Any) -> Tiles:
@@ -105,7 +104,7 @@ def fit(
     Raises `MemoryLimitError`, before anything is computed, where its memory is not there.
     """
     solver = choice.solver
-    require_solver_memory(solver, len(targets), problem.itemsize)
+    require_solver_memory(solver, len(targets))
     if isinstance(solver, CG):
         if solver.progress is None:
             solver = dataclasses.replace(solver, progress=_shows_progress(problem.kernel))

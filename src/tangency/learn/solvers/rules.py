@@ -40,7 +40,6 @@ def choose_solver(
     alpha: Any = None,
     training_time: float | None = None,
     solver: Any = "auto",
-    itemsize: int = 8,
     available: int | None = None,
 ) -> Choice:
     """Say which solver a fit of n samples takes, and why.
@@ -54,7 +53,6 @@ def choose_solver(
 
     Args:
         alpha, training_time, solver: as in `KernelRegressor`.
-        itemsize: bytes of an entry of K: 8, or 4 for float32 inputs.
         available: free memory in bytes; default: what is free now. 80 % of it count as there.
 
     Raises:
@@ -65,17 +63,17 @@ def choose_solver(
     >>> print(choose_solver(60_000, alpha="loo", available=16 * 10**9).reason)
     "loo" chooses among alphas, and 60,000 samples are more than 8,000
     """
-    return choose(n, make_plan(alpha, training_time), solver, itemsize, available)
+    return choose(n, make_plan(alpha, training_time), solver, available)
 
 
-def choose(n: int, plan: Plan, solver: Any, itemsize: int, available: int | None = None) -> Choice:
+def choose(n: int, plan: Plan, solver: Any, available: int | None = None) -> Choice:
     """`choose_solver` for a plan."""
     asked = as_solver(solver)
     if asked is not None:
         check_applies(asked, plan)
-        return Choice(asked, "asked for", memory_need(asked, n, itemsize), asked=True)
+        return Choice(asked, "asked for", memory_need(asked, n), asked=True)
     free = psutil.virtual_memory().available if available is None else available
-    spectral, factor = memory_need(Eigh(), n, itemsize), memory_need(Cholesky(), n, itemsize)
+    spectral, factor = memory_need(Eigh(), n), memory_need(Cholesky(), n)
     if not math.isinf(plan.time):
         return Choice(Eigh(), "a finite training time takes a spectrum", spectral)
     if plan.alphas is not None and plan.alphas[0] == 0:
@@ -94,7 +92,7 @@ def choose(n: int, plan: Plan, solver: Any, itemsize: int, available: int | None
         )
     else:
         return Choice(exact, f"{what}, up to {limit:,} samples", need)
-    return Choice(CG(), reason, memory_need(CG(), n, itemsize))
+    return Choice(CG(), reason, memory_need(CG(), n))
 
 
 def check_applies(solver: Solver, plan: Plan) -> None:
@@ -122,14 +120,14 @@ def check_applies(solver: Solver, plan: Plan) -> None:
         )
 
 
-def memory_need(solver: Solver, n: int, itemsize: int) -> int:
+def memory_need(solver: Solver, n: int) -> int:
     """Return the bytes that a fit of n samples takes at its peak, beside the samples.
 
-    >>> memory_need(Cholesky(), 1000, 8), memory_need(Eigh(), 1000, 4)
+    >>> memory_need(Cholesky(), 1000), memory_need(Eigh(), 1000)
     (8000000, 24000000)
     """
     if isinstance(solver, Cholesky):
-        return n * n * (8 + (itemsize if itemsize < 8 else 0))
+        return 8 * n * n
     if isinstance(solver, Eigh):
         return 24 * n * n
     if isinstance(solver, CG):
@@ -157,8 +155,8 @@ def require_memory(need: int, what: str, name: str, available: int | None = None
     )
 
 
-def require_solver_memory(solver: Solver, n: int, itemsize: int, beside: int = 0) -> None:
+def require_solver_memory(solver: Solver, n: int, beside: int = 0) -> None:
     """`require_memory` for a fit of n samples, of whose need `beside` bytes are held already."""
     name = name_of(solver)
-    need = memory_need(solver, n, itemsize) - beside
+    need = memory_need(solver, n) - beside
     require_memory(need, f'solver="{name}" for {n:,} samples', name)

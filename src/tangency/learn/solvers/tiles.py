@@ -12,9 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engines.progress import progress_bar
 from ...errors import InputError
 from ...kernels import Kernel, Prepared
-from ..grams import as_matrix, kernel_diagonal, require_symmetric, takes_prepared
+from ..grams import (
+    TrainGram,
+    as_matrix,
+    kernel_diagonal,
+    require_symmetric,
+    takes_prepared,
+)
 
 Matrix = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -270,6 +277,22 @@ class StoredTiles(Tiles):
 
     def digest(self) -> str:
         return self.stored.fingerprint
+
+
+def assembled(tiles: Tiles, samples: np.ndarray | None, progress: bool = False) -> TrainGram:
+    """Return the whole matrix for the solvers that overwrite it, from tiles of the library's own.
+
+    One call of a kernel would take room for both matrices of its network, and in float32 a copy.
+    """
+    matrix = np.empty((tiles.size, tiles.size))
+    with progress_bar(len(tiles.pairs()), progress, "tile") as bar:
+        for i, j in tiles.pairs():
+            rows, columns = tiles.span(i), tiles.span(j)
+            matrix[rows, columns] = tile = tiles.tile(i, j)
+            if i != j:
+                matrix[columns, rows] = tile.T
+            bar.update(1)
+    return TrainGram(matrix, str(tiles.dtype), True, samples, float(np.trace(matrix)))
 
 
 def require_square_store(stored: Any) -> None:
