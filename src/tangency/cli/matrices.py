@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -85,8 +85,6 @@ def gram(
     if not stored:
         claim(out, force, (".npz", ".zarr") if kernel is Kind.both else (".npy", ".npz", ".zarr"))
     memory, threads, side = o.parse_memory(max_memory), o.parse_jobs(jobs), parse_tile(tile)
-    import numpy as np
-
     import tangency as tg
     from tangency.data import load
 
@@ -113,23 +111,23 @@ def gram(
             options = {"kind": kernel.value, "tile": side, "n_jobs": threads, "client": client}
             compute_store(network, X, Y, out, **options)
         return
-    found = tg.gram(
-        network,
-        X,
-        Y,
-        kernel.value,
-        max_memory=memory,
-        n_jobs=threads,
-        progress=o.interactive(),
-    )
-    arrays = found._asdict() if kernel is Kind.both else {kernel.value: found}
+    options = {"max_memory": memory, "n_jobs": threads, "progress": o.interactive()}
+    found = tg.gram(network, X, Y, kernel.value, **options)
+    n, m = _write(out, found._asdict() if kernel is Kind.both else {kernel.value: found}, kept)
+    typer.echo(f"{out}: {kernel.value} of {net}, {n:,} x {m:,}, {dtype.value}")
+
+
+def _write(out: Path, arrays: dict[str, Any], kept: np.ndarray) -> tuple[int, ...]:
+    """Writes the file, whole or not at all; returns the shape of the matrices."""
+    import numpy as np
+
+    first = next(iter(arrays.values()))
     with draft(out) as path:
         if out.suffix.lower() == ".npz":
             np.savez(path, **arrays, train_rows=kept)
         else:
-            np.save(path, found)
-    shape = next(iter(arrays.values())).shape
-    typer.echo(f"{out}: {kernel.value} of {net}, {shape[0]:,} x {shape[1]:,}, {dtype.value}")
+            np.save(path, first)
+    return first.shape
 
 
 def _part(dataset: Dataset, part: Part) -> np.ndarray:
