@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from threadpoolctl import threadpool_info
 
 import tangency as tg
 
@@ -78,10 +79,18 @@ def machine(threads: int) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "threads": threads,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "blas": _blas(),
         "system": f"{platform.system()} {platform.machine()}",
         "load_before": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def _blas() -> str:
+    """NumPy's BLAS and the processor that it is compiled for, as OPENBLAS_CORETYPE can set it."""
+    found = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    numpys = [info for info in found if "numpy" in info["filepath"]] or found
+    return " ".join(str(numpys[0].get(key)) for key in ("internal_api", "architecture"))
 
 
 def _processor() -> str:

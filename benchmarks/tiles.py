@@ -3,10 +3,10 @@
     python benchmarks/tiles.py [--inputs 4000] [--runs 5] [--threads 2] [--cases NAME,NAME]
 
 Three ways to the NTK of the same float32 inputs, interleaved: one call in memory; the tiles of the
-store, computed and dropped; and `gram.compute`, with digests, checksums and files. Prints medians
-and writes benchmarks/results/tiles.json. Stores go to a folder of --folder (default: the system's
-temporary one) and are removed. The overhead is to be under 5 %; what a matrix of vectors costs
-beside writing it is shown by the column "tiles".
+store, computed and dropped; and `gram.compute`, with digests, checksums and files. Beside them,
+what no store can do without: writing as many bytes to as many plain files. Prints medians and
+writes benchmarks/results/tiles.json. Stores go to a folder of --folder (default: the system's
+temporary one) and are removed. The overhead is to be under 5 %.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ from tangency.gram.compute import make_job
 from tangency.gram.job import kernel_and_kinds
 
 TARGET = 0.05
+WAYS = ("memory", "tiles", "files", "store")
 
 
 def measure(case: Case, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Medians of the three ways, the overhead, and that values agree."""
+    """Medians of all ways, the overhead, and that values agree."""
     X = case.inputs(options.inputs)
     kernel = tg.NTK(case.network, n_jobs=options.threads)
     job, _ = make_job(*kernel_and_kinds(kernel, None), X, None, "none.zarr", "auto", None, None)
@@ -68,12 +69,29 @@ def measure(case: Case, options: argparse.Namespace, folder: Path) -> dict[str, 
 
 
 def calls(kernel: tg.NTK, X: np.ndarray, folder: Path) -> dict[str, Callable[[], float]]:
-    """The three ways, timed; removing a store is not part of it."""
+    """All ways, timed; removing files is not part of it."""
+
+    def of_tiles() -> Any:
+        return make_job(kernel, ("ntk",), X, None, "none.zarr", "auto", None, None)
 
     def tiles() -> None:
-        job, data = make_job(kernel, ("ntk",), X, None, "none.zarr", "auto", None, None)
+        job, data = of_tiles()
         for i, j in job.grid:
             job.compute_tile(i, j, data)
+
+    def files() -> float:
+        grid = of_tiles()[0].grid
+        tile = np.ones((grid.tile, grid.tile), dtype=X.dtype)
+        path = Path(tempfile.mkdtemp(dir=folder))
+
+        def write() -> None:
+            for i, j in grid:
+                (path / f"{i}.{j}").write_bytes(tile.data)
+
+        try:
+            return seconds(write)
+        finally:
+            shutil.rmtree(path)
 
     def store() -> float:
         path = Path(tempfile.mkdtemp(dir=folder), "K.zarr")
@@ -85,6 +103,7 @@ def calls(kernel: tg.NTK, X: np.ndarray, folder: Path) -> dict[str, Callable[[],
     return {
         "memory": lambda: seconds(lambda: kernel(X)),
         "tiles": lambda: seconds(tiles),
+        "files": files,
         "store": store,
     }
 
@@ -102,10 +121,10 @@ def compare(kernel: tg.NTK, X: np.ndarray, folder: Path) -> float:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    head = "| network | inputs | tiles | in memory | tiles | store | overhead |"
-    rows = [head, "|---|---:|---:|---:|---:|---:|---:|"]
+    head = "| network | inputs | tiles | in memory | tiles | files | store | overhead |"
+    rows = [head, "|---|---:|---:|---:|---:|---:|---:|---:|"]
     for name, case in results["cases"].items():
-        times = " | ".join(f"{case['medians'][way]:.3g} s" for way in ("memory", "tiles", "store"))
+        times = " | ".join(f"{case['medians'][way]:.3g} s" for way in WAYS)
         tiles = f"{case['tiles']} of {case['tile']:,}²"
         size = f"{case['inputs']:,}"
         rows.append(f"| {name} | {size} | {tiles} | {times} | {case['overhead']:+.1%} |")

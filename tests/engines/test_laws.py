@@ -118,12 +118,16 @@ def test_numpy_and_torch_agree(case, seed):
 
 
 @given(networks(), SEEDS)
-def test_without_the_tangent_kernel_the_last_layer_kernel_is_the_same(case, seed):
+def test_either_kernel_alone_is_the_one_of_the_pair(case, seed):
     net, shape = case
     x = inputs(shape, 6, seed)
+    pair = run(net, x)
     alone = run(net, x, want_ntk=False)
     assert alone.ntk is None
-    assert np.array_equal(alone.nngp, run(net, x).nngp)
+    assert np.array_equal(alone.nngp, pair.nngp)
+    alone = run(net, x, want_nngp=False)
+    assert alone.nngp is None
+    assert np.array_equal(alone.ntk, pair.ntk)
 
 
 @given(networks(), SEEDS)

@@ -22,6 +22,7 @@ def gram(
     x: Any,
     y: Any | None,
     *,
+    want_nngp: bool = True,
     want_ntk: bool = True,
     engine: str = "auto",
     max_memory: int | None = None,
@@ -37,16 +38,25 @@ def gram(
     plan = settled(plan, *((x,) if y is None else (x, y)))
     if _reference(plan, x, y, engine):
         return driver.gram(
-            plan, first, second, want_ntk=want_ntk, max_memory=max_memory, progress=progress
+            plan,
+            first,
+            second,
+            want_nngp=want_nngp,
+            want_ntk=want_ntk,
+            max_memory=max_memory,
+            progress=progress,
         )
     from . import fused
 
     m = x.shape[0] if y is None else y.shape[0]
-    _check_memory(plan, x, (1 + want_ntk) * x.shape[0] * m, max_memory)
+    # On a grid the last-layer kernel is made on the way to the tangent kernel.
+    matrices = want_ntk + (want_nngp or bool(plan.space))
+    _check_memory(x, matrices * x.shape[0] * m, max_memory)
     pair = fused.gram(
         plan,
         _numpy(first),
         None if second is None else _numpy(second),
+        want_nngp=want_nngp,
         want_ntk=want_ntk,
         n_jobs=n_jobs,
         progress=progress,
@@ -89,7 +99,7 @@ def _reference(plan: Plan, x: Any, y: Any | None, engine: str) -> bool:
     return select(plan, x, engine).engine == "reference"
 
 
-def _check_memory(plan: Plan, x: Any, numbers: int, max_memory: int | None) -> None:
+def _check_memory(x: Any, numbers: int, max_memory: int | None) -> None:
     """The fused engine works in a fixed, small space; only its result can be too large."""
     from . import fused
 

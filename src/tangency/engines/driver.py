@@ -28,6 +28,7 @@ def gram(
     x: Any,
     y: Any | None,
     *,
+    want_nngp: bool = True,
     want_ntk: bool = True,
     max_memory: int | None = None,
     progress: bool = False,
@@ -36,7 +37,7 @@ def gram(
 
     Args:
         x, y: checked inputs of one library and dtype, (n, *space, channels), or `Prepared` ones.
-        want_ntk: False leaves the tangent kernel out (its place holds None).
+        want_nngp, want_ntk: False leaves a kernel out (its place holds None).
         max_memory: bytes beside the inputs; default: a quarter of what is free.
 
     Raises:
@@ -50,14 +51,20 @@ def gram(
     budget = default_budget(x) if max_memory is None else max_memory
     gradient = differentiates(plan.net, x, z)
     size = xp.finfo(x.dtype).bits // 8
-    grid = tiles(plan, x.shape[0], z.shape[0], size, budget, symmetric, gradient)
+    kinds = want_nngp + want_ntk
+    grid = tiles(plan, x.shape[0], z.shape[0], size, budget, symmetric, gradient, kinds)
     if gradient:  # a graph serves one backward pass
         first, second = Prepared(x), None if second is None else Prepared(z)
     left = _marginals(plan, first, x, grid.side)
     right = left if second is None else _marginals(plan, second, z, grid.side)
     products = None if plan.space else reference.vector_products(x, z)
     shape = (x.shape[0], z.shape[0])
-    results = [xp.zeros(shape, dtype=x.dtype, device=device(x)) for _ in range(1 + want_ntk)]
+    results = KernelPair(
+        *(
+            xp.zeros(shape, dtype=x.dtype, device=device(x)) if wanted else None
+            for wanted in (want_nngp, want_ntk)
+        )
+    )
     with progress_bar(grid.pairs, progress) as bar:
         for rows, cols in grid:
             values = reference.block(
@@ -69,11 +76,11 @@ def gram(
                 want_ntk,
                 None if products is None else products[rows, cols],
             )
-            for out, value in zip(results, values, strict=False):
-                if value is not None:
+            for out, value in zip(results, values, strict=True):
+                if out is not None and value is not None:
                     _store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
-    return KernelPair(results[0], results[1] if want_ntk else None)
+    return results
 
 
 def _store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:

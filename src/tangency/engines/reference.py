@@ -23,7 +23,7 @@ from ..nets.structure import Rescale
 from .layout import Covariances
 
 # Products of vectors that are handled at a time, so that temporaries stay small.
-_CHUNK = 2**16
+PRODUCTS = 2**16
 
 
 def marginals(plan_: Plan, x: Any) -> list[Any]:
@@ -101,7 +101,7 @@ def vector_products(x: Any, y: Any) -> Any:
     norms_x, norms_y = (safe_sqrt(_square_norms(z)) for z in (x, y))
     # A blocked sum of p products is off by a few units in the last place, slowly growing with p.
     slack = (4 + 0.25 * x.shape[-1] ** 0.5) * xp.finfo(products.dtype).eps
-    step = max(1, _CHUNK // y.shape[0])
+    step = max(1, PRODUCTS // y.shape[0])
     for i in range(0, x.shape[0], step):
         s = products[i : i + step, :]
         norm = norms_x[i : i + step, None] * norms_y[None, :]

@@ -12,9 +12,12 @@ from ..nets.base import Layer
 from ..nets.plan import Plan, Step, walk
 from ..nets.quadrature import Activation
 from ..nets.summary import entries
+from .reference import PRODUCTS
 
 # Temporaries of a dual (masks, roots, angles) and of a padded sum, in arrays of Σ's size.
 _SCRATCH = 10
+# Temporaries of the products of vectors, in arrays of so many numbers.
+_SNAP = 6
 # Numbers of Σ in one tile: temporaries then stay near the processor's caches, and the loop over
 # tiles costs little beside the work in them.
 _TILE_ENTRIES = 2**18
@@ -41,20 +44,32 @@ class Tiles:
         return sum((r.stop - r.start) * (c.stop - c.start) for r, c in self)
 
 
-def tiles(plan: Plan, n: int, m: int, itemsize: int, budget: int, symmetric: bool, gradient: bool):
+def tiles(
+    plan: Plan,
+    n: int,
+    m: int,
+    itemsize: int,
+    budget: int,
+    symmetric: bool,
+    gradient: bool,
+    kinds: int = 2,
+) -> Tiles:
     """The tiles for a budget of bytes.
 
     Args:
         itemsize: bytes of a number.
         budget: bytes that may be used beside the inputs.
         gradient: intermediate results are kept for a backward pass, all of them.
+        kinds: matrices of the result.
 
     Raises:
         MemoryLimitError: the result, or one single pair, does not fit.
     """
     # Vectors: the products of all pairs, and temporaries of one input's size for their norms.
     products = n * m + max(n, m) * plan.input_shape[-1] if not plan.space else 0
-    fixed = (2 * n * m + products + (n + m) * marginal_entries(plan)) * itemsize
+    # Before there is a result, temporaries of the products are in its place.
+    result = max(kinds * n * m, _SNAP * min(n * m, PRODUCTS) if products else 0)
+    fixed = (result + products + (n + m) * marginal_entries(plan)) * itemsize
     if gradient:
         fixed += (n + m) * sum(map(coefficient_entries, walk(plan.steps))) * itemsize
     pair = pair_bytes(plan, itemsize, gradient)

@@ -42,7 +42,8 @@ class Request:
         options = {"want_ntk": self.want_ntk, "engine": self.engine, "n_jobs": self.n_jobs}
         options["max_memory"] = self.max_memory
         index = 1 if self.want_ntk else 0
-        cross = dispatch.gram(self.plan, x, y, progress=self.progress, **options)[index]
+        alone = {"want_nngp": not self.want_ntk, "progress": self.progress}
+        cross = dispatch.gram(self.plan, x, y, **alone, **options)[index]
         first = dispatch.diagonal(self.plan, x, **options)[index]
         second = first
         if y is not None:

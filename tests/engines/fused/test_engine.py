@@ -264,10 +264,12 @@ def test_the_diagonal_is_that_of_the_matrix(shape, text, dtype):
 def test_one_kernel_alone_has_the_bits_of_the_pair(shape, text, dtype):
     steps = plan(tg.parse(text), shape)
     x, y = sample(shape, 37).astype(dtype), sample(shape, 19, 1).astype(dtype)
-    for second in (None, y):
-        alone = fused.gram(steps, x, second, want_ntk=False)
-        assert alone[1] is None
-        assert np.array_equal(alone[0], fused.gram(steps, x, second)[0])
+    for first, second in ((x, None), (x, y), (x, y[:3])):
+        pair = fused.gram(steps, first, second)
+        for kind, other in ((0, "want_ntk"), (1, "want_nngp")):
+            alone = fused.gram(steps, first, second, **{other: False})
+            assert alone[1 - kind] is None
+            assert np.array_equal(alone[kind], pair[kind])
     assert np.array_equal(fused.diagonal(steps, x, want_ntk=False)[0], fused.diagonal(steps, x)[0])
 
 

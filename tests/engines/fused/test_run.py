@@ -97,6 +97,21 @@ def test_pieces_grow_until_they_take_a_tenth_of_a_second():
     assert last - first == 1
 
 
+def test_pieces_get_smaller_towards_the_end():
+    """Or one thread would work on the last large piece while the others wait."""
+    queue = run._Queue([("a", 0, 100), ("b", 0, 100)], jobs=2)
+    sizes = []
+    while (piece := queue.next()) is not None:
+        sizes.append(piece[2] - piece[1])
+        queue.learn(sizes[-1], 1e-6)
+    assert sum(sizes) == 200
+    assert max(sizes) >= 30
+    left = 200
+    for size in sizes:
+        assert size <= max(1, left / 4)
+        left -= size
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_an_error_in_a_thread_reaches_the_caller(jobs):
     def block(room, key, first, last):
@@ -245,6 +260,23 @@ def test_the_room_of_all_threads_is_bounded(net, side):
         one = head.head_of(steps, True, dtype)
         lanes = one.lanes(10_000)
         assert work.room_bytes(one.sizes, lanes, dtype.itemsize) <= head.ROOM
+
+
+@pytest.mark.parametrize("text", ["dense relu dense", "dense:b=0.1 erf dense"])
+@pytest.mark.parametrize("kernel", [tg.NTK, tg.NNGP])
+def test_one_kernel_of_vectors_takes_the_room_of_one_matrix(kernel, text):
+    """Of the other there is a tile at a time, if it is needed at all."""
+    x = np.random.default_rng(0).normal(size=(2_500, 5))
+    kernel = kernel(text, engine="fused")
+    kernel(x[:3])
+    tracemalloc.start()
+    try:
+        matrix = kernel(x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= matrix.nbytes + 40 * 2**20
+    assert matrix.nbytes > 45 * 2**20
 
 
 def test_measured_memory_beside_input_and_output():

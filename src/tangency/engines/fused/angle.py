@@ -112,28 +112,29 @@ def _angles(theta, x, row, u, uy, slack, n):
 
 
 @jit
-def _combine(out, row, at, theta, x, b1, b2, v, vy, at_zero, n):
+def _combine(out, theta, x, b1, b2, v, vy, at_zero, n):
     # b1 and b2 hold b_0 and b_1; the sum is b_0 − x·b_1, as c_0 has entered b_0 whole.
     for k in range(np.uint64(n)):
         value = b1[k] - x[k] * b2[k]
-        out[row, np.uint64(at) + k] = (v * vy[k]) * (at_zero + theta[k] * value)
+        out[k] = (v * vy[k]) * (at_zero + theta[k] * value)
 
 
 @jit
-def angle_block(products, out_s, out_t, i0, j0, u, v, uy, vy, at_zero, c, slack, want_ntk, room):
-    """A tile of kernel values, written from (i0, j0) on, from a tile of products ⟨x, y⟩.
+def angle_block(products, s, t, u, v, uy, vy, at_zero, c, slack, first, last, room):
+    """A tile of kernel values from one of products ⟨x, y⟩: Σ into s if `first` is 0, Θ into t.
 
-    u, v (uy, vy): 1/‖x‖ and ‖x‖ of the rows (columns). room: (4, columns) numbers to work in.
+    `last` is 1 for Σ alone. Outputs may lie where the products are, as a row is read before it is
+    written. u, v (uy, vy): 1/‖x‖ and ‖x‖ of the rows (columns). room: (4, columns) numbers.
     """
     n = products.shape[1]
     theta, x, b1, b2 = room[0], room[1], room[2], room[3]
     for i in range(products.shape[0]):
         _angles(theta, x, products[i], u[i], uy, slack, n)
-        for which in range(2 if want_ntk else 1):
+        for which in range(first, last):
             for k in range(n):
                 b1[k] = 0
                 b2[k] = 0
-            for first in range(c.shape[1] - 8, -1, -8):
-                _clenshaw(x, b1, b2, c[which], first, n)
-            out = out_t if which else out_s
-            _combine(out, i0 + i, j0, theta, x, b1, b2, v[i], vy, at_zero[which], n)
+            for term in range(c.shape[1] - 8, -1, -8):
+                _clenshaw(x, b1, b2, c[which], term, n)
+            out = t if which else s
+            _combine(out[i], theta, x, b1, b2, v[i], vy, at_zero[which], n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -59,57 +60,99 @@ def gram(
     x: np.ndarray | Prepared,
     y: np.ndarray | Prepared | None,
     *,
+    want_nngp: bool = True,
     want_ntk: bool = True,
     n_jobs: int | None = None,
     progress: bool = False,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """K(x_i, y_j) for all pairs: (nngp, ntk); `y=None` is a symmetric call."""
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """K(x_i, y_j) for all pairs: (nngp, ntk), None for what is not wanted; no y: symmetric."""
     first, second = prepared(x), None if y is None else prepared(y)
     warm.get_ready(first.inputs.dtype, bool(plan.space))
     if second is not None and len(second) < min(len(first), 32):
         # The second inputs fill the lanes: the larger set leaves fewer of them empty.
-        pair = gram(plan, second, first, want_ntk=want_ntk, n_jobs=n_jobs, progress=progress)
+        want = {"want_nngp": want_nngp, "want_ntk": want_ntk}
+        pair = gram(plan, second, first, **want, n_jobs=n_jobs, progress=progress)
         nngp, ntk = (None if k is None else np.ascontiguousarray(k.T) for k in pair)
-        assert nngp is not None
         return nngp, ntk
     one = _rows(first)
     two = one if second is None else _rows(second)
-    return _gram(plan, one, two, second is None, want_ntk, threads(n_jobs), progress)
+    compute = _of_grids if plan.space else _of_vectors
+    want = want_nngp, want_ntk
+    return compute(plan, one, two, second is None, want, threads(n_jobs), progress)
 
 
-def _gram(
+def _of_grids(
     plan: Plan,
     one: Prepared,
     two: Prepared,
     symmetric: bool,
-    want_ntk: bool,
+    want: tuple[bool, bool],
     jobs: int,
     progress: bool,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """`gram` of inputs that are rows; of equal sets, `symmetric` computes half of it."""
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """`gram` of inputs that are rows; of equal sets, `symmetric` computes half of it.
+
+    Σ is computed on the way to Θ, for all pairs.
+    """
+    want_nngp, want_ntk = want
     x, y = one.inputs, two.inputs
     s = np.zeros((len(x), len(y)), dtype=x.dtype)
-    t = np.zeros(s.shape, dtype=x.dtype) if want_ntk else s
-    products: Products | None = None
-    if plan.space:
-        head = head_of(plan, want_ntk, x.dtype)
-        head.gram(one, two, (s, t), symmetric, jobs, progress)
-        tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
-    else:
-        tail = Tail(plan.steps, want_ntk, False, x.dtype)
-        products = Products(plan, tail, one, two)
-    aux = [_marginals(plan, tail, given, jobs) for given in (one, two)]
+    t = np.zeros(s.shape, dtype=x.dtype) if want_ntk else None
+    head = head_of(plan, want_ntk, x.dtype)
+    out = s, s if t is None else t
+    head.gram(one, two, out, symmetric, jobs, progress)
+    tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
+    if symmetric or not tail.empty:
+        aux = _marginals(plan, tail, one, jobs), _marginals(plan, tail, two, jobs)
 
-    side, strip = _LARGE_SIDES if symmetric and len(x) >= _LARGE else _SIDES
+        def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
+            if not tail.empty:
+                tail.tile(work, *out, aux, rows, cols)
+            if symmetric:
+                _mirror((s, t), rows, cols)
+
+        _over_tiles(tile, tail.room, x, y, symmetric, jobs)
+    return s if want_nngp else None, t
+
+
+def _of_vectors(
+    plan: Plan,
+    one: Prepared,
+    two: Prepared,
+    symmetric: bool,
+    want: tuple[bool, bool],
+    jobs: int,
+    progress: bool,
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """As `_of_grids`; of Σ, where it is not wanted, there is one tile at a time."""
+    x, y = one.inputs, two.inputs
+    tail = Tail(plan.steps, want[1], False, x.dtype)
+    aux = _marginals(plan, tail, one, jobs), _marginals(plan, tail, two, jobs)
+    products = Products(plan, tail, one, two, aux, want[0])
+    s, t = (np.zeros((len(x), len(y)), dtype=x.dtype) if wanted else None for wanted in want)
 
     def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
-        done = products is not None and products.tile(s, t, rows, cols)
-        if not done and not tail.empty:
-            tail.tile(work, s, t, (aux[0], aux[1]), rows, cols)
+        for out, values in zip((s, t), products.tile(work, rows, cols), strict=True):
+            if out is not None:
+                out[slice(*rows), slice(*cols)] = values
         if symmetric:
-            blocks.mirror(s, rows, cols)
-            if want_ntk:
-                blocks.mirror(t, rows, cols)
+            _mirror((s, t), rows, cols)
+
+    _over_tiles(tile, tail.room, x, y, symmetric, jobs, progress)
+    return s, t
+
+
+def _over_tiles(
+    tile: Callable[[Any, tuple[int, int], tuple[int, int]], None],
+    make_room: Callable[[], Any],
+    x: np.ndarray,
+    y: np.ndarray,
+    symmetric: bool,
+    jobs: int,
+    progress: bool = False,
+) -> None:
+    """Calls `tile(work, rows, columns)` for all pairs, or for those on and above the diagonal."""
+    side, strip = _LARGE_SIDES if symmetric and len(x) >= _LARGE else _SIDES
 
     def block(work: Any, row: int, first: int, last: int) -> None:
         rows = (row, min(row + side, len(x)))
@@ -122,14 +165,22 @@ def _gram(
             for i in range(*rows, strip):
                 tile(work, (i, min(i + strip, rows[1])), (i, cols[1]))
 
-    if products is not None or symmetric or not tail.empty:
-        count = -(-len(y) // side)
-        items = [(i, i // side if symmetric else 0, count) for i in range(0, len(x), side)]
-        total = sum(last - first for _, first, last in items)
-        # One thread for each tile: products of one shape then give the same bits at any load.
-        with one_blas_thread():
-            run(items, block, tail.room, jobs=jobs, total=total)
-    return s, t if want_ntk else None
+    count = -(-len(y) // side)
+    items = [(i, i // side if symmetric else 0, count) for i in range(0, len(x), side)]
+
+    def pairs(row: int, first: int, last: int) -> int:
+        return min(side, len(x) - row) * (min(last * side, len(y)) - first * side)
+
+    # One thread for each tile: products of one shape then give the same bits at any load.
+    with one_blas_thread():
+        total = sum(pairs(*item) for item in items)
+        run(items, block, make_room, jobs=jobs, total=total, progress=progress, weight=pairs)
+
+
+def _mirror(pair: Iterable[np.ndarray | None], rows: Any, cols: Any) -> None:
+    for k in pair:
+        if k is not None:
+            blocks.mirror(k, rows, cols)
 
 
 def diagonal(

@@ -60,10 +60,11 @@ def run(
     """Calls `block(room, key, first, last)` until every item (key, first, last) is covered.
 
     Each item is a range of rows; it is cut into pieces of about a tenth of a second, so that
-    Ctrl-C and the progress bar are served in time. Pieces write to places of their own, and how
-    they are cut changes no result.
+    Ctrl-C and the progress bar are served in time, and into smaller ones towards the end, so that
+    threads end at about one time. Pieces write to places of their own, and how they are cut
+    changes no result.
     """
-    queue = _Queue(items)
+    queue = _Queue(items, jobs)
     if jobs > 1 and total > 1:
         _run_threads(queue, block, make_room, jobs, total, progress, weight)
         return
@@ -161,10 +162,16 @@ def _timed(
 
 
 class _Queue:
-    """Ranges of rows, handed out in pieces that take about a tenth of a second each."""
+    """Ranges of rows, handed out in pieces that take about a tenth of a second each.
 
-    def __init__(self, items: Iterable[tuple[Any, int, int]]) -> None:
+    With several threads a piece is also at most half of what is left for each.
+    """
+
+    def __init__(self, items: Iterable[tuple[Any, int, int]], jobs: int = 1) -> None:
+        items = list(items)
         self._items = iter(items)
+        self._left = sum(max(0, last - first) for _, first, last in items)
+        self._share = 1 if jobs == 1 else 2 * jobs
         self._lock = threading.Lock()
         self._current: tuple[Any, int, int] | None = None
         self._rows = 1
@@ -179,7 +186,8 @@ class _Queue:
                 if first < last:
                     self._current = (key, first, last)
             key, first, last = self._current
-            middle = min(last, first + self._rows)
+            middle = min(last, first + max(1, min(self._rows, self._left // self._share)))
+            self._left -= middle - first
             self._current = (key, middle, last) if middle < last else None
             return key, first, middle
 

@@ -38,10 +38,24 @@ def norms(given: Prepared) -> Norms:
 
 
 class Products:
-    """Tiles of ⟨x, y⟩, taken through the network at once where only the angle matters."""
+    """Tiles of ⟨x, y⟩, taken through the network at once where only the angle matters.
 
-    def __init__(self, plan: Plan, tail: Tail, one: Prepared, two: Prepared) -> None:
+    Args:
+        aux: (u, v) of all marginals of the two sets of inputs, as `Tail.diagonal` gives them.
+        want_nngp: False where Σ is not asked for, only Θ.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        tail: Tail,
+        one: Prepared,
+        two: Prepared,
+        aux: tuple[np.ndarray, np.ndarray],
+        want_nngp: bool,
+    ) -> None:
         self.plan, self.tail, self.x, self.y = plan, tail, one.inputs, two.inputs
+        self.aux, self.want_nngp = aux, want_nngp
         x, dtype = one.inputs, one.inputs.dtype
         # A blocked sum of p products is off by a few units in the last place, growing with p.
         self.slack = dtype.type((4 + 0.25 * x.shape[1] ** 0.5) * np.finfo(dtype).eps)
@@ -52,22 +66,29 @@ class Products:
         """The kernel as a function of the angle, if it is one."""
         return _series_of(self.plan, self.tail.want_ntk, self.x.dtype)
 
-    def tile(self, s: Any, t: Any, rows: tuple[int, int], cols: tuple[int, int]) -> bool:
-        """Writes a tile of products into s; or of finished kernel values, and returns True."""
+    def tile(
+        self, work: Any, rows: tuple[int, int], cols: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """(Σ, Θ) of some rows and columns; what is in Σ's place is of no use if not asked for."""
         r, c = slice(*rows), slice(*cols)
-        products = self.x[r] @ self.y[c].T
-        if self.angle is None:
-            blocks.snap(products, self.norms[0].roots[r], self.norms[1].roots[c], self.slack)
-            s[r, c] = products
-            return False
-        want_ntk = t is not s
-        room = np.empty((4, max(COLUMNS, products.shape[1])), dtype=s.dtype)
+        s = self.x[r] @ self.y[c].T
+        if self.angle is not None:
+            t = np.empty_like(s) if self.tail.want_ntk else None
+            self._by_angle(s, s if t is None else t, r, c)
+            return s, t
+        t = np.zeros_like(s) if self.tail.want_ntk else None
+        blocks.snap(s, self.norms[0].roots[r], self.norms[1].roots[c], self.slack)
+        if not self.tail.empty:
+            aux = self.aux[0][r], self.aux[1][c]
+            self.tail.tile(work, s, s if t is None else t, aux, (0, s.shape[0]), (0, s.shape[1]))
+        return s, t
+
+    def _by_angle(self, s: np.ndarray, t: np.ndarray, r: slice, c: slice) -> None:
+        assert self.angle is not None
         angle_block(
-            products,
+            s,
             s,
             t,
-            rows[0],
-            cols[0],
             self.norms[0].inverse[r],
             self.norms[0].roots[r],
             self.norms[1].inverse[c],
@@ -75,10 +96,10 @@ class Products:
             self.angle.at_zero,
             self.angle.coefficients,
             self.slack,
-            want_ntk,
-            room,
+            0 if self.want_nngp else 1,
+            1 + self.tail.want_ntk,
+            np.empty((4, max(COLUMNS, s.shape[1])), dtype=s.dtype),
         )
-        return True
 
 
 @lru_cache(maxsize=64)

@@ -282,7 +282,8 @@ class StoredTiles(Tiles):
 def assembled(tiles: Tiles, samples: np.ndarray | None, progress: bool = False) -> TrainGram:
     """Return the whole matrix for the solvers that overwrite it, from tiles of the library's own.
 
-    One call of a kernel would take room for both matrices of its network, and in float32 a copy.
+    One call of a kernel may take room for more: both matrices of a network on a grid, all parts of
+    a sum, and in float32 a copy.
     """
     matrix = np.empty((tiles.size, tiles.size))
     with progress_bar(len(tiles.pairs()), progress, "tile") as bar:
