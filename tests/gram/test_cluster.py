@@ -183,6 +183,21 @@ def test_workers_may_come_late_and_go(tmp_path, monkeypatch):
     assert np.array_equal(K[:], tg.gram.compute(tg.NTK(NET), X, store=tmp_path / "L.zarr", tile=20))
 
 
+def test_a_cluster_that_adapts_is_asked_for_workers(tmp_path):
+    options = {"n_workers": 0, "processes": False, "dashboard_address": "127.0.0.1:0"}
+    X = np.random.default_rng(0).standard_normal((30, 3))
+    with LocalCluster(**options) as some, Client(some) as client:
+        some.adapt(minimum=0, maximum=1)
+        path = tmp_path / "K.zarr"
+        timer = threading.Timer(12, some.scale, [1])  # so that a failure comes to an end
+        timer.start()
+        K = tg.gram.compute(tg.NTK("dense relu dense"), X, store=path, tile=10, client=client)
+        asked = timer.is_alive()  # workers that nobody asks for come with the timer alone
+        timer.cancel()
+    assert asked
+    assert K.complete
+
+
 def broken_kernel(misdeed):
     """A kernel that does something bad to the tile with the inputs 2 and 7."""
 

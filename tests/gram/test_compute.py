@@ -1,10 +1,13 @@
 """Stored matrices hold the values of the kernel, the same bits however they were computed."""
 
+import inspect
+import os
 import sys
 
 import numpy as np
 import pytest
 import zarr
+from threadpoolctl import threadpool_limits
 
 import tangency as tg
 from tangency.gram import layout
@@ -92,6 +95,18 @@ def test_threads_order_and_source_of_the_data_change_no_bit(tmp_path, X):
     data.room = 0
     run_tiles(job, data, last, list(job.grid)[::-1], lambda i, j: None)
     assert files(last.path) == files(first)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor has one thread")
+def test_the_threads_of_blas_change_no_bit(tmp_path):
+    X = np.random.default_rng(0).standard_normal((300, 100), dtype=np.float32)
+    net, found = tg.Sequential(tg.Dense(), tg.Activation("tanh"), tg.Dense()), []
+    for count in (1, 2):
+        with threadpool_limits(count, user_api="blas"):
+            K = tg.gram.compute(tg.NTK(net), X, store=tmp_path / f"{count}.zarr", tile=150)
+        found.append(K[...])
+    assert "reference" in K.job["engine"]
+    assert np.array_equal(*found)
 
 
 def test_it_goes_on_where_it_stopped(store, X, monkeypatch):
@@ -202,8 +217,74 @@ def test_a_kernel_of_the_users_own(X, tmp_path):
     assert np.allclose(K[...], both(X), rtol=1e-12)
 
 
+class Wide(Described):
+    """Computes in float64 whatever it is given."""
+
+    def __call__(self, X, Y=None):
+        return super().__call__(X.astype(np.float64), None if Y is None else Y.astype(np.float64))
+
+
+def test_values_of_another_precision_are_rounded(X, tmp_path):
+    x = X.astype(np.float32)
+    K = tg.gram.compute(Wide(), x, store=tmp_path / "K.zarr", tile=5)
+    assert K.dtype == np.float32
+    assert np.allclose(K[...], x @ x.T, rtol=1e-5, atol=1e-6)
+
+
+class Complex(Described):
+    def __call__(self, X, Y=None):
+        return super().__call__(X, Y) + 0j
+
+
+class InParts(Described):
+    """Has something that is called as the parts of a sum are."""
+
+    parts = ("nothing", "of ours")
+
+
+def test_a_kernel_with_parts_of_its_own(X, tmp_path):
+    K = tg.gram.compute(InParts(), X, store=tmp_path / "K.zarr", tile=5)
+    assert K.job["engine"] == "own"
+    assert np.allclose(K[...], X @ X.T, rtol=1e-12)
+
+
+class Scaled(Described):
+    """A description with a tuple in it, which JSON gives back as a list."""
+
+    scales = (1.0, 2.0)
+
+    def to_dict(self):
+        return {"type": "Scaled", "scales": self.scales}
+
+
+class Undescribed(Described):
+    def to_dict(self):
+        return {"type": "odd", "function": len}
+
+
+def test_a_description_with_a_tuple_is_known_again(X, tmp_path):
+    path = tmp_path / "K.zarr"
+    tg.gram.compute(Scaled(), X, store=path, tile=5)
+    (path / "tiles" / "0.1.json").unlink()
+    assert tg.gram.compute(Scaled(), X, store=path).complete
+    other = Scaled()
+    object.__setattr__(other, "scales", (1.0, 3.0))
+    with pytest.raises(tg.StoreError, match=r"\[1\.0, 2\.0\]\} there, .*\[1\.0, 3\.0\]\} here"):
+        tg.gram.compute(other, X, store=path)
+
+
+def test_whole_numbers_of_numpy(X, tmp_path):
+    K = tg.gram.compute(tg.NTK(NET), X, store=tmp_path / "K.zarr", tile=np.int64(4))
+    assert type(K.tile) is int
+    assert K.tile == 4
+    assert tg.gram.compute(tg.NTK(NET), X, store=tmp_path / "K.zarr", tile=4).complete
+
+
 BAD = np.ones((6, 3))
 BAD[4, 1] = np.nan
+BAD_AT_ONCE = np.ones((6, 3))
+BAD_AT_ONCE[0, 1] = np.nan
+MASKED = np.ma.masked_array(np.ones((6, 3)), BAD != 1)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +302,15 @@ BAD[4, 1] = np.nan
         ({"tile": True}, "tile must be a whole number"),
         ({"dtype": "int32"}, "dtype must be float32, float64, or None .*; got 'int32'"),
         ({"dtype": "unknown"}, "dtype must be float32, float64"),
+        (
+            {"kernel": Undescribed()},
+            "must give what JSON can hold.*'function'.*not JSON serializable",
+        ),
+        ({"kernel": Complex()}, "returned values of dtype complex128; a kernel must return real"),
         ({"X": BAD}, "X holds NaN or infinity.*input number 4,"),
+        ({"X": BAD_AT_ONCE}, "X holds NaN or infinity.*input number 0,"),
+        ({"X": MASKED}, "X is an array with masked values; impute or drop them"),
+        ({"Y": MASKED}, "Y is an array with masked values; impute or drop them"),
         ({"Y": BAD}, "Y holds NaN or infinity.*input number 4,"),
         ({"Y": np.ones((6, 4))}, r"X has inputs of shape \(3,\) and Y of shape \(4,\)"),
         ({"kernel": "conv3 relu", "X": IMAGES}, "ends on a grid"),
@@ -248,6 +337,12 @@ def test_values_that_overflow_are_an_error(tmp_path):
         )
 
 
+def test_short_calls_show_no_progress(X, tmp_path, capsys):
+    for _ in range(2):  # the second one reads what is there
+        tg.gram.compute(Described(), X, store=tmp_path / "K.zarr", tile=5)
+    assert capsys.readouterr().err == ""
+
+
 def test_progress_is_shown_to_the_end(X, tmp_path, monkeypatch):
     shown = []
 
@@ -265,3 +360,4 @@ def test_progress_is_shown_to_the_end(X, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "progress_bar", lambda *_: Bar())
     tg.gram.compute(NET, X, store=tmp_path / "K.zarr", tile=5, progress=True)
     assert sum(shown) == 23 * 24 / 2
+    assert inspect.signature(tg.gram.compute).parameters["progress"].default is True

@@ -1,7 +1,10 @@
 """Damaged stores: found, named, never read as values, and made whole by the same call."""
 
+import errno
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -250,3 +253,72 @@ def test_all_records_gone(store, X):
     assert tg.gram.status(store).done == 0
     assert tg.gram.compute(NET, X, store=store).ntk.complete
     assert tg.gram.verify(store).ok
+
+
+def failing(monkeypatch, path, code):
+    """Opening this file fails with an error of the system."""
+    real = Path.open
+
+    def opened(self, mode="r", *rest, **more):
+        if self == path and "r" in mode:
+            raise OSError(code, os.strerror(code), str(self))
+        return real(self, mode, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+
+
+@pytest.mark.parametrize("what", [chunk, record])
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_what_the_disk_cannot_give_is_damaged(store, X, monkeypatch, what, code):
+    whole, path = tg.gram.open(store, "ntk")[...], what(store, 1, 3)
+    expected = f"{'ntk' if what is chunk else 'its record'} cannot be read ({os.strerror(code)})"
+    with monkeypatch.context() as patch:
+        failing(patch, path, code)
+        found = tg.gram.verify(store)
+        assert list(found.damaged) == [(1, 3)]
+        assert f"tile (1, 3) is damaged: {expected}" in found.damaged[1, 3]
+        with pytest.raises(tg.StoreError, match=r"tile \(1, 3\) is damaged: .* cannot be read"):
+            tg.gram.open(store, "ntk")[7, 17]
+        assert tg.gram.status(store).damaged == (what is record)
+        before = path.stat().st_ino
+        tg.gram.compute(NET, X, store=store)
+        assert path.stat().st_ino != before  # written again
+    assert np.array_equal(tg.gram.open(store, "ntk")[...], whole)
+    assert tg.gram.verify(store).ok
+
+
+@pytest.mark.parametrize("what", [chunk, record])
+def test_an_empty_folder_in_the_place_of_a_file(store, X, what):
+    path = what(store, 1, 3)
+    path.unlink()
+    path.mkdir()
+    if os.name == "posix":
+        assert list(tg.gram.verify(store).damaged) == [(1, 3)]
+        tg.gram.compute(NET, X, store=store)
+        assert tg.gram.verify(store).ok
+
+
+@pytest.mark.parametrize("what", [chunk, record])
+def test_what_may_not_be_read_is_not_computed_again(store, X, monkeypatch, what):
+    path = what(store, 1, 3)
+    failing(monkeypatch, path, errno.EACCES)
+    for use in (
+        lambda: tg.gram.verify(store),
+        lambda: tg.gram.open(store, "ntk")[7, 17],
+        lambda: tg.gram.compute(NET, X, store=store),
+    ):
+        with pytest.raises(
+            tg.StoreError, match=r"cannot be read .*Permission denied.*; get the right"
+        ):
+            use()
+
+
+def test_a_folder_of_records_that_may_not_be_read(store, monkeypatch):
+    def no_right(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(os, "listdir", no_right)
+    with pytest.raises(
+        tg.StoreError, match=r"tiles cannot be read .*; get the right to read there"
+    ):
+        list(tg.gram.open(store, "ntk").tiles())

@@ -49,6 +49,28 @@ def test_kernels_are_named_as_they_are_written():
     assert text.startswith(f"kernel: ({first} * {second}) there, 2.0 * ({first} + {second}) here")
 
 
+def test_kernels_of_the_users_own_are_named_by_their_description():
+    there, here = {"type": "rbf", "factor": 1.0}, {"type": "rbf", "factor": 2.0}
+    assert differences({"kernel": there}, {"kernel": here}) == [
+        f"kernel: {there} there, {here} here"
+    ]
+    [text] = differences(
+        {"kernel": {"type": "Sum", "parts": [there, here]}},
+        {"kernel": {"type": "Sum", "parts": [there, there]}},
+    )
+    assert text == f"kernel: ({there} + {here}) there, ({there} + {there}) here"
+
+
+def test_long_descriptions_are_shown_where_they_differ():
+    numbers = list(range(1000, 3000))
+    there = {"kernel": {"type": "own", "at": numbers}}
+    here = {"kernel": {"type": "own", "at": [*numbers[:900], -7, *numbers[900:]]}}
+    [text] = differences(there, here)
+    assert len(text) < 1100
+    assert "1899, 1900, 1901" in text
+    assert "1899, -7, 1900" in text
+
+
 def test_with_y_and_another_y():
     assert differences(described(Y=Y), described(Y=Y + 1)) == ["the values in Y differ"]
     assert differences(described(Y=Y), described(X=X + 1, Y=Y)) == ["the values in X differ"]

@@ -77,6 +77,21 @@ def test_what_may_change_a_value_changes_the_fingerprint(other):
     assert job(**{"kernel": tg.NTK(NET), **other})[0].fingerprint != job(tg.NTK(NET))[0].fingerprint
 
 
+def test_the_fingerprint_of_an_ordinary_job_is_for_good(monkeypatch):
+    """Stores that were begun must be known again: a change of this number strands them."""
+    monkeypatch.setattr(tg, "__version__", "0.1.0")
+    data = np.arange(21.0).reshape(7, 3)
+    assert (
+        job(NET, X=data)[0].fingerprint
+        == "bfe61fe33c16176944819d6e1f313e7b33648aa2349386b5fdd2ee042d204361"
+    )
+    mixed = 0.5 * tg.NTK(NET) + tg.NNGP("dense erf dense", normalize=True)
+    assert (
+        job(mixed, X=data, Y=data[:4] + 1)[0].fingerprint
+        == "4a75e0ee46343215a40b4e1512158137daacf8d754ed143298f60b6a15e6d382"
+    )
+
+
 def test_threads():
     kernel = settled(2 * (tg.NTK(NET, n_jobs=5) + tg.NNGP(NET)), None)
     assert [part.n_jobs for part in kernel.kernel.parts] == [5, None]
@@ -91,6 +106,12 @@ def test_engines():
     assert engines(tg.NTK(NET), rows) == "fused"
     both = tg.NTK(NET) + tg.NNGP(NET, engine="reference")
     assert engines(both, rows) == "fused,reference"
+    # Which of them an engine computes matters: the order is that of the parts.
+    turned = tg.NTK(NET, engine="reference") + tg.NNGP(NET)
+    assert engines(turned, rows) == "reference,fused"
+    assert job(both)[0].fingerprint != job(turned)[0].fingerprint
+    assert engines(turned + tg.NNGP(NET), rows) == "reference,fused,fused"
+    assert engines(tg.NTK(NET) + 2 * tg.NNGP(NET), rows) == "fused"
     with pytest.raises(tg.NetworkError):
         engines(tg.NTK("conv3:pad=valid relu gap dense"), Rows(np.ones((2, 2, 1))))
 

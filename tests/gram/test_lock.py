@@ -1,5 +1,6 @@
 """One job at a time on one store."""
 
+import errno
 import os
 
 import pytest
@@ -46,3 +47,38 @@ def test_an_owner_that_cannot_be_read(tmp_path, text):
 def test_nobody_was_there(tmp_path):
     assert lock.last_owner(tmp_path) is None
     assert not lock.in_use(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system's locks need the right to write there")
+def test_who_may_only_read_sees_that_it_is_held(tmp_path, monkeypatch):
+    real = os.open
+
+    def no_right_to_write(path, flags, *rest, **more):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, flags, *rest, **more)
+
+    with lock.locked(tmp_path, tmp_path):
+        monkeypatch.setattr(os, "open", no_right_to_write)
+        assert lock.in_use(tmp_path) is True
+        monkeypatch.undo()
+    monkeypatch.setattr(os, "open", no_right_to_write)
+    assert lock.in_use(tmp_path) is False
+
+
+def test_who_may_not_even_read_does_not_know(tmp_path, monkeypatch):
+    def no_right(path, *_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    with lock.locked(tmp_path, tmp_path):
+        monkeypatch.setattr(os, "open", no_right)
+        assert lock.in_use(tmp_path) is None
+        monkeypatch.undo()
+
+
+def test_asking_does_not_hold_it(tmp_path):
+    with lock.locked(tmp_path, tmp_path):
+        pass
+    assert lock.in_use(tmp_path) is False
+    with lock.locked(tmp_path, tmp_path):
+        assert lock.in_use(tmp_path) is True

@@ -62,6 +62,11 @@ def test_no_faster_than_one_tile(ticking):
     assert many.seconds == 100 * 100 / 100
 
 
+def test_a_tile_of_few_columns_is_no_square(ticking):
+    many = tg.gram.plan(DENSE, (1000, 8), columns=10, tile=100, kind="ntk", machines=10**6)
+    assert many.seconds == 100 * 10 / many.pairs_per_second
+
+
 def test_blocks_grow_up_to_a_tile():
     sizes = list(_sizes(500, 500))
     assert sizes[0] == (1, 128)

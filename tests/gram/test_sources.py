@@ -57,6 +57,8 @@ def test_the_first_bad_row_is_named(X, bad, row, monkeypatch):
     X[row, 1, 1] = bad
     with pytest.raises(tg.InputError, match=f"in float32, in input number {row},"):
         Rows(X, np.float32).digest()
+    with pytest.raises(tg.InputError, match=f"in input number {row},"):
+        Rows(X, np.float32)[: row + 1]
 
 
 def test_sums_that_overflow_are_not_taken_for_bad_data():
@@ -85,6 +87,16 @@ class Sparse:
 def test_what_is_no_data(data, message):
     with pytest.raises(tg.InputError, match=message):
         Rows(data)
+
+
+def test_masked_values_are_no_data(X):
+    masked = np.ma.masked_array(X, X > 10)
+    assert np.array_equal(Rows(masked)[0:9], X)  # none is masked
+    masked[5, 0, 0] = np.ma.masked
+    rows = Rows(masked, None, "Y")
+    assert np.array_equal(rows[0:5], X[0:5])
+    with pytest.raises(tg.InputError, match="Y is an array with masked values; impute or drop"):
+        rows.digest()
 
 
 def test_tensors_are_refused():

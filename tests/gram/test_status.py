@@ -79,3 +79,26 @@ def test_no_store(tmp_path):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("running", "text"),
+    [
+        (None, "running: not known (no right to look)"),
+        (True, "running: process "),
+        (False, "running: no; the same call goes on"),
+    ],
+)
+def test_whether_a_job_runs(store, monkeypatch, running, text):
+    (store / "tiles" / "0.1.json").unlink()
+    monkeypatch.setattr(lock, "in_use", lambda folder: running)
+    found = tg.gram.status(store)
+    assert found.running is running
+    assert (found.owner is not None) == (running is True)
+    assert text in str(found)
+
+
+def test_a_job_that_runs_under_no_name(store, monkeypatch):
+    (store / "tiles" / "owner.json").write_text("")
+    monkeypatch.setattr(lock, "in_use", lambda folder: True)
+    assert "running: yes; which process is not known" in str(tg.gram.status(store))

@@ -49,6 +49,13 @@ def test_what_does_not_fit_in_memory_is_not_read(store, monkeypatch):
     monkeypatch.setattr(view.psutil, "virtual_memory", Little)
     with pytest.raises(tg.MemoryLimitError, match=r"has 4\.1 KiB, but 1000 bytes are free"):
         np.asarray(tg.gram.open(store, "ntk"))
+    with pytest.raises(tg.MemoryLimitError, match=r"has 2\.1 KiB, but"):
+        np.asarray(tg.gram.open(store, "ntk"), np.float32)
+    monkeypatch.setattr(view, "_LITTLE", 500)
+    message = r"this part of 23 x 23 has 4\.1 KiB, but 1000 bytes are free; use smaller parts, or"
+    with pytest.raises(tg.MemoryLimitError, match=message):
+        tg.gram.open(store, "ntk")[:]
+    assert tg.gram.open(store, "ntk")[:5].shape == (5, 23)
 
 
 def test_tiles_and_their_mirror_images(store):

@@ -27,7 +27,11 @@ def write(path: Path, parts: Iterable[Any]) -> None:
             stream = temporary.open("xb")
         with stream:
             stream.writelines(parts)
-        os.replace(temporary, path)
+        try:
+            os.replace(temporary, path)
+        except IsADirectoryError:
+            path.rmdir()  # only an empty folder can be in the way and mean nothing
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -30,6 +30,9 @@ _AHEAD = 1
 # Seconds between looks at who is there, for a worker that takes nothing, and for none at all.
 _LOOK, _REST, _PATIENCE = 1.0, 10.0, 30.0
 
+# In the place of the address of a worker.
+_ANYBODY = "anybody"
+
 _CANCELLED = (CancelledError, asyncio.CancelledError)
 
 
@@ -101,6 +104,7 @@ class _Run:
         self.finished: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self.troubles = Troubles(job.grid)
         self.looked = self.seen = time.monotonic()
+        self.call: Any = None
 
     def to_the_end(self) -> None:
         self._look()
@@ -117,9 +121,8 @@ class _Run:
         """Nothing waits at the workers any more; what they compute just now, they may finish."""
         futures = [f for w in self.workers.values() for _, f in w.running.values()]
         for worker in self.workers.values():
-            worker.running.clear()
-            if worker.sent is not None:
-                worker.sent.forget()
+            self._forget(worker)
+        self.call = None
         if futures and self.client.status == "running":
             with contextlib.suppress(Exception):
                 self.client.cancel(futures, force=True)
@@ -137,6 +140,7 @@ class _Run:
         for address in [a for a in threads if a not in self.workers]:
             self.workers[address] = worker = _Worker(address, threads[address])
             self._submit(worker, None, look_around)
+        self._call_for_workers()
         if self.workers:
             self.seen = time.monotonic()
         elif time.monotonic() - self.seen > _PATIENCE:
@@ -146,6 +150,15 @@ class _Run:
                 "as one connects to the scheduler",
                 stacklevel=2,
             )
+
+    def _call_for_workers(self) -> None:
+        """While nobody is there, a task that waits for anybody: clusters that adapt ask for it."""
+        if self.workers:
+            self.call = None  # its answer is of no interest
+        elif self.call is None or self.call.done():
+            name = f"tangency-call-{secrets.token_hex(8)}"
+            self.call = self.client.submit(look_around, key=name, pure=False)
+            self.call.add_done_callback(lambda f: self.finished.put((_ANYBODY, f)))
 
     def _threads(self) -> dict[str, int] | None:
         """Threads by address of the workers; None if the scheduler does not answer just now."""
@@ -221,6 +234,8 @@ class _Run:
 
     def _settle(self, address: str, future: Any) -> None:
         """A task has ended, in one way or another."""
+        if address == _ANYBODY and future.status == "finished":
+            self._look()  # at once: without work, whoever came may be sent away again
         worker = self.workers.get(address)
         if worker is None or future.key not in worker.running:
             return  # it was given up before

@@ -45,12 +45,14 @@ def compute(
     client: Any = None,
     resume: bool = True,
     n_jobs: int | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> StoredGram | KernelPair:
     """Compute K(x_i, y_j) into a store that a crash cannot harm; resume if it was begun before.
 
     Args:
-        kernel: any kernel of the library, or a network (or its text form) with `kind`.
+        kernel: any kernel of the library, or a network (or its text form) with `kind`. A kernel of
+            your own needs `to_dict`; values that it returns in another precision are rounded to
+            `dtype`.
         X, Y: inputs (n, *space, channels) and (m, *space, channels): arrays, memory maps, arrays
             of Zarr; read by blocks of rows, so that they must not change meanwhile. No Y is a
             symmetric matrix: of it, tiles on and above the diagonal are computed and stored.
@@ -62,7 +64,7 @@ def compute(
         client: a `dask.distributed.Client` whose workers compute the tiles.
         resume: False refuses a store that has tiles already.
         n_jobs: threads for each tile; no value depends on it.
-        progress: show a bar, in pairs.
+        progress: show a bar, in pairs, if it takes longer than two seconds.
 
     Returns:
         The stored matrix, or a `KernelPair` of them. Values are those of the kernel called with
@@ -193,7 +195,9 @@ def _todo(store: Store, progress: bool) -> list[tuple[int, int]]:
     """The tiles to compute. What is there is read again: a damaged tile must not stay."""
     with progress_bar(store.grid.all_pairs, progress) as bar:
         if progress and hasattr(bar, "set_description"):
-            bar.set_description("checking stored tiles")
+            bar.set_description(
+                "checking stored tiles", refresh=False
+            )  # shown with the bar, if ever
         return store.todo(bar.update)[0]
 
 

@@ -13,6 +13,8 @@ _NAMES = {
     "input_shape": "shape of one input",
     "kinds": "kernels",
 }
+# Characters of a description that are shown, where it begins to differ.
+_LONG = 500
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
@@ -36,7 +38,8 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
         elif key == "symmetric":
             found.append("computed without Y there, with Y here" if old else "with Y there only")
         else:
-            found.append(f"{_NAMES.get(key, key)}: {_text(old)} there, {_text(new)} here")
+            there_, here_ = _shortened(_text(old), _text(new))
+            found.append(f"{_NAMES.get(key, key)}: {there_} there, {here_} here")
     return found
 
 
@@ -44,16 +47,32 @@ def _text(value: Any) -> str:
     """A value of a description as a person would write it."""
     if isinstance(value, list):
         return " and ".join(map(str, value)) if value and isinstance(value[0], str) else str(value)
-    if not isinstance(value, dict):
-        return str(value)
-    if "net" in value:
+    kernel = value.get("type") if isinstance(value, dict) else None
+    if kernel in ("NTK", "NNGP") and "net" in value:
         options = [f"{value['net']!r}"]
         if value.get("input_shape"):
             options.append(f"input_shape={tuple(value['input_shape'])}")
         if value.get("normalize"):
             options.append("normalize=True")
-        return f"{value.get('type')}({', '.join(options)})"
-    if "factor" in value:
-        return f"{value['factor']} * {_text(value.get('kernel'))}"
-    sign = " + " if value.get("type") == "Sum" else " * "
-    return "(" + sign.join(map(_text, value.get("parts", []))) + ")" if "parts" in value else "?"
+        return f"{kernel}({', '.join(options)})"
+    if kernel == "Scaled" and "kernel" in value:
+        return f"{value.get('factor')} * {_text(value['kernel'])}"
+    if kernel in ("Sum", "Product") and "parts" in value:
+        sign = " + " if kernel == "Sum" else " * "
+        return "(" + sign.join(map(_text, value["parts"])) + ")"
+    return str(value)
+
+
+def _shortened(old: str, new: str) -> tuple[str, str]:
+    """Two texts, of which long ones begin a little before the first difference."""
+    pairs = enumerate(zip(old, new, strict=False))
+    same = next((k for k, (a, b) in pairs if a != b), min(len(old), len(new)))
+    start = max(0, same - _LONG // 10)
+
+    def part(text: str) -> str:
+        if len(text) <= _LONG:
+            return text
+        end = start + _LONG
+        return "…" * (start > 0) + text[start:end] + "…" * (end < len(text))
+
+    return part(old), part(new)

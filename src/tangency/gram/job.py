@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..engines.select import select
 from ..errors import InputError
-from ..kernels import NNGP, NTK, Kernel, Prepared, Scaled, gram
+from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
 from ..kernels.network import NetworkKernel, as_network
 from ..nets.plan import plan
 from .grid import Grid
 from .sources import Rows
-
-if TYPE_CHECKING:
-    from ..kernels.algebra import Product, Sum
 
 FORMAT = 1
 """The version of the layout of a store."""
@@ -59,10 +56,10 @@ class Job:
     engine: str
 
     def description(self) -> dict[str, Any]:
-        """All that the values depend on, as JSON-able data."""
+        """All that the values depend on, as JSON gives it back, to be compared with stored ones."""
         from .. import __version__
 
-        return {
+        data = {
             "format": FORMAT,
             "version": __version__,
             "kernel": self.kernel.to_dict(),
@@ -77,6 +74,7 @@ class Job:
             "Y": self.data[-1],
             "engine": self.engine,
         }
+        return json.loads(json.dumps(data))
 
     @property
     def fingerprint(self) -> str:
@@ -85,6 +83,13 @@ class Job:
 
     def evaluate(self, a: Any, b: Any | None = None) -> dict[str, np.ndarray]:
         """The values for two blocks of inputs by kind; without `b`, of a tile on the diagonal."""
+        from ..engines.fused.run import one_blas_thread  # compiles: not where a store is only read
+
+        # How BLAS cuts a product, and so the last bits, depends on its threads.
+        with one_blas_thread():
+            return self._evaluate(a, b)
+
+    def _evaluate(self, a: Any, b: Any | None) -> dict[str, np.ndarray]:
         kernel = self.kernel
         if len(self.kinds) == 1:
             if not _ours(kernel):
@@ -103,10 +108,23 @@ class Job:
         return pair._asdict()
 
     def compute_tile(self, i: int, j: int, data: Data) -> dict[str, np.ndarray]:
-        """The values of the tile (i, j) by kind; nothing else has an influence on them."""
-        if self.grid.symmetric and i == j:
-            return self.evaluate(data.row(i))
-        return self.evaluate(data.row(i), data.column(j))
+        """The values of the tile (i, j) by kind; nothing else has an influence on them.
+
+        What a kernel of the user's own returns in another precision is rounded to the job's dtype.
+        """
+        on_diagonal = self.grid.symmetric and i == j
+        found = self.evaluate(data.row(i), None if on_diagonal else data.column(j))
+        return {kind: self._as_dtype(values) for kind, values in found.items()}
+
+    def _as_dtype(self, values: Any) -> np.ndarray:
+        values = np.asarray(values)
+        if values.dtype.kind not in "biuf":
+            raise InputError(
+                f"{self.kernel!r} returned values of dtype {values.dtype}; a kernel must return "
+                f"real numbers, best in the dtype of its inputs, here {self.dtype}"
+            )
+        with np.errstate(over="ignore"):  # infinity is refused where tiles are written
+            return values.astype(self.dtype, copy=False)
 
     def with_threads(self, n_jobs: int | None) -> Job:
         """The same job on so many threads for each tile, which changes no value."""
@@ -148,24 +166,34 @@ def settled(kernel: Kernel, n_jobs: int | None) -> Kernel:
 
 
 def described(kernel: Kernel) -> dict[str, Any]:
-    """`kernel.to_dict()`; raises `InputError` for a kernel that has no description."""
+    """`kernel.to_dict()`; raises `InputError` for a kernel that has no description in JSON."""
     try:
-        return kernel.to_dict()
+        found = kernel.to_dict()
     except (InputError, NotImplementedError) as error:
         raise InputError(
             "a stored kernel matrix is known by the description of its kernel, and this kernel "
             f"has none: {str(error) or type(kernel).__name__ + ' lacks to_dict'}"
+        ) from None
+    try:
+        return json.loads(json.dumps(found, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"to_dict of {kernel!r} must give what JSON can hold, dictionaries, lists, text and "
+            f"finite numbers, by which a store knows its kernel; got {found!r} ({error})"
         ) from None
 
 
 def engines(kernel: Kernel, X: Rows) -> str:
     """The names of the engines that a kernel uses on such data, with commas between them.
 
+    One name for each network, in their order, as it matters which of them an engine computes; one
+    in all if there is only one engine, and "own" where there is no network.
+
     Raises:
         NetworkError: a network that does not fit the inputs.
     """
-    names = {_engine(part, X) for part in networks(kernel)}
-    return ",".join(sorted(names)) or "own"
+    names = [_engine(part, X) for part in networks(kernel)]
+    return ",".join(names if len(set(names)) > 1 else names[:1]) or "own"
 
 
 def networks(kernel: Kernel) -> list[NetworkKernel]:
@@ -174,16 +202,18 @@ def networks(kernel: Kernel) -> list[NetworkKernel]:
         return [kernel]
     if isinstance(kernel, Scaled):
         return networks(kernel.kernel)
-    parts: tuple[Kernel, ...] = getattr(kernel, "parts", ())
-    return [found for part in parts for found in networks(part)]
+    if isinstance(kernel, Sum | Product):
+        return [found for part in kernel.parts for found in networks(part)]
+    return []
 
 
 def _ours(kernel: Kernel) -> bool:
     """Whether all parts of a kernel take `Prepared` inputs; one of the user's own need not."""
     if isinstance(kernel, Scaled):
         return _ours(kernel.kernel)
-    parts: tuple[Kernel, ...] = getattr(kernel, "parts", ())
-    return all(map(_ours, parts)) if parts else isinstance(kernel, NetworkKernel)
+    if isinstance(kernel, Sum | Product):
+        return all(map(_ours, kernel.parts))
+    return isinstance(kernel, NetworkKernel)
 
 
 def _engine(kernel: NetworkKernel, X: Rows) -> str:
@@ -197,7 +227,6 @@ def _with(kernel: Kernel, **options: Any) -> Kernel:
         return replace(kernel, **options)
     if isinstance(kernel, Scaled):
         return replace(kernel, kernel=_with(kernel.kernel, **options))
-    if hasattr(kernel, "parts"):
-        combined: Sum | Product = kernel  # pyright: ignore[reportAssignmentType]
-        return replace(combined, parts=tuple(_with(part, **options) for part in combined.parts))
+    if isinstance(kernel, Sum | Product):
+        return replace(kernel, parts=tuple(_with(part, **options) for part in kernel.parts))
     return kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -65,19 +66,45 @@ def locked(folder: Path, store: Path) -> Iterator[Owner]:
         lock.release()
 
 
-def in_use(folder: Path) -> bool:
-    """Whether a job holds the lock now; False where this process may not look."""
+def in_use(folder: Path) -> bool | None:
+    """Whether a job holds the lock now; None where this process may not look."""
+    path = folder / "lock"
+    try:
+        return _held(path) if os.name == "nt" else _held_posix(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+
+
+def _held_posix(path: Path) -> bool:
+    """Asks for a share of the lock, for which the right to read is enough."""
+    import fcntl
+
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return True
+        if error.errno == errno.ENOSYS:  # there filelock has another kind of lock
+            return _held(path)
+        raise
+    finally:
+        os.close(handle)  # and with it the share
+    return False
+
+
+def _held(path: Path) -> bool:
     from filelock import FileLock, Timeout
 
-    if not (folder / "lock").exists():
+    if not path.exists():
         return False
-    lock = FileLock(folder / "lock", timeout=0)
+    lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout:
         return True
-    except OSError:
-        return False
     lock.release()
     return False
 

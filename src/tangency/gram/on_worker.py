@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 
+from ..errors import StoreError
 from ..kernels import Prepared
 from .job import Job
 from .lock import Owner
@@ -59,15 +60,23 @@ class Task:
         """Computes the tile (i, j) and writes it, if the store can be written to from here.
 
         A worker that was given up but lives on finds another owner, or none, as soon as the store
-        is another's or gone, and leaves it alone.
+        is another's or gone, and leaves it alone. Where the disk gives trouble here alone, the
+        client can write the tile still; where it does so there too, that is what ends the job.
         """
         start = time.perf_counter()
-        arrays: dict[str, Any] | None = self.job.compute_tile(i, j, _Blocks(rows, columns))
+        arrays = self.job.compute_tile(i, j, _Blocks(rows, columns))
         seconds = time.perf_counter() - start
-        if self._here():
+        written = self._here() and self._written(i, j, arrays, seconds)
+        return Done(seconds, None if written else arrays, (rows.nbytes, columns.nbytes))
+
+    def _written(self, i: int, j: int, arrays: dict[str, Any], seconds: float) -> bool:
+        try:
             self.store.write_tile(i, j, arrays, seconds)
-            arrays = None
-        return Done(seconds, arrays, (rows.nbytes, columns.nbytes))
+        except StoreError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise  # values that no disk may take
+            return False
+        return True
 
     def _here(self) -> bool:
         if self.owner is None or not self.store.seen_from_here(self.owner):

@@ -121,7 +121,7 @@ def plan(
     grid, itemsize = job.grid, np.dtype(name).itemsize
     tile_bytes = len(job.kinds) * grid.chunk[0] * grid.chunk[1] * itemsize
     inputs = grid.n + (0 if grid.symmetric else grid.m)
-    fastest = min(grid.tile**2, grid.all_pairs) / (rate * max(speeds))
+    fastest = min(math.prod(grid.chunk), grid.all_pairs) / (rate * max(speeds))
     return Estimate(
         kinds=job.kinds,
         dtype=name,

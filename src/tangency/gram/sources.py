@@ -57,16 +57,20 @@ class Rows:
         return int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        """A block of rows, checked; raises `InputError` for NaN and infinity."""
-        block = np.asarray(self.data[rows])
+        """A block of rows, checked; raises `InputError` for NaN, infinity and masked values."""
+        block = self.data[rows]
+        if np.ma.is_masked(block):
+            raise InputError(f"{self.name} is an array with masked values; impute or drop them")
+        block = np.asarray(block)
         natural_dtype(block.dtype, self.name)
         with np.errstate(over="ignore"):
             block = np.ascontiguousarray(block, dtype=self.dtype)
         if not all_finite(block):
             bad = ~np.isfinite(block).reshape(len(block), -1).all(axis=1)
+            first = (rows.start or 0) + int(np.argmax(bad))
             raise InputError(
                 f"{self.name} holds NaN or infinity, in {self.dtype}, in input number "
-                f"{rows.start + int(np.argmax(bad))}, and perhaps in others; impute or drop them"
+                f"{first}, and perhaps in others; impute or drop them"
             )
         return block
 

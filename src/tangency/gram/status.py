@@ -24,7 +24,8 @@ class Status:
         pairs, pairs_done: values to compute for each kind, and those of finished tiles.
         pairs_per_second: speed of the last run by the clock; None before two tiles are done.
         seconds_left: at that speed; None where it is not known.
-        owner: the process that computes into the store now; None if there is none.
+        running: whether a process computes into the store now; None if this one may not look.
+        owner: that process; None if there is none, or it is not known.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Status:
     pairs: int
     pairs_done: int
     pairs_per_second: float | None
+    running: bool | None
     owner: lock.Owner | None
 
     @property
@@ -70,6 +72,10 @@ class Status:
             lines.append(f"time left: {duration(self.seconds_left)}")
         if self.owner is not None:
             lines.append(f"running: process {self.owner.pid} on {self.owner.host}")
+        elif self.running:
+            lines.append("running: yes; which process is not known")
+        elif self.running is None and not self.complete:
+            lines.append("running: not known (no right to look)")
         elif not self.complete:
             lines.append("running: no; the same call goes on where it stopped")
         return "\n".join(lines)
@@ -92,7 +98,7 @@ def status(path: Any) -> Status:
             damaged += 1
         except TileMissing:
             pass
-    owner = lock.last_owner(store.records)
+    owner, running = lock.last_owner(store.records), lock.in_use(store.records)
     return Status(
         store.path,
         store.header.kinds,
@@ -103,7 +109,8 @@ def status(path: Any) -> Status:
         grid.all_pairs,
         sum(record.pairs for record in found),
         _speed(found, owner),
-        owner if lock.in_use(store.records) else None,
+        running,
+        owner if running else None,
     )
 
 

@@ -8,6 +8,7 @@ then done or to be computed again, and nothing in between is taken for a value.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,11 @@ from .layout import RECORDS, Header
 from .records import Record
 from .sources import all_finite
 
+# What a disk or its server says of a file that it cannot give any more, whoever asks.
+_LOST = (errno.EIO, getattr(errno, "ESTALE", errno.EIO), errno.EISDIR)
+
 REMEDY = "run gram.compute again with the same inputs, it goes on where it stopped"
+_READ = "get the right to read there, or see what is wrong with that disk; nothing was changed"
 
 
 class TileMissing(StoreError):
@@ -141,6 +146,8 @@ class Store:
             found = records.read(self.record_path(i, j))
         except ValueError as reason:
             raise self._damaged(i, j, str(reason)) from None
+        except OSError as error:
+            raise self._unreadable(i, j, "its record", error) from error
         if found is None:
             raise TileMissing(f"{self.path}: tile ({i}, {j}) is missing; {REMEDY}")
         if found.fingerprint != self.header.fingerprint:
@@ -177,9 +184,18 @@ class Store:
         return todo, damaged
 
     def missing(self) -> int:
-        """How many tiles have no record; whether the others are whole is not looked at."""
-        expected = {self.record_path(i, j).name for i, j in self.grid}
-        return len(expected - {path.name for path in self.records.glob("*.json")})
+        """How many tiles have no record; whether the others are whole is not looked at.
+
+        Raises:
+            StoreError: the folder of the records cannot be read.
+        """
+        try:
+            there = set(os.listdir(self.records))
+        except FileNotFoundError:
+            there = set()
+        except OSError as error:
+            raise StoreError(f"{self.records} cannot be read ({error}); {_READ}") from error
+        return len({self.record_path(i, j).name for i, j in self.grid} - there)
 
     def record_path(self, i: int, j: int) -> Path:
         return self.records / f"{i}.{j}.json"
@@ -238,6 +254,8 @@ class Store:
                 got = _fill(stream, data)
         except FileNotFoundError:
             raise self._damaged(i, j, f"{name} is gone, though its record is there") from None
+        except OSError as error:
+            raise self._unreadable(i, j, name, error) from error
         if length != len(data) or got != len(data):
             raise self._damaged(i, j, f"{name} has {length} bytes instead of {len(data)}")
         if atomic.checksum(data[:size]) != record.crc32c.get(name):
@@ -251,8 +269,17 @@ class Store:
     def _damaged(self, i: int, j: int, reason: str) -> TileDamaged:
         return TileDamaged(f"{self.path}: tile ({i}, {j}) is damaged: {reason}; {REMEDY}")
 
+    def _unreadable(self, i: int, j: int, name: str, error: OSError) -> StoreError:
+        """A tile that the disk has lost is damaged; one that this process may not see is not."""
+        if error.errno in _LOST:
+            return self._damaged(i, j, f"{name} cannot be read ({error.strerror})")
+        return StoreError(f"{self.path}: tile ({i}, {j}): {name} cannot be read ({error}); {_READ}")
+
     def _cannot_write(self, i: int, j: int, error: OSError) -> str:
-        done = len(self.grid) - self.missing()
+        try:
+            done = len(self.grid) - self.missing()
+        except StoreError:
+            return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); then {REMEDY}"
         safe = f"{done} of {len(self.grid)} tiles are safe"
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             left = (len(self.grid) - done) * self.header.tile_bytes * len(self.header.kinds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 
 from ..errors import InputError
 from ..kernels import Kernel
@@ -36,9 +37,9 @@ def tile_size(tile: int | str, kernel: Kernel, X: Rows, m: int, kinds: int) -> i
     n = len(X)
     largest = max(n, m)
     if tile != "auto":
-        if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
+        if isinstance(tile, bool) or not isinstance(tile, Integral) or int(tile) < 1:
             raise InputError(f'tile must be a whole number above 0, or "auto"; got {tile!r}')
-        return min(tile, largest)
+        return min(int(tile), largest)
     most = math.isqrt(_BYTES // (X.dtype.itemsize * kinds))
     side = math.sqrt(_SECONDS / pair_seconds(kernel, X))
     side = max(side, largest / _ACROSS)

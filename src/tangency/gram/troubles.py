@@ -26,7 +26,7 @@ class Troubles:
     def failed(self, tile: Tile, worker: str, error: Exception) -> list[str]:
         """The workers where the tile failed; raises `StoreError` at the third time.
 
-        An error of the store itself, as of a full disk, is raised at once.
+        An error of the store itself, as of values that it must not hold, is raised at once.
         """
         if isinstance(error, StoreError):
             raise error

@@ -22,6 +22,8 @@ from .store import REMEDY, Store, TileMissing
 # Bytes of tiles that a view keeps, at most, so that reading row by row does not read each tile
 # again for each row; less where memory is short.
 _KEPT = 2**30
+# Bytes that are made without a look at what is free, which takes longer than reading one row does.
+_LITTLE = 2**20
 
 
 class StoredGram:
@@ -40,6 +42,7 @@ class StoredGram:
 
     Raises:
         StoreError: when values are read that are missing or damaged.
+        MemoryLimitError: when more is read than is free in memory.
     """
 
     ndim = 2
@@ -126,13 +129,9 @@ class StoredGram:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("a stored matrix is not in memory, so that an array of it is a copy")
-        need, free = self.nbytes, psutil.virtual_memory().available
-        if need > free:
-            raise MemoryLimitError(
-                f"the stored matrix has {size_text(need)}, but {size_text(free)} are free; use "
-                "slices of it, or K.dask"
-            )
-        out = np.empty(self.shape, dtype=self.dtype if dtype is None else dtype)
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        _check_memory("the stored matrix", self.size * dtype.itemsize, "slices of it")
+        out = np.empty(self.shape, dtype=dtype)
         for rows, columns, values in self.tiles():
             out[rows, columns] = values
             if self.symmetric and rows != columns:
@@ -210,7 +209,11 @@ class StoredGram:
 
     def _fetch(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """All of some rows at some columns."""
-        out = np.empty((len(rows), len(columns)), dtype=self.dtype)
+        shape = len(rows), len(columns)
+        need = shape[0] * shape[1] * self.dtype.itemsize
+        if need > _LITTLE:
+            _check_memory(f"this part of {shape[0]:,} x {shape[1]:,}", need, "smaller parts")
+        out = np.empty(shape, dtype=self.dtype)
         down, across = groups(rows, self.tile), groups(columns, self.tile)
         for i, (to_rows, from_rows) in down.items():
             for j, (to_columns, from_columns) in across.items():
@@ -238,6 +241,15 @@ class StoredGram:
             tile = self._mirrored(i, j)
             flat[group] = tile[flat_rows[group] % self.tile, flat_columns[group] % self.tile]
         return out
+
+
+def _check_memory(what: str, need: int, instead: str) -> None:
+    free = psutil.virtual_memory().available
+    if need > free:
+        raise MemoryLimitError(
+            f"{what} has {size_text(need)}, but {size_text(free)} are free; use {instead}, or "
+            "K.dask"
+        )
 
 
 class _Blocks:
