@@ -21,6 +21,7 @@ def auto(net, *shape, m=None, kinds=1, dtype="f4"):
 
 DENSE = "dense relu dense relu dense"
 CONV = "conv3 relu conv3 relu conv3 relu gap dense"
+CKN = "conv3 relu gauss2 conv3 relu gauss5 flatten dense"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,11 @@ CONV = "conv3 relu conv3 relu conv3 relu gap dense"
         ((DENSE, 300, 784), {}, 300),
         ((DENSE, 1, 784), {}, 1),
         ((DENSE, 10, 784), {"m": 60_000}, 4096),
-        ((CONV, 5_000, 32, 32, 3), {}, 48),  # ten seconds
+        ((CONV, 5_000, 32, 32, 3), {}, 32),  # some ten seconds, and a power of two
+        ((CKN, 700, 28, 28, 1), {"m": 5_000, "kinds": 2}, 64),
+        ((CKN, 5_000, 28, 28, 1), {"kinds": 2}, 64),
+        (("conv3 relu " * 10 + "gap dense", 5_000, 32, 32, 3), {}, 32),
+        (("conv3 relu " * 10 + "gap dense", 5, 99, 99, 3), {}, 5),
         ((CONV, 60_000, 32, 32, 3), {}, 384),  # 200 from top to bottom
         ((CONV, 20, 32, 32, 3), {}, 20),
         ((CONV, 2_000, 8, 8, 1), {}, 512),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -97,6 +99,29 @@ def test_numbers_of_samples_and_targets_must_agree():
 def test_a_precomputed_matrix_must_be_square():
     with pytest.raises(InputError, match=r"needs K\(X, X\), a square matrix.*\(3, 2\)"):
         KernelRegressor("precomputed", alpha=0.1).fit(np.ones((3, 2)), np.arange(3.0))
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "eigh", "cg", "nystrom"])
+def test_a_precomputed_matrix_is_read_only_to_the_fit(solver):
+    """Solvers that overwrite a matrix take a copy of it, once; the others take none."""
+    X = np.random.default_rng(0).standard_normal((1000, 3))
+    matrix, y = NTK("dense relu dense")(X), np.arange(1000.0)
+    matrix.flags.writeable = False
+    before = matrix.copy()
+    model = KernelRegressor("precomputed", alpha=1.0, solver=solver).fit(matrix[:50, :50], y[:50])
+    tracemalloc.start()
+    try:
+        model.fit(matrix, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(matrix, before)
+    if solver == "cholesky":
+        # the copy, and blocks of 1,024 rows on the way
+        assert peak < 3.2 * matrix.nbytes
+    if solver == "cg":
+        # blocks of 1,024 rows where it is looked at for symmetry
+        assert peak < 2.2 * matrix.nbytes
 
 
 def test_torch_tensors_are_taken():

@@ -21,6 +21,8 @@ _ACROSS = 200
 # At least so many from top to bottom, so that two workers, or a writer beside the computation,
 # have something to do; not where it would make tiles smaller than this.
 _FEW, _SMALL = 4, 512
+# Tiles are multiples of this; smaller ones are powers of two.
+_WIDE = 128
 
 
 def tile_size(tile: int | str, kernel: Kernel, X: Rows, m: int, kinds: int) -> int:
@@ -29,7 +31,7 @@ def tile_size(tile: int | str, kernel: Kernel, X: Rows, m: int, kinds: int) -> i
     The rule: at most some ten seconds of one processor by the estimate of `explain`, and 64 MiB for
     all kinds; where that leaves more than 200 tiles from top to bottom, larger ones up to 64 MiB;
     at least four from top to bottom down to a side of 512; all of about one size, a multiple of
-    128, or of 8 where they are small.
+    128, or a power of two where they are smaller.
 
     Raises:
         InputError: neither "auto" nor a whole number above 0.
@@ -44,11 +46,14 @@ def tile_size(tile: int | str, kernel: Kernel, X: Rows, m: int, kinds: int) -> i
     side = math.sqrt(_SECONDS / pair_seconds(kernel, X))
     side = max(side, largest / _ACROSS)
     side = min(side, max(largest / _FEW, _SMALL), most)
-    unit = 128 if side >= 128 else 8
+    if side < _WIDE:
+        # The engine takes a power of two of inputs together: tiles of another width, which leave
+        # some of these places empty, can cost twice as much for a pair. From 42 on it is 64.
+        return min(2 ** max(3, math.floor(math.log2(side) + 0.6)), largest)
     # The last row of tiles is stored as large as the others: it should not be nearly empty.
     across = math.ceil(largest / side)
-    limit = max(unit, min(most, side + unit) // unit * unit)
-    while (even := math.ceil(largest / across / unit) * unit) > limit:
+    limit = max(_WIDE, min(most, side + _WIDE) // _WIDE * _WIDE)
+    while (even := math.ceil(largest / across / _WIDE) * _WIDE) > limit:
         across += 1
     return min(even, largest)
 

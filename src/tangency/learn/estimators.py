@@ -12,9 +12,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..errors import InputError
 from .base import DualEstimator, centred
-from .grams import is_precomputed, is_stored, resolve_kernel
+from .grams import is_precomputed, resolve_kernel
 from .plan import Penalty, make_plan
 from .ridge import DualFit
 from .samples import fit_samples, require_square
@@ -80,11 +79,6 @@ class _RidgeEstimator(DualEstimator):
         kernel = resolve_kernel(self.kernel)
         if (asked := as_solver(self.solver)) is not None:
             check_applies(asked, plan)
-        if is_stored(X) and not is_precomputed(kernel):
-            raise InputError(
-                f"X is a kernel matrix in a store, {X.path}, which only "
-                f'kernel="precomputed" takes; got kernel={self.kernel!r}'
-            )
         X, y = fit_samples(self, X, y, min_samples=2 if plan.chooses else 1, **y_checks)
         if is_precomputed(kernel):
             require_square(X)
@@ -147,8 +141,9 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         the larger is taken.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
     loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
-        finite `training_time` or a single sample, which have no closed form. `loo_error_` is its
-        relative error (of the residuals) where probes estimate them, as "cg" does, else None.
+        finite `training_time` or a single sample, which have no closed form, and for
+        `CG(probes=0)`. `loo_error_` is its relative error (of the residuals) where probes
+        estimate them, as "cg" does, else None.
     solver_ : the solver used. For "cg", `n_products_` counts products with K, and `tolerance_`
         bounds the errors of predictions, in units of the root mean square of y - ȳ.
     X_fit_ : the training samples ("nystrom": the landmarks only), None for "precomputed";

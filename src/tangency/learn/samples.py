@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from ..errors import InputError
-from .grams import is_stored
+from .grams import is_precomputed, is_stored
 
 # the kernel follows this dtype; integers (images as bytes) become float64
 _DTYPES: Any = (np.float64, np.float32)
@@ -23,14 +23,18 @@ def fit_samples(
     For signals `n_features_in_` is the number of values in one of them. `y_checks` go to
     scikit-learn's `check_X_y` (`multi_output`, `y_numeric`).
     """
+    precomputed = is_precomputed(estimator.kernel)
     if is_stored(X):
+        if not precomputed:
+            _refuse_stored(estimator, X)
         estimator.n_features_in_ = X.shape[1]
         return X, _stored_targets(estimator, X, y, **y_checks)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
         "order": "C",
-        # what is mapped from a file may be larger than memory
-        "copy": not isinstance(X, np.memmap),
+        # what is mapped from a file may be larger than memory; a matrix is not kept, and solvers
+        # that overwrite one take a copy
+        "copy": not (precomputed or isinstance(X, np.memmap)),
         "ensure_min_samples": min_samples,
     }
     if _rank(X) <= 2:
@@ -48,6 +52,8 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
 
     For a fit without targets, which keeps none of X itself.
     """
+    if is_stored(X):
+        _refuse_stored(estimator, X)
     if _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, dtype=_DTYPES, order="C")
         return checked
@@ -56,6 +62,13 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     if hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_  # of an earlier fit on a table
     return X
+
+
+def _refuse_stored(estimator: Any, X: Any) -> NoReturn:
+    raise InputError(
+        f'X is a kernel matrix in a store, {X.path}, which only kernel="precomputed" takes, of '
+        f"KernelRegressor and KernelClassifier; pass samples to this {type(estimator).__name__}"
+    )
 
 
 def _stored_targets(estimator: Any, X: Any, y: Any, **y_checks: Any) -> Any:
@@ -67,11 +80,12 @@ def _stored_targets(estimator: Any, X: Any, y: Any, **y_checks: Any) -> Any:
 def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> Any:
     """Return X checked against the shape of one training sample."""
     if is_stored(X):
-        if X.shape[1:] != sample_shape or estimator.X_fit_ is not None:
+        precomputed = getattr(estimator, "X_fit_", X) is None
+        if X.shape[1:] != sample_shape or not precomputed:
             raise InputError(
                 f"X is a stored kernel matrix of shape {X.shape}; {type(estimator).__name__} was "
                 f"fitted on samples of shape {sample_shape}"
-                + ("" if estimator.X_fit_ is None else ", not on a precomputed matrix")
+                + ("" if precomputed else ", not on a precomputed matrix")
             )
         return X
     if len(sample_shape) == 1 and _rank(X) <= 2:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -59,10 +63,37 @@ def test_a_write_that_fails_leaves_the_old_state(tmp_path, monkeypatch):
 
 
 def test_drafts_of_a_killed_run_are_swept(tmp_path):
-    (tmp_path / ".c.123-abc.tmp").write_bytes(b"half")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".c[1].{gone.pid}-abc.tmp").write_bytes(b"half")
+    (tmp_path / ".c[1].nobody.tmp").write_bytes(b"half")
     (tmp_path / "other").write_bytes(b"")
-    Checkpoint(tmp_path / "c", PROBLEM).read()
+    Checkpoint(tmp_path / "c[1]", PROBLEM).read()
     assert [p.name for p in tmp_path.iterdir()] == ["other"]
+
+
+def test_the_draft_of_a_run_that_lives_is_left_to_it(tmp_path):
+    draft = tmp_path / f".c.{os.getpid()}-abc.tmp"
+    draft.write_bytes(b"half")
+    Checkpoint(tmp_path / "c", PROBLEM).read()
+    assert draft.exists()
+
+
+def test_no_damage_is_a_bare_traceback(tmp_path):
+    place = Checkpoint(tmp_path / "c", PROBLEM)
+    place.write({"n": 1}, {"a": np.arange(10.0)})
+    content = bytearray(place.path.read_bytes())
+    refused = 0
+    for at in range(len(content)):
+        for bit in (0, 5):
+            damaged = content.copy()
+            damaged[at] ^= 1 << bit
+            place.path.write_bytes(damaged)
+            try:
+                place.read()
+            except InputError:
+                refused += 1
+    assert refused > len(content)
 
 
 def test_it_is_not_written_all_the_time(tmp_path, monkeypatch):

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 
-from tangency import InputError, KernelClassifier, KernelRegressor, StoreError, gram
+from tangency import (
+    NNGP,
+    GaussianProcess,
+    InputError,
+    KernelClassifier,
+    KernelRegressor,
+    NystromFeatures,
+    RandomFeatures,
+    StoreError,
+    gram,
+)
 from tangency.learn import load
 from tangency.learn.solvers import CG, fit
 
@@ -74,6 +84,16 @@ def test_what_does_not_go_together(ntk, samples, targets, matrix, tmp_path):
     rows = gram.compute(ntk, samples + 0.1, samples, store=tmp_path / "rows.zarr")
     with pytest.raises(InputError, match='only kernel="precomputed" takes'):
         KernelRegressor(ntk, alpha=0.1).fit(K, targets)
+    for other in (
+        GaussianProcess(NNGP("dense relu dense")),
+        NystromFeatures(ntk),
+        RandomFeatures(),
+    ):
+        with pytest.raises(InputError, match=r"store, .*; pass samples to this "):
+            other.fit(K, targets)
+    features = NystromFeatures(ntk, 5).fit(samples)
+    with pytest.raises(InputError, match=r"fitted on samples of shape .*, not on a precomputed"):
+        features.transform(K)
     for solver in ("cholesky", "cg", "nystrom"):
         with pytest.raises(InputError, match=r"matrix K\(X, Y\); a fit needs K\(X, X\)"):
             KernelRegressor("precomputed", alpha=0.1, solver=solver).fit(rows, targets)

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 from sklearn.metrics.pairwise import rbf_kernel
 
 from systems import nystrom_factor
-from tangency import KernelClassifier, KernelRegressor
-from tangency.learn import load
-from tangency.learn.solvers import Nystrom
+from tangency import InputError, KernelClassifier, KernelRegressor
+from tangency.learn import IllConditionedWarning, load
+from tangency.learn.solvers import CG, Nystrom
 
 
 def fitted(kernel, X, y, alpha=0.1, **options):
@@ -102,3 +103,58 @@ def test_dependent_landmarks_do_no_harm(ntk, samples, targets):
     assert len(found.X_fit_) <= 20
     if len(found.X_fit_) == 20:
         np.testing.assert_allclose(found.predict(X), exact.predict(X), atol=1e-6)
+
+
+def test_leave_one_out_without_a_ridge_where_all_samples_are_landmarks(ntk, samples, targets):
+    for parameters in (
+        {"alpha": 0.0},
+        {"alpha": [0.0, 1e-3, 0.1]},
+        {"alpha": 0.0, "center": False},
+    ):
+        exact = fitted(ntk, samples, targets, solver="eigh", **parameters)
+        found = fitted(ntk, samples, targets, solver=Nystrom(150), **parameters)
+        np.testing.assert_allclose(found.loo_losses_, exact.loo_losses_, rtol=1e-4)
+        assert found.alpha_ == exact.alpha_
+    copies = np.repeat(samples[:40], 2, axis=0)
+    y = np.random.default_rng(0).standard_normal(80)
+    with pytest.warns(IllConditionedWarning, match=r"drop the 40 sample\(s\)"):
+        exact = fitted(ntk, copies, y, alpha=0.0, solver="eigh")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IllConditionedWarning)
+        found = fitted(ntk, copies, y, alpha=0.0, solver=Nystrom(80))
+    assert found.loo_score_ == pytest.approx(exact.loo_score_, rel=1e-4)
+
+
+def test_directions_that_are_rounding_are_told(ntk, samples):
+    copies = np.repeat(samples[:40].astype(np.float32), 2, axis=0)
+    y = np.random.default_rng(0).standard_normal(80)
+    with pytest.warns(IllConditionedWarning, match=r"40 of its columns .* as float64") as told:
+        fitted(ntk, copies, y, alpha=0.0, solver=Nystrom(80, "uniform"))
+    assert told[0].filename == __file__
+
+
+def test_rejected_candidates_take_no_columns(ntk, samples, targets):
+    class Counting:
+        columns = 0
+
+        def __call__(self, X, Y):
+            if len(X) == len(samples) and len(Y) != len(samples):
+                self.columns += len(Y)
+            return ntk(X, Y)
+
+    kernel = Counting()
+    fitted(kernel, samples, targets, solver=Nystrom(60))
+    assert kernel.columns == 120  # and once more, to see whether they are those of a kernel
+
+
+@pytest.mark.parametrize("solver", [Nystrom(40), CG(rank=40)], ids=["nystrom", "cg"])
+def test_a_matrix_that_no_kernel_has_is_refused(samples, targets, solver):
+    distances = np.sqrt(np.square(samples[:, None] - samples).sum(axis=2))
+    matrix = distances + 1.0 * np.eye(150)
+    for kernel, X in (
+        ("precomputed", matrix),
+        (lambda a, b: np.sqrt(np.square(a[:, None] - b).sum(axis=2)) + (a[:, None] == b).all(2),
+         samples),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=r"not positive semidefinite .* is at most -"):
+            fitted(kernel, X, targets, alpha=36.0, solver=solver)

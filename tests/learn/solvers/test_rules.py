@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import rbf_kernel
 
-from tangency import KernelClassifier, KernelRegressor, MemoryLimitError
-from tangency.learn.solvers import Cholesky, Eigh, Nystrom, choose_solver, rules
+from tangency import NTK, KernelClassifier, KernelRegressor, MemoryLimitError
+from tangency.learn.solvers import CG, Cholesky, Eigh, Nystrom, choose_solver, rules
 from tangency.learn.solvers.operators import make_operator
 from tangency.learn.solvers.options import name_of
 
@@ -70,6 +72,38 @@ def test_memory_is_checked_before_anything_is_computed(monkeypatch, solver):
     with pytest.raises(MemoryLimitError, match=r'are free; solver="cg" needs no more than') as told:
         KernelRegressor(kernel, alpha=1.0, solver=solver).fit(X, y)
     assert f'solver="{name_of(solver)}" for 400 samples needs' in str(told.value)
+
+
+def test_many_outputs_and_copies_are_counted():
+    few, many = (rules.memory_need(CG(), 10_000, outputs) for outputs in (1, 1001))
+    assert many - few == 20 * 8 * 10_000 * 1000
+    assert rules.memory_need(CG(), 10_000) == rules.memory_need(CG(), 10_000, 10)
+    assert rules.memory_need(Cholesky(), 100, 5) == rules.memory_need(Cholesky(), 100)
+
+
+def test_the_memory_of_many_outputs_is_about_what_it_takes():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((800, 5)), rng.standard_normal((800, 150))
+    model = KernelRegressor(NTK("dense relu dense"), alpha=1.0, solver=CG(matrix="on_the_fly"))
+    model.fit(X[:50], y[:50])
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    need = rules.memory_need(CG(), *y.shape)
+    assert 0.6 * need < peak < 1.2 * need + 2**24
+
+
+def test_a_kernel_of_the_users_own_takes_room_twice(monkeypatch):
+    X, y = np.random.default_rng(0).random((400, 2)), np.arange(400.0)
+    monkeypatch.setattr(
+        rules.psutil, "virtual_memory", lambda: SimpleNamespace(available=12 * 400**2)
+    )
+    with pytest.raises(MemoryLimitError, match=r'"cholesky" for 400 samples needs 2\.4 MiB'):
+        KernelRegressor(rbf_kernel, alpha=1.0, solver="cholesky").fit(X, y)
+    KernelRegressor("precomputed", alpha=1.0, solver="cholesky").fit(rbf_kernel(X), y)
 
 
 def test_a_matrix_in_memory_is_checked_too(monkeypatch):

@@ -2,9 +2,10 @@
 
 Each step uses one product of K with a block of directions P for all columns at once. Directions
 that depend on others, to rounding, are dropped, so that right-hand sides may be dependent, as
-centred one-hot targets are, and converge at different times (Ji & Li 2017, "A breakdown-free
-block conjugate gradient method"). P is kept orthonormal in the inner product of the
-preconditioner M, in which K + αI is well conditioned; that takes no product with M.
+centred one-hot targets are (Ji & Li 2017, "A breakdown-free block conjugate gradient method"). Only
+these: without those of a column that has converged, directions would no longer be conjugate to
+earlier ones, which may take several times as many products. P is kept orthonormal in the inner
+product of the preconditioner M, in which K + αI is well conditioned; that takes no product with M.
 """
 
 from __future__ import annotations
@@ -85,6 +86,10 @@ class State:
 Watch = Callable[[State], None]
 
 
+class NotDefiniteError(InputError):
+    """K + αI is not positive definite, to the precision of its entries."""
+
+
 def start(system: System, solution: Matrix | None = None, residual: Matrix | None = None) -> State:
     """Return the state at a first solution, 0 if none is given.
 
@@ -97,8 +102,7 @@ def start(system: System, solution: Matrix | None = None, residual: Matrix | Non
     assert residual is not None
     solved = system.preconditioner.solve(residual, system.alpha)
     bounds = system.bounds(residual, solved)
-    active = ~(bounds <= system.wanted)
-    directions, shaped = _orthonormal(solved[:, active], residual[:, active])
+    directions, shaped = _orthonormal(solved, residual)
     return State(solution, residual, directions, shaped, bounds)
 
 
@@ -113,11 +117,8 @@ def step(system: System, state: State) -> State:
     residual = state.residual - image @ weights
     solved = system.preconditioner.solve(residual, system.alpha)
     bounds = system.bounds(residual, solved)
-    active = ~(bounds <= system.wanted)
-    back = sla.cho_solve(factor, image.T @ solved[:, active], check_finite=False)
-    directions, shaped = _orthonormal(
-        solved[:, active] - directions @ back, residual[:, active] - shaped @ back
-    )
+    back = sla.cho_solve(factor, image.T @ solved, check_finite=False)
+    directions, shaped = _orthonormal(solved - directions @ back, residual - shaped @ back)
     found = State(solution, residual, directions, shaped, bounds, state.iteration + 1)
     worst = found.worst(system.wanted)
     if worst < _GAIN * state.best:
@@ -169,7 +170,7 @@ def _factor(curvature: Matrix, alpha: float) -> tuple[Matrix, bool]:
     try:
         return sla.cho_factor(curvature, lower=True, check_finite=False)
     except np.linalg.LinAlgError:
-        raise InputError(
+        raise NotDefiniteError(
             f"K + αI is not positive definite at alpha={alpha:.3g}, to the precision of its "
             "entries, so conjugate gradients cannot solve with it; raise alpha, pass the inputs "
             'as float64, or take solver="eigh", which tells rounding apart (a matrix of your own '

@@ -74,6 +74,7 @@ def make_preconditioner(tiles: Tiles, diagonal: Matrix, options: CG, bar: Any) -
         progress=show,
         entries=tiles.entries,
     )
+    tiles.require_psd(found.pivots)
     return from_factor(found.factor, diagonal)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import os
 import secrets
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from ...errors import InputError
 
@@ -56,8 +57,7 @@ class Checkpoint:
         Raises `InputError` for a file of another problem, naming the differences, and for
         anything that is not a checkpoint; neither is touched.
         """
-        for left in self.path.parent.glob(f".{self.path.name}.*.tmp"):
-            left.unlink(missing_ok=True)  # of a run that was killed while it wrote
+        self._sweep()
         if not self.path.exists():
             return None
         try:
@@ -66,7 +66,7 @@ class Checkpoint:
             header = json.loads(arrays.pop("header").tobytes())
             good = header["format"] == FORMAT and header["format_version"] == FORMAT_VERSION
             problem, numbers = dict(header["problem"]), dict(header["numbers"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # whatever damaged bytes happen to mean to zipfile
             raise InputError(
                 f"{self.path} is no checkpoint of this solver, or is damaged ({error!r}); delete "
                 "it, or give another path as checkpoint"
@@ -84,6 +84,13 @@ class Checkpoint:
                 "delete it, or give another path as checkpoint"
             )
         return numbers, arrays
+
+    def _sweep(self) -> None:
+        """Remove what a run that was killed had begun to write."""
+        for left in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
+            owner = left.name.removesuffix(".tmp").rpartition(".")[2].partition("-")[0]
+            if not (owner.isdigit() and psutil.pid_exists(int(owner))):
+                left.unlink(missing_ok=True)
 
     def due(self) -> bool:
         """Whether the last write is long enough ago."""

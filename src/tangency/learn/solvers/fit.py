@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...kernels import Kernel
-from ..grams import TrainGram, is_precomputed, is_stored, kernel_diagonal, train_gram
+from ..grams import TrainGram, is_precomputed, is_stored, train_gram
 from ..loo import Criterion
 from ..plan import Plan
 from ..ridge import DualFit, fit_dual
@@ -104,7 +104,7 @@ def fit(
     Raises `MemoryLimitError`, before anything is computed, where its memory is not there.
     """
     solver = choice.solver
-    require_solver_memory(solver, len(targets))
+    require_solver_memory(solver, *targets.shape, beside=-_copied(problem, solver))
     if isinstance(solver, CG):
         if solver.progress is None:
             solver = dataclasses.replace(solver, progress=_shows_progress(problem.kernel))
@@ -116,20 +116,15 @@ def fit(
                 f'solver="nystrom" computes a few columns of K only, so it has no use for '
                 f"store={str(problem.store)!r}; leave store=None, or take another solver"
             )
-        columns, diagonal, dtype = _columns(problem)
-        return fit_nystrom(
-            columns, diagonal, dtype, targets, plan, solver, criterion, centred=centred
-        )
+        return fit_nystrom(problem.tiles(None), targets, plan, solver, criterion, centred=centred)
     asked = solver if choice.asked else None
     return fit_dual(problem.gram(), targets, plan, criterion, centred=centred, solver=asked)
 
 
-def _columns(problem: Problem) -> tuple[Any, Matrix, str]:
-    """Columns of K, its diagonal and its dtype, without K."""
-    tiles = problem.tiles(None)
-    if isinstance(tiles, KernelTiles):
-        return tiles.columns, kernel_diagonal(problem.kernel, problem.X), str(tiles.dtype)
-    return tiles.columns, tiles.diagonal(), str(tiles.dtype)
+def _copied(problem: Problem, solver: Any) -> int:
+    """Bytes of the matrix of a kernel of the user's own, which may keep it: solvers take a copy."""
+    own = not isinstance(problem.kernel, Kernel) and not is_precomputed(problem.kernel)
+    return 8 * len(problem.X) ** 2 if own and not isinstance(solver, CG | Nystrom) else 0
 
 
 def _shows_progress(kernel: Any) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.linalg as sla
 from numpy.typing import NDArray
 
-from ..conditioning import rank_cutoff
+from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..flow import flow_filter
 from ..loo import Criterion, alpha_grid, loo_residuals
 from ..lowrank import low_rank
@@ -19,14 +18,13 @@ from ..ridge import DualFit
 from ..spectrum import Spectrum
 from ..threads import blas_threads
 from .options import Nystrom
+from .tiles import Tiles
 
 Matrix = NDArray[np.float64]
 
 
 def fit_nystrom(
-    columns: Callable[[NDArray[np.intp]], Any],
-    diagonal: Matrix,
-    dtype: str,
+    tiles: Tiles,
     targets: Matrix,
     plan: Plan,
     options: Nystrom,
@@ -36,20 +34,27 @@ def fit_nystrom(
 ) -> DualFit:
     """Fit the targets, (n, k), with F Fᵀ = K[:, S] K[S, S]⁺ K[S, :] in the place of K.
 
-    `columns` maps indices (b,) to K[:, indices], (n, b). The function lies in the span of
-    K(·, xᵢ), i in S, whose indices are the fit's `landmarks` and whose coefficients (r, k) its
-    `dual`. Leave-one-out residuals are exact for F Fᵀ, with the landmarks as they are.
+    The function lies in the span of K(·, xᵢ), i in S, whose indices are the fit's `landmarks` and
+    whose coefficients (r, k) its `dual`. Leave-one-out residuals are exact for F Fᵀ, with the
+    landmarks as they are.
+
+    Warns with `IllConditionedWarning` where the fit depends on rounding.
     """
-    n = len(diagonal)
+    n = tiles.size
     with blas_threads(n):
         found = low_rank(
-            columns, diagonal, options.n_components, method=options.method, seed=options.seed
+            tiles.columns,
+            tiles.diagonal(),
+            options.n_components,
+            method=options.method,
+            seed=options.seed,
+            entries=tiles.entries,
         )
+        tiles.require_psd(found.pivots)
         factor = found.factor
         values, basis = sla.eigh(factor.T @ factor, check_finite=False, driver="evd")
         values = np.maximum(values, 0.0)
-        eps = float(np.finfo(dtype).eps)
-        cutoff = rank_cutoff(found.trace, float(values.max(initial=0.0)), n, eps)
+        cutoff = rank_cutoff(found.trace, float(values.max(initial=0.0)), n, tiles.eps)
         spectrum = Spectrum(values, basis, cutoff)
         if plan.alphas is None:
             alphas = alpha_grid(found.trace / n, cutoff, n)
@@ -59,6 +64,9 @@ def fit_nystrom(
         exact = math.isinf(plan.time) and n > 1
         losses = np.array([criterion(fit.residuals(a)) for a in alphas]) if exact else None
         alpha = float(alphas[0] if losses is None else alphas[_best(losses)])
+        dropped = found.rank < min(options.n_components, n) or spectrum.rank < found.rank
+        if dropped and alpha < cutoff and plan.time * cutoff >= 1.0:
+            _warn_noisy(spectrum, tiles, alpha)
         weights = fit.weights(alpha, plan.time)
         # F = K[:, S] F[S]⁻ᵀ, so the function F w has the coefficients F[S]⁻ᵀ w
         dual: Any = sla.lstsq(factor[found.pivots].T, weights, check_finite=False)
@@ -94,14 +102,39 @@ class _Features:
         """The leave-one-out residuals, (n, k).
 
         They are those of G = F Fᵀ + αI, with αG⁻¹ = I - F(FᵀF + αI)⁻¹Fᵀ; the factor α cancels.
+        For α = 0 that is the projector on what F does not reach. A sample with nothing there has
+        (F Fᵀ)⁺ = F (FᵀF)⁻² Fᵀ in the place of G⁻¹, as in `loo.spectral_residuals`.
         """
         shrink = flow_filter(self.spectrum, alpha)
-        left = 1.0 - self.squares @ shrink
         # a sample that the features meet whatever the others say: nothing is known without it
-        left = np.maximum(left, np.finfo(np.float64).eps)
+        left = np.maximum(1.0 - self.squares @ shrink, np.finfo(np.float64).eps)
         solved = self.targets - self.rotated @ (shrink[:, None] * self.moments)
         ones = 1.0 - self.rotated @ (shrink * self.sums)
+        if alpha == 0:
+            met = left <= np.sqrt(np.finfo(np.float64).eps)  # below that, left is only rounding
+            rows, inverse = self.rotated[met], np.square(shrink)
+            left[met] = self.squares[met] @ inverse
+            solved[met] = rows @ (inverse[:, None] * self.moments)
+            ones[met] = rows @ (inverse * self.sums)
         return loo_residuals(solved, ones, left, self.targets, centred=self.centred)
+
+
+def _warn_noisy(spectrum: Spectrum, tiles: Tiles, alpha: float) -> None:
+    """Warn that columns of K depend on others, to rounding, and that the ridge is no larger."""
+    consequence = f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding."
+    if alpha == 0:
+        consequence = (
+            f"With alpha=0 the {spectrum.rank} directions above the noise were fitted and the "
+            "others left out, so the training targets need not be met exactly."
+        )
+    warn_singular(
+        found=f"{spectrum.rank} of its columns are independent, noise level {spectrum.cutoff:.1e}",
+        cutoff=spectrum.cutoff,
+        dtype=str(tiles.dtype),
+        copies=count_copies(getattr(tiles, "samples", None)),
+        consequence=consequence,
+        remedy="set alpha to about {value} or more",
+    )
 
 
 def _best(losses: Matrix) -> int:

@@ -56,7 +56,8 @@ class CG(Solver):
             of the free memory and computes the rest anew. For a stored matrix the same with
             reading in the place of computing.
         probes: random vectors that estimate the diagonal of (K + αI)⁻¹, which leave-one-out
-            needs; 0 does without leave-one-out.
+            needs: at least 2, as a single one does not show its own error; 0 does without
+            leave-one-out.
         checkpoint: a file that is written as the iteration goes on, and from which the same fit
             goes on after an interruption.
         seed: of preconditioner and probes.

@@ -67,7 +67,8 @@ def inverse_diagonal(
     lowest = 1.0 / (diagonal + alpha)
     highest = np.maximum(preconditioner.inverse_diagonal(alpha), lowest)
     values = np.clip(guess + trust * (mean - guess), lowest, highest)
-    return InverseDiagonal(values, _error(trust, noise, scatter) / float(values.mean()))
+    error = _error(trust, noise, scatter, len(mean))
+    return InverseDiagonal(values, error / float(values.mean()))
 
 
 def _line(known: Matrix, mean: Matrix) -> Matrix:
@@ -79,7 +80,11 @@ def _line(known: Matrix, mean: Matrix) -> Matrix:
     return mean.mean() + slope * centred
 
 
-def _error(trust: float, noise: float, scatter: float) -> float:
-    """The expected error of a value: of its share of noise, and of what is lost of the truth."""
-    truth = max(scatter - noise, 0.0)
-    return float(np.sqrt(trust**2 * noise + (1.0 - trust) ** 2 * truth))
+def _error(trust: float, noise: float, scatter: float, n: int) -> float:
+    """The expected error of a value: of its share of noise, and of what is lost of the truth.
+
+    The truth may scatter by as much as n samples cannot show beside the noise; and the line, with
+    two numbers fitted to them, has its own share of that.
+    """
+    truth = max(scatter - noise, scatter * np.sqrt(2.0 / n))
+    return float(np.sqrt(trust**2 * noise + (1.0 - trust) ** 2 * truth + 2.0 * noise / n))

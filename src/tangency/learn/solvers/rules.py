@@ -15,6 +15,7 @@ from .options import CG, Cholesky, Eigh, Nystrom, Solver, as_solver, name_of
 
 CHOLESKY_LIMIT = 15_000
 EIGH_LIMIT = 8_000
+_CG_BLOCKS = 20
 _SHARE = 0.8  # of the free memory; the rest is for everything else
 
 
@@ -120,8 +121,10 @@ def check_applies(solver: Solver, plan: Plan) -> None:
         )
 
 
-def memory_need(solver: Solver, n: int) -> int:
+def memory_need(solver: Solver, n: int, outputs: int = 10) -> int:
     """Return the bytes that a fit of n samples takes at its peak, beside the samples.
+
+    `outputs` are columns of targets, of which only conjugate gradients take room for many.
 
     >>> memory_need(Cholesky(), 1000), memory_need(Eigh(), 1000)
     (8000000, 24000000)
@@ -131,8 +134,9 @@ def memory_need(solver: Solver, n: int) -> int:
     if isinstance(solver, Eigh):
         return 24 * n * n
     if isinstance(solver, CG):
-        # the factor and its copy, and five blocks of vectors for ten classes and the probes
-        return 16 * n * solver.rank_for(n) + 40 * n * (11 + solver.probes)
+        # the factor and its copy, and blocks of vectors: two states of the iteration with what
+        # leads from one to the other, and the solutions and residuals for the last alphas
+        return 16 * n * solver.rank_for(n) + 8 * _CG_BLOCKS * n * (outputs + 1 + solver.probes)
     assert isinstance(solver, Nystrom)
     # the factor, turned into its basis, and the squares of that
     return 24 * n * min(solver.n_components, n)
@@ -155,8 +159,8 @@ def require_memory(need: int, what: str, name: str, available: int | None = None
     )
 
 
-def require_solver_memory(solver: Solver, n: int, beside: int = 0) -> None:
+def require_solver_memory(solver: Solver, n: int, outputs: int = 10, *, beside: int = 0) -> None:
     """`require_memory` for a fit of n samples, of whose need `beside` bytes are held already."""
     name = name_of(solver)
-    need = memory_need(solver, n) - beside
+    need = memory_need(solver, n, outputs) - beside
     require_memory(need, f'solver="{name}" for {n:,} samples', name)

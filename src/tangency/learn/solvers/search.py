@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from ...errors import InputError
 from ..conditioning import caller_level
 from ..loo import Criterion, loo_residuals
 from ..ridge import DualFit
-from .block_cg import State, System, run, start
+from .block_cg import NotDefiniteError, State, System, run, start
 from .checkpoint import Checkpoint, digest
 from .operators import Product
 from .options import CG
@@ -115,7 +114,7 @@ class Search:
             try:
                 state = run(system, state, self.options.max_iter, self._watch(system))
                 failed = "" if state.worst(system.wanted) <= 1 else "the iteration did not converge"
-            except InputError as error:  # K + αI is not positive definite
+            except NotDefiniteError as error:
                 if not self.losses:
                     raise
                 failed = str(error)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...engines.progress import progress_bar
 from ...errors import InputError
 from ...kernels import Kernel, Prepared
+from ..conditioning import require_psd_within
 from ..grams import (
     TrainGram,
     as_matrix,
@@ -29,6 +30,7 @@ Pair = tuple[int, int]
 EDGE = 1024
 _PREPARED_BYTES = 2**30
 _SAMPLED = 8
+_LOOKED_AT = 64  # columns
 _LOCAL = ("_kept", "_room", "_held", "_lock")
 
 
@@ -141,6 +143,12 @@ class Tiles:
                 block = self.tile(i, j)[:, local] if i <= j else self.tile(j, i)[local].T
                 found[self.span(i), here] = block
         return found
+
+    def require_psd(self, places: NDArray[np.intp]) -> None:
+        """Refuse an indefinite matrix of the user's own, as far as some of its columns show it."""
+        if not self.trusted:
+            places = places[:_LOOKED_AT]
+            require_psd_within(self.columns(places), places, self.diagonal(), self.eps)
 
     def digest(self) -> str:
         """What tells this matrix from another one: its size, diagonal and some columns."""
