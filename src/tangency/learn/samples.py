@@ -34,7 +34,7 @@ def fit_samples(
         "order": "C",
         # what is mapped from a file may be larger than memory; a matrix is not kept, and solvers
         # that overwrite one take a copy
-        "copy": not (precomputed or isinstance(X, np.memmap)),
+        "copy": not (precomputed or _is_mapped(X)),
         "ensure_min_samples": min_samples,
     }
     if _rank(X) <= 2:
@@ -106,6 +106,10 @@ def require_square(X: np.ndarray) -> None:
         raise InputError(
             f'kernel="precomputed" needs K(X, X), a square matrix; X has shape {X.shape}'
         )
+
+
+def _is_mapped(X: Any) -> bool:
+    return isinstance(X, np.memmap)
 
 
 def _rank(X: Any) -> int:
