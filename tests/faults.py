@@ -21,7 +21,7 @@ def inputs():
 
 
 def compute(path, **options):
-    return tg.gram.compute(NET, inputs(), store=path, n_jobs=1, progress=False, **options)
+    return tg.gram.compute(NET, inputs(), store=path, n_jobs=1, **options)
 
 
 def slowly(seconds):

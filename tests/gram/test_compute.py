@@ -357,7 +357,7 @@ def test_progress_is_shown_to_the_end(X, tmp_path, monkeypatch):
             shown.append(count)
 
     module = sys.modules["tangency.gram.compute"]  # its name in the package is the function
-    monkeypatch.setattr(module, "progress_bar", lambda *_: Bar())
+    monkeypatch.setattr(module, "progress_bar", lambda *_, **__: Bar())
     tg.gram.compute(NET, X, store=tmp_path / "K.zarr", tile=5, progress=True)
     assert sum(shown) == 23 * 24 / 2
     assert inspect.signature(tg.gram.compute).parameters["progress"].default is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 
@@ -12,12 +13,30 @@ class _Silent:
     def update(self, count: int) -> None:
         pass
 
+    def set_description(self, text: str, refresh: bool = True) -> None:
+        pass
 
-def progress_bar(total: int, show: bool, unit: str = "pair") -> AbstractContextManager[Any]:
-    """A tqdm bar; it appears only if the call lasts longer than two seconds."""
+    set_postfix_str = set_description
+
+
+def progress_bar(
+    total: int | None, show: bool, unit: str = "pair", *, first: str | None = None
+) -> AbstractContextManager[Any]:
+    """A tqdm bar; it appears only if the call lasts longer than two seconds.
+
+    `total` is None where it is not known; `first` is a description to begin with.
+    """
     if not show:
-        # Not a disabled bar: tqdm starts a thread even for that, and later forks would warn.
         return nullcontext(_Silent())
+    return _bar()(total=total, desc=first, unit=unit, unit_scale=True, delay=2, leave=False)
+
+
+@cache
+def _bar() -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=unit, unit_scale=True, delay=2, leave=False)
+    class Bar(tqdm):
+        # No thread of its own, which Python warns of in a fork, and which would outlive the call.
+        monitor_interval = 0
+
+    return Bar

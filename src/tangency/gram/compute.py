@@ -193,11 +193,7 @@ def _run(
 
 def _todo(store: Store, progress: bool) -> list[tuple[int, int]]:
     """The tiles to compute. What is there is read again: a damaged tile must not stay."""
-    with progress_bar(store.grid.all_pairs, progress) as bar:
-        if progress and hasattr(bar, "set_description"):
-            bar.set_description(
-                "checking stored tiles", refresh=False
-            )  # shown with the bar, if ever
+    with progress_bar(store.grid.all_pairs, progress, first="checking stored tiles") as bar:
         return store.todo(bar.update)[0]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engines.progress import progress_bar
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
@@ -36,7 +35,8 @@ def fit_cg(
     better is in sight: see `search.levels_off`. Warns with scikit-learn's `ConvergenceWarning`
     where the tolerance is not reached.
     """
-    with blas_threads(tiles.size), _bar(options) as bar:
+    shows = bool(options.progress)
+    with blas_threads(tiles.size), progress_bar(None, shows, "product") as bar:
         bar.set_description("preconditioner")
         diagonal = tiles.diagonal()
         operator = make_operator(tiles, options.matrix, options.client)
@@ -101,26 +101,3 @@ def _warn_if_noisy(
             consequence=f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding.",
             remedy="set alpha to about {value} or more",
         )
-
-
-class _Silent:
-    """A bar that nobody sees."""
-
-    def set_description(self, text: str) -> None:
-        pass
-
-    set_postfix_str = set_description
-
-    def update(self, count: int) -> None:
-        pass
-
-
-@contextmanager
-def _bar(options: CG) -> Iterator[Any]:
-    if not options.progress:
-        yield _Silent()
-        return
-    from tqdm import tqdm
-
-    with tqdm(unit="product", delay=2, leave=False) as bar:
-        yield bar
