@@ -242,6 +242,27 @@ def test_files_that_may_not_grow(tmp_path, whole):
 
 
 @posix
+def test_what_a_killed_worker_had_begun_is_swept_at_the_end(tmp_path):
+    """Not only by the next job: there need not be one."""
+    path = tmp_path / "K.zarr"
+    compute(path)
+    store = Store.open(path)
+    with store.running():
+        draft = path / "ntk" / "c" / "0" / ".0.123-abc.part"
+        draft.write_bytes(b"half a tile")
+    assert not draft.exists()
+
+    def interrupted():
+        with store.running():
+            draft.write_bytes(b"half a tile")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not draft.exists()
+    assert tg.gram.verify(path).ok
+
+
 def test_two_jobs_on_one_store(tmp_path, whole):
     path = tmp_path / "K.zarr"
     with process("run", path) as child:

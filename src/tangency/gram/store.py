@@ -7,6 +7,7 @@ then done or to be computed again, and nothing in between is taken for a value.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -101,7 +102,12 @@ class Store:
                 layout.restore(self.path, self.header)
             except OSError as error:
                 raise lock.UnwritableError(f"{self.path} cannot be written ({error})") from error
-            yield owner
+            try:
+                yield owner
+            finally:
+                # Drafts of workers that were killed; one that lives yet writes for nobody.
+                with contextlib.suppress(OSError):
+                    atomic.sweep(self.path)
 
     def seen_from_here(self, owner: lock.Owner) -> bool:
         """Whether this process sees the folder in which `owner` computes, and not a namesake."""
