@@ -97,6 +97,17 @@ def test_pieces_grow_until_they_take_a_tenth_of_a_second():
     assert last - first == 1
 
 
+def test_a_single_row_takes_no_threads():
+    """Of work that cannot be shared, whatever it weighs."""
+    seen = []
+
+    def block(room, key, first, last):
+        seen.append(threading.current_thread())
+
+    run.run([("a", 0, 1)], block, lambda: None, jobs=2, total=500, weight=lambda *_: 500)
+    assert seen == [threading.current_thread()]
+
+
 def test_pieces_get_smaller_towards_the_end():
     """Or one thread would work on the last large piece while the others wait."""
     queue = run._Queue([("a", 0, 100), ("b", 0, 100)], jobs=2)

@@ -65,7 +65,7 @@ def run(
     changes no result.
     """
     queue = _Queue(items, jobs)
-    if jobs > 1 and total > 1:
+    if jobs > 1 and queue.left > 1:
         _run_threads(queue, block, make_room, jobs, total, progress, weight)
         return
     room = make_room()
@@ -170,7 +170,7 @@ class _Queue:
     def __init__(self, items: Iterable[tuple[Any, int, int]], jobs: int = 1) -> None:
         items = list(items)
         self._items = iter(items)
-        self._left = sum(max(0, last - first) for _, first, last in items)
+        self.left = sum(max(0, last - first) for _, first, last in items)
         self._share = 1 if jobs == 1 else 2 * jobs
         self._lock = threading.Lock()
         self._current: tuple[Any, int, int] | None = None
@@ -186,8 +186,8 @@ class _Queue:
                 if first < last:
                     self._current = (key, first, last)
             key, first, last = self._current
-            middle = min(last, first + max(1, min(self._rows, self._left // self._share)))
-            self._left -= middle - first
+            middle = min(last, first + max(1, min(self._rows, self.left // self._share)))
+            self.left -= middle - first
             self._current = (key, middle, last) if middle < last else None
             return key, first, middle
 
