@@ -56,14 +56,13 @@ def test_a_loose_tolerance_takes_fewer_products_and_keeps_its_promise(ntk, sampl
     exact = KernelRegressor(ntk, alpha=0.01, solver="cholesky").fit(samples, targets)
     products = []
     for tol in (1e-2, 1e-4, 1e-8):
-        solver = CG(tol=tol, rank=20)
+        # without columns for leave-one-out, which have a tolerance of their own
+        solver = CG(tol=tol, rank=20, probes=0)
         found = KernelRegressor(ntk, alpha=0.01, solver=solver).fit(samples, targets)
         gap = np.abs(found.predict(samples) - exact.predict(samples)).max()
         assert gap <= tol * root_mean_square(targets)
         products.append(found.n_products_)
-    # the first two need not differ: leave-one-out asks for 1e-3 of its own columns in any case
-    assert products == sorted(products)
-    assert products[0] < products[-1]
+    assert products == sorted(set(products))
 
 
 def test_regression_without_centring_and_other_matrices(ntk, samples, targets, matrix):
