@@ -27,7 +27,7 @@ from ..nets.activations import (
     Sine,
 )
 from ..nets.parameters import numbers_only
-from ..nets.quadrature import Activation
+from ..nets.quadrature import Activation, HermiteSeries
 from .walk import Arithmetic, State, walk
 
 
@@ -75,6 +75,8 @@ def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: 
 def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]:
     """(k, k̇) at covariances s (an object array) for the variance q of both inputs."""
     if isinstance(layer, Activation):
+        layer = layer.series(100)
+    if isinstance(layer, HermiteSeries):
         return _series(layer, s, q, digits)
     for kind, function in _DUALS:
         if isinstance(layer, kind):
@@ -88,7 +90,7 @@ def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]
 
 def supported(layer: Any) -> bool:
     """The activation has a dual here."""
-    return isinstance(layer, (Activation, *(kind for kind, _ in _DUALS)))
+    return isinstance(layer, (Activation, HermiteSeries, *(kind for kind, _ in _DUALS)))
 
 
 def _cosines(s: Any, q: Any) -> Any:
@@ -156,7 +158,7 @@ def _polynomial(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
     return q * c**layer.degree, layer.degree * c ** (layer.degree - 1)
 
 
-def _series(layer: Activation, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
+def _series(layer: HermiteSeries, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
     """The finite series that the engines sum, with its float64 coefficients taken as exact."""
     c = _cosines(s, q)
     k, k_dot = s * 0, s * 0

@@ -1,0 +1,161 @@
+"""R(α, β) = ∫ r e^{−r²/2} g(αr)h(βr) dr over whole lines through 0, from a table made on demand.
+
+The integrand of every pair of Gaussians, whatever their variances and correlation, is R along a
+curve of (α, β). R is smooth in log|α| and log|β/α| for each sign of β/α, but where two breaks of g
+and h meet: at |β/α| = t'/t, which is an edge between cells where t and t' differ, or 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from typing import Any
+
+import numpy as np
+
+from .jit import jit
+from .rays import through
+
+NODES = 14
+"""Chebyshev nodes of a cell along each side."""
+OCTAVES, LOWEST = 72, -48
+"""Cells along log₂|α|, and where they begin."""
+UNKNOWN, DIRECT = -1, -2
+"""No cell yet; no cell that would be good enough: R is integrated anew for each point."""
+
+_POINTS = np.cos(math.pi * (np.arange(NODES) + 0.5) / NODES)
+_TO_COEFFICIENTS = 2 / NODES * np.cos(np.arange(NODES)[:, None] * np.arccos(_POINTS)[None, :])
+_TO_COEFFICIENTS[0] /= 2
+# Where a cell is tested, and how well it must do there, against √(R(α, α)R(β, β)).
+_TESTS = np.array([[-0.93, 0.31], [-0.45, -0.87], [0.11, 0.96], [0.62, -0.24], [0.97, 0.71]])
+_GOOD = 1e-12
+# A cell over which that falls by more than this would be good in its large part only.
+_RANGE = 1e6
+
+_Reaching = Callable[[int], tuple[Any, float]]
+
+
+@dataclass(eq=False)
+class Table:
+    """Cells of R for some pairs of functions.
+
+    Attributes:
+        ratios: edges of the cells along log₂|β/α|, ascending.
+        index: (2, OCTAVES, len(ratios) − 1), by sign of β/α: the number of a cell, or a word on it.
+        cells: (room, pairs, NODES, NODES) coefficients.
+    """
+
+    ratios: np.ndarray
+    pairs: np.ndarray
+    index: np.ndarray = field(init=False)
+    cells: np.ndarray = field(init=False)
+    used: int = 0
+
+    def __post_init__(self) -> None:
+        self.index = np.full((2, OCTAVES, len(self.ratios) - 1), UNKNOWN, dtype=np.int32)
+        self.cells = np.zeros((64, len(self.pairs), NODES, NODES))
+
+    def fill(self, sign: int, octave: int, ratio: int, reaching: _Reaching) -> None:
+        """Makes one cell; `reaching(octave)` gives pieces for |α| up to 2^octave and their reach."""
+        low, high = self.ratios[ratio], self.ratios[ratio + 1]
+        top = LOWEST + octave + 1
+        first, reach1 = reaching(top)
+        second, reach2 = reaching(math.ceil(top + high))
+        sides = (first.edges, first.functions), (second.edges, second.functions)
+        reach = max(reach1, reach2)
+
+        def at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+            alpha = np.exp2(top - 1 + 0.5 * (x + 1))
+            beta = alpha * np.exp2(low + 0.5 * (high - low) * (y + 1)) * (1 if sign else -1)
+            return integrals(*sides[0], *sides[1], alpha, beta, reach, self.pairs)
+
+        x, y = (a.ravel() for a in np.meshgrid(_POINTS, _POINTS, indexing="ij"))
+        values = at(x, y).reshape(len(self.pairs), NODES, NODES)
+        cell = _TO_COEFFICIENTS @ values @ _TO_COEFFICIENTS.T
+        true = at(*_TESTS.T)
+        found = np.array([[_value(c, *t) for t in _TESTS] for c in cell])
+        alpha = np.exp2(top + np.array([-1.0, 0.0]))
+        least, most = self._sizes(sides, alpha, alpha * np.exp2([low, high]), reach)
+        good = np.all(np.abs(found - true) <= _GOOD * most[:, None])
+        if not good or np.any(most > _RANGE * least):
+            self.index[sign, octave, ratio] = DIRECT
+            return
+        if self.used == len(self.cells):
+            self.cells = np.concatenate([self.cells, np.zeros_like(self.cells)])
+        self.cells[self.used] = cell
+        self.index[sign, octave, ratio] = self.used
+        self.used += 1
+
+    def _sizes(self, sides: tuple, alpha: np.ndarray, beta: np.ndarray, reach: float) -> np.ndarray:
+        """√(R(α, α)R(β, β)) for every pair, where both are least in a cell and where largest."""
+        same = np.stack([np.arange(len(sides[0][1]))] * 2, axis=1)
+        first = integrals(*sides[0], *sides[0], alpha, alpha, reach, same)
+        second = integrals(*sides[1], *sides[1], beta, beta, reach, same)
+        return np.sqrt(first[self.pairs[:, 0]] * second[self.pairs[:, 1]]).T
+
+
+def _value(cell: np.ndarray, x: float, y: float) -> float:
+    j = np.arange(NODES)
+    return float(np.cos(j * math.acos(x)) @ cell @ np.cos(j * math.acos(y)))
+
+
+def ratio_edges(breaks: np.ndarray) -> np.ndarray:
+    """Edges along log₂|β/α| ≤ 0: whole numbers, and where breaks t, t' ≠ 0 meet."""
+    edges = np.arange(-48.0, 1.0)
+    sizes = np.unique(np.abs(breaks[breaks != 0]))
+    if len(sizes) > 1:
+        meetings = np.log2(sizes[:, None] / sizes[None, :]).ravel()
+        near = np.min(np.abs(meetings[:, None] - edges[None, :]), axis=1) < 1e-9
+        edges = np.unique(np.concatenate([edges, meetings[~near & (meetings < 0) & (meetings > -48)]]))
+    return edges
+
+
+@jit
+def integrals(edges1, first, edges2, second, alpha, beta, reach, pairs):
+    """R at many points, (pairs, points)."""
+    out, found = np.empty((len(pairs), len(alpha))), np.empty(len(pairs))
+    for i in range(len(alpha)):
+        found[:] = 0.0
+        through(edges1, edges2, first, second, alpha[i], beta[i], reach, True, pairs, found)
+        out[:, i] = found
+    return out
+
+
+@jit
+def cell_of(index, ratios, alpha, beta):
+    """(sign, octave, ratio) of a point's cell; octave −1 where no cell can be."""
+    if alpha == 0 or beta == 0:
+        return 0, -1, 0
+    a, d = math.log2(abs(alpha)) - LOWEST, math.log2(abs(beta / alpha))
+    if not (0 <= a < OCTAVES and ratios[0] <= d <= 0):
+        return 0, -1, 0
+    low, high = 0, len(ratios) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if ratios[middle] <= d:
+            low = middle
+        else:
+            high = middle
+    return (1 if (alpha > 0) == (beta > 0) else 0), int(a), low
+
+
+@jit
+def interpolate(cell, ratios, octave, ratio, alpha, beta, first, second, out):
+    """R by the Chebyshev series of a cell; `first` and `second` are scratch."""
+    x = 2 * (math.log2(abs(alpha)) - LOWEST - octave) - 1
+    low, high = ratios[ratio], ratios[ratio + 1]
+    y = 2 * (math.log2(abs(beta / alpha)) - low) / (high - low) - 1
+    first[0], first[1], second[0], second[1] = 1.0, x, 1.0, y
+    for j in range(2, NODES):
+        first[j] = 2 * x * first[j - 1] - first[j - 2]
+        second[j] = 2 * y * second[j - 1] - second[j - 2]
+    for n in range(len(cell)):
+        total = 0.0
+        for i in range(NODES):
+            part = 0.0
+            for j in range(NODES):
+                part += cell[n, i, j] * second[j]
+            total += first[i] * part
+        out[n] += total
