@@ -75,7 +75,10 @@ def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: 
 def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]:
     """(k, k̇) at covariances s (an object array) for the variance q of both inputs."""
     if isinstance(layer, Activation):
-        layer = layer.series(100)
+        if not q > 0:
+            k, k_dot = (digits.number(float(a[0])) for a in layer.dual(*np.zeros((3, 1))))
+            return s * 0 + k, s * 0 + k_dot
+        layer = layer.complete_series(float(q)) or layer.series(256)
     if isinstance(layer, HermiteSeries):
         return _series(layer, s, q, digits)
     for kind, function in _DUALS:

@@ -14,7 +14,7 @@ LEVELS = np.array([8, 16, 32, 64, 128, 256, 512, 1024])
 SHORT, LONG = 128, 1024
 
 # What a series may leave out of k and of k̇, against √(k(x,x)k(x',x')) and the like.
-_LEFT_OUT = (1e-13, 1e-11)
+_LEFT_OUT = (4e-15, 2e-14)
 
 
 @jit

@@ -178,10 +178,12 @@ class _Builder:
         coefficients[np.abs(coefficients) <= 4e-16 * largest] = 0.0
         error = np.max(np.abs(coefficients @ _AT_TESTS.T - values[:, ORDER:]), axis=1)
         error = np.maximum(error, np.max(np.abs(coefficients[:, -2:]), axis=1))
-        farthest = np.maximum(np.abs(low), np.abs(high))
+        nearest, farthest = np.sort(np.abs([low, high]), axis=0)
         # What σ makes of the rounding of u counts as its own.
         shaken = np.abs(coefficients[:, 1:]).sum(axis=1) * farthest / half
-        limit = _TOLERANCE * np.maximum(self.envelope(farthest), 0.1 * shaken)
+        # A piece that begins at 0 may end where σ is far larger.
+        size = self.envelope(np.maximum(nearest, farthest / 8))
+        limit = _TOLERANCE * np.maximum(size, 0.1 * shaken)
         good = error <= limit
         good[good] &= self._agree(low[good], high[good], coefficients[good], limit[good])
         good |= half <= _LEAST * np.maximum(np.abs(middle), _BREAK * self.reach)
