@@ -79,9 +79,7 @@ def test_dual_is_the_expectation_of_the_scalar_function(layer):
         s = c * math.sqrt(q1 * q2)
         k = dual(layer, s, q1, q2)[0].item()
         scale = math.sqrt(dual(layer, q1, q1, q1)[0].item() * dual(layer, q2, q2, q2)[0].item())
-        assert k == pytest.approx(
-            angular_expectation(layer, c, q1, q2), abs=3e-11 * scale
-        )
+        assert k == pytest.approx(angular_expectation(layer, c, q1, q2), abs=3e-11 * scale)
 
 
 @ids("layer", ALL, ids=str)

@@ -132,4 +132,6 @@ def evaluate(scale: Scale, which: int, u: np.ndarray) -> np.ndarray:
     low, high = scale.edges[i], scale.edges[i + 1]
     t = np.clip((2 * u - low - high) / (high - low), -1, 1)
     coefficients = scale.functions[which, i]
-    return np.sum(coefficients * np.cos(np.arange(coefficients.shape[1]) * np.arccos(t)[:, None]), 1)
+    return np.sum(
+        coefficients * np.cos(np.arange(coefficients.shape[1]) * np.arccos(t)[:, None]), 1
+    )

@@ -13,6 +13,8 @@ from array_api_compat import array_namespace, device, is_numpy_array, is_torch_a
 from ...errors import NetworkError
 from ..activations import ActivationLayer
 from ..base import truth
+from ..teach import closed_form
+from ..values import shown
 from .functions import FUNCTIONS, sample
 from .series import HermiteSeries
 
@@ -69,7 +71,8 @@ class Activation(ActivationLayer):
         if isinstance(self.function, str):
             if self.function not in FUNCTIONS:
                 raise NetworkError(
-                    f"no function is called {self.function!r}; known: {', '.join(FUNCTIONS)}; "
+                    f"no function is called {shown(self.function)}"
+                    f"{closed_form(self.function)}; known: {', '.join(FUNCTIONS)}; "
                     "any other can be passed as a callable"
                 )
         elif not callable(self.function):
@@ -177,9 +180,7 @@ def _degree(family: Family, variance: float) -> int | None:
     scale, reach = family.reaching(int(np.frexp(root)[1]))
     moments, tails = np.zeros(5), np.zeros((2, len(hermite.LEVELS)))
     room = np.zeros(_DEGREES[-1] + 1)
-    hermite.expand(
-        scale.edges, scale.functions, root, reach, _DEGREES[-1], moments, tails, room
-    )
+    hermite.expand(scale.edges, scale.functions, root, reach, _DEGREES[-1], moments, tails, room)
     for degree in _DEGREES:
         level = int(np.flatnonzero(degree == hermite.LEVELS)[0])
         if np.all(tails[:, level] <= np.array(_LEFT_OUT) * moments[:2]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -58,6 +59,6 @@ def _mean(function: Callable[[np.ndarray], np.ndarray], cuts: np.ndarray) -> flo
 
     parts = [
         quad_vec(integrand, a, b, epsabs=1e-13, epsrel=1e-12)[0]
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        for a, b in itertools.pairwise(cuts)
     ]
     return float(sum(parts))

@@ -70,9 +70,7 @@ def slopes(family: Family, s: Any, q1: Any, q2: Any, eps: float) -> Slopes:
     return Slopes(k_q1, k_q2, parts[4], dot_q1, dot_q2)
 
 
-def _computed(
-    family: Family, s: Any, q1: Any, q2: Any, eps: float, backward: bool
-) -> np.ndarray:
+def _computed(family: Family, s: Any, q1: Any, q2: Any, eps: float, backward: bool) -> np.ndarray:
     """The moments of all pairs of functions, (pairs, *shape)."""
     shape = np.broadcast_shapes(s.shape, q1.shape, q2.shape)
     pairs = BACKWARD if backward else FORWARD
@@ -146,9 +144,7 @@ class _Work:
         self._by_integrals(c, i1, i2, at, moments, left, out)
         return out
 
-    def _expanded(
-        self, used: np.ndarray, degree: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _expanded(self, used: np.ndarray, degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Second moments, remainders and Hermite coefficients of some of the variances."""
         moments, tails = np.zeros((len(used), 5)), np.zeros((len(used), 2, len(hermite.LEVELS)))
         coefficients = np.zeros((len(used), degree + 1))
@@ -187,6 +183,8 @@ class _Work:
     ) -> None:
         """Entries without a series, those of each two scales together."""
         table = self.family.tables["backward" if self.backward else "forward"]
+        # Of the functions of a scale, k and k̇ take the first two.
+        used = int(np.max(self.pairs)) + 1
         groups = self.scale_of[i1[left]] * len(self.scales) + self.scale_of[i2[left]]
         for group in np.unique(groups):
             entries = left[groups == group]
@@ -196,11 +194,14 @@ class _Work:
             while len(entries):
                 error = np.zeros(len(entries))
                 wanted = np.zeros(table.index.shape, dtype=np.bool_)
+                sides = [
+                    (x.edges, x.functions[:used], d)
+                    for x, d in zip((one, two), deltas, strict=True)
+                ]
+                kept = (table.index, table.halves, table.ratios, table.cells, wanted)
                 _integrate(
-                    (one.edges, one.functions, deltas[0]), (two.edges, two.functions, deltas[1]),
-                    c, i1, i2, at, self.roots, self.reach, moments, entries, self.pairs,
-                    self.backward, self.family.breaks, inner, table.index, table.ratios,
-                    table.cells, wanted, error, out,
+                    *sides, c, i1, i2, at, self.roots, self.reach, moments, entries, self.pairs,
+                    self.backward, self.family.breaks, inner, kept, error, out,
                 )  # fmt: skip
                 worst = np.max(error)
                 if worst > _REFUSED:
@@ -221,9 +222,7 @@ class _Work:
 
 def _deltas(scale: Scale) -> np.ndarray:
     """(function, place, weight) of all δ-functions of a scale."""
-    rows = [
-        (float(f), t, weight) for f, found in enumerate(scale.deltas) for t, weight in found
-    ]
+    rows = [(float(f), t, weight) for f, found in enumerate(scale.deltas) for t, weight in found]
     return np.array(rows).reshape(-1, 3)
 
 
@@ -283,10 +282,10 @@ def _by_series(c, i1, i2, at, left, roots, moments, tails, coefficients, degree,
 
 @jit
 def _integrate(side1, side2, c, i1, i2, at, roots, reach, moments, entries, pairs, backward,
-               breaks, inner, index, ratios, cells, wanted, error, out):  # fmt: skip
+               breaks, inner, table, error, out):  # fmt: skip
     """Entries by integrals over the line or the plane, with δ-functions apart."""
-    edges1, functions1, deltas1 = side1
-    edges2, functions2, deltas2 = side2
+    edges1, functions1, _ = side1
+    edges2, functions2, _ = side2
     total, scales = np.empty(len(pairs)), np.empty(len(pairs))
     for n in range(len(entries)):
         e = entries[n]
@@ -302,7 +301,7 @@ def _integrate(side1, side2, c, i1, i2, at, roots, reach, moments, entries, pair
             angle = math.atan2(math.sqrt((1 - c[e]) * (1 + c[e])), c[e])
             error[n] = plane(
                 (edges1, functions1, root1), (edges2, functions2, root2), angle, far, pairs,
-                breaks, inner, scales, index, ratios, cells, wanted, total,
+                breaks, inner, scales, table, total,
             )  # fmt: skip
         if error[n] >= 0:
             for p in range(len(pairs)):

@@ -29,7 +29,9 @@ _BREAK = 2.0**-24
 _LEAST = 2.0**-51
 # Points between the nodes at which a polynomial is tested, closer and closer to the ends.
 _TESTS = np.array([-0.71, -0.36, 0.053, 0.41, 0.77])
-_TESTS = np.concatenate([_TESTS, 1 - 0.03 * 4.0 ** -np.arange(10), 0.03 * 4.0 ** -np.arange(10) - 1])
+_TESTS = np.concatenate(
+    [_TESTS, 1 - 0.03 * 4.0 ** -np.arange(10), 0.03 * 4.0 ** -np.arange(10) - 1]
+)
 # What a jump must exceed, in σ and in σ′, to be one.
 _JUMP = 1e-9
 
@@ -135,8 +137,9 @@ class _Builder:
                 "which these inputs reach; scale the inputs down, or use another function"
             )
         sizes = np.abs(self.sampled)
-        self.sizes = np.append(0.0, side), np.maximum.accumulate(
-            np.maximum(sizes[len(side) :: -1], sizes[len(side) :])
+        self.sizes = (
+            np.append(0.0, side),
+            np.maximum.accumulate(np.maximum(sizes[len(side) :: -1], sizes[len(side) :])),
         )
 
     def envelope(self, u: np.ndarray) -> np.ndarray:
@@ -183,6 +186,8 @@ class _Builder:
         shaken = np.abs(coefficients[:, 1:]).sum(axis=1) * farthest / half
         # A piece that begins at 0 may end where σ is far larger.
         size = self.envelope(np.maximum(nearest, farthest / 8))
+        far = nearest >= 0.49 * farthest
+        size[far] = np.maximum(size[far], np.max(np.abs(values[far]), axis=1, initial=0.0))
         limit = _TOLERANCE * np.maximum(size, 0.1 * shaken)
         good = error <= limit
         good[good] &= self._agree(low[good], high[good], coefficients[good], limit[good])

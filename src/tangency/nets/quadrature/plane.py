@@ -66,8 +66,7 @@ def line(edges1, edges2, first, second, root1, root2, sign, reach, pairs, total)
 
 
 @jit
-def plane(side1, side2, angle, reach, pairs, breaks, inner, scales, index, ratios, cells,
-          wanted, total):  # fmt: skip
+def plane(side1, side2, angle, reach, pairs, breaks, inner, scales, table, total):
     """E[g(f)h(f')] for every pair of functions, f = √q·x and f' = √q'·y; δ-functions left out.
 
     Args:
@@ -75,12 +74,13 @@ def plane(side1, side2, angle, reach, pairs, breaks, inner, scales, index, ratio
         angle: θ = arccos c, in (0, π).
         breaks: where the functions are not smooth; `inner`: up to where they are near 0.
         scales: what the error of each pair is measured by.
-        index, ratios, cells: the table of integrals along rays.
-        wanted: like `index`; cells that are lacking are marked in it.
+        table: of integrals along rays, (index, halves, ratios, cells, wanted); cells that are
+            lacking are marked in `wanted`, which is like `index`.
 
     Returns:
         The largest error against `scales`, as estimated, or `MISSING`.
     """
+    index, halves, ratios, cells, wanted = table
     edges1, first, root1 = side1
     edges2, second, root2 = side2
     total[:] = 0.0
@@ -108,17 +108,15 @@ def plane(side1, side2, angle, reach, pairs, breaks, inner, scales, index, ratio
             # R(α, β) of (g, h) is R(β, α) of (h, g): half of a table is enough.
             turned = abs(beta) > abs(alpha)
             large, small = (beta, alpha) if turned else (alpha, beta)
-            sign, octave, ratio = cell_of(index, ratios, large, small)
-            cell = DIRECT if octave < 0 else index[sign, octave, ratio]
+            cell, sign, octave, ratio, x, y = cell_of(index, halves, ratios, large, small)
             if cell == UNKNOWN:
-                wanted[sign, octave, ratio] = 1
+                wanted[sign, octave, ratio] = True
                 missing = True
             elif cell == DIRECT:
                 through(edges1, edges2, first, second, alpha, beta, reach, True, pairs, found)
                 turned = False
             else:
-                interpolate(cells[cell], ratios, octave, ratio, large, small, scratch[0],
-                            scratch[1], found)  # fmt: skip
+                interpolate(cells[cell], x, y, scratch[0], scratch[1], found)
             for n in range(len(total)):
                 value = found[swapped[n]] if turned else found[n]
                 fine[n] += half * _FIFTEEN[j] * value

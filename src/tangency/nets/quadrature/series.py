@@ -16,7 +16,6 @@ from ..activations import ActivationLayer
 from ..base import whole
 from ..special import correlation, safe_sqrt
 
-
 # How far a standard normal is followed.
 _REACH = 14.0
 
