@@ -22,6 +22,8 @@ from .rays import beside
 
 # The error, as estimated, beyond which there is no result.
 _REFUSED = 1e-7
+# What a derivative may be, against σ over √q, before it counts as zero.
+_ROUNDING = 1e-5
 # Bytes of Hermite coefficients at a time.
 _ROOM = 2**27
 
@@ -135,13 +137,12 @@ class _Work:
             good = np.zeros(len(left), dtype=np.bool_)
             _by_series(
                 c, i1, i2, at, left, self.roots, moments, tails, coefficients, degree,
-                self._slope_scales(used, moments), self.jumps, self.pairs, self.backward, good,
-                out,
+                self._sizes(used, moments), self.jumps, self.pairs, self.backward, good, out,
             )  # fmt: skip
             left = left[~good]
             if not len(left):
                 return out
-        self._by_integrals(c, i1, i2, at, moments, left, out)
+        self._by_integrals(c, i1, i2, at, self._sizes(used, moments), left, out)
         return out
 
     def _expanded(self, used: np.ndarray, degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -161,14 +162,20 @@ class _Work:
             coefficients[zero, 0], coefficients[zero, 1] = pieces.at_zero, pieces.derivative.at_zero
         return moments, tails, coefficients
 
-    def _slope_scales(self, used: np.ndarray, moments: np.ndarray) -> np.ndarray:
-        """What σ'(√q g) is measured by: its root mean square, and the size of its δ-functions."""
-        sizes = np.sqrt(moments[:, 1])
+    def _sizes(self, used: np.ndarray, moments: np.ndarray) -> np.ndarray:
+        """What each function of √q·g is measured by: root mean squares, with δ-functions."""
+        sizes, roots = np.sqrt(moments), self.roots[used]
         for place, scale in enumerate(self.scales):
-            rows = np.flatnonzero((self.scale_of[used] == place) & (self.roots[used] > 0))
-            roots = self.roots[used][rows]
-            for t, weight in scale.deltas[1]:
-                sizes[rows] += np.abs(weight) * np.exp(-0.5 * np.square(t / roots)) / roots
+            rows = np.flatnonzero((self.scale_of[used] == place) & (roots > 0))
+            for which, deltas in enumerate(scale.deltas):
+                for t, weight in deltas:
+                    density = np.exp(-0.5 * np.square(t / roots[rows])) / roots[rows]
+                    sizes[rows, which] += np.abs(weight) * density
+        # A derivative that is zero is so to rounding only.
+        safe = np.where(roots > 0, roots, 1.0)
+        floor = _ROUNDING * sizes[:, 0] / safe
+        for which, least in ((1, floor), (2, floor * safe), (3, floor), (4, floor / safe)):
+            sizes[:, which] = np.maximum(sizes[:, which], least)
         return sizes
 
     def _by_integrals(
@@ -177,7 +184,7 @@ class _Work:
         i1: np.ndarray,
         i2: np.ndarray,
         at: np.ndarray,
-        moments: np.ndarray,
+        sizes: np.ndarray,
         left: np.ndarray,
         out: np.ndarray,
     ) -> None:
@@ -200,7 +207,7 @@ class _Work:
                 ]
                 kept = (table.index, table.halves, table.ratios, table.cells, wanted)
                 _integrate(
-                    *sides, c, i1, i2, at, self.roots, self.reach, moments, entries, self.pairs,
+                    *sides, c, i1, i2, at, self.roots, self.reach, sizes, entries, self.pairs,
                     self.backward, self.family.breaks, inner, kept, error, out,
                 )  # fmt: skip
                 worst = np.max(error)
@@ -242,8 +249,8 @@ def _expand_all(edges, functions, roots, reach, degree, rows, moments, tails, co
 
 
 @jit
-def _by_series(c, i1, i2, at, left, roots, moments, tails, coefficients, degree, slope_scales,
-               jumps, pairs, backward, good, out):  # fmt: skip
+def _by_series(c, i1, i2, at, left, roots, moments, tails, coefficients, degree, sizes, jumps,
+                pairs, backward, good, out):  # fmt: skip
     """Entries whose series is good enough, and those where a variance is 0."""
     rows = np.empty((2, 5, degree + 1))
     for n in range(len(left)):
@@ -266,7 +273,7 @@ def _by_series(c, i1, i2, at, left, roots, moments, tails, coefficients, degree,
             continue
         level = level_for(
             c[e], tails[a], tails[b], math.sqrt(moments[a, 0] * moments[b, 0]),
-            slope_scales[a] * slope_scales[b], root1 * root2, jumps, 2 if backward else 0,
+            sizes[a, 1] * sizes[b, 1], root1 * root2, jumps, 2 if backward else 0,
         )  # fmt: skip
         if level < 0:
             continue
@@ -281,7 +288,7 @@ def _by_series(c, i1, i2, at, left, roots, moments, tails, coefficients, degree,
 
 
 @jit
-def _integrate(side1, side2, c, i1, i2, at, roots, reach, moments, entries, pairs, backward,
+def _integrate(side1, side2, c, i1, i2, at, roots, reach, sizes, entries, pairs, backward,
                breaks, inner, table, error, out):  # fmt: skip
     """Entries by integrals over the line or the plane, with δ-functions apart."""
     edges1, functions1, _ = side1
@@ -292,8 +299,7 @@ def _integrate(side1, side2, c, i1, i2, at, roots, reach, moments, entries, pair
         root1, root2 = roots[i1[e]], roots[i2[e]]
         far = max(reach[i1[e]], reach[i2[e]])
         for p in range(len(pairs)):
-            m1, m2 = moments[at[i1[e]], pairs[p, 0]], moments[at[i2[e]], pairs[p, 1]]
-            scales[p] = math.sqrt(m1 * m2)
+            scales[p] = sizes[at[i1[e]], pairs[p, 0]] * sizes[at[i2[e]], pairs[p, 1]]
         if abs(c[e]) == 1:
             line(edges1, edges2, functions1, functions2, root1, root2, c[e], far, pairs, total)
             error[n] = 0.0

@@ -23,6 +23,8 @@ MOST = 2048
 
 # A piece is good when it is so to a few units in the last place of what σ reaches up to there.
 _TOLERANCE = 8e-15
+# Against its largest value, what need not be known to all digits.
+_TINY = 1e-12
 # Relative width below which a piece is a kink or a jump that bisection closes in on.
 _BREAK = 2.0**-24
 # Where bisection ends: neighbouring numbers.
@@ -117,6 +119,7 @@ def cut(function: Callable[[np.ndarray], np.ndarray], reach: float, name: str) -
     breaks = _breaks(edges, reach)
     if len(breaks):
         edges, coefficients = builder.bisect(np.unique(np.concatenate([start, breaks])))
+    edges, coefficients = builder.joined(edges, coefficients)
     return Pieces(edges, coefficients, np.zeros((0, 2)))
 
 
@@ -170,6 +173,26 @@ class _Builder:
         edges = np.append(np.concatenate(lows)[order], start[-1])
         return edges, np.concatenate(found)[order]
 
+    def joined(
+        self, edges: np.ndarray, coefficients: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Neighbours on one side of 0 made one piece where one polynomial does for both."""
+        changed = True
+        while changed:
+            changed = False
+            for first in (0, 1):
+                left = np.arange(first, len(edges) - 2, 2)
+                left = left[edges[left + 1] != 0]
+                if not len(left):
+                    continue
+                good, fitted = self._fit(edges[left], edges[left + 2])
+                left = left[good]
+                coefficients[left] = fitted[good]
+                coefficients = np.delete(coefficients, left + 1, axis=0)
+                edges = np.delete(edges, left + 1)
+                changed |= bool(len(left))
+        return edges, coefficients
+
     def _fit(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which pieces are polynomials to rounding, and their coefficients."""
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
@@ -184,10 +207,9 @@ class _Builder:
         nearest, farthest = np.sort(np.abs([low, high]), axis=0)
         # What σ makes of the rounding of u counts as its own.
         shaken = np.abs(coefficients[:, 1:]).sum(axis=1) * farthest / half
-        # A piece that begins at 0 may end where σ is far larger.
-        size = self.envelope(np.maximum(nearest, farthest / 8))
-        far = nearest >= 0.49 * farthest
-        size[far] = np.maximum(size[far], np.max(np.abs(values[far]), axis=1, initial=0.0))
+        # A polynomial of this degree that fits is not of very different sizes within its piece.
+        size = np.maximum(self.envelope(nearest), np.max(np.abs(values), axis=1))
+        size = np.maximum(size, _TINY * np.max(np.abs(self.sampled)))
         limit = _TOLERANCE * np.maximum(size, 0.1 * shaken)
         good = error <= limit
         good[good] &= self._agree(low[good], high[good], coefficients[good], limit[good])
