@@ -89,7 +89,10 @@ class Subject:
     def evaluated(self, module: nn.Module, x: Tensor) -> Tensor:
         """(n, outputs) of the module as it is."""
         # A copy: the module may overwrite its input.
-        out = module(x.clone())
+        return self.in_rows(module(x.clone()), x)
+
+    def in_rows(self, out: Any, x: Tensor) -> Tensor:
+        """What the module has returned for x, (n, outputs)."""
         if not isinstance(out, Tensor):
             raise InputError(
                 f"the module returns a {type(out).__name__}; empirical kernels need one tensor "
