@@ -105,7 +105,7 @@ class Rows:
         if rule is None:
             good = len(args) == 2 and not kwargs and self._binary(name, args, known)
         else:
-            others = [t for t in tensors if t is not args[0]] if args else tensors
+            others = [v for v in leaves((args[1:], kwargs)) if isinstance(v, Tensor)]
             constant = all(id(t) in self._constants or known(t) for t in others)
             first = bool(args) and self.holds(args[0])
             good = first and constant and "out" not in kwargs and rule(args, kwargs)

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from ..errors import InputError
 
@@ -120,11 +120,11 @@ class Subject:
     def renewed(self) -> Subject:
         """The same parameters of the module as they are by now."""
         everything = dict(self.module.named_parameters())
-        copies = [
+        params, fixed = (
             {name: everything[name].detach().clone() for name in which}
             for which in (self.params, self.fixed)
-        ]
-        return Subject(self.module, *copies, _buffers(self.module), self.ways)
+        )
+        return Subject(self.module, params, fixed, _buffers(self.module), self.ways)
 
     def _original(self, name: str) -> Tensor:
         return self.module.get_parameter(name).detach().clone()
@@ -169,7 +169,7 @@ def subject_of(module: Any, params: Params = None, frozen: bool = False) -> Subj
     check_fixed(module)
     everything = dict(module.named_parameters())
     for name, tensor in (*everything.items(), *module.named_buffers()):
-        if isinstance(tensor, UninitializedTensorMixin):
+        if is_lazy(tensor):
             raise InputError(
                 f"{name!r} has no shape yet; call the module once on an input to initialise it"
             )
