@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from awkward_modules import Buffers, rows
+from awkward_modules import rows
+from awkward_parts import Buffers
 from tangency.finite import empirical_ntk
 from tangency.finite.recording import Recorder
 from torch_modules import Function, kernel
