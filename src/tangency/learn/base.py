@@ -88,4 +88,8 @@ def centred(targets: Matrix, center: bool) -> tuple[Matrix, Matrix]:
     with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
         mean = targets.mean(axis=0)
         residual = targets - mean
-    return require_finite(residual, "the targets overflow when centred", "scale y down"), mean
+    require_finite(residual, "the targets overflow when centred", "scale y down")
+    # the mean of equal numbers may round away from them, and what is left would seem to vary
+    constant = (targets == targets[0]).all(axis=0)
+    residual[:, constant] = 0.0
+    return residual, np.where(constant, targets[0], mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from .solvers.fit import Problem
 from .solvers.fit import fit as solve
 from .solvers.options import as_solver
 from .solvers.rules import check_applies
+from .units import Units, as_they_are, in_units
 
 Matrix = NDArray[np.float64]
 
@@ -85,17 +87,19 @@ class _RidgeEstimator(DualEstimator):
         self.kernel_ = kernel
         return X, y
 
-    def _fit_dual(self, X: Any, targets: Matrix, *, flat: bool) -> DualFit:
-        """Fit the columns of `targets`, (n, k), and set all attributes but the score."""
+    def _fit_dual(self, X: Any, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
+        """Fit targets of this `mean` (k,), removed from them; set all attributes but the score."""
         plan = make_plan(self.alpha, self.training_time)
-        residual, mean = centred(targets, self.center)
         problem = Problem(self.kernel_, X, self.store)
         choice = problem.choose(plan, self.solver)
-        fit = solve(problem, residual, plan, choice, _mean_square, centred=bool(self.center))
+        scaled = solve(
+            problem, units.targets, plan, choice, units.loss, centred=bool(self.center)
+        )
+        fit = units.restored(scaled)
         if fit.landmarks is None:
             self._set_function(X, fit.dual, mean, flat)
         elif is_precomputed(self.kernel_):
-            dual = np.zeros_like(residual)
+            dual = np.zeros_like(units.targets)
             dual[fit.landmarks] = fit.dual
             self._set_function(X, dual, mean, flat)
         else:
@@ -104,8 +108,8 @@ class _RidgeEstimator(DualEstimator):
         self.alpha_, self.alphas_, self.loo_losses_ = fit.alpha, fit.alphas, fit.losses
         self.loo_error_ = fit.loo_error
         self.rkhs_norms_ = fit.norms
-        self.rkhs_norm_ = float(np.linalg.norm(fit.norms))
-        return fit
+        self.rkhs_norm_ = math.hypot(*fit.norms)
+        return scaled
 
     def _function(self, X: Any) -> Matrix:
         """Return the fitted function at X, (m,) or (m, k) as `dual_coef_` has it."""
@@ -138,7 +142,8 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
     dual_coef_ : c, (n,) or (n, k) as y was; `intercept_` is ȳ.
     alpha_ : the ridge used, out of `alphas_` (a,) with mean squared leave-one-out errors
         `loo_losses_` (a,), None without a closed form. Of values equally good to nine digits
-        the larger is taken.
+        the larger is taken. Several outputs count alike, whatever their units: the error of each
+        is multiplied by the mean variance of the outputs over its own.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
     loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
         finite `training_time` or a single sample, which have no closed form, and for
@@ -150,7 +155,9 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         `kernel_` the kernel used.
 
     X is (n, d) or (n, *space, channels). K is computed in the dtype of X, everything else in
-    float64; predictions are float64. Warns with `IllConditionedWarning`.
+    float64; predictions are float64. Warns with `IllConditionedWarning`, and with `SearchWarning`
+    where the best alpha stands at the edge of what "loo" can search. No choice depends on the units
+    of y, nor, with `center`, on a number added to it.
 
     Examples
     --------
@@ -166,10 +173,12 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
         X, y = self._begin(X, y, multi_output=True, y_numeric=True)
         targets = y.astype(np.float64).reshape(len(y), -1)
-        fit = self._fit_dual(X, targets, flat=y.ndim == 1)
+        residual, mean = centred(targets, self.center)
+        units = in_units(residual)
+        fit = self._fit_dual(X, units, mean, flat=y.ndim == 1)
         self.loo_score_ = None
         if fit.residuals is not None:
-            self.loo_score_ = float(r2_score(targets, targets - fit.residuals))
+            self.loo_score_ = float(r2_score(units.targets, units.targets - fit.residuals))
         return self
 
     def predict(self, X: ArrayLike) -> Matrix:
@@ -211,7 +220,8 @@ class KernelClassifier(ClassifierMixin, _RidgeEstimator):
                 f"{self.classes_[0]!r}"
             )
         targets = np.eye(len(self.classes_))[codes]
-        fit = self._fit_dual(X, targets, flat=False)
+        residual, mean = centred(targets, self.center)
+        fit = self._fit_dual(X, as_they_are(residual), mean, flat=False)
         self.loo_score_ = None
         if fit.residuals is not None:
             predicted = np.argmax(targets - fit.residuals, axis=1)
@@ -227,7 +237,3 @@ class KernelClassifier(ClassifierMixin, _RidgeEstimator):
         """Return the class with the largest function value for each row of X, (m,)."""
         values = self._function(X)
         return self.classes_[np.argmax(values, axis=1)]
-
-
-def _mean_square(residuals: Matrix) -> float:
-    return float(np.mean(np.square(residuals)))

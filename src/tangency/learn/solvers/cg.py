@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...engines.progress import progress_bar
 from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..grid import edge_of, warn_at_edge
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
 from ..plan import Plan
@@ -33,7 +34,8 @@ def fit_cg(
     each from the best combination of the last three solutions and to a tolerance of 1e-3; the
     best is then solved for again, to `options.tol`. The grid of "loo" is left early once nothing
     better is in sight: see `search.levels_off`. Warns with scikit-learn's `ConvergenceWarning`
-    where the tolerance is not reached.
+    where the tolerance is not reached, and with `SearchWarning` where the best alpha stands at an
+    edge of the grid.
     """
     shows = bool(options.progress)
     with blas_threads(tiles.size), progress_bar(None, shows, "product") as bar:
@@ -53,6 +55,11 @@ def fit_cg(
             search.attach(Path(options.checkpoint), tiles, alphas)
         found = search.best_of(alphas, stops_early=plan.alphas is None)
     _warn_if_noisy(preconditioner, tiles, cutoff, found.alpha)
+    if plan.alphas is None and found.losses is not None:
+        edge = edge_of(list(found.losses))
+        # a search that has ended before the lowest alpha found nothing more to gain, or said why
+        if edge == "upper" or found.alphas[0] == alphas[0]:
+            warn_at_edge(edge, found.alpha, "alpha", str(tiles.dtype))
     return found
 
 

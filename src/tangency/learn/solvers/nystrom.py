@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..flow import flow_filter
+from ..grid import best_place, search, warn_at_edge
 from ..loo import Criterion, alpha_grid, loo_residuals
 from ..lowrank import low_rank
 from ..plan import Plan
@@ -56,14 +57,17 @@ def fit_nystrom(
         values = np.maximum(values, 0.0)
         cutoff = rank_cutoff(found.trace, float(values.max(initial=0.0)), n, tiles.eps)
         spectrum = Spectrum(values, basis, cutoff)
-        if plan.alphas is None:
-            alphas = alpha_grid(found.trace / n, cutoff, n)
-        else:
-            alphas = np.array(plan.alphas)
         fit = _Features(factor, spectrum, targets, centred)
         exact = math.isinf(plan.time) and n > 1
-        losses = np.array([criterion(fit.residuals(a)) for a in alphas]) if exact else None
-        alpha = float(alphas[0] if losses is None else alphas[_best(losses)])
+        if plan.alphas is None:
+            grid = alpha_grid(found.trace / n, cutoff, n)
+            best = search(lambda alpha: criterion(fit.residuals(alpha)), grid, cutoff)
+            alpha, alphas, losses = best.best, best.alphas, best.losses
+            warn_at_edge(best.at_edge, alpha, "alpha", str(tiles.dtype))
+        else:
+            alphas = np.array(plan.alphas)
+            losses = np.array([criterion(fit.residuals(a)) for a in alphas]) if exact else None
+            alpha = float(alphas[0] if losses is None else alphas[best_place(losses)])
         dropped = found.rank < min(options.n_components, n) or spectrum.rank < found.rank
         if dropped and alpha < cutoff and plan.time * cutoff >= 1.0:
             _warn_noisy(spectrum, tiles, alpha)
@@ -135,9 +139,3 @@ def _warn_noisy(spectrum: Spectrum, tiles: Tiles, alpha: float) -> None:
         consequence=consequence,
         remedy="set alpha to about {value} or more",
     )
-
-
-def _best(losses: Matrix) -> int:
-    """The place of the smallest loss; of those equal to nine digits, the last."""
-    smallest = float(losses.min())
-    return int(np.flatnonzero(losses <= smallest + 1e-9 * abs(smallest))[-1])
