@@ -113,9 +113,7 @@ def test_the_intervals_of_a_scaled_process_hold_what_they_say(rng):
     prior = NNGP(NETWORK)(np.vstack([X, new])) + 1e-10 * np.eye(360)
     draws = 1e3 * np.linalg.cholesky(prior) @ rng.standard_normal((360, 20))
     y = draws[:60] + 1e2 * rng.standard_normal((60, 20))
-    mean, deviation = (
-        GaussianProcess(NETWORK, center=False).fit(X, y).predict(new, return_std=True)
-    )
+    mean, deviation = GaussianProcess(NETWORK, center=False).fit(X, y).predict(new, return_std=True)
     inside = np.mean(np.abs(mean - draws[60:]) < 1.96 * deviation)
     assert abs(inside - 0.95) < 0.03
 

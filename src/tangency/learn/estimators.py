@@ -92,9 +92,7 @@ class _RidgeEstimator(DualEstimator):
         plan = make_plan(self.alpha, self.training_time)
         problem = Problem(self.kernel_, X, self.store)
         choice = problem.choose(plan, self.solver)
-        scaled = solve(
-            problem, units.targets, plan, choice, units.loss, centred=bool(self.center)
-        )
+        scaled = solve(problem, units.targets, plan, choice, units.loss, centred=bool(self.center))
         fit = units.restored(scaled)
         if fit.landmarks is None:
             self._set_function(X, fit.dual, mean, flat)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...engines.progress import progress_bar
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..grid import edge_of, warn_at_edge
+from ..indefinite import require_psd_products
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
 from ..plan import Plan
@@ -40,6 +41,7 @@ def fit_cg(
     shows = bool(options.progress)
     with blas_threads(tiles.size), progress_bar(None, shows, "product") as bar:
         bar.set_description("preconditioner")
+        tiles.require_kernel()
         diagonal = tiles.diagonal()
         operator = make_operator(tiles, options.matrix, options.client)
         preconditioner = make_preconditioner(tiles, diagonal, options, bar)
@@ -53,6 +55,10 @@ def fit_cg(
             alphas = np.array(plan.alphas)
         if options.checkpoint is not None:
             search.attach(Path(options.checkpoint), tiles, alphas)
+        if not tiles.trusted and search.resumed is None:
+            search.products += require_psd_products(
+                operator, preconditioner.approximation, diagonal, tiles.eps, options.seed
+            )
         found = search.best_of(alphas, stops_early=plan.alphas is None)
     _warn_if_noisy(preconditioner, tiles, cutoff, found.alpha)
     if plan.alphas is None and found.losses is not None:

@@ -43,6 +43,7 @@ def fit_nystrom(
     """
     n = tiles.size
     with blas_threads(n):
+        tiles.require_kernel()
         found = low_rank(
             tiles.columns,
             tiles.diagonal(),
