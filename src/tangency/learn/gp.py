@@ -52,8 +52,8 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
     noise : for the posterior a number is the variance of the noise under the prior as it stands.
         "ml" (None) and lists choose it by the marginal likelihood, "ml" over a grid scaled with the
         mean of K(x, x), together with an amplitude s of each output in closed form: the prior is
-        then s²K and the variance of the noise s²·noise, so that the choice, and predictions relative
-        to y, do not depend on the units of y.
+        then s²K and the variance of the noise s²·noise, so that the choice, and predictions
+        relative to y, do not depend on the units of y.
         For the ensemble the weight of ½ ‖w - w₀‖² in the loss, 0 (None) without.
     inference : "posterior" or "ensemble".
     training_time : t ≥ 0 for the ensemble, ∞ (None) for networks trained to the end.
