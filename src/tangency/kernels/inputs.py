@@ -14,6 +14,14 @@ from ..errors import InputError
 from ..nets import Sequential
 from ..nets.linear import Conv
 from ..nets.pooling import GlobalAvgPool, LinearGridLayer
+from .foreign import (
+    holds_tensors,
+    is_table,
+    readable_tensor,
+    refuse_masked,
+    refuse_uncomputed,
+    table_values,
+)
 
 
 class InputWarning(UserWarning):
@@ -125,9 +133,13 @@ def _array(data: Any, name: str) -> Any:
     if is_torch_array(data):
         if str(data.layout) != "torch.strided":
             raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
-        return data
-    if np.ma.is_masked(data):
-        raise InputError(f"{name} is an array with masked values; impute or drop them")
+        return readable_tensor(data)
+    refuse_masked(data, name)
+    refuse_uncomputed(data, name)
+    if holds_tensors(data):
+        raise InputError(f"{name} is a list of tensors; pass torch.stack({name})")
+    if is_table(data):
+        return table_values(data, name)
     if isinstance(data, np.ndarray):
         return np.asarray(data)
     if hasattr(data, "toarray"):

@@ -13,10 +13,21 @@ from sklearn.utils.validation import check_is_fitted
 from .conditioning import require_finite
 from .grams import is_precomputed, resolve_kernel, times
 from .persist import save_model
+from .plain import plain, plain_targets
 from .samples import predict_samples
 from .solvers.predict import expand
 
 Matrix = NDArray[np.float64]
+
+
+class PlainScore:
+    """`score` for targets as `fit` takes them; named before the mixins of scikit-learn."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return what scikit-learn's `score` gives, R² or accuracy, of the predictions for X."""
+        if sample_weight is not None:
+            sample_weight = plain(sample_weight, "sample_weight")
+        return super().score(X, plain_targets(y), sample_weight)  # pyright: ignore
 
 
 class DualEstimator(BaseEstimator):

@@ -13,7 +13,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 
-from .base import DualEstimator, centred
+from ..errors import InputError
+from .base import DualEstimator, PlainScore, centred
 from .grams import is_precomputed, resolve_kernel
 from .plan import Penalty, make_plan
 from .ridge import DualFit
@@ -114,7 +115,7 @@ class _RidgeEstimator(DualEstimator):
         return self._function_at(self._check(X))
 
 
-class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
+class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstimator):
     """Kernel ridge regression and gradient flow with a neural kernel.
 
     f(x) = ȳ + Σᵢ cᵢ K(x, xᵢ) with c = (K + αI)⁻¹ (I - exp(-t (K + αI))) (y - ȳ): gradient flow
@@ -184,7 +185,7 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         return self._function(X)
 
 
-class KernelClassifier(ClassifierMixin, _RidgeEstimator):
+class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
     """Kernel ridge classification: regression on centred one-hot targets, the largest wins.
 
     One function per class is fitted as `KernelRegressor` does, to 1 for its own samples and 0
@@ -210,8 +211,8 @@ class KernelClassifier(ClassifierMixin, _RidgeEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self."""
         X, y = self._begin(X, y)
+        self.classes_, codes = _classes(y)
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
                 f"KernelClassifier needs at least two classes; y has only one class, "
@@ -235,3 +236,15 @@ class KernelClassifier(ClassifierMixin, _RidgeEstimator):
         """Return the class with the largest function value for each row of X, (m,)."""
         values = self._function(X)
         return self.classes_[np.argmax(values, axis=1)]
+
+
+def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different labels in order, and the place of each sample's among them."""
+    try:
+        return np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(each).__name__ for each in y})
+        raise InputError(
+            f"y holds labels that have no order among each other, of types {', '.join(kinds)}; "
+            "pass all of one type, such as y.astype(str)"
+        ) from None

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
 from ..kernels.network import NetworkKernel, as_network
 from ..nets import Layer
-from .base import DualEstimator, centred
+from .base import DualEstimator, PlainScore, centred
 from .conditioning import require_finite
 from .grams import (
     DEFAULT_NETWORK,
@@ -33,7 +33,7 @@ from .solvers.predict import block_kernel, prepared_for, row_blocks
 Matrix = NDArray[np.float64]
 
 
-class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
+class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimator):
     """The Gaussian process of an infinitely wide network, with its uncertainty.
 
     inference="posterior": Bayesian regression with the prior f - ȳ ~ GP(0, K), K the NNGP kernel

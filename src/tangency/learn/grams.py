@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..kernels import NTK, Kernel, Product, Scaled, Sum
 from ..kernels.network import NetworkKernel, as_network
 from .conditioning import FLOAT32_EPS, require_finite
+from .plain import plain
 
 DEFAULT_NETWORK = "dense relu dense"
 _FINITE_REMEDY = "scale the inputs down, or pass float64 inputs"
@@ -93,7 +94,7 @@ def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
 
 def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGram:
     """Return a matrix that `kernel` gave for these samples, checked, as a `TrainGram`."""
-    raw = np.asarray(raw)
+    raw = np.asarray(plain(raw, f"what kernel {kernel!r} gave"))
     size = len(raw if samples is None else samples)
     raw = as_matrix(raw, (size, size), kernel)
     trusted = isinstance(kernel, Kernel)
@@ -137,7 +138,7 @@ def times(gram: np.ndarray, weights: NDArray[np.float64]) -> NDArray[np.float64]
 def as_matrix(raw: Any, shape: tuple[int, ...] | None, kernel: Any) -> np.ndarray:
     """Return what `kernel` gave, in float32 or float64; refuse NaN, infinity and other shapes."""
     name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {kernel!r}"
-    raw = np.asarray(raw)
+    raw = np.asarray(plain(raw, f"what {name} gave"))
     if shape is not None and raw.shape != shape:
         raise InputError(
             f"{name} has shape {raw.shape}; expected {shape}, one row per sample "

@@ -13,7 +13,7 @@ from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..flow import flow_filter
 from ..grid import best_place, search, warn_at_edge
 from ..loo import Criterion, alpha_grid, loo_residuals
-from ..lowrank import low_rank
+from ..lowrank import LowRank, low_rank
 from ..plan import Plan
 from ..ridge import DualFit
 from ..spectrum import Spectrum
@@ -73,18 +73,26 @@ def fit_nystrom(
         if dropped and alpha < cutoff and plan.time * cutoff >= 1.0:
             _warn_noisy(spectrum, tiles, alpha)
         weights = fit.weights(alpha, plan.time)
-        # F = K[:, S] F[S]⁻ᵀ, so the function F w has the coefficients F[S]⁻ᵀ w
-        dual: Any = sla.lstsq(factor[found.pivots].T, weights, check_finite=False)
+        landmarks, dual = _coefficients(found, weights)
         return DualFit(
-            np.ascontiguousarray(dual[0]),
+            dual,
             alpha,
             np.linalg.norm(weights, axis=0),
             fit.residuals(alpha) if exact else None,
             alphas,
             losses,
             solver="nystrom",
-            landmarks=found.pivots,
+            landmarks=landmarks,
         )
+
+
+def _coefficients(found: LowRank, weights: Matrix) -> tuple[NDArray[np.intp], Matrix]:
+    """Return landmarks (r,) and c (r, k) with Σ cⱼ K(·, xⱼ) = F w."""
+    if found.rank == 0:  # K = 0; a function is a sum over one sample at least
+        return np.zeros(1, dtype=np.intp), np.zeros((1, weights.shape[1]))
+    # F = K[:, S] F[S]⁻ᵀ, so the function F w has the coefficients F[S]⁻ᵀ w
+    dual: Any = sla.lstsq(found.factor[found.pivots].T, weights, check_finite=False)
+    return found.pivots, np.ascontiguousarray(dual[0])
 
 
 class _Features:
