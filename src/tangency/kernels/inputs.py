@@ -45,7 +45,8 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     if len(shape) < 2:
         raise InputError(
             f"{name} must have a row for each input, (n, features) or (n, *space, channels); got "
-            f"shape {shape}; a single input x is passed as x[None]"
+            f"shape {shape}; a single input x is passed as x[None] (scikit-learn's own estimators "
+            'call a kernel so, for each pair: give them kernel="precomputed" and matrices K(X, X))'
         )
     if input_shape is not None and shape[1:] != input_shape:
         if len(shape) != 2 or shape[1] != math.prod(input_shape):

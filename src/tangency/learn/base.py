@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from .conditioning import require_finite
@@ -50,6 +51,12 @@ class DualEstimator(BaseEstimator):
         """
         check_is_fitted(self)
         return save_model(self, path)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        kernel = self.kernel  # pyright: ignore[reportAttributeAccessIssue]
+        tags.input_tags.pairwise = is_precomputed(kernel)
+        return tags
 
     def _fitted_kernel(self) -> Any:
         """Return the kernel whose values `dual_coef_` multiplies."""

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..errors import InputError
@@ -58,11 +57,6 @@ class _RidgeEstimator(DualEstimator):
         self.center = center
         self.solver = solver
         self.store = store
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = is_precomputed(self.kernel)
-        return tags
 
     def explain_solver(self, X: Any) -> str:
         """Say which solver `fit` would take for these samples, why, and its memory.
@@ -124,8 +118,8 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstima
 
     Parameters
     ----------
-    kernel : a kernel object or callable kernel(X, Y), "precomputed", or None for the NTK of
-        `dense relu dense`.
+    kernel : a kernel object or callable kernel(X, Y), "precomputed", or a network or its text
+        form, which stand for its NTK; None is that of `dense relu dense`.
     alpha : the ridge, a number ≥ 0 in units of K; a list of numbers or "loo" to choose by
         leave-one-out in closed form, "loo" over a grid scaled with the mean of K(x, x). None is
         "loo" without a `training_time` and 0 with one.

@@ -11,15 +11,16 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
-from ..kernels.network import NetworkKernel, as_network
+from ..kernels.network import NetworkKernel
 from ..nets import Layer
 from .base import DualEstimator, PlainScore, centred
 from .conditioning import require_finite
 from .grams import (
-    DEFAULT_NETWORK,
+    TrainGram,
     as_train_gram,
     cross_gram,
     is_precomputed,
+    is_stored,
     kernel_diagonal,
     resolve_kernel,
     times,
@@ -27,8 +28,9 @@ from .grams import (
 )
 from .plan import Penalty, Plan, make_noise_plan
 from .process import fit_ensemble, fit_posterior
-from .samples import fit_samples
+from .samples import fit_samples, require_square
 from .solvers.predict import block_kernel, prepared_for, row_blocks
+from .solvers.tiles import StoredTiles, assembled
 
 Matrix = NDArray[np.float64]
 
@@ -47,8 +49,8 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
     Parameters
     ----------
     kernel : a network, its text form or None for `dense relu dense`; for the posterior also a
-        kernel object or callable kernel(X, Y); for the ensemble also an NTK or NNGP, which then
-        only says which network (and `input_shape`).
+        kernel object, a callable kernel(X, Y), or "precomputed" for means without variances; for
+        the ensemble also an NTK or NNGP, which then only says which network (and `input_shape`).
     noise : for the posterior a number is the variance of the noise under the prior as it stands.
         "ml" (None) and lists choose it by the marginal likelihood, "ml" over a grid scaled with the
         mean of K(x, x), together with an amplitude s of each output in closed form: the prior is
@@ -117,12 +119,19 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         plan = make_noise_plan(self.noise, self.training_time, self.inference)
         self.kernel_ = self._fitted_kernel()
         X, y = fit_samples(self, X, y, min_samples=1, multi_output=True, y_numeric=True)
+        if is_precomputed(self.kernel_):
+            require_square(X)
         targets, mean = centred(y.astype(np.float64).reshape(len(y), -1), self.center)
         fit = self._fit_ensemble if self.inference == "ensemble" else self._fit_posterior
         self._set_function(X, fit(X, targets, plan), mean, flat=y.ndim == 1)
         if y.ndim == 1 and np.ndim(self.amplitude_):
             self.amplitude_ = float(self.amplitude_[0])
         return self
+
+    def _train_gram(self, X: Any) -> TrainGram:
+        if is_stored(X):
+            return assembled(StoredTiles(X), None)
+        return train_gram(self.kernel_, X)
 
     def predict(self, X: ArrayLike, return_std: bool = False, return_cov: bool = False) -> Any:
         """Return the mean, (m,) or (m, k); with it, on request, deviations or covariances.
@@ -140,6 +149,11 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         X = self._check(X)
         if not (return_std or return_cov):
             return self._function_at(X)
+        if is_precomputed(self.kernel_):
+            raise InputError(
+                'GaussianProcess with kernel="precomputed" gives means only: its variances need '
+                "K(x, x) at new points; pass the kernel object or a callable kernel(X, Y)"
+            )
         with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
             mean, spread = self._with_deviations(X) if return_std else self._with_covariance(X)
         return mean, require_finite(spread, "the covariances overflowed", self.remedy)
@@ -180,7 +194,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         return prior_kernel(self.kernel)
 
     def _fit_posterior(self, X: np.ndarray, targets: Matrix, plan: Plan) -> Matrix:
-        fit = fit_posterior(train_gram(self.kernel_, X), targets, plan)
+        fit = fit_posterior(self._train_gram(X), targets, plan)
         self.whitener_, self.operator_, self.prior_gram_ = fit.whitener, None, None
         self.noise_, self.noises_ = fit.noise, fit.noises
         self.amplitude_ = 1.0 if fit.amplitudes is None else fit.amplitudes
@@ -232,20 +246,8 @@ def _times(spread: Matrix, amplitude: Any) -> Matrix:
 
 
 def prior_kernel(kernel: Any) -> Any:
-    """Return the covariance kernel of the prior: a network's NNGP kernel, or what was given.
-
-    Raises `InputError` for "precomputed", which has no K(x, x) at new points.
-    """
-    if kernel is None:
-        return NNGP(as_network(DEFAULT_NETWORK))
-    if is_precomputed(kernel):
-        raise InputError(
-            'GaussianProcess cannot take kernel="precomputed": its variances need K(x, x) at new '
-            "points; pass the kernel object or a callable kernel(X, Y)"
-        )
-    if isinstance(kernel, str | Layer):
-        return NNGP(as_network(kernel))
-    return resolve_kernel(kernel)
+    """Return the covariance kernel of the prior: a network's NNGP kernel, or what was given."""
+    return resolve_kernel(kernel, NNGP)
 
 
 def ensemble_kernel(kernel: Any) -> NTK:
@@ -253,10 +255,8 @@ def ensemble_kernel(kernel: Any) -> NTK:
 
     Raises `InputError` for a kernel that belongs to no single network, or is normalised.
     """
-    if kernel is None:
-        return NTK(as_network(DEFAULT_NETWORK))
-    if isinstance(kernel, Layer) or (isinstance(kernel, str) and not is_precomputed(kernel)):
-        return NTK(as_network(kernel))
+    if kernel is None or isinstance(kernel, str | Layer):
+        kernel = resolve_kernel(kernel)
     if isinstance(kernel, NetworkKernel) and not kernel.normalize:
         return _sibling(kernel, NTK)
     raise InputError(

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..kernels import NTK, Kernel, Product, Scaled, Sum
+from ..errors import InputError, NetworkError
+from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
 from ..kernels.network import NetworkKernel, as_network
+from ..nets import Layer
 from .conditioning import FLOAT32_EPS, require_finite
 from .plain import plain
 
@@ -47,19 +48,37 @@ class TrainGram:
         return float(np.finfo(self.dtype).eps)
 
 
-def resolve_kernel(kernel: Any) -> Any:
-    """Return the kernel to use: the NTK of `dense relu dense` for None, else what was given.
+def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any:
+    """Return the kernel to use, for whatever takes one.
 
-    Raises `InputError` for anything but None, a callable kernel(X, Y) or "precomputed".
+    A network, a layer or the text form stand for the kernel `of_network`, None for that of
+    `dense relu dense`; kernel objects, callables kernel(X, Y) and "precomputed" for themselves.
+
+    Raises `InputError` for anything else.
+
+    >>> resolve_kernel("dense relu dense") == NTK("dense relu dense") == resolve_kernel(None)
+    True
     """
+    reason = ""
     if kernel is None:
-        return NTK(as_network(DEFAULT_NETWORK))
+        return of_network(as_network(DEFAULT_NETWORK))
     if is_precomputed(kernel) or (callable(kernel) and not isinstance(kernel, type)):
         return kernel
+    if isinstance(kernel, str | Layer):
+        try:
+            return of_network(as_network(kernel))
+        except NetworkError as error:
+            reason = f" ({error})"
     raise InputError(
-        f"kernel={kernel!r} is not a kernel; expected a kernel object such as "
-        'NTK("dense relu dense"), a callable kernel(X, Y), "precomputed", or None'
+        f"kernel={_shown(kernel)} is not a kernel; expected a kernel object such as "
+        'NTK("dense relu dense"), a network or its text form, a callable kernel(X, Y), '
+        f'"precomputed", or None{reason}'
     )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def is_precomputed(kernel: Any) -> bool:

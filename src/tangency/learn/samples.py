@@ -70,7 +70,8 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
 def _refuse_stored(estimator: Any, X: Any) -> NoReturn:
     raise InputError(
         f'X is a kernel matrix in a store, {X.path}, which only kernel="precomputed" takes, of '
-        f"KernelRegressor and KernelClassifier; pass samples to this {type(estimator).__name__}"
+        "KernelRegressor, KernelClassifier and GaussianProcess; pass samples to this "
+        f"{type(estimator).__name__}"
     )
 
 

@@ -37,7 +37,8 @@ class NystromFeatures(FeatureMap):
 
     Parameters
     ----------
-    kernel : a kernel object or callable kernel(X, Y), or None for the NTK of `dense relu dense`.
+    kernel : a kernel object or callable kernel(X, Y); a network or its text form stands for its
+        NTK, None for that of `dense relu dense`.
     n_components : the number of landmarks r, and of features. There are fewer features where the
         samples have fewer independent ones.
     method : how landmarks are chosen. "rpcholesky" (randomly pivoted Cholesky) takes each with a
