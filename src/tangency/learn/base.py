@@ -15,6 +15,7 @@ from .conditioning import require_finite
 from .grams import is_precomputed, resolve_kernel, times
 from .persist import save_model
 from .plain import plain, plain_targets
+from .restored import check_parameters, check_restored
 from .samples import predict_samples
 from .solvers.predict import expand
 
@@ -63,15 +64,10 @@ class DualEstimator(BaseEstimator):
         return resolve_kernel(self.kernel)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _restore(self) -> None:
-        """Complete a model read from a file; raise `ValueError` if its parts do not fit."""
+        """Complete a model read from a file; raise `ValueError` if no fit gives its parts."""
+        check_parameters(self)
         self.kernel_ = self._fitted_kernel()
-        n_fit = len(self.dual_coef_)
-        if self.X_fit_ is None:
-            fits = is_precomputed(self.kernel_) and self.n_features_in_ == n_fit
-        else:
-            fits = len(self.X_fit_) == n_fit
-        if not (fits and np.shape(self.intercept_) == self.dual_coef_.shape[1:]):
-            raise ValueError("coefficients and training samples do not belong together")
+        check_restored(self)
 
     def _set_function(self, X: np.ndarray, dual: Matrix, intercept: Matrix, flat: bool) -> None:
         """Store the coefficients (n, k) and intercepts (k,); flat makes them (n,) and a float."""
