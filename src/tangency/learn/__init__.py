@@ -4,6 +4,7 @@ from .conditioning import IllConditionedWarning
 from .estimators import KernelClassifier, KernelRegressor
 from .features import NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
+from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
@@ -23,6 +24,7 @@ __all__ = [
     "Nystrom",
     "NystromFeatures",
     "RandomFeatures",
+    "SearchWarning",
     "choose_solver",
     "kernel_predictions",
     "load",
