@@ -12,13 +12,14 @@ from ...nets import Activation
 from ...nets.activations import ActivationLayer
 from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
+from ..blas import one_blas_thread
 from ..prepared import Prepared, prepared
 from . import blocks, warm
 from .activations import KNOWN
 from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .program import Uncovered
-from .run import one_blas_thread, run, threads
+from .run import run, threads
 from .tables import tables
 from .tail import Tail
 from .vectors import Products, norms

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from ...engines.blas import one_blas_thread
 from ...errors import InputError
 from ...gram.client import check_client
 from .parallel import each
@@ -175,7 +175,7 @@ def _on_worker(tiles: Tiles, pairs: list[Pair], vectors: Matrix, keeps: bool) ->
     if keeps and not tiles.keeps:
         limit = get_worker().memory_manager.memory_limit or psutil.virtual_memory().available // 4
         tiles.keep_up_to(int(_WORKERS_SHARE * limit))
-    with threadpool_limits(1, user_api="blas"):  # a worker's neighbours use the other processors
+    with one_blas_thread():  # a worker's neighbours use the other processors
         return group_product(tiles, pairs, vectors)
 
 
