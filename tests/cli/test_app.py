@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 import tangency
+from processes import started
 from tangency.cli import app
 
 COMMANDS = [
@@ -137,17 +138,13 @@ def test_a_real_process(tmp_path):
 
 def test_control_c_in_a_real_process(tmp_path):
     out = tmp_path / "K.npy"
-    process = subprocess.Popen(
-        [*COMMAND, "gram", "digits", "--net", "conv3 relu conv3 relu gap dense", "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("digits: 1,797")
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    net = "conv3 relu conv3 relu gap dense"
+    with started([*COMMAND, "gram", "digits", "--net", net, "--out", out]) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("digits: 1,797")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     # The first use of the machine may have been told that it compiles.
     assert error.splitlines()[-1] == "tangency: interrupted; nothing was written"

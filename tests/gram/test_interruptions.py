@@ -16,6 +16,7 @@ import pytest
 
 import tangency as tg
 from faults import NET, TILE, compute, inputs
+from processes import started
 from tangency.gram import atomic
 from tangency.gram.store import Store
 
@@ -53,16 +54,8 @@ def assert_finishes(path, whole):
     assert not list(path.rglob("*.part"))
 
 
-@contextmanager
 def process(*arguments):
-    child = subprocess.Popen(
-        [sys.executable, SCRIPT, *map(str, arguments)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.communicate()
+    return started([sys.executable, SCRIPT, *arguments], stderr=None)
 
 
 @posix
