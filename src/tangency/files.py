@@ -39,11 +39,12 @@ def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterat
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        raise _named(error, path, temporary) from error
-    finally:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _named(error, path, temporary) from error
+        raise
 
 
 def _named(error: OSError, path: Path, temporary: Path) -> OSError:

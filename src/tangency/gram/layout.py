@@ -84,6 +84,8 @@ def folders(header: Header) -> list[str]:
 def create(path: Path, header: Header) -> bool:
     """Make an empty store, in one step; False if something is at `path` already."""
     path = Path(os.path.realpath(path))  # a folder cannot take the place of a link to one
+    if path.is_symlink():
+        path.stat()  # says what is wrong with a link that leads to itself
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,10 +121,11 @@ def problems(path: Path, header: Header) -> list[str]:
     found = []
     for name, text in _metadata(header).items():
         try:
-            there, expected = json.loads((path / name).read_bytes()), json.loads(text)
+            file = require_inside(path, path / name)
+            there, expected = json.loads(atomic.read(file, _LONGEST)), json.loads(text)
             if any(there[key] != expected[key] for key in _MATTERS if key in expected):
                 found.append(name)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             found.append(name)
     return found
 
@@ -177,17 +180,19 @@ def _written_by_zarr(job: str) -> dict[str, bytes]:
 
 
 def require_inside(root: Path, path: Path) -> Path:
-    """`path` itself, below the folder `root`, if no link lies between.
+    """`path` itself, somewhere below the folder `root`, if no link lies between.
 
     Raises:
         StoreError: a link, by which another place would be read or written.
     """
-    below = os.path.relpath(path, root)
-    if os.path.realpath(path) != os.path.normpath(os.path.join(os.path.realpath(root), below)):
-        raise StoreError(
-            f"{root}: {below} is a link, or in a folder that is one, and a store holds all of its "
-            "files itself; put in its place what it leads to, if that is known to be right"
-        )
+    place, begin = os.fspath(path), len(os.fspath(root)) + 1
+    ends = [k for k, c in enumerate(place) if c == os.sep and k > begin]
+    for end in (*ends, len(place)):
+        if os.path.islink(place[:end]):
+            raise StoreError(
+                f"{root}: {place[begin:end]} is a link, and a store holds all of its files itself; "
+                "put in its place what it leads to, if that is known to be right"
+            )
     return path
 
 

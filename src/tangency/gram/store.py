@@ -136,16 +136,16 @@ class Store:
                 in which `owner` computes.
         """
         try:
-            sums = {}
-            for name, (where, values) in self._stored(i, j, arrays).items():
-                self.require_owner(owner)
+            sums, stored = {}, self._stored(i, j, arrays)
+            self.require_owner(owner)
+            for name, (where, values) in stored.items():
                 values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
                 sums[name] = atomic.checksum(values)
-                self._put(where, [values.data, sums[name].to_bytes(4, "little")])
+                self._put(name, where, [values.data, sums[name].to_bytes(4, "little")])
             pairs, when = self.grid.pairs(i, j), records.now()
             spent = round(seconds, 6)
             record = Record((i, j), self.header.fingerprint, sums, pairs, spent, when)
-            self._put(self.record_path(i, j), [record.to_bytes()])
+            self._put(RECORDS, self.record_path(i, j), [record.to_bytes()])
         except OSError as error:
             self.require_owner(owner)  # a folder that is gone is no fault of the disk
             raise StoreError(self._cannot_write(i, j, error)) from error
@@ -170,11 +170,10 @@ class Store:
                     f"removed files while tiles were computed; {REMEDY}"
                 )
 
-    def _put(self, path: Path, parts: list[Any]) -> None:
-        """Write a file of a tile; folders that the store began with are not made again."""
-        folder = self.path / path.relative_to(self.path).parts[0]
+    def _put(self, name: str, path: Path, parts: list[Any]) -> None:
+        """Write a file below the folder `name`, which must be there still."""
         layout.require_inside(self.path, path.parent)
-        atomic.write(path, parts, within=folder)
+        atomic.write(path, parts, within=self.path / name)
 
     def read_tile(self, i: int, j: int, kind: str) -> np.ndarray:
         """The values of the stored tile (i, j), checked.
@@ -190,8 +189,9 @@ class Store:
 
     def record(self, i: int, j: int) -> Record:
         """The record of a tile; raises `StoreError` as `read_tile`."""
+        path = layout.require_inside(self.path, self.record_path(i, j))
         try:
-            found = records.read(layout.require_inside(self.path, self.record_path(i, j)))
+            found = records.read(path)
         except ValueError as reason:
             raise self._damaged(i, j, str(reason)) from None
         except OSError as error:
