@@ -53,6 +53,16 @@ def test_a_full_disk_is_named(tmp_path):
     assert found.value.filename == str(path)
 
 
+def test_an_error_of_numpy_is_named(tmp_path):
+    """Of a disk that is full `np.save` says how many items went, and nothing else."""
+    path, message = (
+        tmp_path / "a.npy",
+        r"a\.npy cannot be written: 22500 requested and 8176 written$",
+    )
+    with pytest.raises(OSError, match=message), replaced(path):
+        raise OSError("22500 requested and 8176 written")
+
+
 def test_the_name_is_not_that_of_the_draft(tmp_path):
     path = tmp_path / "none" / "a.txt"
     with (

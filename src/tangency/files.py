@@ -49,7 +49,8 @@ def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterat
 
 def _named(error: OSError, path: Path, temporary: Path) -> OSError:
     """The same error with the path, where the system gave none or that of the temporary file."""
-    named = error.filename not in (None, temporary, str(temporary))
-    if error.errno is None or named:
+    if error.filename not in (None, temporary, str(temporary)):
         return error
+    if error.errno is None:  # NumPy's own: "22500 requested and 8176 written"
+        return OSError(f"{path} cannot be written: {error}")
     return type(error)(error.errno, error.strerror or os.strerror(error.errno), str(path))
