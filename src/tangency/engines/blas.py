@@ -57,14 +57,14 @@ def blas_limit(threads: int) -> Iterator[None]:
     one thread or several: the last to end gives back what the first has found. Pools of threads
     that are started inside want `limit_this_thread` as `initializer`.
     """
-    call = object()
-    with _state.lock:
-        if not _state.wanted:
-            _state.found = {}
-        _state.wanted[call] = (threads, threading.get_ident())
-        libraries = _apply()
-    own = [(library, library.get()) for library in libraries if library.per_thread]
-    try:
+    call, own = object(), []
+    try:  # around all of it: Ctrl-C may come anywhere
+        with _state.lock:
+            if not _state.wanted:
+                _state.found = {}
+            _state.wanted[call] = (threads, threading.get_ident())
+            libraries = _apply()
+        own = [(library, library.get()) for library in libraries if library.per_thread]
         limit_this_thread()
         yield
     finally:
