@@ -6,6 +6,7 @@ from .features import NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
+from .predictions import KernelPredictions, kernel_predictions
 from .solvers import CG, Cholesky, Eigh, Nystrom, choose_solver
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",
+    "KernelPredictions",
     "KernelRegressor",
     "LowRank",
     "ModelFileError",
@@ -22,6 +24,7 @@ __all__ = [
     "NystromFeatures",
     "RandomFeatures",
     "choose_solver",
+    "kernel_predictions",
     "load",
     "low_rank",
 ]
