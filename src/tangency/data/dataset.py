@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .errors import DataError
+from .given import given_numbers
 from .splitting import random_split, stratified_split
 
 
@@ -34,6 +35,10 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        for part in ("X_train", "y_train", "X_test", "y_test"):
+            if np.ma.isMaskedArray(getattr(self, part)):
+                plain = given_numbers(getattr(self, part), f"{self.name}, {part}")
+                object.__setattr__(self, part, plain)
         _check_part(self.X_train, self.y_train, f"{self.name}, training part")
         if self.X_test is None:
             if self.y_test is not None:
@@ -124,9 +129,10 @@ def _check_part(X: np.ndarray, y: np.ndarray | None, where: str) -> None:
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iubfU":
         got = str(y.dtype) if isinstance(y, np.ndarray) else type(y).__name__
         raise DataError(f"{where}: labels must be an array of numbers or strings, got {got}")
-    if len(y) != len(X):
+    if y.ndim == 0 or len(y) != len(X):
+        count = len(y) if y.ndim else 0
         raise DataError(
-            f"{where}: {len(X):,} examples but {len(y):,} labels; there must be one label for each"
+            f"{where}: {len(X):,} examples but {count:,} labels; there must be one label for each"
         )
     if y.dtype.kind == "f":
         check_finite(y, f"{where}, labels")
