@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..printable import printable
 from .errors import DataError
 from .given import given_numbers
 from .splitting import random_split, stratified_split
@@ -88,11 +89,14 @@ class Dataset:
         )
 
     def label_name(self, label: Any) -> str:
-        """The name of a label: `class_names[label]` where there are names, else the label."""
+        """The name of a label: `class_names[label]` where there are names, else the label.
+
+        Control characters in it are shown by their codes.
+        """
         names = self.class_names
         if names is not None and isinstance(label, int | np.integer) and 0 <= label < len(names):
-            return names[int(label)]
-        return str(label)
+            return printable(names[int(label)])
+        return printable(str(label))
 
     def summary(self) -> str:
         """One line: examples in each part, their shape, the number of classes."""
@@ -106,7 +110,7 @@ class Dataset:
             parts.append("real targets")
         else:
             parts.append("no labels")
-        return f"{self.name}: {', '.join(parts)}"
+        return f"{printable(self.name)}: {', '.join(parts)}"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
