@@ -5,11 +5,13 @@ from __future__ import annotations
 import typer
 
 from ..printable import printable
+from ..writing import writing
 
 
 def say(text: str, *, err: bool = False) -> None:
     """Print lines on standard output, or on standard error."""
-    typer.echo(printable(text, keep="\n"), err=err)
+    with writing("standard error" if err else "standard output"):
+        typer.echo(printable(text, keep="\n"), err=err)
 
 
 def one_line(text: str) -> str:

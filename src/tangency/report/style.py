@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..printable import printable
+from ..writing import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +93,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     if kind not in SUFFIXES:
         raise InputError(f"{path}: figures are written as {', '.join(SUFFIXES)}, not {kind!r}")
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with writing(path, path.parent), tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name
         with matplotlib.rc_context({"svg.hashsalt": "tangency", "svg.fonttype": "none"}):
             figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
