@@ -20,11 +20,13 @@ from ..nets.activations import (
     ActivationLayer,
     Cosine,
     Erf,
+    Exponential,
     Hermite,
     PiecewiseLinear,
     Polynomial,
     Sine,
 )
+from ..nets.facts import is_a
 from ..nets.quadrature import Activation
 
 NONE = -math.inf
@@ -107,20 +109,26 @@ _NAMED = {
 
 def powers(layer: ActivationLayer) -> Powers:
     """The powers of s in the dual k(s) of an activation."""
-    if isinstance(layer, PiecewiseLinear):
+    if is_a(layer, PiecewiseLinear):
         linear, absolute = layer.weights()
         return Powers((1,) * (linear > 0) + (0,) * (absolute > 0), even=bool(absolute > 0))
-    if isinstance(layer, Erf | Sine):
+    if is_a(layer, (Erf, Sine)):
         return _ODD
-    if isinstance(layer, Cosine):
+    if is_a(layer, Cosine):
         return _EVEN
-    if isinstance(layer, GELU):
+    if is_a(layer, GELU):
         return Powers((0, 1), even=True)
-    if isinstance(layer, Hermite | Polynomial):
+    if is_a(layer, (Hermite, Polynomial)):
         return Powers((layer.degree,))
-    if isinstance(layer, Activation) and isinstance(layer.function, str):
+    if is_a(layer, Activation) and isinstance(layer.function, str):
         return _NAMED.get(layer.function, Powers((0, 1), True, True))
     return Powers((0, 1), even=True, odd=True)
+
+
+def known(layer: ActivationLayer) -> bool:
+    """Whether `powers` are those of the activation, not all that there could be."""
+    kinds = (PiecewiseLinear, Erf, Sine, Cosine, GELU, Hermite, Polynomial, Exponential)
+    return is_a(layer, kinds) or (isinstance(layer, Activation) and isinstance(layer.function, str))
 
 
 def reach_dual(layer: ActivationLayer, s: Reach, q: float) -> tuple[Reach, Reach]:
