@@ -81,6 +81,6 @@ def test_a_full_disk_is_said_with_the_name_that_was_asked_for(tmp_path):
         with draft(tmp_path / "a.npy"):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match=r"cannot be written \(No space left on device\)") as error:
+    with pytest.raises(OSError, match="No space left on device") as error:
         fill()
     assert error.value.filename == str(tmp_path / "a.npy")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..writing import writing
+from ..files import naming
 from . import options as o
 from .files import claim_place
 from .progress import named_steps
@@ -49,13 +49,13 @@ def demo(
     say(f"\n{explanation(result)}")
     if folder is None:
         path = Path(tempfile.mkdtemp(prefix="tangency-")) / "report.html"
-        with writing(path):
+        with naming(path):
             path.write_text(page.html(), encoding="utf-8")
         say(f"\npage with figures: {path} (--out DIR keeps it, with tables and figures)")
         return
     from tangency.report.outputs import write_outputs
 
-    with writing(folder):
+    with naming(folder):
         folder.mkdir(exist_ok=True)
     for path in write_outputs(result, page, folder):
         say(f"wrote {path}")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ..writing import writing
+from ..files import replaced
 
 
 def claim(
@@ -49,17 +48,10 @@ def _same_file(path: Path, source: str) -> bool:
         return False
 
 
-@contextmanager
-def draft(path: Path) -> Iterator[Path]:
+def draft(path: Path) -> AbstractContextManager[Path]:
     """A new file name beside `path`; what is written there takes the place of `path` at the end.
 
-    If the block fails, `path` stays as it was and nothing is left behind; errors of the disk
-    name `path`.
+    If the block fails, `path` stays as it was and nothing is left behind. NumPy and Matplotlib go
+    by the suffix, so that it is kept.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        with writing(path, temporary):
-            yield temporary
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return replaced(path, path.suffix)

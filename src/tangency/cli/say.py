@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from ..files import naming
 from ..printable import printable
-from ..writing import writing
 
 
 def say(text: str, *, err: bool = False) -> None:
     """Print lines on standard output, or on standard error."""
-    with writing("standard error" if err else "standard output"):
+    with naming("standard error" if err else "standard output"):
         typer.echo(printable(text, keep="\n"), err=err)
 
 
