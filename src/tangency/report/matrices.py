@@ -10,6 +10,7 @@ import numpy as np
 
 from ..bias.tables import Table
 from ..errors import InputError
+from ..printable import printable
 from .style import INK, LABEL, TICK, legend_name, new_figure, put_title
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def kernel_matrices(
     labels = np.asarray(labels)
     classes, counts = np.unique(labels, return_counts=True)
     names = [str(c) for c in classes] if class_names is None else list(class_names)
+    names = [printable(name) for name in names]
     if len(names) != len(classes):
         raise InputError(f"{len(names)} class names for {len(classes)} classes")
     order = np.argsort(labels, kind="stable")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import replaced
+from ..printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def line_style(name: str, position: int = 0) -> dict[str, Any]:
 
 def legend_name(kernel: str) -> str:
     """How a kernel is called in a legend: the two neural kernels say what is trained."""
-    return _LEGENDS.get(kernel, kernel)
+    return _LEGENDS.get(kernel, printable(kernel))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -94,4 +95,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     settings: Any = {"svg.hashsalt": "tangency", "svg.fonttype": "none"}
     with replaced(path, path.suffix) as draft, matplotlib.rc_context(settings):
         figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
+        if kind == ".svg":
+            text = draft.read_text(encoding="utf-8")
+            draft.write_text(printable(text, keep="\n\t"), encoding="utf-8")
     return path
