@@ -9,11 +9,12 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from ..nets.plan import Plan
 from . import reference
-from .gradients import differentiates
+from .gradients import differentiates, without_gradients
 from .memory import default_budget
 from .prepared import Prepared, prepared
 from .progress import progress_bar
 from .tiles import Tiles, tiles
+from .twins import twins, write
 
 
 class KernelPair(NamedTuple):
@@ -80,7 +81,32 @@ def gram(
                 if out is not None and value is not None:
                     _store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
+    _write_equal(plan, first, second, results, max_memory)
     return results
+
+
+def _write_equal(
+    plan: Plan, first: Prepared, second: Prepared | None, results: KernelPair, budget: int | None
+) -> None:
+    """Writes K(x, x) on the diagonal, and wherever equal inputs meet."""
+    found = twins(first, second)
+    if second is None:
+        rows, some = slice(None), first
+    elif found:
+        rows = np.concatenate([t.rows for t in found])
+        some = Prepared(first.inputs[rows])
+    else:
+        return
+    alone = without_gradients(
+        first.inputs,
+        lambda: diagonal_of(plan, some, want_ntk=results.ntk is not None, max_memory=budget),
+    )
+    for out, values in zip(results, alone, strict=True):
+        if out is not None and values is not None:
+            known = out.detach()[:, 0] if is_torch_array(out) else out[:, 0]
+            known = 0 * known
+            known[rows] = values
+            write(out, found, known, second is None)
 
 
 def _store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
@@ -107,6 +133,19 @@ def marginals(plan: Plan, x: Any, side: int) -> list[Any]:
 def _marginals(plan: Plan, given: Prepared, x: Any, side: int) -> list[Any]:
     """The marginals of inputs whose contiguous form is `x`, computed once."""
     return given.derive(("marginals", plan, side), lambda: marginals(plan, x, side))
+
+
+def diagonal_of(
+    plan: Plan, given: Prepared, *, want_ntk: bool = True, max_memory: int | None = None
+) -> KernelPair:
+    """`diagonal` of inputs that come prepared, computed once if nothing is to be differentiated."""
+    x = given.inputs
+    if differentiates(plan.net, x):
+        return diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
+    return given.derive(
+        ("reference diagonal", plan, want_ntk),
+        lambda: diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory),
+    )
 
 
 def diagonal(

@@ -10,6 +10,7 @@ import numpy as np
 from ...nets.plan import Plan
 from .. import reference
 from ..prepared import Prepared
+from ..twins import row_squares
 from . import blocks
 from .angle import Series, angle_block, homogeneous, series
 from .tail import COLUMNS, Tail
@@ -27,8 +28,7 @@ def norms(given: Prepared) -> Norms:
     """The norms of inputs, computed once."""
 
     def make() -> Norms:
-        x = given.inputs
-        squares = np.einsum("ij,ij->i", x, x)
+        x, squares = given.inputs, row_squares(given)
         roots = np.sqrt(squares)
         with np.errstate(divide="ignore"):
             inverse = np.where(squares >= np.finfo(x.dtype).smallest_normal, 1 / roots, 0)
@@ -77,7 +77,8 @@ class Products:
             self._by_angle(s, s if t is None else t, r, c)
             return s, t
         t = np.zeros_like(s) if self.tail.want_ntk else None
-        blocks.snap(s, self.norms[0].roots[r], self.norms[1].roots[c], self.slack)
+        one, two = self.norms
+        blocks.snap(s, (one.squares[r], one.roots[r]), (two.squares[c], two.roots[c]), self.slack)
         if not self.tail.empty:
             aux = self.aux[0][r], self.aux[1][c]
             self.tail.tile(work, s, s if t is None else t, aux, (0, s.shape[0]), (0, s.shape[1]))
