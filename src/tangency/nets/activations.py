@@ -375,7 +375,7 @@ class Hermite(_Normalizable):
 
     def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         both = (q1 - 1) * (q2 - 1)
-        k, k_dot = 0.0 * s + 0.0 * both, 0.0 * s + 0.0 * both
+        k = k_dot = 0.0 * s + 0.0 * q1 + 0.0 * q2
         for i, weight in enumerate(self.weights()):
             power = self.degree - 2 * i
             k = k + weight * both**i * s**power

@@ -12,6 +12,7 @@ from ...nets import Activation
 from ...nets.activations import ActivationLayer
 from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
+from ..overflow import check_values
 from ..prepared import Prepared, prepared
 from ..twins import row_squares, twins, write
 from . import blocks, warm
@@ -81,6 +82,9 @@ def gram(
     found = twins(one, None if symmetric else two)
     compute = _of_grids if plan.space else _of_vectors
     pair = compute(plan, one, two, symmetric, (want_nngp, want_ntk), jobs, progress)
+    if plan.space:
+        for k in pair:
+            check_values(k)
     if symmetric or found:
         # Of two sets only the inputs that are in both are taken with themselves.
         rows = np.arange(len(one)) if symmetric else np.concatenate([t.rows for t in found])
@@ -146,6 +150,8 @@ def _of_vectors(
     def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
         for out, values in zip((s, t), products.tile(work, rows, cols), strict=True):
             if out is not None:
+                # Here, where they are in cache: another pass over the matrix would take longer.
+                check_values(values)
                 out[slice(*rows), slice(*cols)] = values
         if symmetric:
             _mirror((s, t), rows, cols)
@@ -218,6 +224,8 @@ def _diagonal(
             tail.diagonal(s, t)
         else:
             s, t, _ = _passed(plan, Tail(plan.steps, want_ntk, False, x.dtype), given)
+        for values in (s, t):
+            check_values(values)
         return s, t if want_ntk else None
 
     return given.derive(("diagonal", plan, want_ntk), make)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...nets.plan import Plan
 from .. import reference
+from ..overflow import quiet
 from ..prepared import Prepared
 from ..twins import row_squares
 from . import blocks
@@ -71,7 +72,8 @@ class Products:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """(Σ, Θ) of some rows and columns; what is in Σ's place is of no use if not asked for."""
         r, c = slice(*rows), slice(*cols)
-        s = self.x[r] @ self.y[c].T
+        with quiet():
+            s = self.x[r] @ self.y[c].T
         if self.angle is not None:
             t = np.empty_like(s) if self.tail.want_ntk else None
             self._by_angle(s, s if t is None else t, r, c)
