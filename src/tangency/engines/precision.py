@@ -90,7 +90,8 @@ def verdict(
 
     Args:
         normalize: the kernel is divided by √(K(x,x)K(y,y)).
-        alone: only K(x, x) is asked for, where rounding does not grow.
+        alone: only K(x, x) is asked for, where rounding does not grow; the precision is that for
+            all pairs, as its values are the same to the last bit.
 
     Raises:
         InputError: inputs whose squares are below the range of float64, and a kernel that does not
@@ -101,7 +102,7 @@ def verdict(
     if single:
         eps = float(np.finfo(np.float32).eps)
         found = bounds(plan_, eps, *sets)
-        double = not fits(found, np.float32) or (loss(found, eps, want_ntk) > LIMIT and not alone)
+        double = not fits(found, np.float32) or loss(found, eps, want_ntk) > LIMIT
         if not double:
             return Verdict(False, None)
     eps = float(np.finfo(np.float64).eps)

@@ -53,6 +53,10 @@ def distances(kernel: Kernel, X: Any, Y: Any | None, rtol: float, dtype: Any) ->
     """‖Φ(x_i) − Φ(y_j)‖ (n, m), by blocks of rows unless they are few or to be differentiated."""
     Y = None if Y is X else Y
     x, y = prepared(X).inputs, None if Y is None else prepared(Y).inputs
+    sizes = [getattr(a, "shape", ()) for a in (x, y) if a is not None]
+    if any(len(shape) < 2 or 0 in shape for shape in sizes):
+        # Nested lists, which are small, and what is refused anyway.
+        return root_of(kernel._differences(X, Y, False, rtol).squared, dtype)
     n, m = len(x), len(x if y is None else y)
     rows, limit = _rows_of_blocks(kernel._limit, n, m)
     if limit is not None:

@@ -262,7 +262,13 @@ def _marginals(plan: Plan, tail: Tail, given: Prepared, jobs: int) -> np.ndarray
 
 def _rows(given: Prepared) -> Prepared:
     """Inputs as rows, in the one kind of array that the loops are compiled for."""
-    return given.derive("rows", lambda: Prepared(_flat(given.inputs)))
+
+    def make() -> Prepared:
+        rows = Prepared(_flat(given.inputs))
+        rows.derive("squares", lambda: row_squares(given))
+        return rows
+
+    return given.derive("rows", make)
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
