@@ -9,8 +9,7 @@ from array_api_compat import array_namespace, device
 
 from ..engines.pairs import Differences, Pairs, differences
 from ..errors import InputError
-from .blocks import distances, root_of
-from .inputs import result_dtype
+from .blocks import distances
 
 # Rows of a kernel matrix of which only the diagonal is wanted.
 _BLOCK = 16
@@ -74,10 +73,7 @@ class Kernel:
     def _distance(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Any:
         if isinstance(rtol, bool) or not isinstance(rtol, int | float) or not 1e-12 <= rtol <= 1:
             raise InputError(f"rtol must be a number from 1e-12 to 1, got {rtol!r}")
-        dtype = result_dtype(X, Y)
-        if paired:
-            return root_of(self._differences(X, Y, True, rtol).squared, dtype)
-        return distances(self, X, Y, rtol, dtype)
+        return distances(self, X, Y, paired, rtol)
 
     @property
     def _limit(self) -> int | None:

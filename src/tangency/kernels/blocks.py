@@ -9,6 +9,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 from ..engines.prepared import prepared
 from ..errors import MemoryLimitError
 from ..nets.special import safe_sqrt
+from .inputs import result_dtype
 
 if TYPE_CHECKING:
     from .base import Kernel
@@ -43,26 +44,26 @@ def _normalized(matrix: Any, first: Any, second: Any) -> Any:
     return xp.where(positive, matrix / safe, xp.zeros_like(matrix))
 
 
-def root_of(squared: Any, dtype: Any) -> Any:
-    """√ of squared distances, in a dtype."""
-    root = safe_sqrt(squared)
-    return array_namespace(root).astype(root, dtype, copy=False)
+def distances(kernel: Kernel, X: Any, Y: Any | None, paired: bool, rtol: float) -> Any:
+    """‖Φ(x_i) − Φ(y_j)‖ in the dtype of the inputs; of all pairs, (n, m), by blocks of rows."""
 
+    def roots(x: Any, y: Any | None) -> Any:
+        root = safe_sqrt(kernel._differences(x, y, paired, rtol).squared)
+        return array_namespace(root).astype(root, result_dtype(X, Y), copy=False)
 
-def distances(kernel: Kernel, X: Any, Y: Any | None, rtol: float, dtype: Any) -> Any:
-    """‖Φ(x_i) − Φ(y_j)‖ (n, m), by blocks of rows unless they are few or to be differentiated."""
-    Y = None if Y is X else Y
+    Y = None if Y is X and not paired else Y
     x, y = prepared(X).inputs, None if Y is None else prepared(Y).inputs
-    sizes = [getattr(a, "shape", ()) for a in (x, y) if a is not None]
-    if any(len(shape) < 2 or 0 in shape for shape in sizes):
-        # Nested lists, which are small, and what is refused anyway.
-        return root_of(kernel._differences(X, Y, False, rtol).squared, dtype)
-    n, m = len(x), len(x if y is None else y)
+    shapes = [getattr(a, "shape", ()) for a in (x, x if Y is None else y)]
+    # Nested lists are small, and what is refused is so by the kernel.
+    odd = any(len(shape) < 2 or 0 in shape for shape in shapes)
+    if paired or odd or any(getattr(a, "requires_grad", False) for a in (x, y)):
+        return roots(X, Y)
+    n, m = (shape[0] for shape in shapes)
     rows, limit = _rows_of_blocks(kernel._limit, n, m)
     if limit is not None:
         kernel = kernel._within(limit)
-    if rows >= n or any(getattr(a, "requires_grad", False) for a in (x, y)):
-        return root_of(kernel._differences(X, Y, False, rtol).squared, dtype)
+    if rows >= n:
+        return roots(X, Y)
     out: Any = None
     for i in range(0, n, rows):
         block = slice(i, min(i + rows, n))
@@ -73,7 +74,7 @@ def distances(kernel: Kernel, X: Any, Y: Any | None, rtol: float, dtype: Any) ->
         for place, other in columns:
             if place.start == place.stop:
                 continue
-            found = root_of(kernel._differences(x[block], other, False, rtol).squared, dtype)
+            found = roots(x[block], other)
             if out is None:
                 xp = array_namespace(found)
                 out = xp.zeros((n, m), dtype=found.dtype, device=device(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from typing import Any
 
@@ -62,6 +63,14 @@ def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     return given.derive(
         ("signals", input_shape), lambda: Prepared(signals(given.inputs, input_shape, name))
     )
+
+
+def callers_level() -> int:
+    """The `stacklevel` of a warning that points at the first caller outside of this library."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tangency."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def prepared_inputs(
@@ -130,7 +139,7 @@ def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | No
             f"channels; for grey images pass X[..., None] or input_shape=({n}, {n}, 1), and for "
             f"1-d signals input_shape=({n}, {n}) to say so",
             InputWarning,
-            stacklevel=4,
+            stacklevel=callers_level(),
         )
 
 

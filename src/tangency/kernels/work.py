@@ -14,7 +14,7 @@ from ..engines.overflow import check_values, quiet
 from ..errors import InputError, NetworkError
 from ..nets import Sequential
 from ..nets.plan import Need, Plan, plan
-from .inputs import InputWarning, as_type, prepared_inputs
+from .inputs import InputWarning, as_type, callers_level, prepared_inputs
 
 
 class Work:
@@ -47,7 +47,7 @@ class Work:
             self.plan, want_ntk, sets, normalize=normalize, alone=alone
         )
         if warning:
-            warnings.warn(warning, InputWarning, stacklevel=4)
+            warnings.warn(warning, InputWarning, stacklevel=callers_level())
         xp = array_namespace(x.inputs)
         if self.wide:
             x, y = as_type(x, xp.float64), None if y is None else as_type(y, xp.float64)
