@@ -41,8 +41,11 @@ from .overflow import quiet
 from .prepared import Prepared
 from .twins import row_squares
 
-LIMIT = 1e-3
+LIMIT = 2e-3
 """The most that rounding may take of K(x, y), against √(K(x,x)K(y,y))."""
+
+# Units in the last place that a covariance may be off by.
+_UNITS = 4
 
 # Activations whose dual is a formula.
 _CLOSED = (PiecewiseLinear, Erf, GELU, Sine, Cosine, Hermite, Exponential, Polynomial)
@@ -127,7 +130,8 @@ def verdict(
 
 
 def loss(found: Bounds, eps: float, want_ntk: bool) -> float:
-    """What rounding by `eps` may take of K(x, y), against √(K(x,x)K(y,y))."""
+    """What rounding by units of `eps` may take of K(x, y), against √(K(x,x)K(y,y))."""
+    eps = _UNITS * eps
     smooth = max(found.gain, found.slope if want_ntk else 0.0) * eps
     return max(smooth, math.sqrt(2 * found.kink * eps) / math.pi if want_ntk else 0.0)
 

@@ -96,8 +96,8 @@ class NetworkKernel(Kernel):
         xp = array_namespace(values)
         if self.normalize:
             return work.narrowed(xp.astype(values > 0, values.dtype))
-        # What is kept for the inputs is nobody else's to write to.
-        return work.narrowed(xp.asarray(values, copy=True))
+        # A copy: what is kept for the inputs is nobody else's to write to.
+        return work.narrowed(1 * values)
 
     @property
     def _options(self) -> dict[str, Any]:
