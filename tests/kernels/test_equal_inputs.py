@@ -50,11 +50,10 @@ def test_cauchy_schwarz(case, scale, dtype, engine, seed):
         assert np.array_equal(np.diag(whole), first)
         # x[1] is x[0], and x[4] too in float32.
         assert whole[0, 1] == whole[1, 0] == first[0] == first[1]
-        assert np.allclose(part[[2, 3], [0, 1]], first[[2, 3]], rtol=4e-7, atol=1e-37)
-        if dtype is np.float64:
-            assert np.array_equal(part[[2, 3], [0, 1]], first[[2, 3]])
-        excess = max(beyond(whole, first, first), beyond(part, first, second))
         bound = 32 * np.finfo(dtype).eps
+        # Alone, in another number of inputs: quadrature rounds with it.
+        assert np.allclose(part[[2, 3], [0, 1]], first[[2, 3]], rtol=bound, atol=1e-37)
+        excess = max(beyond(whole, first, first), beyond(part, first, second))
         steps = plan(net, shape)
         assert excess <= bound or excess <= bound + 8 * conditioning(steps, x, None)
         lowest = np.linalg.eigvalsh(whole.astype(float))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace, device, is_torch_array
@@ -59,7 +60,7 @@ def distances(kernel: Kernel, X: Any, Y: Any | None, paired: bool, rtol: float) 
     if paired or odd or any(getattr(a, "requires_grad", False) for a in (x, y)):
         return roots(X, Y)
     n, m = (shape[0] for shape in shapes)
-    rows, limit = _rows_of_blocks(kernel._limit, n, m)
+    rows, limit = _rows_of_blocks(kernel._limit, n, m, math.prod(x.shape[1:]))
     if limit is not None:
         kernel = kernel._within(limit)
     if rows >= n:
@@ -84,15 +85,19 @@ def distances(kernel: Kernel, X: Any, Y: Any | None, paired: bool, rtol: float) 
     return out
 
 
-def _rows_of_blocks(limit: int | None, n: int, m: int) -> tuple[int, int | None]:
-    """Rows of a block, and what is left for the kernel itself of a limit."""
+def _rows_of_blocks(limit: int | None, n: int, m: int, size: int) -> tuple[int, int | None]:
+    """Rows of a block, and what is left for the kernel itself of a limit.
+
+    Beside the result, of at most 8 bytes for each pair, are the inputs (of `size` numbers) in
+    float64.
+    """
     if limit is None:
         return max(1, _BLOCK // (_PAIR * m)), None
-    spare = limit - 8 * n * m
+    spare = limit - 8 * n * m - 8 * (n + m) * size
     if spare <= 0:
         raise MemoryLimitError(
             f"distances of {n:,} × {m:,} pairs need more than the {limit:,} bytes allowed; raise "
             "max_memory, or pass fewer inputs at a time"
         )
-    rows = min(n, max(1, min(_BLOCK, spare // 4) // (_PAIR * m)))
+    rows = min(n, max(1, min(_BLOCK, spare // 8) // (_PAIR * m)))
     return rows, max(1, spare - rows * m * _PAIR)
