@@ -19,7 +19,7 @@ def networks():
     return st.builds(
         lambda layers, inner, way, factor, last: tg.Sequential(
             *layers,
-            tg.Dense(1.5, 0.2),
+            tg.Dense(weight_std=1.5, bias_std=0.2),
             tg.LayerNorm(),
             tg.Residual(tg.Sequential(inner, tg.Dense(bias_std=0.1)), way),
             tg.Rescale(factor),

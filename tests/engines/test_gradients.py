@@ -70,11 +70,11 @@ def network(p):
         tg.Conv(3, weight_std=p["weight_std"], bias_std=p["bias_std"]),
         tg.LeakyReLU(p["slope"]),
         tg.Rescale(p["factor"]),
-        tg.Residual(tg.Sequential(tg.Conv(3, weight_std=p["inner"]), tg.Sine(p["frequency"]),
-                                  tg.Conv(1))),
+        tg.Residual(tg.Sequential(tg.Conv(3, weight_std=p["inner"]),
+                                  tg.Sine(frequency=p["frequency"]), tg.Conv(1))),
         tg.GaussianPool(1),
         tg.Conv(3), tg.LeakyReLU(p["raw"], normalized=False), tg.Conv(1),
-        tg.Exponential(p["sigma"]), tg.Conv(2), tg.Cosine(p["wave"], normalized=False),
+        tg.Exponential(p["sigma"]), tg.Conv(2), tg.Cosine(frequency=p["wave"], normalized=False),
         tg.GlobalAvgPool(), tg.Dense(bias_std=p["last"]),
     )  # fmt: skip
 

@@ -62,9 +62,9 @@ def test_torch_dtypes():
         (torch.float32, torch.float32),
         (torch.float16, torch.float32),
         (torch.bfloat16, torch.float32),
-        (torch.int64, torch.float32),
-        (torch.uint8, torch.float32),
-        (torch.bool, torch.float32),
+        (torch.int64, torch.float64),
+        (torch.uint8, torch.float64),
+        (torch.bool, torch.float64),
     ]:
         data = x.abs().to(given)
         matrix = tg.NTK(DENSE)(data)
@@ -168,3 +168,138 @@ def test_grey_images_without_channels_are_pointed_out():
     for fine in (np.ones((2, 8, 7)), np.ones((2, 4, 4)), images[..., None]):
         tg.NTK("conv3 relu gap dense")(fine)
     tg.NTK("conv3 relu gap dense", input_shape=(8, 8))(images)
+
+
+def pictures(*shape):
+    return np.random.default_rng(0).normal(size=shape)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 32, 32), (2, 1, 28, 28), (2, 4, 8, 8), (2, 3, 20, 30), (2, 1, 5, 5, 5)]
+)
+def test_pictures_with_channels_first_are_refused(shape, tmp_path):
+    x = pictures(*shape)
+    sizes = ", ".join(map(str, shape[1:]))
+    message = (
+        rf"X has shape .*channels came first.*np.moveaxis\(X, 1, -1\).*input_shape=\({sizes}\)"
+    )
+    net = "conv3 relu gap dense"
+    for call in (
+        tg.NTK(net),
+        tg.NTK(net).diag,
+        tg.NNGP(net).distance,
+        lambda x: tg.NTK(net)(tg.kernels.Prepared(x)),
+        lambda x: tg.NTK("flatten dense relu dense")(x),
+        lambda x: tg.gram(net, x),
+        lambda x: tg.explain(net, x),
+        lambda x: tg.gram.compute(tg.NTK(net), x, store=tmp_path / "store"),
+        lambda x: tg.KernelRegressor(tg.NTK(net)).fit(x, np.arange(2.0)),
+    ):
+        with pytest.raises(tg.InputError, match=message):
+            call(x)
+    with pytest.raises(tg.InputError, match=r"Y has shape .*channels came first"):
+        tg.NTK(net)(np.moveaxis(x, 1, -1), x)
+
+
+def test_channels_first_tensors_are_refused():
+    torch = pytest.importorskip("torch")
+    x = torch.from_numpy(pictures(2, 3, 8, 8))
+    with pytest.raises(tg.InputError, match=r"for a tensor X\.movedim\(1, -1\)"):
+        tg.NTK(CONV)(x)
+    moved = tg.NTK(CONV)(x.movedim(1, -1))
+    assert np.allclose(moved, tg.NTK(CONV)(np.moveaxis(x.numpy(), 1, -1)), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 8, 8, 3), (2, 8, 8, 8), (2, 3, 3, 3), (2, 1, 4, 4), (2, 3, 8, 4), (2, 3, 8, 12)]
+)
+def test_other_shapes_are_taken(shape):
+    x = pictures(*shape)
+    stated = tg.NTK(CONV, input_shape=shape[1:])(x)
+    assert np.array_equal(tg.NTK(CONV)(x), stated)
+
+
+def test_a_stated_shape_is_taken_as_it_is(tmp_path):
+    x = pictures(2, 3, 8, 8)
+    flat = x.reshape(2, -1)
+    kernel = tg.NTK(CONV, input_shape=(3, 8, 8))
+    assert np.array_equal(kernel(x), kernel(flat))
+    assert np.array_equal(tg.gram(CONV, x, input_shape=(3, 8, 8)).ntk, kernel(x))
+    assert "grid of 3×8, 8 channels" in tg.explain(CONV, (3, 8, 8))
+    stored = tg.gram.compute(kernel, x, store=tmp_path / "store")
+    assert np.allclose(stored[:], kernel(x), rtol=1e-13)
+
+
+def test_signals_with_their_channel_first_are_noticed():
+    x = pictures(2, 1, 30)
+    net = "conv3 res(relu conv3) gap dense"
+    with pytest.warns(InputWarning, match=r"a single position with 30 channels.*np.moveaxis\(X, 1"):
+        tg.NTK(net)(x)
+    with pytest.warns(InputWarning, match="read as 1-d signals of 30 positions"):
+        # the layer that looks at positions is inside a branch
+        tg.NTK("res(conv3) gap dense")(pictures(2, 30, 30))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tg.NTK(net, input_shape=(1, 30))(x)
+        tg.NTK("flatten dense")(x)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_byte_order_does_not_matter(order):
+    for size, dtype in (("f4", np.float32), ("f8", np.float64), ("f2", np.float32)):
+        data = X.astype(order + size)
+        found = tg.NTK(DENSE)(data)
+        assert found.dtype == dtype
+        assert np.array_equal(found, tg.NTK(DENSE)(X.astype(size)))
+    for size in ("i2", "u8"):
+        assert tg.NTK(DENSE)(np.ones((2, 2), order + size)).dtype == np.float64
+
+
+def test_whole_numbers_become_float64_in_every_library():
+    torch = pytest.importorskip("torch")
+    numbers = np.array([[2**24 + 1, 3], [0, 1]])
+    expected = tg.NTK(DENSE)(numbers)
+    found = tg.NTK(DENSE)(torch.from_numpy(numbers))
+    assert found.dtype == torch.float64
+    assert np.array_equal(found.numpy(), expected)
+
+
+def test_views_of_tensors_that_are_worked_out_when_read():
+    torch = pytest.importorskip("torch")
+    z = torch.randn(3, 4, dtype=torch.complex128, generator=torch.Generator().manual_seed(0))
+    negative = z.conj().imag
+    assert negative.is_neg()
+    expected = tg.NTK(DENSE)(-z.imag.clone())
+    for engine in ("auto", "reference", "fused"):
+        assert torch.allclose(tg.NTK(DENSE, engine=engine)(negative), expected)
+    with pytest.raises(tg.InputError, match="X is complex; pass real numbers"):
+        tg.NTK(DENSE)(z.conj())
+
+
+def test_explain_takes_what_kernels_take():
+    expected = tg.explain(DENSE, (4,))
+    for data in (X, tg.kernels.Prepared(X), X.tolist(), tuple(map(tuple, X)), (np.int64(4),)):
+        assert tg.explain(DENSE, data) == expected
+
+
+def test_paired_distances_need_pairs():
+    for kernel in (tg.NTK(DENSE), 2.0 * tg.NTK(DENSE), tg.NTK(DENSE) + tg.NNGP(DENSE)):
+        with pytest.raises(tg.InputError, match=r"needs Y; distance\(X\) gives the distances of"):
+            kernel.paired_distance(X, None)
+
+
+def test_kinds_by_tuple(tmp_path):
+    pair = tg.gram(DENSE, X)
+    both = tg.gram(DENSE, X, kind=("nngp", "ntk"))
+    assert type(both) is tg.KernelPair
+    assert np.array_equal(both.ntk, pair.ntk)
+    ntk, nngp = tg.gram(DENSE, X, kind=("ntk", "nngp"))
+    assert np.array_equal(ntk, pair.ntk)
+    assert np.array_equal(nngp, pair.nngp)
+    (alone,) = tg.gram(DENSE, X, kind=["nngp"])
+    assert np.allclose(alone, pair.nngp, rtol=1e-14)
+    stored = tg.gram.compute(DENSE, X, kind=("ntk", "nngp"), store=tmp_path / "store")
+    assert np.allclose(stored.ntk[:], pair.ntk, rtol=1e-13)
+    for wrong in ((), ("ntk", "ntk"), ("ntk", "both"), ("cov",), 3, None, [["ntk"]]):
+        with pytest.raises(tg.InputError, match="kind must be both, ntk or nngp; got"):
+            tg.gram(DENSE, X, kind=wrong)

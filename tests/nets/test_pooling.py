@@ -31,13 +31,14 @@ def test_gaussian_pooling_is_a_pool(n, factor, stride):
     weights = np.exp(-(i**2) / factor**2)
     count = n // stride
     first = (n - 1 - (count - 1) * stride) // 2
-    pool = tg.Pool(weights / weights.sum(), stride, first - factor, count)
-    assert np.allclose(matrix(tg.GaussianPool(factor, stride), n), matrix(pool, n), atol=1e-16)
+    pool = tg.Pool(weights / weights.sum(), stride=stride, start=first - factor, size=count)
+    found = tg.GaussianPool(factor, stride=stride)
+    assert np.allclose(matrix(found, n), matrix(pool, n), atol=1e-16)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_subsampling_is_a_pool(stride):
-    assert np.array_equal(matrix(tg.Subsample(stride), 7), matrix(tg.Pool([1], stride), 7))
+    assert np.array_equal(matrix(tg.Subsample(stride), 7), matrix(tg.Pool([1], stride=stride), 7))
 
 
 def test_a_linear_map_is_its_matrix_on_each_axis():

@@ -31,7 +31,7 @@ def test_myrtle(depth):
 
 @pytest.mark.parametrize(("blocks", "groups", "space"), [(1, 3, 8), (2, 2, 16), (4, 3, 8)])
 def test_wide_resnet(blocks, groups, space):
-    net = tg.wide_resnet(blocks, groups)
+    net = tg.wide_resnet(blocks=blocks, groups=groups)
     assert sum(isinstance(layer, tg.Residual) for layer in net) == blocks * groups
     assert net[: 1 + blocks * groups].output_shape((32, 32, 3)) == (space, space)
     assert net.output_shape((32, 32, 3)) == ()
@@ -45,7 +45,7 @@ def test_wide_resnet(blocks, groups, space):
         (lambda: tg.cntk(3, "mean"), "readout must be one of gap, flatten; got 'mean'"),
         (lambda: tg.ckn((3, 3), (2,)), "need one number for each layer"),
         (lambda: tg.myrtle(6), "Myrtle networks have 5, 7 or 10 layers, got 6"),
-        (lambda: tg.wide_resnet(0), "blocks must be at least 1, got 0"),
+        (lambda: tg.wide_resnet(blocks=0), "blocks must be at least 1, got 0"),
     ],
 )
 def test_errors(make, message):

@@ -40,11 +40,11 @@ def test_the_example_of_the_design():
 
 EVERY = [
     ("dense", tg.Dense()),
-    ("dense:w=1.5,b=0.1,frozen", tg.Dense(1.5, 0.1, False)),
-    ("dense:weight_std=2,trainable=false", tg.Dense(2, trainable=False)),
+    ("dense:w=1.5,b=0.1,frozen", tg.Dense(weight_std=1.5, bias_std=0.1, trainable=False)),
+    ("dense:weight_std=2,trainable=false", tg.Dense(weight_std=2, trainable=False)),
     ("conv3", tg.Conv(3)),
-    ("conv5:pad=valid,stride=2", tg.Conv(5, 2, "valid")),
-    ("conv3x5:stride=1x2,dilation=2x1", tg.Conv((3, 5), (1, 2), dilation=(2, 1))),
+    ("conv5:pad=valid,stride=2", tg.Conv(5, stride=2, padding="valid")),
+    ("conv3x5:stride=1x2,dilation=2x1", tg.Conv((3, 5), stride=(1, 2), dilation=(2, 1))),
     ("conv[[0,1],[0,0]]", tg.Conv([(0, 0), (0, 1)])),
     ("conv[ [-1], [2] ]:pad=circular", tg.Conv([(-1,), (2,)], padding="circular")),
     ("relu", tg.ReLU()),
@@ -54,7 +54,7 @@ EVERY = [
     ("abs", tg.Abs()),
     ("erf", tg.Erf()),
     ("gelu:raw", tg.GELU(normalized=False)),
-    ("sin:frequency=2", tg.Sine(2)),
+    ("sin:frequency=2", tg.Sine(frequency=2)),
     ("cos", tg.Cosine()),
     ("exp0.6", tg.Exponential(0.6)),
     ("poly2", tg.Polynomial(2)),
@@ -62,8 +62,8 @@ EVERY = [
     ("activation:function=tanh,degree=50,raw", tg.Activation("tanh", 50, normalized=False)),
     ("avg2", tg.AvgPool(2)),
     ("avg3x2:stride=1,pad=same", tg.AvgPool((3, 2), 1, "same")),
-    ("gauss2:stride=1", tg.GaussianPool(2, 1)),
-    ("pool[1,2,1]:stride=2,start=-1,size=4", tg.Pool([1, 2, 1], 2, -1, 4)),
+    ("gauss2:stride=1", tg.GaussianPool(2, stride=1)),
+    ("pool[1,2,1]:stride=2,start=-1,size=4", tg.Pool([1, 2, 1], stride=2, start=-1, size=4)),
     ("pool[[1,2],[3,4]]", tg.Pool([[1, 2], [3, 4]])),
     ("pool[[1,2],[3]]:peraxis", tg.Pool([[1, 2], [3]], per_axis=True)),
     ("map[[1,0],[0,2]]", tg.LinearMap([[1, 0], [0, 2]])),
@@ -147,7 +147,137 @@ def test_only_text_is_parsed(value):
 
 def test_numpy_numbers_are_numbers():
     for number in (np.float32(0.5), np.float64(0.5), np.array(0.5)):
-        layer = tg.Dense(number, np.int64(1))
-        assert layer == tg.Dense(0.5, 1.0)
-        assert hash(layer) == hash(tg.Dense(0.5, 1.0))
+        layer = tg.Dense(weight_std=number, bias_std=np.int64(1))
+        assert layer == tg.Dense(weight_std=0.5, bias_std=1.0)
+        assert hash(layer) == hash(tg.Dense(weight_std=0.5, bias_std=1.0))
     assert tg.Conv(np.int64(3)) == tg.Conv(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("dense tanh dense", "dense activation:function=tanh dense"),
+        ("dense TANH:raw dense", "dense activation:function=tanh,raw dense"),
+        ("sigmoid:degree=50", "activation:function=sigmoid,degree=50"),
+        ("softplus silu swish elu gaussian", " ".join(
+            f"activation:function={f}" for f in ("softplus", "silu", "silu", "elu", "gaussian"))),
+        ("ReLU LeakyReLU0.1 Sine:frequency=2 Exponential0.6 Polynomial2",
+         "relu leaky0.1 sin:frequency=2 exp0.6 poly2"),
+        ("AvgPool2 GaussianPool2 Subsample2 GlobalAvgPool", "avg2 gauss2 sub2 gap"),
+        ("Residual(relu conv3) Res(relu conv3)", "res(relu conv3) res(relu conv3)"),
+        ("conv3:pad=SAME conv3:pad=Valid", "conv3 conv3:pad=valid"),
+    ],
+)  # fmt: skip
+def test_names_that_people_guess(text, same):
+    assert tg.parse(text) == tg.parse(same)
+
+
+def test_the_functions_of_a_caller_come_first():
+    def cube(u):
+        return u**3
+
+    net = tg.parse("dense tanh dense", functions={"tanh": cube})
+    assert net.layers[1] == tg.Activation(cube)
+
+
+LARGE = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("conv99999999 relu gap dense", "patch must be at most 10000 in size, got 99999999"),
+        ("avg99999", "size must be at most 10000"),
+        ("conv3:stride=99999", "stride must be at most 10000"),
+        ("dense poly99999 dense", "degree must be at most 10000"),
+        (f"poly{LARGE}", "degree must be a whole number, got inf"),
+        (f"conv[[{LARGE}]]", "is not a list of numbers"),
+        (f"dense:w={LARGE}", "weight_std must be finite, got inf"),
+        ("dense:w=1e200", r"weight_std must be at most 1e\+50 in size, got 1e\+200"),
+        ("rescale1e200", r"factor must be at most 1e\+50"),
+        ("leaky-1e200", r"slope must be at most 1e\+50"),
+        ("map[[1e200]]", r"matrix must be at most 1e\+50"),
+        ("exp1e-200", "sigma must be at least 1e-09, got 1e-200"),
+        ("exp1e10", r"sigma must be at most 1e\+09"),
+        ("sin:frequency=1e10", r"frequency must be at most 1e\+09"),
+        ("cos:frequency=1e-10", "frequency must be at least 1e-09"),
+        ("res(" * 3000, r"res\(...\) is nested more than 50 deep"),
+        ("conv[" + "[" * 50_000, "is not a list of numbers"),
+        ("map[[[[1]]]]", "matrix is nested more than 3 deep"),
+        ("conv[" + "[" * 900 + "]" * 901, "patch offset must be a whole number"),
+        ("x" * 150_000, "no layer is called 'xxx"),
+        ("dense:" + "a," * 70_000, "unknown option 'a'"),
+        ("dense:w=" + "a" * 70_000, "weight_std must be a number"),
+        ("activation:function=" + "z" * 70_000, "no function is called 'zzz"),
+        ("dense relu) " * 10_000, r"unexpected '\)' at position 11"),
+        ("dense:" + "frozen," * 10_000, "trainable is given twice"),
+        ("ReLU( dense", r"unexpected '\(' at position 5.*only res\(...\) has parentheses"),
+        ("dense512 relu", "'dense' takes no value, got 'dense512'; widths are infinite here"),
+        ("dense sigmod dense", "did you mean sigmoid"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_hostile_texts_end_in_one_short_line(text, message):
+    with pytest.raises(tg.NetworkError, match=message) as caught:
+        tg.parse(text)
+    assert len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
+
+
+FLAT, SPACE = (5,), (6, 6, 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "message"),
+    [
+        ("conv9999 relu gap dense", SPACE, "a window that spans 9999 positions reaches far beyond"),
+        ("conv3:dilation=9999 relu gap dense", SPACE, "a window that spans 19999 positions"),
+        ("conv[[0,0,0],[9999,0,0]] relu gap dense", SPACE, "a window that spans 10000 positions"),
+        ("conv3 pool[[[1]]]:size=9999 gap dense", SPACE, "more than the 134,217,728 numbers"),
+        ("conv3 avg2 gap dense", (10**5, 3), "a linear map from 100,000 positions to 50,000 is"),
+        ("conv3 sub2 gap dense", (10**5, 3), "a linear map from 100,000 positions to 50,000 is"),
+        ("conv3 relu gap dense", (10**9, 10**9, 3), "a grid of 1,000,000,000,000,000,000 positio"),
+        ("res(relu dense " * 49 + ")" * 49, FLAT, "ReLU needs Gaussian values"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_networks_that_would_take_the_memory(text, shape, message):
+    net = tg.parse(text)
+    for call in (net.output_shape, net.summary, lambda s: tg.explain(net, s)):
+        with pytest.raises(tg.NetworkError, match=message) as caught:
+            call(shape)
+        assert len(str(caught.value)) < 900
+
+
+def test_limits_leave_room():
+    assert tg.parse("conv128 relu gap dense").output_shape((2, 1)) == ()
+    assert tg.parse("conv199 relu gap dense").output_shape((100, 1)) == ()
+    deep = "dense " + "res(relu dense " * 49 + ")" * 49
+    assert tg.parse(str(tg.parse(deep))) == tg.parse(deep)
+    layer = tg.Sequential(tg.ReLU(), tg.Dense())
+    for _ in range(50):
+        layer = tg.Residual(layer)
+    with pytest.raises(tg.NetworkError, match="Residuals are nested more than 50 deep"):
+        tg.Residual(layer)
+
+
+def test_parameters_of_any_size_are_shown_shortly():
+    many = list(range(10**5))
+    for call in (
+        lambda: tg.Conv(many),
+        lambda: tg.Conv([(0, 0), *many]),
+        lambda: tg.Dense(weight_std=many),
+        lambda: tg.Dense(trainable="x" * 10**5),
+        lambda: tg.Conv(3, padding="x" * 10**5),
+        lambda: tg.Conv(10**5000),
+        lambda: tg.Conv(-(10**5000)),
+        lambda: tg.Dense(weight_std=10**5000),
+        lambda: tg.Sequential("x" * 10**5),
+        lambda: tg.Residual("x" * 10**5),
+        lambda: tg.AvgPool(many),
+        lambda: tg.Pool("x" * 10**5),
+        lambda: tg.parse(b"x" * 10**5),
+    ):
+        with pytest.raises(tg.NetworkError) as caught:
+            call()
+        assert len(str(caught.value)) < 400

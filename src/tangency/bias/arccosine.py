@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..nets.activations import PiecewiseLinear
+from ..nets.facts import is_a
 
 _SHIFT = 16
 """From this argument on, Stirling's series below is exact to the last bit of a double."""
@@ -87,7 +88,7 @@ class Span:
 
 def span_dual(layer: Any, s: Span, q: Any) -> tuple[Span, Span]:
     """(k, k̇) of an activation of ReLU type on top of s = q·t, or on top of a constant."""
-    if not isinstance(layer, PiecewiseLinear):
+    if not is_a(layer, PiecewiseLinear):
         raise NotClosed
     linear, absolute = map(float, layer.weights())
     if s._terms() == (0.0, s.line, 0.0, 0.0, 0.0):

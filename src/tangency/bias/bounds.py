@@ -12,6 +12,7 @@ from ..kernels.base import Kernel
 from ..kernels.network import NTK, NetworkKernel
 from ..nets import Dense, ReLU, Sequential
 from ..nets.activations import ActivationLayer
+from ..nets.facts import stated
 from .jets import lipschitz_constant
 
 _TWO_LAYER_RELU = Sequential(Dense(), ReLU(), Dense())
@@ -52,7 +53,7 @@ def bound(kernel: Kernel, sphere: bool) -> Bound | None:
             lambda norm, distance: np.sqrt(norm * distance) + 2 * distance,
         )
     activations = [layer for layer in kernel.net.layers if isinstance(layer, ActivationLayer)]
-    homogeneous = all(layer.homogeneous for layer in activations)
+    homogeneous = all(stated(layer, "homogeneous") for layer in activations)
     if not (sphere or homogeneous):
         return None
     try:

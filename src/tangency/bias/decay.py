@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..nets.activations import ActivationLayer, PiecewiseLinear
-from ..nets.quadrature import Activation
+from ..nets import facts
+from ..nets.activations import ActivationLayer
 
-_UNKNOWN, _FAST = -1.0, 1e9
-_SMOOTH_NAMES = ("tanh", "sigmoid", "softplus", "silu", "gaussian")
+_UNKNOWN, _FAST = -1.0, facts.SMOOTH
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,11 @@ class Edge:
 
 
 def edge_dual(layer: ActivationLayer, s: Edge, q: float) -> tuple[Edge, Edge]:
-    """The edges of k(s) and k̇(s)."""
-    own, slope = Edge(), Edge()
-    if isinstance(layer, PiecewiseLinear) and layer.weights()[1] > 0:
-        own, slope = Edge(1.5), Edge(0.5)
-    elif isinstance(layer, Activation):
-        smooth = isinstance(layer.function, str) and layer.function in _SMOOTH_NAMES
-        own = slope = Edge(_FAST if smooth else _UNKNOWN)
-    return s + own, s + slope
+    """The edges of k(s) and k̇(s), unknown for an activation whose class does not state its own."""
+    order = facts.edge(layer)
+    if order is None:
+        return s + Edge(_UNKNOWN), s + Edge(_UNKNOWN)
+    return s + Edge(order), s + Edge(order if order == facts.SMOOTH else order - 1)
 
 
 @dataclass(frozen=True)

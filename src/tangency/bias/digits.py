@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..kernels.network import NetworkKernel
 from ..nets.activations import (
     GELU,
@@ -26,6 +27,7 @@ from ..nets.activations import (
     Polynomial,
     Sine,
 )
+from ..nets.facts import is_a
 from ..nets.parameters import numbers_only
 from ..nets.quadrature import Activation
 from .walk import Arithmetic, State, walk
@@ -77,18 +79,18 @@ def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]
     if isinstance(layer, Activation):
         return _series(layer, s, q, digits)
     for kind, function in _DUALS:
-        if isinstance(layer, kind):
+        if is_a(layer, kind):
             k, k_dot = function(layer, s, q, digits)
             if getattr(layer, "normalized", False) and hasattr(layer, "second_moment"):
                 scale = 1 / digits.number(layer.second_moment())
                 return k * scale, k_dot * scale
             return k, k_dot
-    raise NotImplementedError(type(layer).__name__)
+    raise InputError(f"{type(layer).__name__} has no dual in extended precision")
 
 
 def supported(layer: Any) -> bool:
     """The activation has a dual here."""
-    return isinstance(layer, (Activation, *(kind for kind, _ in _DUALS)))
+    return is_a(layer, (Activation, *(kind for kind, _ in _DUALS)))
 
 
 def _cosines(s: Any, q: Any) -> Any:

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..kernels.network import as_network
 from ..nets import Activation, Dense, Sequential
 from ..nets.activations import ActivationLayer, Exponential, PiecewiseLinear, Polynomial
+from ..nets.facts import is_a
 
 # Hermite coefficients that are enough for smooth functions, and as many again to see that.
 _DEGREES = (120, 240)
@@ -41,11 +42,11 @@ def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int
     if not isinstance(activation, ActivationLayer):
         activation = Activation(activation, normalized=False)
     j = np.arange(orders)
-    if isinstance(activation, Exponential):
+    if is_a(activation, Exponential):
         return float(activation.sigma) ** (-2.0 * j)
-    if isinstance(activation, Polynomial):
+    if is_a(activation, Polynomial):
         return np.array([float(math.perm(activation.degree, i)) for i in j])
-    if isinstance(activation, PiecewiseLinear):
+    if is_a(activation, PiecewiseLinear):
         linear, kink = map(float, activation.weights())
         beyond = math.inf if kink > 0 else 0.0
         return np.where(j < 2, linear + kink, beyond)

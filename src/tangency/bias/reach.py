@@ -25,6 +25,7 @@ from ..nets.activations import (
     Polynomial,
     Sine,
 )
+from ..nets.facts import is_a
 from ..nets.quadrature import Activation
 
 NONE = -math.inf
@@ -107,18 +108,18 @@ _NAMED = {
 
 def powers(layer: ActivationLayer) -> Powers:
     """The powers of s in the dual k(s) of an activation."""
-    if isinstance(layer, PiecewiseLinear):
+    if is_a(layer, PiecewiseLinear):
         linear, absolute = layer.weights()
         return Powers((1,) * (linear > 0) + (0,) * (absolute > 0), even=bool(absolute > 0))
-    if isinstance(layer, Erf | Sine):
+    if is_a(layer, (Erf, Sine)):
         return _ODD
-    if isinstance(layer, Cosine):
+    if is_a(layer, Cosine):
         return _EVEN
-    if isinstance(layer, GELU):
+    if is_a(layer, GELU):
         return Powers((0, 1), even=True)
-    if isinstance(layer, Hermite | Polynomial):
+    if is_a(layer, (Hermite, Polynomial)):
         return Powers((layer.degree,))
-    if isinstance(layer, Activation) and isinstance(layer.function, str):
+    if is_a(layer, Activation) and isinstance(layer.function, str):
         return _NAMED.get(layer.function, Powers((0, 1), True, True))
     return Powers((0, 1), even=True, odd=True)
 

@@ -7,12 +7,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ..nets.signal import channels_first
 from .dataset import shape_text
 from .errors import DataError
 
 Channels = Literal["auto", "last", "first", "none"]
-
-_CHANNEL_COUNTS = (1, 3, 4)
 
 
 class RawParts(NamedTuple):
@@ -92,17 +91,12 @@ def _with_shape(X: np.ndarray, options: InputOptions, where: str) -> np.ndarray:
         return np.moveaxis(X, 1, -1)
     if options.channels == "none" or (options.channels == "auto" and X.ndim == 3):
         return X[..., np.newaxis]
-    if options.channels == "auto" and X.ndim == 4 and _looks_channels_first(X.shape):
+    if options.channels == "auto" and channels_first(X.shape):
         raise DataError(
             f"{where}: images of shape {shape_text(X.shape[1:])} look as if channels came first; "
             "say channels='first' to move them last, or channels='last' if they are last"
         )
     return X
-
-
-def _looks_channels_first(shape: tuple[int, ...]) -> bool:
-    _, first, middle, last = shape
-    return first in _CHANNEL_COUNTS and last not in _CHANNEL_COUNTS and middle == last
 
 
 def _divisor(X: np.ndarray, options: InputOptions, full_scale: float | None) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from array_api_compat import array_namespace, device, is_torch_array
 
+from ..errors import NetworkError
 from ..nets import Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual
 from ..nets.activations import ActivationLayer
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
@@ -221,7 +222,10 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
         axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
         pooled = state.map(lambda a: state.xp.mean(a, axis=axes), ())
         return replace(pooled, full=False)
-    raise NotImplementedError(f"the reference engine does not know {layer!r}")
+    raise NetworkError(
+        f"no engine knows how to compute {type(layer).__name__}; layers of your own are "
+        "activations with a dual (ActivationLayer) or linear maps of the grid (LinearGridLayer)"
+    )
 
 
 def _residual(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..nets.activations import (
-    GELU,
-    Cosine,
-    Erf,
-    Exponential,
-    PiecewiseLinear,
-    Sine,
-)
-from ..nets.base import plain
+from ..nets.activations import ActivationLayer
+from ..nets.facts import Steepness, steepness
 from ..nets.plan import Plan, walk
 from ..nets.quadrature import Activation
 
@@ -26,6 +19,8 @@ _VECTORS, _GRIDS = 2e-14, 1e-13
 # arccos(1 − 4·2⁻⁵²)/π = 1.3e-8.
 _MOST = 2e-8
 
+_STEP = Steepness(math.inf, math.inf)
+
 
 def near(plan: Plan, want_ntk: bool, rtol: float) -> float:
     """The squared distance, against K(x,x) + K(y,y), below which float64 may not give `rtol`.
@@ -37,20 +32,19 @@ def near(plan: Plan, want_ntk: bool, rtol: float) -> float:
     that differ by 1e-8 to 1 of their size. If nearly all patches agree to 8 digits but not in all,
     while few others are far apart, e is the most that it can be, and at δ = 2e-4, the limit for
     1e-6, the error may reach 5e-5.)
+
+    How steep a dual is, is a fact of its class (`ActivationLayer.steepness`). Where it is not
+    stated, e counts as the most that it can be.
     """
-    layers = [step.layer for step in walk(plan.steps)]
-    smooth = _SMOOTH * max([1.0, *(_steepness(layer) for layer in layers)])
-    limit = smooth / (2 * rtol)
-    # erf, and whatever a quadrature stands for, may be as steep as a step.
-    steps = any(isinstance(layer, Erf | Activation) for layer in layers)
-    if steps or (want_ntk and any(isinstance(layer, PiecewiseLinear | GELU) for layer in layers)):
+    layers = [step.layer for step in walk(plan.steps) if isinstance(step.layer, ActivationLayer)]
+    # Whatever a quadrature stands for may be as steep as a step.
+    known = [_STEP if isinstance(layer, Activation) else steepness(layer) for layer in layers]
+    if None in known:
+        return _MOST / (2 * rtol)
+    facts = [fact for fact in known if fact is not None]
+    sizes = [size for fact in facts for size in fact if math.isfinite(size)]
+    limit = _SMOOTH * max([1.0, *sizes]) / (2 * rtol)
+    if any(math.isinf(fact.k) or (want_ntk and math.isinf(fact.k_dot)) for fact in facts):
         growing = math.sqrt((_GRIDS if plan.space else _VECTORS) / (2 * rtol))
         limit = max(limit, min(growing, _MOST / (2 * rtol)))
     return limit
-
-
-def _steepness(layer: object) -> float:
-    """How much a dual may magnify the rounding of a correlation, where a parameter says so."""
-    if isinstance(layer, Exponential):
-        return plain(layer.sigma) ** -4
-    return plain(layer.frequency) ** 4 if isinstance(layer, Sine | Cosine) else 1.0

@@ -11,6 +11,7 @@ from torch import nn
 from ..errors import InputError
 from ..nets import Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual
 from ..nets.activations import ActivationLayer, Exponential, Polynomial
+from ..nets.facts import is_a
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
 from ..nets.plan import Step
 from ..nets.structure import Rescale
@@ -122,10 +123,10 @@ class Assembly:
         return module, Channels(out, out)
 
     def _activation(self, layer: ActivationLayer, channels: Channels) -> nn.Module:
-        if isinstance(layer, Exponential):
+        if is_a(layer, Exponential):
             self._wide_enough(layer)
             return RandomWaves(layer, channels.count, self.draw[1])
-        if isinstance(layer, Polynomial):
+        if is_a(layer, Polynomial):
             self._wide_enough(layer)
             return NormalizedHermite(layer)
         return Pointwise(layer)

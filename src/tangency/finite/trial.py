@@ -14,8 +14,8 @@ from ..kernels import NTK
 from ..kernels.inputs import pair, signals
 from ..kernels.network import as_network
 from ..nets import Layer, Sequential
-from ..nets.activations import PiecewiseLinear
-from ..nets.quadrature import Activation
+from ..nets.activations import ActivationLayer
+from ..nets.facts import smooth
 from ..nets.structure import Residual
 from .build import build
 from .descent import DivergedError, Schedule, kernel_descent, make_schedule
@@ -243,14 +243,12 @@ def _size(tensor: torch.Tensor) -> float:
 
 
 def _smooth(layer: Layer | None) -> bool:
-    """Whether no activation is known to have a kink; of a function of the user's, nobody knows."""
+    """Whether no activation has a kink; of one whose class does not say so, nobody knows."""
     if isinstance(layer, Sequential):
         return all(map(_smooth, layer.layers))
     if isinstance(layer, Residual):
         return _smooth(layer.body) and _smooth(layer.shortcut)
-    if isinstance(layer, Activation):
-        return layer.function in ("tanh", "sigmoid", "softplus", "silu", "gaussian")
-    return not isinstance(layer, PiecewiseLinear)
+    return not isinstance(layer, ActivationLayer) or smooth(layer)
 
 
 def independent_seed(seed: int, width: int) -> int:

@@ -12,7 +12,8 @@ import numpy as np
 from ..engines.select import select
 from ..errors import InputError
 from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
-from ..kernels.network import NetworkKernel, as_network
+from ..kernels.inputs import refuse_channels_first
+from ..kernels.network import NetworkKernel, as_network, kinds_of
 from ..nets.plan import plan
 from .grid import Grid
 from .sources import Rows
@@ -74,6 +75,8 @@ class Job:
             "Y": self.data[-1],
             "engine": self.engine,
         }
+        if foreign := foreign_classes(self.kernel):
+            data["classes"] = foreign
         return json.loads(json.dumps(data))
 
     @property
@@ -152,10 +155,7 @@ def kernel_and_kinds(kernel: Any, kind: str | None) -> tuple[Kernel, tuple[str, 
         names = {NTK: "ntk", NNGP: "nngp"}
         return kernel, (names.get(type(kernel), "kernel"),)
     net = as_network(kernel)
-    kinds = {"both": ("nngp", "ntk"), "ntk": ("ntk",), "nngp": ("nngp",)}
-    if (kind or "both") not in kinds:
-        raise InputError(f"kind must be both, ntk or nngp; got {kind!r}")
-    found = kinds[kind or "both"]
+    found = tuple(sorted(kinds_of(kind or "both")))
     return (NNGP(net) if found == ("nngp",) else NTK(net)), found
 
 
@@ -216,7 +216,19 @@ def _ours(kernel: Kernel) -> bool:
     return isinstance(kernel, NetworkKernel)
 
 
+def foreign_classes(kernel: Kernel) -> list[str]:
+    """The user's own classes in a kernel, by their full names: `to_dict` need not tell them."""
+    if isinstance(kernel, Scaled):
+        return foreign_classes(kernel.kernel)
+    if isinstance(kernel, Sum | Product):
+        return [name for part in kernel.parts for name in foreign_classes(part)]
+    own = type(kernel) in (NTK, NNGP)
+    return [] if own else [f"{type(kernel).__module__}.{type(kernel).__qualname__}"]
+
+
 def _engine(kernel: NetworkKernel, X: Rows) -> str:
+    if kernel.input_shape is None:
+        refuse_channels_first(X.shape, X.name)
     steps = plan(kernel.net, kernel.input_shape or X.shape[1:])
     return select(steps, np.empty(0, X.dtype), kernel.engine).engine
 

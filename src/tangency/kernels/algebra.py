@@ -10,7 +10,8 @@ from typing import Any
 
 from ..engines.pairs import Differences
 from ..errors import InputError
-from ..nets import parse
+from ..nets.base import shown
+from ..nets.identity import from_description
 from ..nets.special import positive_part
 from .base import Kernel
 from .network import NNGP, NTK
@@ -41,6 +42,7 @@ class _Combination(Kernel):
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
+        self._require(Sum, Product)
         return {"type": type(self).__name__, "parts": [part.to_dict() for part in self.parts]}
 
 
@@ -120,6 +122,7 @@ class Scaled(Kernel):
         return Differences(*(self.factor * values for values in found))
 
     def to_dict(self) -> dict[str, Any]:
+        self._require(Scaled)
         return {"type": "Scaled", "factor": self.factor, "kernel": self.kernel.to_dict()}
 
 
@@ -136,8 +139,8 @@ def kernel_from_dict(data: dict[str, Any]) -> Kernel:
     True
     """
     readers: dict[str, Callable[[dict[str, Any]], Kernel]] = {
-        "NTK": lambda d: NTK(parse(d["net"]), d["input_shape"], d["normalize"]),
-        "NNGP": lambda d: NNGP(parse(d["net"]), d["input_shape"], d["normalize"]),
+        "NTK": lambda d: NTK(from_description(d), d["input_shape"], d["normalize"]),
+        "NNGP": lambda d: NNGP(from_description(d), d["input_shape"], d["normalize"]),
         "Sum": lambda d: Sum(tuple(kernel_from_dict(p) for p in d["parts"])),
         "Product": lambda d: Product(tuple(kernel_from_dict(p) for p in d["parts"])),
         "Scaled": lambda d: Scaled(kernel_from_dict(d["kernel"]), d["factor"]),
@@ -145,4 +148,4 @@ def kernel_from_dict(data: dict[str, Any]) -> Kernel:
     try:
         return readers[data["type"]](data)
     except (KeyError, TypeError) as error:
-        raise InputError(f"this describes no kernel: {data!r} ({error!r})") from None
+        raise InputError(f"this describes no kernel: {shown(data)} ({error!r})") from None

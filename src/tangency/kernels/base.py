@@ -61,7 +61,7 @@ class Kernel:
         It is fastest where equal rows of X follow each other.
 
         Raises:
-            InputError: X and Y are not of one shape.
+            InputError: X and Y are not of one shape, or there is no Y.
 
         >>> import numpy as np
         >>> from tangency import NTK
@@ -69,6 +69,11 @@ class Kernel:
         >>> NTK("dense relu dense").paired_distance(x, 2 * x)
         array([7.07..., 1.41...])
         """
+        if Y is None:
+            raise InputError(
+                "paired_distance takes inputs two by two and needs Y; distance(X) gives the "
+                "distances of all pairs of X"
+            )
         return self._distance(X, Y, True, rtol)
 
     def _distance(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Any:
@@ -100,6 +105,14 @@ class Kernel:
     def to_dict(self) -> dict[str, Any]:
         """The kernel as JSON-able data, for `kernel_from_dict`."""
         raise NotImplementedError
+
+    def _require(self, *kinds: type) -> None:
+        """Refuses to describe a subclass by the name of its base, or by its own name alone."""
+        if type(self) not in kinds:
+            raise InputError(
+                f"{type(self).__name__} is a class of your own, which its name alone does not tell "
+                "from another; give it a to_dict that describes it"
+            )
 
     def __add__(self, other: Any) -> Kernel:
         from .algebra import Sum

@@ -12,12 +12,33 @@ from array_api_compat import array_namespace, is_torch_array
 from ..engines.prepared import Prepared, prepared
 from ..errors import InputError
 from ..nets import Sequential
+from ..nets.identity import parts
 from ..nets.linear import Conv
 from ..nets.pooling import GlobalAvgPool, LinearGridLayer
+from ..nets.signal import channels_first
 
 
 class InputWarning(UserWarning):
     """Data that can be read in two ways, and the way that was taken."""
+
+
+def refuse_channels_first(shape: tuple[int, ...], name: str = "X") -> None:
+    """Refuses pictures whose channels seem to come first, where no `input_shape` was stated.
+
+    An error, not a warning: the values would be those of another data set, by any factor, and
+    whoever means such a grid can say so. `nets.signal.channels_first` has the rule.
+
+    Raises:
+        InputError: with both ways out.
+    """
+    if channels_first(shape):
+        sizes = ", ".join(map(str, shape[1:]))
+        raise InputError(
+            f"{name} has shape {shape}, which looks as if channels came first; here they are "
+            f"last: pass np.moveaxis({name}, 1, -1), for a tensor {name}.movedim(1, -1). If this "
+            f"is a grid of {'×'.join(map(str, shape[1:-1]))} with {shape[-1]} channels, say so "
+            f"with input_shape=({sizes}), as in NTK(net, input_shape=({sizes}))"
+        )
 
 
 def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> Any:
@@ -25,12 +46,13 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
 
     Args:
         data: a NumPy array, a PyTorch tensor, or nested lists. Integers and booleans become
-            floating point with their values unchanged (an image of bytes keeps 0 to 255); float16
-            and bfloat16 become float32.
+            float64 with their values unchanged (an image of bytes keeps 0 to 255); float16 and
+            bfloat16 become float32; float32 and float64 of any byte order stay what they are.
         input_shape: (*space, channels); rows of a 2-d array are given this shape.
 
     Raises:
-        InputError: wrong rank or shape, no inputs, NaN or infinity, or not numbers.
+        InputError: wrong rank or shape, no inputs, NaN or infinity, or not numbers; without
+            `input_shape`, pictures whose channels seem to come first.
     """
     array = _floating(_array(data, name), name)
     shape = tuple(array.shape)
@@ -39,7 +61,9 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
             f"{name} must have a row for each input, (n, features) or (n, *space, channels); got "
             f"shape {shape}; a single input x is passed as x[None]"
         )
-    if input_shape is not None and shape[1:] != input_shape:
+    if input_shape is None:
+        refuse_channels_first(shape, name)
+    elif shape[1:] != input_shape:
         if len(shape) != 2 or shape[1] != math.prod(input_shape):
             raise InputError(
                 f"{name} has shape {shape}, but input_shape={input_shape} needs (n, "
@@ -107,11 +131,28 @@ def result_dtype(X: Any, Y: Any | None = None) -> Any:
 
 
 def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | None) -> None:
-    """Warns when square grey images without a channel axis would pass as 1-d signals."""
-    if input_shape is not None or x.ndim != 3 or x.shape[1] != x.shape[2] or x.shape[1] < 5:
+    """Warns where 1-d signals could be something else, and the network looks at their positions.
+
+    Square grey images without a channel axis pass as 1-d signals, and so do 1-d signals whose
+    single channel comes first.
+    """
+    if input_shape is not None or x.ndim != 3:
         return
-    if any(isinstance(layer, Conv | LinearGridLayer | GlobalAvgPool) for layer in net.layers):
-        n = x.shape[1]
+    n, channels = x.shape[1:]
+    square, single = n == channels >= 5, n == 1 and channels >= 5
+    if not (square or single):
+        return
+    if not any(isinstance(part, Conv | LinearGridLayer | GlobalAvgPool) for part in parts(net)):
+        return
+    if single:
+        warnings.warn(
+            f"inputs of shape (1, {channels}) are read as 1-d signals of a single position with "
+            f"{channels} channels; for signals of {channels} positions pass "
+            f"np.moveaxis(X, 1, -1), and for one position input_shape=(1, {channels}) to say so",
+            InputWarning,
+            stacklevel=4,
+        )
+    else:
         warnings.warn(
             f"inputs of shape ({n}, {n}) are read as 1-d signals of {n} positions with {n} "
             f"channels; for grey images pass X[..., None] or input_shape=({n}, {n}, 1), and for "
@@ -125,7 +166,8 @@ def _array(data: Any, name: str) -> Any:
     if is_torch_array(data):
         if str(data.layout) != "torch.strided":
             raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
-        return data
+        # Views that negate or conjugate when they are read have no NumPy form.
+        return data.resolve_conj().resolve_neg()
     if np.ma.is_masked(data):
         raise InputError(f"{name} is an array with masked values; impute or drop them")
     if isinstance(data, np.ndarray):
@@ -149,7 +191,7 @@ def _floating(array: Any, name: str) -> Any:
         if array.is_complex():
             raise InputError(f"{name} is complex; pass real numbers")
         if not array.is_floating_point():
-            return array.to(torch.get_default_dtype())
+            return array.to(torch.float64)
         return array.to(torch.float32) if array.dtype.itemsize < 4 else array
     kind = array.dtype.kind
     if kind in "biu":
@@ -163,7 +205,8 @@ def _floating(array: Any, name: str) -> Any:
         raise InputError(f"{name} has dtype {array.dtype}; pass real numbers")
     if array.dtype.itemsize < 4:
         return array.astype(np.float32)
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    dtype = np.float32 if array.dtype.itemsize == 4 else np.float64
+    return array.astype(dtype, copy=False)  # in the byte order of this machine
 
 
 def _check_finite(array: Any, name: str) -> None:

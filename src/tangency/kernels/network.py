@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace, device
 
 from ..engines import dispatch
+from ..engines.driver import KernelPair
 from ..engines.pairs import Differences
 from ..engines.prepared import Prepared
 from ..engines.select import select
 from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential, parse
-from ..nets.base import arguments, whole
+from ..nets.base import arguments, shown, whole
+from ..nets.identity import described, unsaved
 from ..nets.plan import Need, Plan, plan
-from ..nets.quadrature import Activation
-from ..nets.structure import Residual
 from .base import Kernel, normalized
 from .differences import Request
-from .inputs import checked, pair, signals, warn_if_ambiguous
+from .inputs import checked, pair, warn_if_ambiguous
+
+_KINDS = set(KernelPair._fields)
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +74,7 @@ class NetworkKernel(Kernel):
         if self.input_shape is not None:
             shape = self.input_shape
             shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-            shape = tuple(whole(n, "input_shape", 1) for n in shape)
+            shape = tuple(whole(n, "input_shape", 1, most=2**62) for n in shape)
             object.__setattr__(self, "input_shape", shape)
             _plan(self.net, shape)
         _check_memory(self.max_memory)
@@ -150,14 +154,14 @@ class NetworkKernel(Kernel):
         return request.of_pairs(x, x if y is None else y) if paired else request.of_all(x, y)
 
     def to_dict(self) -> dict[str, Any]:
-        if has_custom_function(self.net):
+        self._require(NTK, NNGP)
+        if problem := unsaved(self.net):
             raise InputError(
-                "a kernel whose network holds a custom function cannot be saved; functions that "
-                "Activation knows by name can"
+                f"a kernel whose network holds {problem[0]} cannot be saved: {problem[1]}"
             )
         return {
             "type": type(self).__name__,
-            "net": str(self.net),
+            **described(self.net),
             "input_shape": None if self.input_shape is None else list(self.input_shape),
             "normalize": self.normalize,
         }
@@ -173,8 +177,7 @@ class NTK(NetworkKernel):
     Arguments and errors as in `NetworkKernel`: `net`, `input_shape`, `normalize`, `engine`,
     `max_memory`, `n_jobs`, `progress`. Called with X (n, *space, channels) and
     Y (m, *space, channels), channels last, it returns an (n, m) array in
-    the dtype of the inputs; integers become float64
-    (PyTorch: the default dtype) with their values unchanged.
+    the dtype of the inputs; integers become float64 with their values unchanged.
 
     Source: Jacot, Gabriel & Hongler 2018; the recursion of Bietti & Mairal 2019, section 2.
 
@@ -215,7 +218,7 @@ def gram(
     net: Sequential | str,
     X: Any,
     Y: Any | None = None,
-    kind: str = "both",
+    kind: str | Sequence[str] = "both",
     *,
     input_shape: tuple[int, ...] | None = None,
     engine: str = "auto",
@@ -229,7 +232,8 @@ def gram(
         net, input_shape, engine, max_memory, n_jobs, progress: as in `NetworkKernel`.
         X, Y: inputs (n, *space, channels) and (m, *space, channels), or `Prepared` ones; no Y is a
             symmetric call.
-        kind: "both" gives a `KernelPair` (nngp, ntk); "ntk" or "nngp" give one array.
+        kind: "both" gives a `KernelPair` (nngp, ntk); "ntk" or "nngp" give one array; a tuple of
+            these two words gives a tuple in their order.
 
     >>> import numpy as np
     >>> import tangency as tg
@@ -237,8 +241,7 @@ def gram(
     >>> pair.ntk.shape, bool(np.all(pair.nngp <= pair.ntk))
     ((2, 2), True)
     """
-    if kind not in ("both", "ntk", "nngp"):
-        raise InputError(f"kind must be both, ntk or nngp; got {kind!r}")
+    wanted = kinds_of(kind)
     _check_memory(max_memory)
     network = as_network(net)
     x, y = _inputs(network, X, Y, input_shape)
@@ -247,18 +250,27 @@ def gram(
         steps,
         x,
         y,
-        want_nngp=kind != "ntk",
-        want_ntk=kind != "nngp",
+        want_nngp="nngp" in wanted,
+        want_ntk="ntk" in wanted,
         engine=engine,
         max_memory=max_memory,
         n_jobs=n_jobs,
         progress=progress,
     )
-    return result if kind == "both" else getattr(result, kind)
+    if isinstance(kind, str) and kind != "both":
+        return getattr(result, kind)
+    found = tuple(getattr(result, name) for name in wanted)
+    return result if wanted == KernelPair._fields else found
 
 
 def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
-    """How the kernel of `net` would be computed on `X` (an array, or the shape of one input).
+    """How the kernel of `net` would be computed on `X`.
+
+    Args:
+        net: as in `NetworkKernel`.
+        X: inputs (n, *space, channels), also `Prepared` ones, or the shape (*space, channels) of
+            one input as a tuple, which is taken as it is.
+        engine: "auto", "fused" or "reference".
 
     >>> from tangency import explain
     >>> print(explain("dense relu dense", (784,)))
@@ -272,8 +284,9 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     total                               832
     """
     network = as_network(net)
-    data = None if isinstance(X, tuple) else signals(X, None)
-    shape = X if data is None else tuple(data.shape[1:])
+    stated = isinstance(X, tuple) and all(isinstance(n, numbers.Integral) for n in X)
+    data = None if stated else checked(X, None).inputs
+    shape = tuple(map(int, X)) if data is None else tuple(data.shape[1:])
     steps = _plan(network, shape)
     choice = select(steps, data, engine)
     space = "×".join(map(str, shape[:-1]))
@@ -281,6 +294,23 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     if not space:
         what = f"vectors of {shape[-1]} features"
     return f"engine: {choice.engine} ({choice.reason})\ninput: {what}\n{network.summary(shape)}"
+
+
+def kinds_of(kind: Any) -> tuple[str, ...]:
+    """The kernels that `kind` names, in its order.
+
+    Raises:
+        InputError: other words than both, ntk and nngp, or one of them twice.
+    """
+    names = KernelPair._fields if kind == "both" else kind
+    names = (names,) if isinstance(names, str) else names
+    good = isinstance(names, tuple | list) and len(names) > 0
+    if not good or len(set(map(str, names))) < len(names) or not set(map(str, names)) <= _KINDS:
+        raise InputError(
+            f"kind must be both, ntk or nngp; got {shown(kind)} (a tuple of the latter two, each "
+            "once, is taken too)"
+        )
+    return tuple(names)
 
 
 def as_network(net: Any) -> Sequential:
@@ -295,16 +325,22 @@ def as_network(net: Any) -> Sequential:
         return parse(net)
     if isinstance(net, Layer):
         return Sequential(net)
-    raise NetworkError(f"a network is a Sequential or its text form, got {net!r}")
-
-
-def has_custom_function(net: Layer) -> bool:
-    """The network holds an `Activation` of a callable, which has no text form of its own."""
-    if isinstance(net, Activation):
-        return not isinstance(net.function, str)
-    if isinstance(net, Residual):
-        return any(has_custom_function(b) for b in (net.body, net.shortcut) if b is not None)
-    return isinstance(net, Sequential) and any(map(has_custom_function, net.layers))
+    module = type(net).__module__.split(".")[0]
+    if module == "torch" or any(c.__module__.startswith("torch.nn") for c in type(net).__mro__):
+        raise NetworkError(
+            f"a network is described by layers of tangency, but {type(net).__name__} is a module "
+            "of PyTorch, with a finite width; describe its infinite width, as in "
+            'parse("dense relu dense"), or compute the kernel of the module itself with '
+            "tangency.finite.empirical_ntk(module, X)"
+        )
+    if isinstance(net, list | tuple):
+        raise NetworkError(
+            f"a network is a Sequential or its text form, got a {type(net).__name__} "
+            f"{shown(net)}; pass Sequential(*layers)"
+        )
+    if isinstance(net, type) and issubclass(net, Layer):
+        raise NetworkError(f"{net.__name__} is a class; write {net.__name__}(...)")
+    raise NetworkError(f"a network is a Sequential or its text form, got {shown(net)}")
 
 
 def _check_memory(max_memory: Any) -> None:

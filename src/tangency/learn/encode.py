@@ -11,8 +11,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..kernels import Kernel, kernel_from_dict
-from ..kernels.network import NetworkKernel, has_custom_function
-from ..nets import Layer, Sequential, parse
+from ..kernels.network import NetworkKernel
+from ..nets import Layer, Sequential
+from ..nets.identity import described, from_description, unsaved
 from .solvers.options import Solver, solver_from_dict
 
 Arrays = dict[str, np.ndarray]
@@ -27,12 +28,8 @@ def kernel_problem(kernel: Any) -> str | None:
             return str(error)
         return None
     if isinstance(kernel, Layer):
-        if has_custom_function(kernel):
-            return (
-                "its network holds a custom function, which has no text form; functions that "
-                "Activation knows by name can be saved"
-            )
-        return None
+        problem = unsaved(kernel)
+        return problem and f"its network holds {problem[0]}; {problem[1]}"
     if kernel is None or isinstance(kernel, str):
         return None
     return (
@@ -59,8 +56,11 @@ def encode(name: str, value: Any, arrays: Arrays) -> Any:
     if isinstance(value, Kernel):
         return {"kernel": value.to_dict(), "options": _options(value)}
     if isinstance(value, Layer):
-        single = not isinstance(value, Sequential)
-        return {"layer" if single else "network": str(value)}
+        data = described(value)
+        return {
+            "layer" if not isinstance(value, Sequential) else "network": data.pop("net"),
+            **data,
+        }
     if isinstance(value, np.ndarray):
         arrays[name], texts = _plain(name, value)
         return {"array": name, "texts": texts}
@@ -82,9 +82,9 @@ def decode(value: Any, arrays: Arrays) -> Any:
     if "solver" in value:
         return solver_from_dict(value["solver"])
     if "network" in value:
-        return parse(value["network"])
+        return from_description({**value, "net": value["network"]})
     if "layer" in value:
-        return parse(value["layer"]).layers[0]
+        return from_description({**value, "net": value["layer"]}).layers[0]
     array = arrays[value["array"]]
     return array.astype(object) if value["texts"] else array
 

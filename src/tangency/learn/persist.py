@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, NetworkError
 from .encode import decode, encode, kernel_problem
 
 FORMAT = "tangency-model"
@@ -77,7 +77,7 @@ def load(path: str | Path) -> Any:
     header, arrays = _read(path)
     try:
         return _build(header, arrays)
-    except ModelFileError as error:
+    except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(

@@ -14,6 +14,8 @@ from .activations import (
     Sine,
 )
 from .base import Layer
+from .facts import Steepness
+from .identity import register
 from .linear import Conv, Dense
 from .pooling import (
     AvgPool,
@@ -55,11 +57,13 @@ __all__ = [
     "Residual",
     "Sequential",
     "Sine",
+    "Steepness",
     "Subsample",
     "ckn",
     "cntk",
     "mlp",
     "myrtle",
     "parse",
+    "register",
     "wide_resnet",
 ]

@@ -15,16 +15,31 @@ from typing import Any, ClassVar
 from array_api_compat import array_namespace
 
 from ..errors import NetworkError
-from .base import Layer, number, truth, whole
+from .base import Layer, number, plain, truth, whole
+from .facts import Steepness
 from .signal import Signal
 from .special import correlation, erf, half_square, positive_part, sine_and_arcsine
 
 _RAW = {"raw": ("normalized", False)}
+# Of a frequency and of a scale: their fourth powers, and squares in float32, stay finite.
+_LEAST, _MOST = 1e-9, 1e9
 
 
 @dataclass(frozen=True, repr=False)
 class ActivationLayer(Layer):
-    """An activation σ, applied to every channel. Subclasses give `dual` and the scalar function."""
+    """An activation σ, applied to every channel. Subclasses give `dual` and the scalar function.
+
+    Attributes:
+        edge: the least ν of the terms (1 − c)^ν, ν no integer, in k at correlation c = 1: 3/2 for
+            a kink of σ, 1/2 for a jump, inf where k is analytic. The decay of eigenvalues follows.
+        steepness: by how much k and k̇ magnify the rounding of a correlation near 1.
+
+    Both are facts of the formula in `dual`. A class that does not state them, or inherits them but
+    has a dual of its own, gets neither a decay law nor a short way to distances.
+    """
+
+    edge: ClassVar[float | None] = None
+    steepness: ClassVar[Steepness | None] = None
 
     def infer(self, signal: Signal) -> Signal:
         if not signal.gaussian:
@@ -47,11 +62,17 @@ class ActivationLayer(Layer):
 
     def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         """(k, k̇) for the covariance `s` and the variances `q1`, `q2` (arrays that broadcast)."""
-        raise NotImplementedError
+        raise NetworkError(
+            f"{type(self).__name__} has no dual, by which kernels are computed: define "
+            "dual(self, s, q1, q2), or use Activation(function)"
+        )
 
     def __call__(self, u: Any) -> Any:
         """The scalar function σ, elementwise."""
-        raise NotImplementedError
+        raise NetworkError(
+            f"{type(self).__name__} has no scalar function, which finite networks and random "
+            "features take; define __call__(self, u)"
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,6 +86,7 @@ class PiecewiseLinear(ActivationLayer):
     normalized: bool = field(default=True, kw_only=True)
 
     flags: ClassVar[dict[str, tuple[str, Any]]] = _RAW
+    steepness: ClassVar[Steepness | None] = Steepness(k_dot=math.inf)
 
     def __post_init__(self) -> None:
         truth(self.normalized, "normalized")
@@ -72,6 +94,10 @@ class PiecewiseLinear(ActivationLayer):
     @property
     def homogeneous(self) -> bool:
         return True
+
+    @property
+    def edge(self) -> float:  # type: ignore[override]
+        return 1.5 if self.weights()[1] > 0 else math.inf
 
     def _parts(self) -> tuple[Any, Any]:
         """(a, b) before normalisation."""
@@ -203,6 +229,9 @@ class Erf(_Normalizable):
     """
 
     token: ClassVar[str] = "erf"
+    edge: ClassVar[float | None] = math.inf
+    # At a large variance erf is a step.
+    steepness: ClassVar[Steepness | None] = Steepness(math.inf, math.inf)
 
     def second_moment(self) -> float:
         return 2 / math.pi * math.asin(2 / 3)
@@ -235,6 +264,9 @@ class GELU(_Normalizable):
     """
 
     token: ClassVar[str] = "gelu"
+    edge: ClassVar[float | None] = math.inf
+    # At a large variance GELU is a ReLU.
+    steepness: ClassVar[Steepness | None] = Steepness(k_dot=math.inf)
 
     def second_moment(self) -> float:
         area = math.sqrt(3.0)
@@ -258,11 +290,17 @@ class GELU(_Normalizable):
 class _Trigonometric(_Normalizable):
     """sin or cos of frequency·u: E[e^{i a (f ± f')}] gives both duals."""
 
-    frequency: Any = 1.0
+    frequency: Any = field(default=1.0, kw_only=True)
+
+    hint: ClassVar[str] = "The first argument is an amplitude elsewhere; write frequency=2"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "frequency", number(self.frequency, "frequency", positive=True))
+        frequency = number(self.frequency, "frequency", positive=True, least=_LEAST, most=_MOST)
+        object.__setattr__(self, "frequency", frequency)
+
+    def _steepness(self) -> Steepness:
+        return Steepness(*[plain(self.frequency) ** 4] * 2)
 
     def _waves(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         """E[cos af·cos af'] and E[sin af·sin af']: e^{−a²(q+q')/2} times cosh and sinh of a²s.
@@ -290,6 +328,8 @@ class Sine(_Trigonometric):
     """
 
     token: ClassVar[str] = "sin"
+    edge: ClassVar[float | None] = math.inf
+    steepness = property(_Trigonometric._steepness)  # type: ignore[assignment]
 
     def second_moment(self) -> Any:
         return half_square(self.frequency, -1)
@@ -315,6 +355,8 @@ class Cosine(_Trigonometric):
     """
 
     token: ClassVar[str] = "cos"
+    edge: ClassVar[float | None] = math.inf
+    steepness = property(_Trigonometric._steepness)  # type: ignore[assignment]
 
     def second_moment(self) -> Any:
         return half_square(self.frequency, 1)
@@ -346,6 +388,8 @@ class Hermite(_Normalizable):
 
     token: ClassVar[str] = "hermite"
     lead: ClassVar[str | None] = "degree"
+    edge: ClassVar[float | None] = math.inf
+    steepness: ClassVar[Steepness | None] = Steepness()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -422,9 +466,15 @@ class Exponential(_SphereKernel):
 
     token: ClassVar[str] = "exp"
     lead: ClassVar[str | None] = "sigma"
+    edge: ClassVar[float | None] = math.inf
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", number(self.sigma, "sigma", positive=True))
+        sigma = number(self.sigma, "sigma", positive=True, least=_LEAST, most=_MOST)
+        object.__setattr__(self, "sigma", sigma)
+
+    @property
+    def steepness(self) -> Steepness:  # type: ignore[override]
+        return Steepness(*[plain(self.sigma) ** -4] * 2)
 
     def _kappa(self, c: Any) -> tuple[Any, Any]:
         xp = array_namespace(c)
@@ -449,6 +499,8 @@ class Polynomial(_SphereKernel):
 
     token: ClassVar[str] = "poly"
     lead: ClassVar[str | None] = "degree"
+    edge: ClassVar[float | None] = math.inf
+    steepness: ClassVar[Steepness | None] = Steepness()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "degree", whole(self.degree, "degree", 1))

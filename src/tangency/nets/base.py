@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import numbers
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
-
-import numpy as np
 
 from ..errors import NetworkError
 from .signal import Signal
+from .teach import check_call
+from .values import choice, number, per_axis, plain, shown, truth, whole, whole_or_axes
+
+__all__ = [
+    "Layer",
+    "arguments",
+    "check_identity",
+    "choice",
+    "number",
+    "options",
+    "per_axis",
+    "plain",
+    "shown",
+    "truth",
+    "whole",
+    "whole_or_axes",
+]
 
 
 @dataclass(frozen=True, repr=False)
@@ -20,13 +34,22 @@ class Layer:
 
     Subclasses are frozen dataclasses. `token` is the layer's name in the text form, `lead` the
     field that follows it directly (`conv3`), `short` the short names of options, `flags` the words
-    that stand for one value of a field.
+    that stand for one value of a field, `hint` what a call that cannot be is told. Two layers are
+    the same if their classes are and all fields are equal; a class of the user's own has a name in
+    files once it is registered (`tangency.nets.register`).
     """
 
     token: ClassVar[str] = ""
     lead: ClassVar[str | None] = None
     short: ClassVar[dict[str, str]] = {}
     flags: ClassVar[dict[str, tuple[str, Any]]] = {}
+    hint: ClassVar[str] = ""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        # `copy` and `pickle` pass no arguments, and call no __init__ either.
+        if args or kwargs:
+            check_call(cls, args, kwargs)
+        return super().__new__(cls)
 
     def infer(self, signal: Signal) -> Signal:
         """What leaves the layer when `signal` enters; raises `NetworkError` if it cannot."""
@@ -68,73 +91,28 @@ def arguments(layer: Any) -> list[str]:
     return bare + named
 
 
-def number(value: Any, name: str, *, positive: bool = False, nonnegative: bool = False) -> Any:
-    """A finite real parameter: Python and NumPy numbers become float, 0-d tensors stay as they are.
+def check_identity(layer: Layer) -> None:
+    """Refuses a layer of the user's own that could be taken for another one.
 
-    Tensors are kept so that kernels are differentiable in a layer's parameters.
+    Layers are known by their class and their fields, in every cache too: what `__init__` keeps in
+    other attributes would go unseen.
+
+    Raises:
+        NetworkError: attributes that are no fields, or fields that have no hash.
     """
-    if isinstance(value, bool | str):
-        raise NetworkError(f"{name} must be a number, got {value!r}")
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()  # an array could not be hashed
-    if isinstance(value, numbers.Real):
-        value = float(value)
-    elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__"):
-        raise NetworkError(f"{name} must be a number or a 0-d tensor, got {value!r}")
-    size = plain(value)
-    if not math.isfinite(size):
-        raise NetworkError(f"{name} must be finite, got {size}")
-    if positive and size <= 0:
-        raise NetworkError(f"{name} must be greater than 0, got {size:g}")
-    if nonnegative and size < 0:
-        raise NetworkError(f"{name} must be at least 0, got {size:g}")
-    return value
-
-
-def plain(value: Any) -> float:
-    """The size of a parameter, without the gradient it may have."""
-    return float(value.detach() if hasattr(value, "detach") else value)
-
-
-def whole(value: Any, name: str, least: int | None = None) -> int:
-    """A whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise NetworkError(f"{name} must be a whole number, got {value!r}")
-    if least is not None and value < least:
-        raise NetworkError(f"{name} must be at least {least}, got {value}")
-    return int(value)
-
-
-def whole_or_axes(value: Any, name: str, least: int | None = None) -> int | tuple[int, ...]:
-    """A whole number, or one per spatial axis."""
-    if isinstance(value, tuple | list):
-        if not 1 <= len(value) <= 3:
-            raise NetworkError(f"{name} needs one number per axis (1 to 3), got {len(value)}")
-        return tuple(whole(v, name, least) for v in value)
-    return whole(value, name, least)
-
-
-def per_axis(value: int | tuple[int, ...], dims: int, name: str) -> tuple[int, ...]:
-    """`value` spelled out for a grid of `dims` axes."""
-    if isinstance(value, int):
-        return (value,) * dims
-    if len(value) != dims:
+    cls = type(layer)
+    known = {field.name for field in dataclasses.fields(layer)}
+    for name in vars(layer):
+        if name not in known and not isinstance(getattr(cls, name, None), cached_property):
+            raise NetworkError(
+                f"{cls.__name__} keeps {name!r} in an attribute that is no field, so that two "
+                "layers with different ones could not be told apart; make the class a frozen "
+                f"dataclass with the field {name} (@dataclass(frozen=True, repr=False))"
+            )
+    try:
+        hash(layer)
+    except TypeError as error:
         raise NetworkError(
-            f"{name}={value!r} has {len(value)} numbers, but the signal has {dims} spatial axes; "
-            "give one number per axis, or a single number for all"
-        )
-    return value
-
-
-def choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
-    """One of the `allowed` words."""
-    if value not in allowed:
-        raise NetworkError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
-    return value
-
-
-def truth(value: Any, name: str) -> bool:
-    """True or False, nothing that merely counts as one of them."""
-    if not isinstance(value, bool):
-        raise NetworkError(f"{name} must be True or False, got {value!r}")
-    return value
+            f"{cls.__name__} has a field that cannot be hashed ({error}), by which layers are "
+            "told apart; use numbers, texts and tuples"
+        ) from None

@@ -8,6 +8,36 @@ import numpy as np
 
 from ..errors import NetworkError
 
+_ENTRIES = 2**27
+_SPAN = 128
+
+
+def zeros(rows: int, columns: int) -> np.ndarray:
+    """A matrix (rows, columns) of zeros for a linear map of the grid.
+
+    Raises:
+        NetworkError: a matrix of more than 2²⁷ numbers (1 GiB).
+    """
+    if rows * columns > _ENTRIES:
+        raise NetworkError(
+            f"a linear map from {columns:,} positions to {rows:,} is more than the {_ENTRIES:,} "
+            "numbers that its matrix may have; use a smaller grid or a larger stride"
+        )
+    return np.zeros((rows, columns))
+
+
+def check_span(extent: int, size_in: int) -> None:
+    """Refuses windows that reach far beyond the grid: all that is there is memory for zeros.
+
+    Raises:
+        NetworkError: more than 128 positions and more than twice the axis.
+    """
+    if extent > max(_SPAN, 2 * size_in):
+        raise NetworkError(
+            f"a window that spans {extent} positions reaches far beyond an axis of {size_in}, "
+            f"where at most {max(_SPAN, 2 * size_in)} are taken; use a smaller patch or dilation"
+        )
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -25,7 +55,7 @@ class Windows:
 
     def matrix(self, weights: tuple[float, ...]) -> np.ndarray:
         """The linear map (size_out, size_in) with `weights[j]` at tap j."""
-        a = np.zeros((self.size_out, self.size_in))
+        a = zeros(self.size_out, self.size_in)
         for o in range(self.size_out):
             for tap, weight in zip(self.taps, weights, strict=True):
                 position = self.start + self.stride * o + tap
@@ -43,7 +73,7 @@ def windows(size_in: int, length: int, stride: int, dilation: int, padding: str)
     ends, the odd one at the far end (XLA's rule); "circular" has the same geometry, wrapped.
 
     Raises:
-        NetworkError: "valid" windows longer than the axis.
+        NetworkError: "valid" windows longer than the axis, others far longer.
     """
     extent = dilation * (length - 1) + 1
     if padding == "valid":
@@ -54,6 +84,7 @@ def windows(size_in: int, length: int, stride: int, dilation: int, padding: str)
             )
         size_out, start = (size_in - extent) // stride + 1, 0
     else:
+        check_span(extent, size_in)
         size_out = -(-size_in // stride)
         start = -(max((size_out - 1) * stride + extent - size_in, 0) // 2)
     taps = tuple(dilation * k for k in range(length))
@@ -115,6 +146,7 @@ def points(
         along = [offset[axis] for offset in offsets]
         low, high = min(along), max(along)
         stride = strides[axis]
+        check_span(1 + max(high, 0) - min(low, 0), size)
         if padding == "valid":
             start, last = max(0, -low), size - 1 - max(0, high)
             if start > last:

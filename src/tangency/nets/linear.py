@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from ..errors import NetworkError
-from .base import Layer, choice, number, per_axis, truth, whole, whole_or_axes
+from .base import Layer, choice, number, per_axis, shown, truth, whole, whole_or_axes
 from .geometry import Box, Points, points, windows
 from .signal import Signal
 
@@ -15,9 +15,11 @@ _SHORT = {"weight_std": "w", "bias_std": "b", "padding": "pad"}
 _FLAGS = {"frozen": ("trainable", False)}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Dense(Layer):
     """A fully connected layer on vectors: Σ̃ = w²·Σ + b², Θ̃ = w²·Θ + Σ̃ (without Σ̃ if frozen).
+
+    Widths are infinite, so that there is no number of units; all arguments are passed by name.
 
     Args:
         weight_std: standard deviation w of the weights (before the 1/√width of the
@@ -37,6 +39,11 @@ class Dense(Layer):
     trainable: bool = True
 
     token: ClassVar[str] = "dense"
+    hint: ClassVar[str] = (
+        "Widths are infinite here and no layer has one: write Dense(), and "
+        "Dense(weight_std=1.5, bias_std=0.1) for standard deviations; tangency.finite.build(net, "
+        "width, ...) makes a network of finite width"
+    )
     short: ClassVar[dict[str, str]] = _SHORT
     flags: ClassVar[dict[str, tuple[str, Any]]] = _FLAGS
 
@@ -63,6 +70,9 @@ class Conv(Layer):
         padding: "same" (zeros outside, ceil(n/stride) windows), "valid" or "circular".
         weight_std, bias_std, trainable: as in `Dense`.
 
+    All but the patch are passed by name: the first argument of a convolution elsewhere is a number
+    of channels, which is infinite here.
+
     Patches are averaged (|S|^{-1/2} in the patch operator). Source: Bietti & Mairal 2019,
     section 2.2.
 
@@ -74,14 +84,18 @@ class Conv(Layer):
     """
 
     patch: int | tuple[int, ...] | tuple[tuple[int, ...], ...]
-    stride: int | tuple[int, ...] = 1
-    padding: str = "same"
-    dilation: int | tuple[int, ...] = 1
-    weight_std: Any = 1.0
-    bias_std: Any = 0.0
-    trainable: bool = True
+    stride: int | tuple[int, ...] = field(default=1, kw_only=True)
+    padding: str = field(default="same", kw_only=True)
+    dilation: int | tuple[int, ...] = field(default=1, kw_only=True)
+    weight_std: Any = field(default=1.0, kw_only=True)
+    bias_std: Any = field(default=0.0, kw_only=True)
+    trainable: bool = field(default=True, kw_only=True)
 
     token: ClassVar[str] = "conv"
+    hint: ClassVar[str] = (
+        "Widths are infinite here, so that there is no number of filters: the first argument is "
+        "the patch, as in Conv(3) or Conv((3, 5), stride=2), and all others have names"
+    )
     lead: ClassVar[str | None] = "patch"
     short: ClassVar[dict[str, str]] = _SHORT
     flags: ClassVar[dict[str, tuple[str, Any]]] = _FLAGS
@@ -90,7 +104,8 @@ class Conv(Layer):
         object.__setattr__(self, "patch", _patch(self.patch))
         object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
         object.__setattr__(self, "dilation", whole_or_axes(self.dilation, "dilation", 1))
-        choice(self.padding, "padding", ("same", "valid", "circular"))
+        padding = choice(self.padding, "padding", ("same", "valid", "circular"))
+        object.__setattr__(self, "padding", padding)
         if self.offsets is not None and self.dilation != 1:
             raise NetworkError(
                 "a list of offsets takes no dilation: multiply the offsets themselves "
@@ -153,12 +168,15 @@ def _patch(patch: Any) -> int | tuple[int, ...] | tuple[tuple[int, ...], ...]:
     if not any(isinstance(offset, Sequence) for offset in patch):
         return whole_or_axes(tuple(patch), "patch", 1)
     if not all(isinstance(o, Sequence) and not isinstance(o, str) for o in patch):
-        raise NetworkError(f"patch mixes numbers and offsets: {patch!r}; give one or the other")
+        raise NetworkError(
+            f"patch mixes numbers and offsets: {shown(patch)}; give one or the other"
+        )
     offsets = [tuple(whole(n, "patch offset") for n in offset) for offset in patch]
     if len({len(o) for o in offsets}) != 1 or not 1 <= len(offsets[0]) <= 3:
         raise NetworkError(
-            f"every offset of a patch needs the same 1 to 3 numbers, one per axis; got {patch!r}"
+            f"every offset of a patch needs the same 1 to 3 numbers, one per axis; got "
+            f"{shown(patch)}"
         )
     if len(set(offsets)) != len(offsets):
-        raise NetworkError(f"patch names an offset twice: {patch!r}")
+        raise NetworkError(f"patch names an offset twice: {shown(patch)}")
     return tuple(sorted(offsets))

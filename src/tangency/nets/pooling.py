@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import NetworkError
-from .base import Layer, choice, number, per_axis, truth, whole_or_axes
-from .geometry import AxisMatrices, GridMatrix, Windows, windows
+from .base import Layer, choice, number, per_axis, shown, truth, whole_or_axes
+from .geometry import AxisMatrices, GridMatrix, Windows, windows, zeros
 from .signal import Signal
 
 
@@ -58,7 +59,7 @@ class AvgPool(LinearGridLayer):
         object.__setattr__(self, "size", whole_or_axes(self.size, "size", 1))
         if self.stride is not None:
             object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
-        choice(self.padding, "padding", ("valid", "same"))
+        object.__setattr__(self, "padding", choice(self.padding, "padding", ("valid", "same")))
 
     def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
         sizes = per_axis(self.size, len(space), "size")
@@ -90,16 +91,21 @@ class GaussianPool(LinearGridLayer):
     """
 
     factor: int
-    stride: int | tuple[int, ...] | None = None
+    stride: int | tuple[int, ...] | None = field(default=None, kw_only=True)
 
     token: ClassVar[str] = "gauss"
+    hint: ClassVar[str] = (
+        "It is known by its scale in positions, which is its stride too unless "
+        "GaussianPool(2, stride=1) says otherwise; there is no kernel size"
+    )
     lead: ClassVar[str | None] = "factor"
 
     def __post_init__(self) -> None:
         factor = whole_or_axes(self.factor, "factor", 1)
         if isinstance(factor, tuple):
             raise NetworkError(
-                f"factor must be one whole number, got {factor!r}; Pool takes a filter per axis"
+                f"factor must be one whole number, got {shown(factor)}; Pool takes a filter per "
+                "axis"
             )
         object.__setattr__(self, "factor", factor)
         if self.stride is not None:
@@ -143,7 +149,10 @@ class Subsample(LinearGridLayer):
     def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
         strides = per_axis(self.stride, len(space), "stride")
         return AxisMatrices(
-            tuple(np.eye(n)[::step] for n, step in zip(space, strides, strict=True))
+            tuple(
+                Windows(n, -(-n // step), 0, step, (0,)).matrix((1.0,))
+                for n, step in zip(space, strides, strict=True)
+            )
         )
 
 
@@ -165,12 +174,16 @@ class Pool(LinearGridLayer):
     """
 
     filter: tuple[Any, ...]
-    stride: int | tuple[int, ...] = 1
-    start: int | tuple[int, ...] = 0
-    size: int | tuple[int, ...] | None = None
-    per_axis: bool = False
+    stride: int | tuple[int, ...] = field(default=1, kw_only=True)
+    start: int | tuple[int, ...] = field(default=0, kw_only=True)
+    size: int | tuple[int, ...] | None = field(default=None, kw_only=True)
+    per_axis: bool = field(default=False, kw_only=True)
 
     token: ClassVar[str] = "pool"
+    hint: ClassVar[str] = (
+        "The first argument is the filter itself, as in Pool([1, 2, 1], stride=2), and all others "
+        "have names; AvgPool(2) takes the mean of windows of 2"
+    )
     lead: ClassVar[str | None] = "filter"
     flags: ClassVar[dict[str, tuple[str, Any]]] = {"peraxis": ("per_axis", True)}
 
@@ -195,7 +208,7 @@ class Pool(LinearGridLayer):
             return np.asarray(self.filter, dtype=float)
         except ValueError:
             raise NetworkError(
-                f"filter is ragged: {self.filter!r}; give every row the same length, "
+                f"filter is ragged: {shown(self.filter)}; give every row the same length, "
                 "or per_axis=True for one filter per axis"
             ) from None
 
@@ -242,7 +255,7 @@ class Pool(LinearGridLayer):
         array = self._array()
         axes = self._axes(space, array.shape)
         space_out = tuple(w.size_out for w in axes)
-        a = np.zeros((int(np.prod(space_out)), int(np.prod(space))))
+        a = zeros(math.prod(space_out), math.prod(space))
         for row, output in enumerate(np.ndindex(*space_out)):
             for tap in np.ndindex(*array.shape):
                 position = [
@@ -340,14 +353,18 @@ class Flatten(Layer):
         return replace(signal, space=(), mixed=signal.mixed or bool(signal.space))
 
 
-def _nested(values: Any, name: str) -> tuple[Any, ...]:
-    """Nested sequences of numbers as nested tuples of floats."""
+def _nested(values: Any, name: str, depth: int = 3) -> tuple[Any, ...]:
+    """Sequences of numbers, nested at most `depth` deep, as nested tuples of floats."""
     if isinstance(values, np.ndarray):
         values = values.tolist()
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) == 0:
-        raise NetworkError(f"{name} must be a sequence of numbers (or of such), got {values!r}")
+        raise NetworkError(
+            f"{name} must be a sequence of numbers (or of such), got {shown(values)}"
+        )
+    if depth == 0:
+        raise NetworkError(f"{name} is nested more than 3 deep; a grid has at most 3 axes")
     return tuple(
-        _nested(v, name)
+        _nested(v, name, depth - 1)
         if isinstance(v, Sequence | np.ndarray) and not isinstance(v, str)
         else float(number(v, name))
         for v in values

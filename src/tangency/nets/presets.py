@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from ..errors import NetworkError
 from .activations import ReLU
-from .base import Layer, choice, whole
+from .base import Layer, choice, shown, whole
 from .linear import Conv, Dense
 from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool
 from .structure import Residual, Sequential
+
+_WIDTHS = "widths are infinite here; tangency.finite.build(net, width, ...) has a width"
+_DEEPEST = 50
+
+
+def _depth(depth: int, name: str, least: int) -> int:
+    """A number of layers; one as large as a width is taken to be one.
+
+    Raises:
+        NetworkError: less than `least`, or more than 50.
+    """
+    if whole(depth, "depth", least) > _DEEPEST:
+        raise NetworkError(
+            f"{name}({depth}) is a network of {depth} layers, not of {depth} units: {_WIDTHS}. One "
+            f"of more than {_DEEPEST} layers is written out, as in "
+            f"Sequential(*[Dense(), ReLU()] * {_DEEPEST}, Dense())"
+        )
+    return int(depth)
 
 
 def mlp(depth: int = 2, activation: Layer | None = None, bias_std: float = 0.0) -> Sequential:
     """A fully connected network of `depth` layers with weights, `depth` − 1 activations.
 
+    Args:
+        depth: at most 50; a larger number is taken for a width, which is infinite here.
+        activation: a layer; default ReLU.
+        bias_std: standard deviation of the biases of all layers.
+
+    Raises:
+        NetworkError: arguments out of these bounds, or no layer.
+
     >>> from tangency import mlp
     >>> print(mlp(3))
     dense relu dense relu dense
     """
-    depth = whole(depth, "depth", 1)
+    depth = _depth(depth, "mlp", 1)
+    if activation is not None and not isinstance(activation, Layer):
+        raise NetworkError(
+            f"activation must be a layer such as ReLU() or Erf(), got {shown(activation)}; "
+            f"{_WIDTHS}"
+        )
     hidden = [Dense(bias_std=bias_std), activation or ReLU()] * (depth - 1)
     return Sequential(*hidden, Dense(bias_std=bias_std))
 
@@ -26,7 +57,7 @@ def cntk(depth: int = 3, readout: str = "gap", patch: int = 3) -> Sequential:
     """The convolutional networks of Arora et al. 2019: `depth` − 1 convolutions and a last layer.
 
     Args:
-        depth: layers with weights, the last (dense) one included, as they count it.
+        depth: layers with weights, the last (dense) one included, as they count it; 2 to 50.
         readout: "gap", global average pooling with the first and last layer frozen, or "flatten"
             (their "vanilla" CNTK), all layers trained.
 
@@ -37,8 +68,8 @@ def cntk(depth: int = 3, readout: str = "gap", patch: int = 3) -> Sequential:
     >>> print(cntk(3))
     conv3:frozen relu conv3 relu gap dense:frozen
     """
-    depth = whole(depth, "depth", 2)
-    choice(readout, "readout", ("gap", "flatten"))
+    depth = _depth(depth, "cntk", 2)
+    readout = choice(readout, "readout", ("gap", "flatten"))
     frozen = readout == "gap"
     layers: list[Layer] = []
     for index in range(depth - 1):
@@ -66,9 +97,15 @@ def ckn(
     >>> print(ckn())
     conv3 relu gauss2 conv3 relu gauss5 flatten dense
     """
-    if len(patches) != len(pools) or not patches:
+    pair = (patches, pools)
+    if (
+        not all(isinstance(p, tuple | list) for p in pair)
+        or len(patches) != len(pools)
+        or not pools
+    ):
         raise NetworkError(
-            f"patches and pools need one number for each layer, got {patches!r} and {pools!r}"
+            "patches and pools need one number for each layer, as in ckn((3, 3), (2, 5)); got "
+            f"{shown(patches)} and {shown(pools)}"
         )
     layers: list[Layer] = []
     for patch, factor in zip(patches, pools, strict=True):
@@ -84,19 +121,20 @@ def myrtle(depth: int = 5) -> Sequential:
     conv3 relu conv3 relu avg2 conv3 relu avg2 conv3 relu avg2 avg2 avg2 flatten dense
     """
     blocks = {5: (2, 1, 1), 7: (2, 2, 2), 10: (3, 3, 3)}
-    if depth not in blocks:
-        raise NetworkError(f"Myrtle networks have 5, 7 or 10 layers, got {depth!r}")
+    if not isinstance(depth, int) or depth not in blocks:
+        raise NetworkError(f"Myrtle networks have 5, 7 or 10 layers, got {shown(depth)}")
     layers: list[Layer] = []
     for count in blocks[depth]:
         layers += [Conv(3), ReLU()] * count + [AvgPool(2)]
     return Sequential(*layers, AvgPool(2), AvgPool(2), Flatten(), Dense())
 
 
-def wide_resnet(blocks: int = 1, groups: int = 3) -> Sequential:
+def wide_resnet(*sizes: int, blocks: int = 1, groups: int = 3) -> Sequential:
     """A wide residual network: `groups` groups of `blocks` pre-activation blocks, then the mean.
 
-    The first block of a group has a convolution as shortcut; from the second group on it halves
-    the grid.
+    Both are passed by name: WRN-28-10 elsewhere is a depth and a width, and widths are infinite
+    here. The first block of a group has a convolution as shortcut; from the second group on it
+    halves the grid.
 
     Source: Zagoruyko & Komodakis 2016, with stride-1 first convolution and 3×3 shortcuts.
 
@@ -104,6 +142,13 @@ def wide_resnet(blocks: int = 1, groups: int = 3) -> Sequential:
     >>> print(wide_resnet(groups=1))
     conv3 res(relu conv3 relu conv3 | conv3) relu gap dense
     """
+    if sizes:
+        came = ", ".join(map(shown, sizes))
+        raise NetworkError(
+            f"wide_resnet({came}): both numbers are passed by name, wide_resnet(blocks=4, "
+            "groups=3), the blocks in each group and the groups; WRN-28-10 has blocks=4 (a depth "
+            f"of 28 is 6·blocks + 4) and a width of 10, and {_WIDTHS}"
+        )
     blocks, groups = whole(blocks, "blocks", 1), whole(groups, "groups", 1)
     layers: list[Layer] = [Conv(3)]
     for group in range(groups):

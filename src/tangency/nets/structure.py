@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ..errors import NetworkError
-from .base import Layer, number
+from .base import Layer, check_identity, number, shown
 from .signal import Signal, input_signal
+
+_NESTING = 50
+_LONG = 400
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -39,10 +42,8 @@ class Sequential(Layer):
         spliced: list[Layer] = []
         for layer in layers:
             if not isinstance(layer, Layer):
-                raise NetworkError(
-                    f"a network is made of layers, got {layer!r}; a text is read by parse(...), "
-                    "a list of layers is passed as Sequential(*layers)"
-                )
+                raise NetworkError(_no_layer(layer))
+            check_identity(layer)
             spliced.extend(layer.layers if isinstance(layer, Sequential) else [layer])
         object.__setattr__(self, "layers", tuple(spliced))
 
@@ -51,8 +52,10 @@ class Sequential(Layer):
             try:
                 signal = layer.infer(signal)
             except NetworkError as error:
+                if len(str(error)) > _LONG:
+                    raise  # the layers inside say enough; each one around them would add a line
                 raise NetworkError(
-                    f"layer {index + 1}, {layer!r}, cannot take {signal.grid}: {error}"
+                    f"layer {index + 1}, {shown(layer)}, cannot take {signal.grid}: {error}"
                 ) from None
         return signal
 
@@ -119,7 +122,7 @@ class Residual(Layer):
             if branch is None and name == "shortcut":
                 continue
             if not isinstance(branch, Layer):
-                raise NetworkError(f"{name} must be a layer or a Sequential, got {branch!r}")
+                raise NetworkError(f"{name} must be a layer or a Sequential, got {shown(branch)}")
             if not isinstance(branch, Sequential):
                 object.__setattr__(self, name, Sequential(branch))
         if len(self.body.layers) == 0:  # type: ignore[attr-defined]
@@ -129,6 +132,11 @@ class Residual(Layer):
             )
         if self.shortcut is not None and len(self.shortcut.layers) == 0:  # type: ignore[attr-defined]
             object.__setattr__(self, "shortcut", None)
+        if nesting(self) > _NESTING:
+            raise NetworkError(
+                f"Residuals are nested more than {_NESTING} deep; put them one after the other in "
+                "a Sequential"
+            )
 
     def infer(self, signal: Signal) -> Signal:
         start = replace(signal, weighted=False)
@@ -151,6 +159,15 @@ class Residual(Layer):
         return Signal(body.space, gaussian, weighted, mixed=body.mixed or shortcut.mixed)
 
 
+def nesting(layer: Layer | None) -> int:
+    """How many Residuals lie one inside the other."""
+    if isinstance(layer, Sequential):
+        return max(map(nesting, layer.layers), default=0)
+    if isinstance(layer, Residual):
+        return 1 + max(nesting(layer.body), nesting(layer.shortcut))
+    return 0
+
+
 @dataclass(frozen=True, repr=False)
 class LayerNorm(Layer):
     """Normalisation over the channels: Σ[u,u'] and Θ[u,u'] are divided by √(q[u] q'[u']).
@@ -166,6 +183,7 @@ class LayerNorm(Layer):
     """
 
     token: ClassVar[str] = "layernorm"
+    hint: ClassVar[str] = "It normalises over the channels, however many there are"
 
     def infer(self, signal: Signal) -> Signal:
         if not signal.gaussian:
@@ -195,3 +213,17 @@ class Rescale(Layer):
 
     def infer(self, signal: Signal) -> Signal:
         return signal
+
+
+def _no_layer(value: Any) -> str:
+    """What to do with something that is no layer."""
+    got = f"a network is made of layers, got {shown(value)}"
+    if isinstance(value, type) and issubclass(value, Layer):
+        return f"{got}, which is a class; write {value.__name__}(...), with parentheses"
+    module = type(value).__module__
+    if module.split(".")[0] in ("torch", "keras", "tensorflow", "flax", "haiku", "equinox"):
+        return (
+            f"{got}, a layer of {module.split('.')[0]}; take the one of tangency with the same "
+            "name, which has no width: Dense() for Linear, Conv(3) for Conv2d(…, 3)"
+        )
+    return f"{got}; a text is read by parse(...), a list of layers is passed as Sequential(*layers)"

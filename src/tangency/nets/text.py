@@ -18,8 +18,9 @@ from typing import Any
 
 from ..errors import NetworkError
 from . import activations, linear, pooling, quadrature, structure
-from .base import Layer, options, plain
+from .base import Layer, options, plain, shown
 from .structure import Residual, Sequential
+from .values import cut
 
 LAYERS: dict[str, type[Layer]] = {
     cls.token: cls
@@ -49,7 +50,28 @@ LAYERS: dict[str, type[Layer]] = {
         structure.Residual,
     )
 }
-"""Every layer by its name in the text form."""
+"""Every layer by its name in the text form; `identity.register` adds to it."""
+
+OWN = frozenset(LAYERS.values())
+"""The layers of this library."""
+
+SYNONYMS: dict[str, str] = {
+    **{
+        name: f"activation:function={name}"
+        for name in sorted(quadrature.FUNCTIONS)
+        if name not in LAYERS
+    },
+    **{
+        cls.__name__.lower(): token
+        for token, cls in LAYERS.items()
+        if cls.__name__.lower() not in LAYERS and cls is not structure.Residual
+    },
+    "swish": "activation:function=silu",
+}
+"""Names that are read as others: functions that `Activation` knows, and names of classes."""
+
+NESTING = 50
+"""How deep res(...) may be nested."""
 
 
 def layer_text(layer: Layer) -> str:
@@ -59,6 +81,9 @@ def layer_text(layer: Layer) -> str:
     if isinstance(layer, Residual):
         branches = [layer.body] if layer.shortcut is None else [layer.body, layer.shortcut]
         return f"res({' | '.join(map(layer_text, branches))})"
+    if LAYERS.get(layer.token) is not type(layer):
+        # A class without a name in files: something to show, which no text can be read as.
+        return f"<{type(layer).__module__}.{type(layer).__qualname__}>"
     words, lead = [], ""
     words_of_flags = {name: (word, value) for word, (name, value) in layer.flags.items()}
     for field, value in options(layer):
@@ -81,7 +106,10 @@ def _value_text(value: Any) -> str:
         return "x".join(map(str, value)) if sizes else json.dumps(value, separators=(",", ":"))
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
-    number = plain(value)
+    try:
+        number = plain(value)
+    except (TypeError, ValueError):
+        raise NetworkError(f"{shown(value)} has no text form; use numbers and tuples") from None
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
@@ -102,10 +130,10 @@ def parse(text: str, functions: Mapping[str, Callable[[Any], Any]] | None = None
     Sequential(Conv(5, padding='valid'), ReLU(), Flatten(), Dense(trainable=False))
     """
     if not isinstance(text, str):
-        raise NetworkError(f"parse reads a text such as 'conv3 relu gap dense', got {text!r}")
-    net, rest = _sequence(text, 0, functions or {}, text)
+        raise NetworkError(f"parse reads a text such as 'conv3 relu gap dense', got {shown(text)}")
+    net, rest = _sequence(text, 0, functions or {}, 0)
     if rest < len(text):
-        raise NetworkError(f"unexpected {text[rest]!r} at position {rest + 1} of {text!r}")
+        raise NetworkError(f"unexpected {text[rest]!r} at position {rest + 1} of {shown(text)}")
     if not net.layers:
         raise NetworkError("the text describes no layer; try 'conv3 relu gap dense'")
     return net
@@ -113,9 +141,10 @@ def parse(text: str, functions: Mapping[str, Callable[[Any], Any]] | None = None
 
 _Functions = Mapping[str, Callable[[Any], Any]]
 _NAME = re.compile(r"[A-Za-z_]+")
+_RESIDUAL = re.compile(r"res(idual)?\(", re.IGNORECASE)
 
 
-def _sequence(text: str, at: int, functions: _Functions, whole: str) -> tuple[Sequential, int]:
+def _sequence(text: str, at: int, functions: _Functions, depth: int) -> tuple[Sequential, int]:
     """Layers from position `at` to the end, or to a `|` or `)` that belongs to a branch."""
     layers: list[Layer] = []
     while at < len(text):
@@ -123,29 +152,37 @@ def _sequence(text: str, at: int, functions: _Functions, whole: str) -> tuple[Se
             at += 1
         elif text[at] in "|)":
             break
-        elif text.startswith("res(", at):
-            layer, at = _residual(text, at + 4, functions, whole)
+        elif opening := _RESIDUAL.match(text, at):
+            layer, at = _residual(text, opening.end(), functions, depth + 1)
             layers.append(layer)
         else:
             end = _token_end(text, at)
-            layers.append(_layer(text[at:end], functions, whole))
+            if end == at:
+                raise NetworkError(
+                    f"unexpected {text[at]!r} at position {at + 1} of {shown(text)}; only res(...) "
+                    "has parentheses"
+                )
+            layers.append(_layer(text[at:end], functions, text))
             at = end
     return Sequential(*layers), at
 
 
-def _residual(text: str, at: int, functions: _Functions, whole: str) -> tuple[Residual, int]:
+def _residual(text: str, at: int, functions: _Functions, depth: int) -> tuple[Residual, int]:
+    if depth > NESTING:
+        raise NetworkError(f"res(...) is nested more than {NESTING} deep in {shown(text)}")
     branches = []
     while True:
-        branch, at = _sequence(text, at, functions, whole)
+        branch, at = _sequence(text, at, functions, depth)
         branches.append(branch)
         if at >= len(text):
-            raise NetworkError(f"a parenthesis is not closed in {whole!r}")
+            raise NetworkError(f"a parenthesis is not closed in {shown(text)}")
         at += 1
         if text[at - 1] == ")":
             break
     if len(branches) > 2 or not branches[0].layers:
         raise NetworkError(
-            f"res(...) holds a body and at most one shortcut, res(body | shortcut), in {whole!r}"
+            "res(...) holds a body and at most one shortcut, res(body | shortcut), in "
+            f"{shown(text)}"
         )
     return Residual(*branches), at
 
@@ -176,21 +213,26 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
     head, colon, tail = token.partition(":")
     match = _NAME.match(head)
     name = match.group().lower() if match else head
+    lead = head[len(name) :]
+    if name in SYNONYMS:
+        name, _, function = SYNONYMS[name].partition(":")
+        tail = ",".join(filter(None, (function, tail)))
+        colon = ":" if tail else ""
     if name not in LAYERS or name == "res":
-        near = difflib.get_close_matches(name, LAYERS, n=2)
-        hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(LAYERS)}"
-        raise NetworkError(f"no layer is called {name!r} (in {token!r} of {whole!r}){hint}")
+        raise NetworkError(_unknown(name, token, whole))
     cls = LAYERS[name]
     values: dict[str, Any] = {}
-    lead = head[len(name) :]
+    brief = shown(token)
     if lead:
         if cls.lead is None:
-            raise NetworkError(f"{name!r} takes no value, got {token!r}")
+            raise NetworkError(
+                f"{shown(head[: -len(lead)])} takes no value, got {brief}{_of(name)}"
+            )
         values[cls.lead] = _value(lead, token)
     for word in _split(tail) if colon else []:
         field, value = _option(cls, word, token, functions)
         if field in values:
-            raise NetworkError(f"{field} is given twice in {token!r}")
+            raise NetworkError(f"{field} is given twice in {brief}")
         values[field] = value
     missing = [
         f.name
@@ -199,14 +241,28 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
     ]
     if missing:
         example = f"{name}3" if cls.lead == missing[0] else f"{name}:{missing[0]}=…"
-        raise NetworkError(f"{token!r} needs {missing[0]}, as in {example!r}")
+        raise NetworkError(f"{brief} needs {missing[0]}, as in {example!r}")
     try:
         return cls(**values)
     except NetworkError as error:
-        raise NetworkError(f"{token!r}: {error}") from None
+        raise NetworkError(f"{brief}: {cut(str(error), 400)}") from None
+
+
+def _unknown(name: str, token: str, whole: str) -> str:
+    """What to say of a name that no layer has."""
+    known = [*LAYERS, *SYNONYMS]
+    near = difflib.get_close_matches(name, known, n=2) if len(name) < 40 else []
+    hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(LAYERS)}"
+    return f"no layer is called {shown(name)} (in {shown(token)} of {shown(whole)}){hint}"
+
+
+def _of(name: str) -> str:
+    """A word on widths, where a number was given that can only be one."""
+    return "; widths are infinite here and have no place in a text" if name == "dense" else ""
 
 
 def _option(cls: type[Layer], word: str, token: str, functions: _Functions) -> tuple[str, Any]:
+    brief = shown(token)
     name, equals, value = word.partition("=")
     if not equals:
         if name in cls.flags:
@@ -219,20 +275,23 @@ def _option(cls: type[Layer], word: str, token: str, functions: _Functions) -> t
                 return field, functions.get(value, value)
             return field, _value(value, token)
     known = [*cls.flags, *(f"{cls.short.get(f.name, f.name)}=" for f in dataclasses.fields(cls))]
-    raise NetworkError(f"unknown option {word!r} in {token!r}; known: {', '.join(known) or 'none'}")
+    raise NetworkError(
+        f"unknown option {shown(word)} in {brief}; known: {', '.join(known) or 'none'}"
+    )
 
 
 def _value(text: str, token: str) -> Any:
     """A number, sizes per axis (3x5), a JSON list, true/false, or a word."""
-    if re.fullmatch(r"[+-]?\d+", text):
+    brief = shown(token)
+    if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
         return int(text)
-    if re.fullmatch(r"\d+(x\d+)+", text):
+    if re.fullmatch(r"[0-9]{1,300}(x[0-9]{1,300})+", text):
         return tuple(map(int, text.split("x")))
     if text.startswith("["):
         try:
             return json.loads(text)
-        except json.JSONDecodeError:
-            raise NetworkError(f"{text!r} in {token!r} is not a list of numbers") from None
+        except (ValueError, RecursionError):
+            raise NetworkError(f"{shown(text)} in {brief} is not a list of numbers") from None
     if text in ("true", "false"):
         return text == "true"
     try:
@@ -241,4 +300,4 @@ def _value(text: str, token: str) -> Any:
         if re.fullmatch(r"[A-Za-z_<>][\w<>]*", text):
             return text
         hint = "; layers are separated by spaces" if "," in text else ""
-        raise NetworkError(f"{text!r} in {token!r} is no number, list or word{hint}") from None
+        raise NetworkError(f"{shown(text)} in {brief} is no number, list or word{hint}") from None

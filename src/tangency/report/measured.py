@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK
 from ..learn.conditioning import IllConditionedWarning
-from ..nets import Conv, Dense, Rescale, Residual, Sequential
+from ..nets import Conv, Dense, Flatten, Rescale, Residual, Sequential
 from ..nets.activations import ActivationLayer
 from ..nets.base import Layer
 from .material import Material
@@ -43,7 +43,8 @@ def dense_version(net: Sequential) -> Sequential:
 
 def _dense(layer: Layer) -> Layer | None:
     if isinstance(layer, Conv):
-        return Dense(layer.weight_std, layer.bias_std, layer.trainable)
+        options = ("weight_std", "bias_std", "trainable")
+        return Dense(**{name: getattr(layer, name) for name in options})
     if isinstance(layer, Residual):
         body, shortcut = (None if b is None else _dense(b) for b in (layer.body, layer.shortcut))
         return body if body is None else Residual(body, shortcut)
@@ -55,7 +56,7 @@ def _dense(layer: Layer) -> Layer | None:
 
 def is_dense(net: Sequential) -> bool:
     """Whether a network is dense already, but for flattening its inputs."""
-    return all(str(layer) == "flatten" or _dense(layer) == layer for layer in net.layers)
+    return all(isinstance(layer, Flatten) or _dense(layer) == layer for layer in net.layers)
 
 
 def spectrum_section(material: Material) -> Section:

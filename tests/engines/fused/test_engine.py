@@ -78,7 +78,7 @@ PRESETS = [
     ("ckn, exponential", tg.ckn((3, 2), (2, 2), tg.Exponential(0.6)), (8, 8, 1)),
     ("myrtle", tg.myrtle(5), (32, 32, 1)),
     ("wide_resnet", tg.wide_resnet(), (8, 8, 2)),
-    ("wide_resnet 2", tg.wide_resnet(2, 2), (6, 6, 1)),
+    ("wide_resnet 2", tg.wide_resnet(blocks=2, groups=2), (6, 6, 1)),
 ]
 
 

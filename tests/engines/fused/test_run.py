@@ -258,7 +258,7 @@ def test_the_room_of_all_threads_is_bounded(net, side):
     from tangency.engines.fused import head, work
 
     net = {"cntk": tg.cntk(30), "ckn": tg.ckn(), "myrtle": tg.myrtle(10)}.get(
-        net, tg.wide_resnet(4, 3)
+        net, tg.wide_resnet(blocks=4, groups=3)
     )
     try:
         steps = plan(net, (side, side, 3))

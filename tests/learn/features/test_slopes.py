@@ -8,8 +8,9 @@ import pytest
 from tangency import GELU, Abs, Activation, Cosine, Erf, Exponential, Hermite, LeakyReLU, ReLU, Sine
 from tangency.learn.features.slopes import has_slope, slope
 
-LAYERS = [ReLU(), LeakyReLU(0.2), LeakyReLU(3.0), Abs(), Erf(), GELU(), Sine(1.5), Cosine(0.7),
-          Hermite(0), Hermite(1), Hermite(4)]  # fmt: skip
+LAYERS = [ReLU(), LeakyReLU(0.2), LeakyReLU(3.0), Abs(), Erf(), GELU(),
+          Sine(frequency=1.5), Cosine(frequency=0.7), Hermite(0), Hermite(1),
+          Hermite(4)]  # fmt: skip
 
 
 @pytest.mark.parametrize("normalized", [True, False])

@@ -8,10 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from ...nets import Activation
+from ...nets import (
+    Activation,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAvgPool,
+    LayerNorm,
+    Rescale,
+    Residual,
+)
 from ...nets.activations import ActivationLayer
+from ...nets.facts import is_a
 from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
+from ...nets.pooling import LinearGridLayer
 from ..prepared import Prepared, prepared
 from . import blocks, warm
 from .activations import KNOWN
@@ -23,6 +34,18 @@ from .tables import tables
 from .tail import Tail
 from .vectors import Products, norms
 from .work import room_bytes
+
+_LAYERS = (
+    ActivationLayer,
+    LinearGridLayer,
+    Dense,
+    Conv,
+    GlobalAvgPool,
+    Flatten,
+    LayerNorm,
+    Rescale,
+    Residual,
+)
 
 WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
@@ -39,8 +62,10 @@ def uncovered(plan: Plan) -> str | None:
         layer = step.layer
         if isinstance(layer, Activation):
             return f"{layer} is computed by quadrature"
-        if isinstance(layer, ActivationLayer) and not isinstance(layer, KNOWN):
+        if isinstance(layer, ActivationLayer) and not is_a(layer, KNOWN):
             return f"{layer} has no compiled dual"
+        if not isinstance(layer, _LAYERS):
+            return f"{type(layer).__name__} is a layer it does not know"
         if isinstance(step.geometry, GridMatrix):
             return f"{type(layer).__name__} has a filter that is not separable"
     if not plan.space:

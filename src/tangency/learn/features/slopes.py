@@ -19,8 +19,11 @@ from ...nets.activations import (
     PiecewiseLinear,
     Sine,
 )
+from ...nets.facts import SCALAR, is_a
 
 Values = NDArray[Any]
+
+_KNOWN = (PiecewiseLinear, Erf, GELU, Sine, Cosine, Hermite)
 
 
 @singledispatch
@@ -39,7 +42,7 @@ def slope(layer: ActivationLayer, u: Values) -> Values:
 
 def has_slope(layer: ActivationLayer) -> bool:
     """Whether `slope` knows the derivative of this activation."""
-    return slope.dispatch(type(layer)) is not slope.dispatch(object)
+    return is_a(layer, _KNOWN, SCALAR)
 
 
 @slope.register

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from ...errors import NetworkError
 from ...nets import Dense, Layer, LayerNorm, Rescale, Residual, Sequential
 from ...nets.activations import GELU, ActivationLayer, PiecewiseLinear, _SphereKernel
+from ...nets.facts import SCALAR, is_a
 from .draws import gaussian_rows, isotropic_rows
 from .slopes import has_slope, slope
 
@@ -195,9 +196,10 @@ class Neurons:
 
 def _input_weights(layer: ActivationLayer, m: int, size: int, rng: np.random.Generator) -> Array:
     """Weights (m, size) with which the average over neurons is right for this activation."""
-    linear, even = layer._parts() if isinstance(layer, PiecewiseLinear) else (0.0, 0.0)
-    paired = bool(linear and even) or isinstance(layer, GELU)
-    rows = isotropic_rows if layer.homogeneous else gaussian_rows
+    linear, even = layer._parts() if is_a(layer, PiecewiseLinear, SCALAR) else (0.0, 0.0)
+    paired = bool(linear and even) or is_a(layer, GELU, SCALAR)
+    homogeneous = is_a(layer, PiecewiseLinear, SCALAR)
+    rows = isotropic_rows if homogeneous else gaussian_rows
     if not paired:
         return rows(rng, m, size)
     half = rows(rng, (m + 1) // 2, size)

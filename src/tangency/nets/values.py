@@ -1,0 +1,127 @@
+"""Parameters of layers, checked; and any value, shown in a message whatever its size."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+
+from ..errors import NetworkError
+
+LARGEST_NUMBER = 1e50
+"""The largest size of a real parameter: products of several squares stay finite."""
+
+LARGEST_COUNT = 10_000
+"""The largest size of a patch, a window, a stride, an offset or a degree."""
+
+_SHOWN = 80
+
+
+def shown(value: Any) -> str:
+    """`repr`, cut to a length that a message can hold, on one line."""
+    if isinstance(value, str | bytes | list | tuple) and len(value) > 2 * _SHOWN:
+        value = value[: 2 * _SHOWN]  # more would be cut again
+    try:
+        text = repr(value)
+    except Exception:  # a foreign object's own affair
+        text = f"<{type(value).__name__}>"
+    return cut(" ".join(text.split()))
+
+
+def cut(text: str, most: int = _SHOWN) -> str:
+    """A text, or its two ends if it is long."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 20]}…{text[-15:]}"
+
+
+def number(
+    value: Any,
+    name: str,
+    *,
+    positive: bool = False,
+    nonnegative: bool = False,
+    least: float | None = None,
+    most: float = LARGEST_NUMBER,
+) -> Any:
+    """A finite real parameter: Python and NumPy numbers become float, 0-d tensors stay as they are.
+
+    Tensors are kept so that kernels are differentiable in a layer's parameters.
+    """
+    if isinstance(value, bool | str):
+        raise NetworkError(f"{name} must be a number, got {shown(value)}")
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()  # an array could not be hashed
+    if isinstance(value, numbers.Real):
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf
+    elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__"):
+        raise NetworkError(f"{name} must be a number or a 0-d tensor, got {shown(value)}")
+    size = plain(value)
+    if not math.isfinite(size):
+        raise NetworkError(f"{name} must be finite, got {size}")
+    if positive and size <= 0:
+        raise NetworkError(f"{name} must be greater than 0, got {size:g}")
+    if nonnegative and size < 0:
+        raise NetworkError(f"{name} must be at least 0, got {size:g}")
+    if least is not None and size < least:
+        raise NetworkError(f"{name} must be at least {least:g}, got {size:g}")
+    if abs(size) > most:
+        raise NetworkError(f"{name} must be at most {most:g} in size, got {size:g}")
+    return value
+
+
+def plain(value: Any) -> float:
+    """The size of a parameter, without the gradient it may have."""
+    return float(value.detach() if hasattr(value, "detach") else value)
+
+
+def whole(value: Any, name: str, least: int | None = None, most: int = LARGEST_COUNT) -> int:
+    """A whole number of at least `least`, and of at most `most` in size."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise NetworkError(f"{name} must be a whole number, got {shown(value)}")
+    if least is not None and value < least:
+        raise NetworkError(f"{name} must be at least {least}, got {shown(int(value))}")
+    if abs(int(value)) > most:
+        raise NetworkError(f"{name} must be at most {most} in size, got {shown(int(value))}")
+    return int(value)
+
+
+def whole_or_axes(value: Any, name: str, least: int | None = None) -> int | tuple[int, ...]:
+    """A whole number, or one per spatial axis."""
+    if isinstance(value, tuple | list):
+        if not 1 <= len(value) <= 3:
+            raise NetworkError(f"{name} needs one number per axis (1 to 3), got {len(value)}")
+        return tuple(whole(v, name, least) for v in value)
+    return whole(value, name, least)
+
+
+def per_axis(value: int | tuple[int, ...], dims: int, name: str) -> tuple[int, ...]:
+    """`value` spelled out for a grid of `dims` axes."""
+    if isinstance(value, int):
+        return (value,) * dims
+    if len(value) != dims:
+        raise NetworkError(
+            f"{name}={value!r} has {len(value)} numbers, but the signal has {dims} spatial axes; "
+            "give one number per axis, or a single number for all"
+        )
+    return value
+
+
+def choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
+    """One of the `allowed` words, in any case of letters."""
+    word = value.lower() if isinstance(value, str) else value
+    if not isinstance(word, str) or word not in allowed:
+        raise NetworkError(f"{name} must be one of {', '.join(allowed)}; got {shown(value)}")
+    return word
+
+
+def truth(value: Any, name: str) -> bool:
+    """True or False, nothing that merely counts as one of them."""
+    if not isinstance(value, bool):
+        raise NetworkError(f"{name} must be True or False, got {shown(value)}")
+    return value
