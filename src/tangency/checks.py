@@ -20,6 +20,10 @@ from .errors import InputError, MemoryLimitError
 Refusal = type[ValueError]
 
 _SHOWN = 80
+_FEW = 8
+_LONGEST_PATH, _LONGEST_NAME = 4095, 255
+"""In bytes; of Linux, and no system takes much more."""
+
 _WIDEST = 2**63 - 1
 
 
@@ -27,9 +31,8 @@ def shown(value: Any) -> str:
     """`repr`, cut to a length that a message can hold, on one line; never an error of its own."""
     if isinstance(value, str | bytes | list | tuple) and len(value) > 2 * _SHOWN:
         value = value[: 2 * _SHOWN]  # more would be cut again
-    shape = getattr(value, "shape", None)
-    if isinstance(value, np.ndarray) and value.ndim:
-        return f"an array of shape {shape} and dtype {cut(str(value.dtype))}"
+    if isinstance(value, np.ndarray) and value.size > _FEW:
+        return f"an array of shape {value.shape} and dtype {cut(str(value.dtype))}"
     try:
         text = repr(value)
     except (Exception, RecursionError):  # a foreign object's own affair
@@ -82,7 +85,7 @@ def is_number(value: Any) -> bool:
 
 def _real(value: Any) -> float | None:
     """The value of a real number, infinite where a float cannot hold it; None for anything else."""
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, bool | np.bool_ | np.timedelta64):
         return None
     if not isinstance(value, numbers.Real):
         value = _item(value)
@@ -96,11 +99,11 @@ def _real(value: Any) -> float | None:
 
 def _item(value: Any) -> Any:
     """The real number in an array or tensor without axes, else None."""
-    if getattr(value, "shape", None) != () or not hasattr(value, "item"):
-        return None
     try:
+        if getattr(value, "shape", None) != () or not hasattr(value, "item"):
+            return None
         found = value.item()
-    except Exception:  # a tensor without storage, or of a library of its own
+    except Exception:  # a tensor without a shape, or without data, of any library
         return None
     real = isinstance(found, numbers.Real) and not isinstance(found, bool | np.bool_)
     return found if real else None
@@ -115,26 +118,27 @@ def whole(
     error: Refusal = InputError,
 ) -> int:
     """A whole number from `least` to `most`; a float that happens to be whole is none."""
+    wanted = "a whole number" if least is None else f"a whole number of at least {least}"
     found = value if isinstance(value, numbers.Integral) else _item(value)
-    if isinstance(found, bool | np.bool_) or not isinstance(found, numbers.Integral):
-        raise error(f"{name} must be a whole number, got {shown(value)}")
-    try:
-        found = int(found)
-    except TypeError:  # NumPy counts spans of time among the whole numbers
-        raise error(f"{name} must be a whole number, got {shown(value)}") from None
+    # NumPy counts spans of time among the whole numbers.
+    if isinstance(found, bool | np.timedelta64) or not isinstance(found, numbers.Integral):
+        raise error(f"{name} must be {wanted}, got {shown(value)}")
+    found = int(found)
     if least is not None and found < least:
-        raise error(f"{name} must be at least {least}, got {shown(found)}")
+        raise error(f"{name} must be {wanted}, got {shown(found)}")
     if found > most:
-        raise error(f"{name} must be at most {most}, got {shown(found)}")
+        raise error(f"{name} must be {wanted} and at most {most}, got {shown(found)}")
     return found
 
 
 def choice(value: Any, name: str, allowed: Iterable[str], *, error: Refusal = InputError) -> str:
     """One of the `allowed` words."""
     words = tuple(allowed)
-    if not isinstance(value, str) or value not in words:
-        raise error(f"{name} must be one of {', '.join(words)}; got {shown(value)}")
-    return str(value)
+    if isinstance(value, str) and value in words:
+        return str(value)
+    if len(words) == 2:
+        raise error(f"{name} must be {words[0]} or {words[1]}, got {shown(value)}")
+    raise error(f"{name} must be one of {', '.join(words)}; got {shown(value)}")
 
 
 def flag(value: Any, name: str, *, error: Refusal = InputError) -> bool:
@@ -169,6 +173,10 @@ def path(value: Any, name: str = "path", *, error: Refusal = InputError) -> Path
         raise error(f"{name} must be the path of a file or folder, got {shown(value)}") from None
     if "\0" in found:
         raise error(f"{name} must be a path without NUL characters, got {shown(value)}")
+    if len(os.fsencode(found)) > _LONGEST_PATH or any(
+        len(os.fsencode(part)) > _LONGEST_NAME for part in Path(found).parts
+    ):
+        raise error(f"{name} is longer than a file system takes, got {shown(value)}")
     return Path(found)
 
 
@@ -194,7 +202,7 @@ def sizes(value: Any, name: str, least: int = 1, *, error: Refusal = InputError)
     """Whole numbers of at least `least`, such as a shape; a single number stands for itself."""
     if isinstance(value, numbers.Integral) or _item(value) is not None:
         value = (value,)
-    return tuple(whole(n, f"each number of {name}", least, error=error) for n in items(value, name))
+    return tuple(whole(n, f"a size in {name}", least, error=error) for n in items(value, name))
 
 
 def array(value: Any, name: str, *, error: Refusal = InputError) -> np.ndarray:
@@ -210,7 +218,7 @@ def array(value: Any, name: str, *, error: Refusal = InputError) -> np.ndarray:
     else:
         kind = found.dtype.kind
     if kind not in "biuf":
-        raise error(f"{name} must be real numbers, got {shown(value)}")
+        raise error(f"{name} must be {'real ' * (kind == 'c')}numbers, got {shown(value)}")
     try:
         return found.astype(np.float64, copy=False)
     except OverflowError:
@@ -248,6 +256,23 @@ def plain_array(value: Any, name: str, *, error: Refusal = InputError) -> np.nda
         ) from None
 
 
+def labels(value: Any, name: str = "labels", *, error: Refusal = InputError) -> np.ndarray:
+    """Labels as an array (n,) that can be sorted: numbers, texts or truth values.
+
+    Raises:
+        error: other shapes, dates, records, and objects of more than one kind.
+    """
+    found = plain_array(value, name, error=error)
+    if found.dtype.kind == "O" and all(isinstance(item, str) for item in found.flat):
+        found = found.astype(str)
+    if found.ndim != 1 or found.dtype.kind not in "biufUT" or len(found) == 0:
+        raise error(
+            f"{name} must be numbers or texts of shape (n,), got an array of shape {found.shape} "
+            f"and dtype {cut(str(found.dtype))}"
+        )
+    return found
+
+
 def _of_tensor(value: Any, name: str, error: Refusal) -> np.ndarray:
     try:
         found = value.detach().cpu().resolve_conj().resolve_neg()
@@ -259,3 +284,16 @@ def _of_tensor(value: Any, name: str, error: Refusal) -> np.ndarray:
             f"{name} must be a dense tensor with its data in memory, got one of dtype "
             f"{value.dtype}, layout {value.layout}, on {value.device}"
         ) from None
+
+
+def axes(value: Any) -> Any:
+    """Axes of Matplotlib to draw into, or None for a figure of one's own."""
+    if value is not None:
+        from matplotlib.axes import Axes
+
+        if not isinstance(value, Axes):
+            raise InputError(
+                f"axes must be None, or axes of Matplotlib as plt.subplots()[1] gives; got "
+                f"{shown(value)}"
+            )
+    return value

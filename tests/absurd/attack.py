@@ -4,8 +4,8 @@
     python tests/absurd/attack.py --only "tg.NTK(None)"
 
 A call passes when it returns, or raises one of `ALLOWED` with a message that fits on a few lines.
-Each runs for at most `SECONDS`, in a process of its own kind that may take `MEMORY` bytes beside
-what it has, so that a crash, an endless loop or a huge array is a finding too.
+Each gets `SECONDS` of processor time, in a child process that may take `MEMORY` bytes beside what
+it has, so that a crash, an endless loop or a huge array is a finding too.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def draw(number: int, seed: int, groups: Iterable[str]) -> list[str]:
     dice = random.Random(seed)
     tables = tuple(name for name in ("pandas", "polars") if importlib.util.find_spec(name))
     torch = importlib.util.find_spec("torch") is not None
-    lines = [line for group in groups for line in calls(group) if "finite" != group or torch]
+    lines = [line for group in groups for line in calls(group) if group != "finite" or torch]
     weights = [len(_slots(_call(line))) for line in lines]
     pools = {True: values(torch, tables), False: values(False, ())}
     drawn = []
@@ -129,9 +129,9 @@ def attempt(source: str, names: Any) -> Outcome:
         kwargs = {str(k.arg): make(k.value) for k in call.keywords}
     except Exception as error:
         return _failed(source, f"cannot be set up, {type(error).__name__}", error)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
-        repr(function(*args, **kwargs))
+        with _limited():
+            repr(function(*args, **kwargs))
     except OutOfTime as error:
         return _failed(source, f"no end in {SECONDS:g} s", error)
     except allowed() as error:
@@ -140,8 +140,6 @@ def attempt(source: str, names: Any) -> Outcome:
     except Exception as error:
         if not (_of_the_caller(error) or _by_scikit_learn(error)):
             return _failed(source, type(error).__name__, error)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
     return Outcome(source)
 
 
@@ -207,6 +205,7 @@ def _child(folder: Path) -> None:
     files.mkdir()
     make_files(files)
     signal.signal(signal.SIGALRM, _ring)
+    signal.signal(signal.SIGPROF, _ring)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.RLIM_INFINITY))
     warnings.simplefilter("ignore")
@@ -219,8 +218,20 @@ def _child(folder: Path) -> None:
 
 
 def _ring(*_: Any) -> None:
-    signal.setitimer(signal.ITIMER_REAL, 1.0)  # again, should a handler have swallowed this one
     raise OutOfTime
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    """Of the processor's time, so that a loaded machine changes nothing; and of a long wait."""
+    # Again after a second, should something have swallowed the first.
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, 30 * SECONDS, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..errors import InputError
 
 _SLACK = 1e-8
@@ -77,7 +78,7 @@ def spherical_harmonics(p: int, k: int, X: Any) -> np.ndarray:
            [1.732, 0.   , 0.   ]])
     """
     p, k = dimension(p), degree_number(k)
-    x = np.asarray(X, dtype=np.float64)
+    x = checks.array(X, "X")
     if x.ndim != 2 or x.shape[1] != p:
         raise InputError(f"X must hold points of S^{p - 1}, shape (n, {p}); got shape {x.shape}")
     norms = np.sqrt(np.sum(x * x, axis=1))
@@ -121,6 +122,10 @@ def _homogeneous(p: int, degree: int, t: np.ndarray, square: np.ndarray) -> list
     return rows
 
 
+LARGEST = 10**6
+"""The largest dimension or degree: a table of more would take hours."""
+
+
 def dimension(p: Any) -> int:
     """p as a Python integer of at least 2."""
     return _whole(p, "the dimension p", 2)
@@ -132,10 +137,7 @@ def degree_number(k: Any, name: str = "the degree") -> int:
 
 
 def _whole(value: Any, name: str, least: int) -> int:
-    good = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not good or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
+    return checks.whole(value, name, least, LARGEST)
 
 
 def interval(t: Any) -> np.ndarray:
@@ -144,10 +146,7 @@ def interval(t: Any) -> np.ndarray:
     Raises:
         InputError: not numbers, or outside [−1, 1].
     """
-    try:
-        values = np.asarray(t, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"cosines must be numbers in [−1, 1], got {t!r}") from None
+    values = checks.array(t, "cosines in [−1, 1]")
     outside = ~(np.abs(values) <= 1 + _SLACK)
     if np.any(outside):
         raise InputError(

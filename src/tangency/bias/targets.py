@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
+from ..checks import array, items, number, shown, whole
 from ..errors import InputError
 from .arccosine import log_beta
 from .degrees import DegreeNorms, Parity, Vector, log_multiplicities, project
+from .harmonics import LARGEST
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class ZonalTarget:
             raise InputError(
                 f"target {self.name!r} is known by the norms of its degrees only; it has no values"
             )
-        return np.asarray(self.function(np.asarray(u, dtype=float)), dtype=float)
+        return array(self.function(array(u, "u")), f"f(u) of {shown(self.name)}")
 
     def norms(self, dim: int, degree: int) -> DegreeNorms:
         """‖f_k‖ in L² of the sphere in R^dim for every degree k up to `degree`."""
@@ -185,9 +187,7 @@ def rough(smoothness: float = 1.0) -> ZonalTarget:
     >>> [round(float(norm), 3) for norm in rough(1.0).norms(5, 4).values]
     [0.0, 0.0, 0.354, 0.0, 0.125]
     """
-    s = float(smoothness)
-    if not (math.isfinite(s) and s > 0):
-        raise InputError(f"smoothness must be a number greater than 0, got {smoothness!r}")
+    s = number(smoothness, "smoothness", above=0)
 
     def closed_form(dim: int, degree: int) -> Vector:
         k = np.arange(degree + 1)
@@ -211,10 +211,10 @@ def zonal(
     less exact, which the `noise` of its norms shows.
     """
     if not callable(function):
-        raise InputError(f"a target is a function of u = ⟨x, e⟩, got {function!r}")
-    ends = tuple(sorted(float(b) for b in breaks))
+        raise InputError(f"a target is a function of u = ⟨x, e⟩, got {shown(function)}")
+    ends = tuple(sorted(number(b, "each of breaks") for b in items(breaks, "breaks")))
     if not all(0 < b < math.pi for b in ends):
-        raise InputError(f"breaks are angles between 0 and π, got {breaks!r}")
+        raise InputError(f"breaks are angles between 0 and π, got {shown(breaks)}")
     return ZonalTarget(name, function, None, ends, smoothness, lipschitz)
 
 
@@ -238,8 +238,8 @@ def as_target(target: Any) -> ZonalTarget:
     if isinstance(target, str):
         if target not in NAMED:
             raise InputError(
-                f"no target is called {target!r}; known are {', '.join(NAMED)}, and any function "
-                "of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
+                f"no target is called {shown(target)}; known are {', '.join(NAMED)}, and any "
+                "function of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
             )
         return NAMED[target]()
     return zonal(target)
@@ -247,10 +247,7 @@ def as_target(target: Any) -> ZonalTarget:
 
 def check_sizes(dim: Any, degree: Any) -> tuple[int, int]:
     """The dimension p ≥ 2 of the space around the sphere and the largest degree ≥ 0."""
-    for name, value, low in (("dim", dim, 2), ("degree", degree, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-            raise InputError(f"{name} must be a whole number ≥ {low}, got {value!r}")
-    return int(dim), int(degree)
+    return whole(dim, "dim", 2, LARGEST), whole(degree, "degree", 0, LARGEST)
 
 
 def _half_power_logs(a: float, dim: int, degree: int) -> Vector:
@@ -286,17 +283,17 @@ def _angles(u: Vector) -> Vector:
 
 
 def _exponent(exponent: Any) -> float:
-    a = float(exponent)
-    if not (math.isfinite(a) and a > -0.5):
+    a = number(exponent, "the exponent")
+    if a <= -0.5:
         raise InputError(
             f"the exponent must be greater than -1/2, where |u|^a is square integrable for every "
-            f"dimension; got {exponent!r}"
+            f"dimension; got {shown(exponent)}"
         )
     return a
 
 
 def _angle(angle: Any) -> float:
-    end = float(angle)
+    end = number(angle, "the angle", finite=False)
     if not 0 < end < math.pi:
-        raise InputError(f"the angle must lie between 0 and π = 3.1416, got {angle!r}")
+        raise InputError(f"the angle must lie between 0 and π = 3.1416, got {shown(angle)}")
     return end

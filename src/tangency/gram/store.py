@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
+from ..checks import shown
 from ..engines.tiles import size_text
 from ..errors import StoreError
 from . import atomic, layout, lock, records
@@ -53,7 +55,7 @@ class Store:
     @classmethod
     def open(cls, path: Any) -> Store:
         """The store at `path`; raises `StoreError` if there is none."""
-        path = _folder(path)
+        path = folder(path)
         return cls(path, layout.read_header(path))
 
     @classmethod
@@ -63,7 +65,7 @@ class Store:
         Raises:
             StoreError: something else is at `path`, or a store of another job.
         """
-        path = _folder(path)
+        path = folder(path)
         try:
             if layout.create(path, Header(job.description())):
                 return cls.open(path)
@@ -296,14 +298,14 @@ class Store:
         return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); {safe}; then {REMEDY}"
 
 
-def _folder(path: Any) -> Path:
-    """The place of a store; raises `StoreError` for an address."""
-    if "://" in str(path):
+def folder(path: Any) -> Path:
+    """The place of a store; raises `StoreError` for an address, or what is no path at all."""
+    if isinstance(path, str) and "://" in path:
         raise StoreError(
-            f"{path}: a store is a folder that this machine can write; give a path, on a disk that "
-            "is mounted here"
+            f"{shown(path)}: a store is a folder that this machine can write; give a path, on a "
+            "disk that is mounted here"
         )
-    return Path(path).absolute()
+    return checks.path(path, "the path of a store", error=StoreError).absolute()
 
 
 def _fill(stream: Any, data: np.ndarray) -> int:

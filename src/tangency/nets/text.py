@@ -16,11 +16,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..checks import cut
 from ..errors import NetworkError
 from . import activations, linear, pooling, quadrature, structure
 from .base import Layer, options, plain, shown
 from .structure import Residual, Sequential
-from .values import cut
 
 LAYERS: dict[str, type[Layer]] = {
     cls.token: cls

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..checks import cut, shown
+from ..checks import shown
 from ..errors import NetworkError
 
 LARGEST_NUMBER = 1e50
@@ -67,7 +67,9 @@ def plain(value: Any) -> float:
 
 def whole(value: Any, name: str, least: int | None = None, most: int = LARGEST_COUNT) -> int:
     """A whole number of at least `least`, and of at most `most` in size."""
-    found = checks.whole(value, name, least, error=NetworkError)
+    found = checks.whole(value, name, error=NetworkError)
+    if least is not None and found < least:
+        raise NetworkError(f"{name} must be at least {least}, got {shown(found)}")
     if abs(found) > most:
         raise NetworkError(f"{name} must be at most {most} in size, got {shown(found)}")
     return found

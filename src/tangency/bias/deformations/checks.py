@@ -26,7 +26,12 @@ def finite_tuple(values: Any, name: str) -> tuple[float, ...]:
     """One finite number per spatial axis, 1 or 2 of them; a bare number is one axis."""
     if checks.is_number(values):
         values = (values,)
-    numbers = tuple(finite(v, f"each number of {name}") for v in checks.items(values, name))
+    try:
+        given = checks.items(values, name)
+    except InputError:
+        message = f"{name} must be one number per axis, got {checks.shown(values)}"
+        raise InputError(message) from None
+    numbers = tuple(finite(v, f"each number of {name}") for v in given)
     if not 1 <= len(numbers) <= 2:
         raise InputError(
             f"{name} must be one number per axis, 1 (signals) or 2 (images); got {len(numbers)}"
