@@ -77,7 +77,7 @@ def test_names_shapes_and_plain_functions():
 
 def test_parameters_that_are_tensors_count_with_their_value():
     torch = pytest.importorskip("torch")
-    net = tg.Sequential(tg.Dense(torch.tensor(2.0)), tg.ReLU(), tg.Dense())
+    net = tg.Sequential(tg.Dense(weight_std=torch.tensor(2.0)), tg.ReLU(), tg.Dense())
     u = np.linspace(-1, 1, 5)
     np.testing.assert_array_equal(sphere_kernel(net)(u), sphere_kernel("dense:w=2 relu dense")(u))
 

@@ -106,7 +106,7 @@ def test_a_parameter_changed_in_place_is_seen():
     """As an optimiser does it; the plan of the network is cached."""
     w = torch.tensor(1.0, dtype=torch.float64)
     kernel, x = (
-        oracle.NTK(tg.Sequential(tg.Dense(w), tg.ReLU(), tg.Dense())),
+        oracle.NTK(tg.Sequential(tg.Dense(weight_std=w), tg.ReLU(), tg.Dense())),
         images("dense").detach(),
     )
     before = kernel(x)

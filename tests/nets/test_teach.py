@@ -32,6 +32,9 @@ CASES = [
     (lambda: tg.wide_resnet(28, 10), r"wide_resnet\(28, 10\): both numbers are passed by name"),
     (lambda: tg.ckn(3, 2), r"as in ckn\(\(3, 3\), \(2, 5\)\); got 3 and 2"),
     (lambda: tg.myrtle([5]), r"Myrtle networks have 5, 7 or 10 layers, got \[5\]"),
+    (lambda: tg.Activation("relu"), r"no function is called 'relu'; use ReLU\(\), which is exact"),
+    (lambda: tg.Activation("Erf"), r"no function is called 'Erf'; use Erf\(\), which is exact"),
+    (lambda: tg.parse("activation:function=gelu"), r"use GELU\(\), which is exact"),
     (lambda: tg.Sequential(tg.Dense), r"which is a class; write Dense\(\.\.\.\), with parentheses"),
 ]
 

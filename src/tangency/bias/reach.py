@@ -20,6 +20,7 @@ from ..nets.activations import (
     ActivationLayer,
     Cosine,
     Erf,
+    Exponential,
     Hermite,
     PiecewiseLinear,
     Polynomial,
@@ -122,6 +123,12 @@ def powers(layer: ActivationLayer) -> Powers:
     if is_a(layer, Activation) and isinstance(layer.function, str):
         return _NAMED.get(layer.function, Powers((0, 1), True, True))
     return Powers((0, 1), even=True, odd=True)
+
+
+def known(layer: ActivationLayer) -> bool:
+    """Whether `powers` are those of the activation, not all that there could be."""
+    kinds = (PiecewiseLinear, Erf, Sine, Cosine, GELU, Hermite, Polynomial, Exponential)
+    return is_a(layer, kinds) or (isinstance(layer, Activation) and isinstance(layer.function, str))
 
 
 def reach_dual(layer: ActivationLayer, s: Reach, q: float) -> tuple[Reach, Reach]:

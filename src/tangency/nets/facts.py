@@ -8,7 +8,9 @@ are unknown.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard, TypeVar
+
+_Kind = TypeVar("_Kind")
 
 DUAL = frozenset({"dual", "_raw_dual", "_kappa", "_waves"})
 """The methods that hold a dual's formula."""
@@ -31,7 +33,9 @@ class Steepness(NamedTuple):
     k_dot: float = 1.0
 
 
-def is_a(layer: Any, kinds: type | tuple[type, ...], formula: frozenset[str] = DUAL) -> bool:
+def is_a(
+    layer: Any, kinds: type[_Kind] | tuple[type[_Kind], ...], formula: frozenset[str] = DUAL
+) -> TypeGuard[_Kind]:
     """Whether a layer is of one of these kinds and has its formula, not one of its own."""
     if isinstance(kinds, tuple):
         return any(is_a(layer, kind, formula) for kind in kinds)

@@ -48,18 +48,12 @@ def register(cls: _Class) -> _Class:
     Raises:
         NetworkError: no layer class, or a token that is missing, badly formed or taken.
 
-    >>> from dataclasses import dataclass
-    >>> import tangency as tg
-    >>> from tangency.nets import register
-    >>> @register
-    ... @dataclass(frozen=True, repr=False)
-    ... class Square(tg.ActivationLayer):
-    ...     token = "square_of_mine"
-    ...
-    ...     def dual(self, s, q1, q2):
-    ...         return q1 * q2 + 2 * s * s, 4 * s
-    >>> print(tg.parse("dense square_of_mine dense"))
-    dense square_of_mine dense
+    A complete class is in docs/networks.md.
+
+    >>> from tangency.nets import ActivationLayer
+    >>> register(ActivationLayer)
+    Traceback (most recent call last):
+    tangency.errors.NetworkError: ActivationLayer needs a token of its own, ...
     """
     if not isinstance(cls, type) or not issubclass(cls, Layer):
         raise NetworkError(f"register takes a class of layers, got {cls!r}")

@@ -15,6 +15,8 @@ from ..errors import NetworkError
 from .activations import ActivationLayer
 from .base import truth, whole
 from .special import correlation, safe_sqrt
+from .teach import closed_form
+from .values import shown
 
 
 def _sigmoid(u: Any) -> Any:
@@ -79,7 +81,8 @@ class Activation(ActivationLayer):
         if isinstance(self.function, str):
             if self.function not in FUNCTIONS:
                 raise NetworkError(
-                    f"no function is called {self.function!r}; known: {', '.join(FUNCTIONS)}; "
+                    f"no function is called {shown(self.function)}"
+                    f"{closed_form(self.function)}; known: {', '.join(FUNCTIONS)}; "
                     "any other can be passed as a callable"
                 )
         elif not callable(self.function):

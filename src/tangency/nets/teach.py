@@ -9,6 +9,28 @@ from typing import Any
 from ..checks import shown
 from ..errors import NetworkError
 
+CLOSED_FORMS = {
+    "relu": "ReLU()",
+    "leaky_relu": "LeakyReLU(0.01)",
+    "leakyrelu": "LeakyReLU(0.01)",
+    "abs": "Abs()",
+    "erf": "Erf()",
+    "gelu": "GELU()",
+    "sin": "Sine()",
+    "cos": "Cosine()",
+}
+"""Functions that have a layer of their own, by the names that other libraries give them."""
+
+
+def closed_form(function: str) -> str:
+    """The layer to use for a function that needs no quadrature, as the end of a message.
+
+    >>> closed_form("relu")
+    '; use ReLU(), which is exact'
+    """
+    layer = CLOSED_FORMS.get(function.lower())
+    return f"; use {layer}, which is exact" if layer else ""
+
 
 def check_call(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Refuses arguments that a layer does not take, and says how the call is written.
