@@ -212,25 +212,27 @@ def array(value: Any, name: str, *, error: Refusal = InputError) -> np.ndarray:
         error: anything else: text, objects, complex numbers, rows of unequal length, masked values.
         MemoryLimitError: an array of more numbers than there is memory for.
     """
+    return _as_float64(real_array(value, name, error=error), name)
+
+
+def real_array(value: Any, name: str, *, error: Refusal = InputError) -> np.ndarray:
+    """Real numbers as an array: floating point keeps its type, everything else becomes float64."""
     found = plain_array(value, name, error=error)
-    if found.dtype.kind == "O" and all(_is_real(item) for item in found.flat):
-        kind = "f"
-    else:
-        kind = found.dtype.kind
+    kind = found.dtype.kind
+    if kind == "O" and all(is_number(item) for item in found.flat):
+        return np.array([_real(item) for item in found.flat], np.float64).reshape(found.shape)
     if kind not in "biuf":
         raise error(f"{name} must be {'real ' * (kind == 'c')}numbers, got {shown(value)}")
+    return found if kind == "f" else _as_float64(found, name)
+
+
+def _as_float64(found: np.ndarray, name: str) -> np.ndarray:
     try:
         return found.astype(np.float64, copy=False)
-    except OverflowError:
-        raise error(f"{name} holds a number beyond the range of float64") from None
     except MemoryError:
         raise MemoryLimitError(
             f"{name} of shape {found.shape} needs {8 * found.size:,} bytes as float64; pass less"
         ) from None
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def plain_array(value: Any, name: str, *, error: Refusal = InputError) -> np.ndarray:

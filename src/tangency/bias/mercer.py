@@ -12,7 +12,8 @@ import numpy as np
 
 from .. import checks
 from .decay import DecayFit, fit_decay
-from .harmonics import multiplicity
+from .degrees import log_multiplicities
+from .harmonics import multiplicities
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class MercerSpectrum:
     @cached_property
     def multiplicities(self) -> tuple[int, ...]:
         """N(p, k), exact integers of any size."""
-        return tuple(multiplicity(self.dim, k) for k in range(self.degree + 1))
+        return multiplicities(self.dim, self.degree)
 
     @property
     def resolved(self) -> np.ndarray:
@@ -68,7 +69,7 @@ class MercerSpectrum:
         """The share of variance N(p, k)μ_k/κ(1) of each degree."""
         if self.at_one <= 0:
             return np.zeros(self.degree + 1)
-        counts = np.array([math.log(n) for n in self.multiplicities])
+        counts = log_multiplicities(self.dim, self.degree)
         return np.exp(self.log_eigenvalues + counts - math.log(self.at_one))
 
     @property
