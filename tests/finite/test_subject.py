@@ -6,7 +6,9 @@ import torch
 from torch import nn
 
 from tangency import InputError
-from tangency.finite.subject import check_independent, inputs_of, subject_of
+from tangency.finite.alone import check_independent
+from tangency.finite.inputs import inputs_of
+from tangency.finite.subject import subject_of
 from torch_modules import Function, made
 
 

@@ -12,6 +12,7 @@ from .layout import Layout, Step
 from .perlayer import blocks_of, prepared
 from .plain import jacobian_blocks, product_rows
 from .request import Request, activation_bytes
+from .subject import ModuleError
 
 if TYPE_CHECKING:
     from .request import Blocks
@@ -116,11 +117,11 @@ def _layout(request: Request, method: str) -> tuple[Layout, str | None]:
     """The per-layer method's plan, and why it is impossible if it is."""
     try:
         return prepared(request), None
-    except (RuntimeError, InputError) as error:
+    except ModuleError as error:
         if method == "layers":
             raise
         nothing = Layout((), tuple(request.subject.params), {}, request.count, (0, 0))
-        return nothing, str(error).split("\n", 1)[0]
+        return nothing, str(error).split("; use method", 1)[0]
 
 
 def _reason(best: Estimate, possible: list[Estimate], found: list[Estimate]) -> str:

@@ -10,12 +10,15 @@ from torch import Tensor
 
 from ..engines.memory import default_budget
 from ..engines.progress import progress_bar
-from ..errors import InputError
+from ..errors import InputError, MemoryLimitError
+from .alone import check_independent, check_mapped, look
 from .costs import METHODS, MethodChoice, choose
+from .inputs import inputs_of
 from .perlayer import by_layers
 from .plain import by_jacobians, by_products, no_gradient
-from .request import Request
-from .subject import Params, check_independent, inputs_of, subject_of
+from .request import Done, Request, differing_pair
+from .state import untouched
+from .subject import ModuleError, Params, subject_of
 
 OUTPUTS = ("trace", "diagonal", "full")
 
@@ -65,18 +68,29 @@ def empirical_ntk(
             [0., 1., 0.],
             [0., 0., 1.]])
     """
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), untouched(module):
         request = request_of(module, X, Y, outputs, params, max_memory)
         choice = choose(request, method)
         total = request.pairs[1] if choice.method == "ntvp" else request.inputs
         with progress_bar(total, progress, "input") as bar:
-            if choice.method == "layers":
-                found = by_layers(request, choice.layout, bar.update)
-            elif choice.method == "jacobian":
-                found = by_jacobians(request, choice.activations, bar.update)
-            else:
-                found = by_products(request, choice.activations, bar.update)
+            found = _computed(request, choice, method == "auto", bar.update)
     return _returned(found, X)
+
+
+def _computed(request: Request, choice: MethodChoice, auto: bool, done: Done) -> Tensor:
+    if choice.method == "layers":
+        try:
+            return by_layers(request, choice.layout, done)
+        except (ModuleError, MemoryLimitError):
+            if not auto:
+                raise
+    if choice.method != "ntvp":
+        try:
+            return by_jacobians(request, choice.activations, done)
+        except MemoryLimitError:
+            if not auto:
+                raise
+    return by_products(request, choice.activations, done)
 
 
 def empirical_nngp(
@@ -106,7 +120,7 @@ def empirical_nngp(
     tensor([[12.5000, 25.0000],
             [25.0000, 50.0000]])
     """
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), untouched(module):
         request = request_of(module, X, Y, outputs, None, max_memory, frozen=True)
         found = no_gradient(request)
     return _returned(found, X)
@@ -134,7 +148,7 @@ def explain_ntk(
     >>> explain_ntk(torch.nn.Sequential(*layers), torch.ones(20, 64)).method
     'layers'
     """
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), untouched(module):
         return choose(request_of(module, X, Y, outputs, params, max_memory), method)
 
 
@@ -163,9 +177,11 @@ def request_of(
             f"X has inputs of shape {tuple(x.shape[1:])} and Y of shape {tuple(y.shape[1:])}; "
             "they must be equal"
         )
-    check_independent(subject, x if y is None else torch.cat([x[:1], y[:1]]))
-    with torch.no_grad():
-        count = subject.outputs({}, x[:1]).shape[1]
+    pair = differing_pair(x, y)
+    count = look(subject, x[:1])
+    check_independent(subject, pair)
+    if not frozen:
+        check_mapped(subject, pair, count)
     budget = default_budget(x) if max_memory is None else int(max_memory)
     return Request(subject, x, y, outputs, count, budget)
 

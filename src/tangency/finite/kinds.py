@@ -48,6 +48,10 @@ class Kind:
         """(n, size) at the weight; its output channels from `first` to `last` only."""
         raise NotImplementedError
 
+    def summed(self, a: Tensor, g: Tensor) -> Tensor:
+        """(size,), the sum of the gradients at the weight over all inputs."""
+        return self.gradient(a, g).sum(dim=0)
+
     def bias_gradient(self, g: Tensor) -> Tensor:
         """(n, size) at the bias."""
         raise NotImplementedError
@@ -69,6 +73,9 @@ class Linear(Kind):
         if g.shape[1] == 1:
             return (g.mT * a).reshape(len(a), -1)
         return torch.bmm(g.mT, a).reshape(len(a), -1)
+
+    def summed(self, a: Tensor, g: Tensor) -> Tensor:
+        return (g.flatten(0, 1).T @ a.flatten(0, 1)).flatten()
 
     def bias_gradient(self, g: Tensor) -> Tensor:
         return g.sum(dim=1)
@@ -116,10 +123,13 @@ class Convolution(Kind):
         like = a.new_empty((rows, *self.shape[1:]))
         found = a.new_empty((len(a), like.numel()))
         for i in range(len(a)):
-            found[i] = self._one(a[i : i + 1], g[i : i + 1], like).flatten()
+            found[i] = self._over(a[i : i + 1], g[i : i + 1], like).flatten()
         return found
 
-    def _one(self, a: Tensor, g: Tensor, like: Tensor) -> Tensor:
+    def summed(self, a: Tensor, g: Tensor) -> Tensor:
+        return self._over(a, g, a.new_empty(self.shape)).flatten()
+
+    def _over(self, a: Tensor, g: Tensor, like: Tensor) -> Tensor:
         return torch.ops.aten.convolution_backward(
             g,
             a,

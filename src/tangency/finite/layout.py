@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from .kinds import Elementwise, Kind, Sizes
-from .matching import Call
+from .matching import Call, Tracked
 from .recording import Recorder
+from .request import Kept
 from .subject import Subject
 
 #: A weight's gradients are kept as pairs (a, g) and contracted as Gram matrices of the positions,
@@ -33,6 +34,7 @@ class Step:
         merged: the bias comes along in the weight's Gram matrix.
         sizes: positions, fan-in, fan-out.
         input_shape, output_shape: of one input, as they are stored.
+        signature: of the call.
     """
 
     kind: Kind
@@ -44,6 +46,7 @@ class Step:
     sizes: Sizes
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    signature: tuple[Any, ...]
 
     @property
     def products(self) -> int:
@@ -62,6 +65,8 @@ class Layout:
 
     Attributes:
         activation_bytes: kept for the backward pass of one input, and the largest of them.
+        tracked: for parameters that steps treat, the layout in which they do.
+        seen: what it was made from.
     """
 
     steps: tuple[Step, ...]
@@ -69,6 +74,8 @@ class Layout:
     dense: dict[str, int]
     directions: int
     activation_bytes: tuple[int, int]
+    tracked: dict[str, Tracked] = field(default_factory=dict)
+    seen: Seen | None = None
 
     @property
     def numbers(self) -> int:
@@ -125,20 +132,16 @@ def look_at(subject: Subject, x: Tensor) -> Seen:
 
 def _run(subject: Subject, x: Tensor, recorder: Recorder) -> tuple[int, int]:
     """Bytes that autograd keeps for one input, and the largest tensor among them."""
-    kept: dict[int, int] = {}
-    constants = {t.data_ptr() for t in (*subject.params.values(), *subject.fixed.values(), x)}
 
-    def pack(t: Tensor) -> Tensor:
-        if t.data_ptr() not in constants:
-            kept[t.data_ptr()] = t.numel() * t.itemsize
-        return t.detach()
+    def action(module: torch.nn.Module) -> tuple[int, int]:
+        kept = Kept(module)
+        with kept.hooks, recorder:
+            out = subject.evaluated(module, x)
+        if out.requires_grad:
+            torch.autograd.grad(out, recorder.anchor, torch.ones_like(out), allow_unused=True)
+        return kept.each(len(x))
 
-    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
-    with torch.enable_grad(), hooks, recorder:
-        out = subject.outputs({}, x)
-    if out.requires_grad:
-        torch.autograd.grad(out, recorder.anchor, torch.ones_like(out), allow_unused=True)
-    return sum(kept.values()) // len(x) + 1, max(kept.values(), default=0) // len(x) + 1
+    return subject.within({}, action)
 
 
 def layout_of(
@@ -163,7 +166,9 @@ def layout_of(
             dense[step.bias] = subject.params[step.bias].numel()
     for name in rest:
         dense[name] = subject.params[name].numel()
-    return Layout(tuple(steps), rest, dense, directions, seen.activation_bytes)
+    used = [t for call in seen.calls for t in (call.weight, call.bias) if t]
+    tracked = {t.name: t for t in used if t.name not in rest}
+    return Layout(tuple(steps), rest, dense, directions, seen.activation_bytes, tracked)
 
 
 def _rest(subject: Subject, seen: Seen) -> tuple[str, ...]:
@@ -208,6 +213,7 @@ def _step(
         sizes,
         a if weight else (),
         g,
+        call.signature,
     )
 
 
