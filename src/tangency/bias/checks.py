@@ -12,6 +12,8 @@ from ..checks import real_array
 from ..engines.tiles import size_text
 from ..errors import InputError, MemoryLimitError
 
+__all__ = ["real_array", "real_number", "require_room", "rounding", "whole"]
+
 _MOST = 10**15
 """Larger whole numbers are not told apart by the float64 numbers that they are turned into."""
 

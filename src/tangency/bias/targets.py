@@ -240,8 +240,8 @@ def as_target(target: Any) -> ZonalTarget:
     if isinstance(target, str):
         if target not in NAMED:
             raise InputError(
-                f"no target is called {shown(target)}; known are {', '.join(NAMED)}, and any function "
-                "of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
+                f"no target is called {shown(target)}; known are {', '.join(NAMED)}, and any "
+                "function of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
             )
         return NAMED[target]()
     return zonal(target)
