@@ -65,16 +65,19 @@ def number(
     NaN always is.
     """
     found = _real(value)
-    if found is None:
-        raise error(f"{name} must be a number, got {shown(value)}")
-    if math.isnan(found) or (finite and math.isinf(found)):
-        raise error(f"{name} must be finite, got {shown(value)}")
-    if above is not None and found <= above:
-        raise error(f"{name} must be greater than {above:g}, got {shown(value)}")
-    if least is not None and found < least:
-        raise error(f"{name} must be at least {least:g}, got {shown(value)}")
-    if found > most:
-        raise error(f"{name} must be at most {most:g}, got {shown(value)}")
+    if (
+        found is None
+        or math.isnan(found)
+        or (finite and math.isinf(found))
+        or (above is not None and found <= above)
+        or (least is not None and found < least)
+        or found > most
+    ):
+        wanted = "a finite number" if finite else "a number"
+        wanted += "" if above is None else f" greater than {above:g}"
+        wanted += "" if least is None else f" of at least {least:g}"
+        wanted += "" if math.isinf(most) else f" and at most {most:g}"
+        raise error(f"{name} must be {wanted}, got {shown(value)}")
     return found
 
 

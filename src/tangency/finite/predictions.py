@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, number, plain_array, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.network import NetworkKernel
@@ -74,18 +75,23 @@ def kernel_predictions(
     from ..learn.spectrum import decompose
 
     tangent = _network_kernel(kernel)
+    X = plain_array(X, "X")
+    X_test = None if X_test is None else plain_array(X_test, "X_test")
+    if X.ndim < 2:
+        raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
+    lr = None if lr is None else number(lr, "lr", above=0)
     targets = _targets(y, len(X))
     moments = _times(times)
-    both = both_grams(tangent, np.asarray(X))
+    both = both_grams(tangent, X)
     trained = both.ntk if isinstance(kernel, NTK) else both.nngp
     prior = np.array(both.nngp, dtype=np.float64)
-    spectrum = decompose(as_train_gram(trained.copy(), kernel, np.asarray(X)))
+    spectrum = decompose(as_train_gram(trained.copy(), kernel, X))
     if X_test is None:
         cross = both
         prior_test = prior
     else:
-        cross = both_grams(tangent, np.asarray(X_test), np.asarray(X))
-        prior_test = both_grams(tangent, np.asarray(X_test)).nngp
+        cross = both_grams(tangent, X_test, X)
+        prior_test = both_grams(tangent, X_test).nngp
     reach = cross.ntk if isinstance(kernel, NTK) else cross.nngp
     means, covariances = [], []
     for time in moments:
@@ -125,12 +131,12 @@ def _network_kernel(kernel: Any) -> NTK:
         return ensemble_kernel(kernel)
     raise InputError(
         f"expected NTK(net), for training all layers, or NNGP(net), for the last one alone, "
-        f"without normalize; got {kernel!r}"
+        f"without normalize; got {shown(kernel)}"
     )
 
 
 def _targets(y: Any, n: int) -> np.ndarray:
-    y = np.asarray(y)
+    y = plain_array(y, "targets")
     if y.ndim not in (1, 2) or len(y) != n or y.dtype.kind not in "iubf":
         raise InputError(
             f"targets must be numbers (n,) or (n, outputs) for {n} inputs; got {y.dtype} of shape "
@@ -142,7 +148,7 @@ def _targets(y: Any, n: int) -> np.ndarray:
 
 
 def _times(times: Any) -> np.ndarray:
-    found = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    found = np.atleast_1d(array(times, "times"))
     if found.ndim != 1 or len(found) == 0 or not np.all(found >= 0):
-        raise InputError(f"times must be numbers, 0 or more; got {times!r}")
+        raise InputError(f"times must be numbers, 0 or more; got {shown(times)}")
     return found

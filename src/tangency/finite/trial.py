@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..checks import flag, number, plain_array, whole
 from ..errors import InputError
 from ..kernels import NTK
 from ..kernels.inputs import pair, signals
@@ -83,10 +84,8 @@ class Trial:
     ) -> Trial:
         """Check all arguments, and compute the NTK between all points."""
         network, chosen = as_network(net), find_loss(loss)
-        if not (np.isreal(alpha) and 0 < alpha < np.inf):
-            raise InputError(f"alpha must be a finite number greater than 0, got {alpha!r}")
-        if kernel_points < 1:
-            raise InputError(f"kernel_points must be 1 or more, got {kernel_points}")
+        alpha = number(alpha, "alpha", above=0)
+        centred = alpha != 1 if centred is None else flag(centred, "centred")
         x, n = _points(X, X_test)
         targets = as_targets(y, torch.Size((n, _outputs(y, chosen))), chosen, x)
         limit = np.asarray(NTK(network)(x.numpy().astype(np.float64)))
@@ -100,9 +99,9 @@ class Trial:
             limit=torch.as_tensor(limit, dtype=x.dtype),
             schedule=schedule,
             loss=chosen,
-            alpha=float(alpha),
-            centred=alpha != 1 if centred is None else centred,
-            kernel_points=kernel_points,
+            alpha=alpha,
+            centred=centred,
+            kernel_points=whole(kernel_points, "kernel_points", 1),
             smooth=_smooth(network),
         )
 
@@ -218,7 +217,7 @@ def _points(X: Any, X_test: Any | None) -> tuple[torch.Tensor, int]:
 
 
 def _outputs(y: Any, loss: Loss) -> int:
-    y = np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+    y = plain_array(y, "targets")
     if y.ndim == 2:
         return y.shape[1]
     if loss.name == "cross_entropy" and y.size and y.dtype.kind in "iub":

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ...checks import whole
 from ...errors import InputError
-from ...nets.base import whole
 from ..samples import fit_inputs, predict_samples
 
 # Features held beside the result while a block of rows is on its way: this many numbers.
@@ -77,10 +77,7 @@ def blocks(rows: int, work: int) -> list[slice]:
 
 def at_least_one(value: Any, name: str) -> int:
     """A parameter that counts something."""
-    try:
-        return whole(value, name, 1)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return whole(value, name, 1)
 
 
 def generator(random_state: Any) -> np.random.Generator:
