@@ -10,6 +10,7 @@ from typing import Any
 
 from ..checks import items, text
 from ..errors import InputError
+from ..printable import printable
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Table:
         return [[_word(value) for value in row] for row in self.rows]
 
     def __str__(self) -> str:
-        lines = [list(self.columns), *self.cells()]
+        lines = [list(map(printable, self.columns)), *self.cells()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -62,4 +63,4 @@ def _word(value: Any) -> str:
         return f"{number:.4g}"
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)
+    return printable(str(value))

@@ -11,6 +11,7 @@ import typer
 from . import options as o
 from .progress import named_steps
 from .report import command_text
+from .say import say
 
 
 def demo(
@@ -42,19 +43,19 @@ def demo(
     with named_steps(settings.steps + STEPS) as step:
         result = run_demo(settings, step)
         page = demo_page(result, settings, command_text(context), step)
-    typer.echo(table_text(result.rows))
-    typer.echo(f"\n{explanation(result)}")
+    say(table_text(result.rows))
+    say(f"\n{explanation(result)}")
     if folder is None:
         path = Path(tempfile.mkdtemp(prefix="tangency-")) / "report.html"
         path.write_text(page.html(), encoding="utf-8")
-        typer.echo(f"\npage with figures: {path} (--out DIR keeps it, with tables and figures)")
+        say(f"\npage with figures: {path} (--out DIR keeps it, with tables and figures)")
         return
     from tangency.report.outputs import write_outputs
 
     folder.mkdir(exist_ok=True)
     for path in write_outputs(result, page, folder):
-        typer.echo(f"wrote {path}")
-    typer.echo(f"\npage with all figures: {folder / 'report.html'}")
+        say(f"wrote {path}")
+    say(f"\npage with all figures: {folder / 'report.html'}")
 
 
 def _claim_folder(folder: Path, force: bool) -> Path:

@@ -10,6 +10,7 @@ import typer
 
 from . import options as o
 from .measures import FigureOut, claim_figure, give, read
+from .say import say
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -122,5 +123,5 @@ def fitting(dataset: Dataset, net: Sequential) -> Dataset:
     except NetworkError:
         net.output_shape(shape)  # its message is about the data as they are
         raise
-    typer.echo(f"images are taken as vectors of {changed.input_shape[0]} numbers")
+    say(f"images are taken as vectors of {changed.input_shape[0]} numbers")
     return changed

@@ -11,6 +11,7 @@ import typer
 from . import options as o
 from .clusters import Cluster, Dashboard, Scheduler, Workers
 from .files import claim, draft
+from .say import say
 from .stores import claim_store, compute_store, parse_tile
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def gram(
         require_labels=False,
     )
     dataset, kept = limited(dataset, limit, seed)
-    typer.echo(dataset.summary())
+    say(dataset.summary())
     X = _part(dataset, rows)
     Y = None if columns is None or columns is rows else _part(dataset, columns)
     if stored:
@@ -114,7 +115,7 @@ def gram(
     options = {"max_memory": memory, "n_jobs": threads, "progress": o.interactive()}
     found = tg.gram(network, X, Y, kernel.value, **options)
     n, m = _write(out, found._asdict() if kernel is Kind.both else {kernel.value: found}, kept)
-    typer.echo(f"{out}: {kernel.value} of {net}, {n:,} x {m:,}, {dtype.value}")
+    say(f"{out}: {kernel.value} of {net}, {n:,} x {m:,}, {dtype.value}")
 
 
 def _write(out: Path, arrays: dict[str, Any], kept: np.ndarray) -> tuple[int, ...]:

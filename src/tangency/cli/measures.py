@@ -9,6 +9,7 @@ import typer
 
 from . import options as o
 from .files import claim, draft
+from .say import say
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -40,7 +41,7 @@ def spectrum(
 
     network = parse(net)
     if not is_dense(network):
-        typer.echo(f"not a dense network; shown is {dense_version(network)}")
+        say(f"not a dense network; shown is {dense_version(network)}")
     network = dense_version(network)
     kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
     give(measure(kernels, dim, degree), out)
@@ -138,14 +139,14 @@ def read(
         scale=o.parse_scale(scale),
         require_labels=False,
     )
-    typer.echo(dataset.summary())
+    say(dataset.summary())
     return dataset
 
 
 def give(result: Result, out: Path | None) -> None:
     """Print the title, the table and what it shows; write the figure or the numbers."""
     table = result.table()
-    typer.echo(f"{result.title}\n\n{table}\n\n{result.summary}\n{result.reading}")
+    say(f"{result.title}\n\n{table}\n\n{result.summary}\n{result.reading}")
     if out is None:
         return
     with draft(out) as path:
@@ -155,4 +156,4 @@ def give(result: Result, out: Path | None) -> None:
             from ..report.style import save_figure
 
             save_figure(result.plot(), path)
-    typer.echo(f"wrote {out}")
+    say(f"wrote {out}")

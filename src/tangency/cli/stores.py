@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from . import options as o
+from .say import say
 
 
 def claim_store(out: Path, force: bool, max_memory: str | None, tile: str | None) -> bool:
@@ -54,7 +55,7 @@ def compute_store(network: Any, X: Any, Y: Any | None, out: Path, **options: Any
         raise KeyboardInterrupt(
             f"{out} holds {found.done:,} of {found.tiles:,} tiles; the same command goes on"
         ) from None
-    typer.echo(str(status(out)))
+    say(str(status(out)))
 
 
 def gram_status(
@@ -69,8 +70,8 @@ def gram_status(
     """
     from .. import gram
 
-    typer.echo(str(gram.status(store)))
+    say(str(gram.status(store)))
     if verify:
         found = gram.verify(store, progress=o.interactive())
-        typer.echo(str(found))
+        say(str(found))
         raise typer.Exit(0 if found.ok else 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-import typer
+from .say import say
 
 _WHAT = ("float32", "float64", "32 digits")
 
@@ -31,9 +31,9 @@ def warmup() -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         jobs = {pool.submit(_compile, what): what for what in _WHAT}
         for number, job in enumerate(as_completed(jobs), start=1):
-            typer.echo(f"{number} of {len(_WHAT)}: {jobs[job]} ready after {job.result():.1f} s")
-    typer.echo(f"in all {time.perf_counter() - begin:.1f} s")
-    typer.echo(f"cache: {path}")
+            say(f"{number} of {len(_WHAT)}: {jobs[job]} ready after {job.result():.1f} s")
+    say(f"in all {time.perf_counter() - begin:.1f} s")
+    say(f"cache: {path}")
 
 
 def _compile(what: str) -> float:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .dataset import check_finite, shape_text
 from .errors import DataError
+from .given import given_numbers
 
 
 class _Preprocessing(TransformerMixin, BaseEstimator):
@@ -135,9 +136,12 @@ class ZCA(_Preprocessing):
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Learn mean_ (d,) and whitening_ (d, d); raises `DataError` for a singular covariance."""
-        if not 0 <= self.regularization < np.inf:
-            raise DataError(f"regularization must be 0 or more, got {self.regularization}")
-        flat = self._begin_fit(X).reshape(len(X), -1).astype(float)
+        given = self.regularization
+        number = isinstance(given, int | float | np.number) and not isinstance(given, complex)
+        if not number or not 0 <= given < np.inf:
+            raise DataError(f"regularization must be 0 or more, got {given!r}")
+        X = self._begin_fit(X)
+        flat = X.reshape(len(X), -1).astype(float)
         self.mean_ = flat.mean(axis=0)
         values, vectors = np.linalg.eigh(
             np.cov(flat, rowvar=False, bias=True).reshape(flat.shape[1], flat.shape[1])
@@ -161,8 +165,8 @@ class ZCA(_Preprocessing):
 
 
 def _checked(X: np.ndarray, where: str) -> np.ndarray:
-    array = np.asarray(X)
-    if array.dtype.kind not in "biuf" or array.ndim < 2 or array.size == 0:
+    array = given_numbers(X, where)
+    if array.ndim < 2 or array.size == 0:
         raise DataError(
             f"{where}: expected numbers of shape (n, d) or (n, *space, channels), got "
             f"{array.dtype} of shape {array.shape}"

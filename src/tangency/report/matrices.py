@@ -11,6 +11,7 @@ import numpy as np
 from .. import checks
 from ..bias.tables import Table
 from ..errors import InputError
+from ..printable import printable
 from .style import INK, LABEL, TICK, legend_name, new_figure, put_title
 
 if TYPE_CHECKING:
@@ -114,9 +115,8 @@ def kernel_matrices(
     if not kernels:
         raise InputError("kernel_matrices needs at least one kernel matrix")
     classes, counts = np.unique(labels, return_counts=True)
-    names = [str(c) for c in classes]
-    if class_names is not None:
-        names = [str(name) for name in checks.items(class_names, "class_names")]
+    named = classes if class_names is None else checks.items(class_names, "class_names")
+    names = [printable(str(name)) for name in named]
     if len(names) != len(classes):
         raise InputError(f"{len(names)} class names for {len(classes)} classes")
     order = np.argsort(labels, kind="stable")

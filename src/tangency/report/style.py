@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..errors import InputError
+from ..printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ def line_style(name: str, position: int = 0) -> dict[str, Any]:
 
 def legend_name(kernel: str) -> str:
     """How a kernel is called in a legend: the two neural kernels say what is trained."""
-    return _LEGENDS.get(kernel, kernel)
+    return _LEGENDS.get(kernel, printable(kernel))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -100,5 +101,8 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
         draft = Path(folder) / path.name
         with matplotlib.rc_context({"svg.hashsalt": "tangency", "svg.fonttype": "none"}):
             figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
+        if kind == ".svg":
+            text = draft.read_text(encoding="utf-8")
+            draft.write_text(printable(text, keep="\n\t"), encoding="utf-8")
         os.replace(draft, path)
     return path
