@@ -31,7 +31,7 @@ def test_other_layers_for_other_inputs():
     )
     x = torch.ones(600, 2)
     x[1], x[-1] = 2.0, -1.0
-    with pytest.raises(InputError, match="other layers for some inputs.*method='auto'"):
+    with pytest.raises(InputError, match=r"other layers for some inputs.*method='auto'"):
         empirical_ntk(module, x, method="layers", max_memory=6_000_000)
     jacobian = rows(module, x[-3:])
     wanted = torch.einsum("nkp,mkp->nm", jacobian, jacobian) / 2

@@ -238,4 +238,5 @@ def _words(request: Request, layout: Layout) -> list[tuple[str, str, int]]:
             found[step.bias] = (word, request.count * layout.dense.get(step.bias, 0))
     for name in layout.rest:
         found[name] = ("in full, by autograd alone", request.count * layout.dense.get(name, 0))
-    return [(name, *found[name]) for name in request.subject.params if name in found]
+    nothing = ("no gradient arrives", 0)
+    return [(name, *found.get(name, nothing)) for name in request.subject.params]

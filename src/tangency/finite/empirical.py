@@ -12,7 +12,7 @@ from ..checks import choice, is_number, shown
 from ..engines.memory import default_budget
 from ..engines.progress import progress_bar
 from ..errors import InputError, MemoryLimitError
-from .alone import check_independent, check_mapped, look
+from .alone import check_independent, look
 from .costs import METHODS, MethodChoice, choose
 from .inputs import inputs_of
 from .perlayer import by_layers
@@ -177,11 +177,8 @@ def request_of(
             f"X has inputs of shape {tuple(x.shape[1:])} and Y of shape {tuple(y.shape[1:])}; "
             "they must be equal"
         )
-    pair = differing_pair(x, y)
     count = look(subject, x[:1])
-    check_independent(subject, pair)
-    if not frozen:
-        check_mapped(subject, pair, count)
+    check_independent(subject, differing_pair(x, y))
     budget = default_budget(x) if max_memory is None else int(max_memory)
     return Request(subject, x, y, outputs, count, budget)
 

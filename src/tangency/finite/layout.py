@@ -22,6 +22,10 @@ from .subject import Subject
 FORMS = ("gram", "factors", "dense")
 
 
+#: Of one input, the activations (empty for a shift) and the gradient.
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """What becomes of one call.
@@ -95,10 +99,10 @@ class Layout:
 
 @dataclass
 class Seen:
-    """Calls as they were found, with the shapes of one input's a and g."""
+    """Calls as they were found, with the shapes of one input's a and g; None without gradient."""
 
     calls: list[Call]
-    shapes: list[tuple[tuple[int, ...], tuple[int, ...]]]
+    shapes: list[Shapes | None]
     elsewhere: set[str]
     activation_bytes: tuple[int, int] = (0, 0)
     used: Counter[str] = field(default_factory=Counter)
@@ -107,14 +111,15 @@ class Seen:
 def look_at(subject: Subject, x: Tensor) -> Seen:
     """One forward and backward pass over x, for the shapes alone."""
     n = len(x)
-    shapes: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    shapes: dict[int, Shapes] = {}
     broken: set[int] = set()
 
     def receive(index: int, call: Call, g: Tensor, a: Tensor | None) -> None:
         try:
             stored, g = call.kind.stored(a, g, n)
-            if len(g) != n or (stored is not None and len(stored) != n):
-                raise ValueError("the first axis does not count the inputs")
+            for found in (g,) if stored is None else (g, stored):
+                if len(found) != n or found.numel() == 0:
+                    raise ValueError("the first axis does not count the inputs")
         except (RuntimeError, ValueError):
             broken.add(index)
             return
@@ -126,7 +131,7 @@ def look_at(subject: Subject, x: Tensor) -> Seen:
     for index, call in enumerate(recorder.calls):
         if index in broken:
             elsewhere |= {t.name for t in (call.weight, call.bias) if t}
-    shapes_ = [shapes.get(i, ((), ())) for i in range(len(recorder.calls))]
+    shapes_ = [shapes.get(i) for i in range(len(recorder.calls))]
     return Seen(recorder.calls, shapes_, elsewhere, sizes)
 
 
@@ -188,15 +193,17 @@ def _rest(subject: Subject, seen: Seen) -> tuple[str, ...]:
 
 def _step(
     call: Call,
-    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    shapes: Shapes | None,
     uses: Counter[str],
     rest: Sequence[str],
     pairs: tuple[int, int],
     directions: int,
     full: bool,
 ) -> Step:
-    weight, bias = (t if t and t.name not in rest else None for t in (call.weight, call.bias))
-    a, g = shapes
+    treated = (t if t and t.name not in rest else None for t in (call.weight, call.bias))
+    # Where no gradient arrives there is nothing to store; it is checked that none is missed.
+    weight, bias = treated if shapes else (None, None)
+    a, g = shapes or ((), ())
     sizes = _sizes(call.kind, a, g)
     form = None
     if weight:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..checks import number
 from ..errors import InputError
+from .alone import check_mapped
 from .empirical import request_of
 from .products import check_push, pull_back, push_forward
 from .request import Request, activation_bytes, blocks, cut
@@ -71,6 +72,7 @@ class NTKOperator(LinearOperator):
         fixed = 3 * request.subject.count * request.subject.itemsize
         free = _without_result(request)
         self._rows = cut(free, 0, kept + 4 * largest, "ntvp", fixed).at_once
+        check_mapped(request.subject, request.probe, q)
         for inputs in (request.x,) if request.symmetric else (request.x, request.columns):
             for rows in blocks(len(inputs), self._rows):
                 check_push(request.subject, inputs[rows], q)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .alone import values
+from .alone import check_mapped, values
 from .contraction import stacked
 from .jacobians import jacobian
 from .products import check_push, pull_back, push_forward
@@ -69,6 +69,7 @@ def by_products(request: Request, activations: tuple[int, int], done: Done) -> T
     whole = request.zeros()
     n, m = request.pairs
     q = request.count
+    check_mapped(request.subject, request.probe, q)
     for rows in blocks(n, size):
         check_push(request.subject, request.x[rows], q)
     for j in range(m):

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .alone import AGREEMENT, pull, random_like
+from .alone import AGREEMENT, check_mapped, pull, random_like
 from .forward_mode import Jvp, forward, twice_backward
 from .gradients import single
 from .subject import Subject
@@ -35,6 +35,14 @@ def push_forward(subject: Subject, x: Tensor, u: Mapping[str, Tensor]) -> Tensor
 
 def check_push(subject: Subject, x: Tensor, outputs: int) -> None:
     """Finds the first way to push forward that is the transpose of `pull_back` on these inputs."""
+    if _push_agrees(subject, x, outputs):
+        return
+    check_mapped(subject, x, outputs)
+    while subject.ways.push < len(_WAYS) and not _push_agrees(subject, x, outputs):
+        subject.ways.push += 1
+
+
+def _push_agrees(subject: Subject, x: Tensor, outputs: int) -> bool:
     v = random_like(subject, (len(x), outputs))
     u = {
         name: random_like(subject, tuple(p.shape), seed)
@@ -42,13 +50,10 @@ def check_push(subject: Subject, x: Tensor, outputs: int) -> None:
     }
     back = pull_back(subject, x, v)
     wanted = sum(float((g * u[name]).sum(dtype=torch.float64)) for name, g in back.items())
-    while subject.ways.push < len(_WAYS):
-        pushed = push_forward(subject, x, u)
-        found = float((pushed * v).sum(dtype=torch.float64))
-        size = float(torch.linalg.vector_norm(pushed) * torch.linalg.vector_norm(v))
-        if abs(found - wanted) <= AGREEMENT[subject.dtype] * size:
-            return
-        subject.ways.push += 1
+    pushed = push_forward(subject, x, u)
+    found = float((pushed * v).sum(dtype=torch.float64))
+    size = float(torch.linalg.vector_norm(pushed) * torch.linalg.vector_norm(v))
+    return abs(found - wanted) <= AGREEMENT[subject.dtype] * size
 
 
 def _by(jvp: Jvp, subject: Subject, x: Tensor, u: Mapping[str, Tensor]) -> Tensor:

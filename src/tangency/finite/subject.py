@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,13 +36,14 @@ class Ways:
     """What has been found out about a module on the way.
 
     Attributes:
-        mapped: `torch.func.vmap` evaluates it, and rightly.
+        mapped: `torch.func.vmap` evaluates it. checked: and rightly.
         accumulated: gradients come from `backward()` alone, not from `autograd.grad`.
         push: how many of the ways to push a direction forward have failed.
         renewed: parameters that a forward pass overwrites.
     """
 
     mapped: bool = True
+    checked: bool = False
     accumulated: bool = False
     push: int = 0
     renewed: frozenset[str] = frozenset()
@@ -76,7 +78,9 @@ class Subject:
         tensors |= {name: self._original(name) for name in self.ways.renewed}
         tensors |= params
         named = {f"module.{name}": tensor for name, tensor in tensors.items()}
-        with derivable(), torch.enable_grad():
+        with derivable(), torch.enable_grad(), warnings.catch_warnings():
+            # Of re-entrant checkpoints, where values alone are wanted.
+            warnings.filterwarnings("ignore", "None of the inputs have requires_grad=True")
             return functional_call(_Holder(self.module), named, (action,))
 
     def outputs(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
