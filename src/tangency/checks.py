@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError, MemoryLimitError
+from .printable import printable
 
 Refusal = type[ValueError]
 
@@ -37,9 +38,7 @@ def shown(value: Any) -> str:
         text = repr(value)
     except (Exception, RecursionError):  # a foreign object's own affair
         text = f"<{type(value).__name__}>"
-    # What cannot be encoded could not be printed either.
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return cut(" ".join(text.split()))
+    return cut(printable(" ".join(text.split())))
 
 
 def cut(text: str, most: int = _SHOWN) -> str:

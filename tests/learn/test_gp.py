@@ -199,9 +199,23 @@ def test_both_kinds_of_spread_at_once_are_refused(vectors, targets):
         model.predict(vectors, return_std=True, return_cov=True)
 
 
-def test_a_precomputed_matrix_has_no_variances(vectors, targets):
-    with pytest.raises(InputError, match=r"precomputed.*variances need K\(x, x\) at new points"):
-        GaussianProcess("precomputed").fit(np.eye(14), targets)
+def test_a_precomputed_matrix_gives_means_without_variances(vectors, new, targets, tmp_path):
+    kernel = NNGP(NETWORK)
+    direct = GaussianProcess(kernel, noise=0.1).fit(vectors, targets)
+    model = GaussianProcess("precomputed", noise=0.1).fit(kernel(vectors), targets)
+    np.testing.assert_allclose(model.predict(kernel(new, vectors)), direct.predict(new), rtol=1e-10)
+    evidence = direct.log_marginal_likelihood_
+    assert model.log_marginal_likelihood_ == pytest.approx(evidence, rel=1e-10)
+    for spread in ({"return_std": True}, {"return_cov": True}):
+        with pytest.raises(
+            InputError, match=r"precomputed.*variances need K\(x, x\) at new points"
+        ):
+            model.predict(kernel(new, vectors), **spread)
+    with pytest.raises(InputError, match="a square matrix"):
+        model.fit(kernel(new, vectors), targets[:6])
+    stored = tg.gram.compute(kernel, vectors, store=tmp_path / "K.zarr")
+    again = GaussianProcess("precomputed", noise=0.1).fit(stored, targets)
+    np.testing.assert_allclose(again.dual_coef_, direct.dual_coef_, rtol=1e-10)
 
 
 @pytest.mark.parametrize(

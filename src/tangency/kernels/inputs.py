@@ -16,6 +16,14 @@ from ..nets.identity import parts
 from ..nets.linear import Conv
 from ..nets.pooling import GlobalAvgPool, LinearGridLayer
 from ..nets.signal import channels_first
+from .foreign import (
+    holds_tensors,
+    is_table,
+    readable_tensor,
+    refuse_masked,
+    refuse_uncomputed,
+    table_values,
+)
 
 
 class InputWarning(UserWarning):
@@ -59,7 +67,8 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     if len(shape) < 2:
         raise InputError(
             f"{name} must have a row for each input, (n, features) or (n, *space, channels); got "
-            f"shape {shape}; a single input x is passed as x[None]"
+            f"shape {shape}; a single input x is passed as x[None] (scikit-learn's own estimators "
+            'call a kernel so, for each pair: give them kernel="precomputed" and matrices K(X, X))'
         )
     if input_shape is None:
         refuse_channels_first(shape, name)
@@ -166,10 +175,13 @@ def _array(data: Any, name: str) -> Any:
     if is_torch_array(data):
         if str(data.layout) != "torch.strided":
             raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
-        # Views that negate or conjugate when they are read have no NumPy form.
-        return data.resolve_conj().resolve_neg()
-    if np.ma.is_masked(data):
-        raise InputError(f"{name} is an array with masked values; impute or drop them")
+        return readable_tensor(data)
+    refuse_masked(data, name)
+    refuse_uncomputed(data, name)
+    if holds_tensors(data):
+        raise InputError(f"{name} is a list of tensors; pass torch.stack({name})")
+    if is_table(data):
+        return table_values(data, name)
     if isinstance(data, np.ndarray):
         return np.asarray(data)
     if hasattr(data, "toarray"):

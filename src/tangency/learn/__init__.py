@@ -4,6 +4,7 @@ from .conditioning import IllConditionedWarning
 from .estimators import KernelClassifier, KernelRegressor
 from .features import NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
+from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .solvers import CG, Cholesky, Eigh, Nystrom, choose_solver
@@ -21,6 +22,7 @@ __all__ = [
     "Nystrom",
     "NystromFeatures",
     "RandomFeatures",
+    "SearchWarning",
     "choose_solver",
     "load",
     "low_rank",

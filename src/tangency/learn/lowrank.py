@@ -18,6 +18,7 @@ from scipy.linalg import solve_triangular
 from ..errors import InputError
 from .conditioning import require_finite
 from .leverage import Entries, leverage_scores
+from .plain import plain
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -153,7 +154,7 @@ class _Factor:
         """K[rows, columns] in float64."""
         if self.given_entries is None:
             return self._checked(self.columns(columns), columns)[rows]
-        found = np.asarray(self.given_entries(rows, columns))
+        found = np.asarray(plain(self.given_entries(rows, columns), "what entries gave"))
         return self._real(found, (len(rows), len(columns)), "entries")
 
     def select(self, block: Indices, rng: np.random.Generator | None) -> _Selection:
@@ -210,7 +211,8 @@ class _Factor:
         return LowRank(pivots, factor, self.trace, float(self.residual.sum()))
 
     def _checked(self, found: Any, indices: Indices) -> Matrix:
-        return self._real(np.asarray(found), (len(self.diagonal), len(indices)), "columns")
+        found = np.asarray(plain(found, "what columns gave"))
+        return self._real(found, (len(self.diagonal), len(indices)), "columns")
 
     def _real(self, found: np.ndarray, shape: tuple[int, ...], name: str) -> Matrix:
         if found.shape != shape or found.dtype.kind not in "iuf":
@@ -285,7 +287,7 @@ def _check(diagonal: Any, rank: Any, method: Any, tol: Any) -> tuple[Matrix, int
         raise InputError(f"rank must be a whole number of at least 1, got {rank!r}")
     if isinstance(tol, bool) or not isinstance(tol, int | float) or not 0 <= tol < 1:
         raise InputError(f"tol must be a number from 0 up to 1, got {tol!r}")
-    values = np.asarray(diagonal)
+    values = np.asarray(plain(diagonal, "diagonal"))
     if values.ndim != 1 or len(values) == 0 or values.dtype.kind not in "iuf":
         raise InputError(
             f"diagonal must be real numbers of shape (n,), the diagonal of K; got shape "

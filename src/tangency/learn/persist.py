@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, NetworkError
+from ..errors import NetworkError
 from .encode import decode, encode, kernel_problem
+from .restored import ModelFileError, check_names
 
 FORMAT = "tangency-model"
 FORMAT_VERSION = 1
 _HEADER = "header"
+# what a header can lead to that says other things than a model does
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
+_DAMAGE += (RecursionError, MemoryError)
 _CLASSES = ("KernelRegressor", "KernelClassifier", "GaussianProcess")
-
-
-class ModelFileError(InputError):
-    """A model that cannot be written to a file, or a file that holds no model."""
 
 
 def save_model(model: Any, path: str | Path) -> Path:
@@ -79,9 +79,10 @@ def load(path: str | Path) -> Any:
         return _build(header, arrays)
     except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _DAMAGE as error:
         raise ModelFileError(
-            f"{path} is damaged: its header does not describe a model ({error!r}); save it again"
+            f"{path} is damaged: its header does not describe a model ({_cut(repr(error))}); save "
+            "it again"
         ) from error
 
 
@@ -92,12 +93,15 @@ def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
         raise ModelFileError(f"holds a model of unknown class {header['class']!r}")
     params = {k: decode(v, arrays) for k, v in header["params"].items()}
     model = getattr(learn, header["class"])(**params)
+    check_names(header["class"], header["fitted"])
     for name, value in header["fitted"].items():
-        if not _is_fitted_name(name):
-            raise KeyError(name)
         setattr(model, name, decode(value, arrays))
     model._restore()
     return model
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _is_fitted_name(name: str) -> bool:
@@ -117,6 +121,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         )
     try:
         # opened here, because np.load leaves it open where the archive is damaged
+        _refuse_compressed(path)
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             if _HEADER not in archive.files:
                 raise ModelFileError(f"{foreign}: it has no header; give the file save() wrote")
@@ -131,12 +136,23 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return header, arrays
 
 
+def _refuse_compressed(path: Path) -> None:
+    """Refuse members that would take more memory than the file has bytes; `save` writes none."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+        raise ModelFileError(
+            f"{path} is not a model saved by tangency: it holds compressed arrays; give the file "
+            "that save() wrote"
+        )
+
+
 def _parse(raw: Any, path: Path) -> dict[str, Any]:
     """Return the header, of this format and of a version that can be read."""
     foreign = f"{path} is not a model saved by tangency"
     try:
         header = json.loads(np.asarray(raw).tobytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelFileError(f"{foreign}: its header says otherwise; give the file save() wrote")

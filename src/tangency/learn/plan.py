@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..kernels.foreign import refuse_masked
+
 Penalty = float | Sequence[float] | Literal["loo"] | None
 
 
@@ -91,6 +93,7 @@ def _several(name: str, value: Any) -> tuple[float, ...]:
     """Return one number, or the different ones of a list in ascending order."""
     if isinstance(value, Real):
         return (_number(name, value, finite=True),)
+    refuse_masked(value, name)
     values = np.asarray(value, dtype=object)
     if values.ndim != 1 or values.size == 0:
         raise ValueError(

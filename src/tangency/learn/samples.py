@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from ..errors import InputError
 from .grams import is_precomputed, is_stored
+from .plain import plain, plain_targets
 
 # the kernel follows this dtype; integers (images as bytes) become float64
 _DTYPES: Any = (np.float64, np.float32)
@@ -28,7 +29,8 @@ def fit_samples(
         if not precomputed:
             _refuse_stored(estimator, X)
         estimator.n_features_in_ = X.shape[1]
-        return X, _stored_targets(estimator, X, y, **y_checks)
+        return X, _stored_targets(estimator, X, plain_targets(y), **y_checks)
+    X, y = plain(X, "X"), plain_targets(y)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
         "order": "C",
@@ -54,6 +56,7 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     """
     if is_stored(X):
         _refuse_stored(estimator, X)
+    X = plain(X, "X")
     if _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, dtype=_DTYPES, order="C")
         return checked
@@ -67,7 +70,8 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
 def _refuse_stored(estimator: Any, X: Any) -> NoReturn:
     raise InputError(
         f'X is a kernel matrix in a store, {X.path}, which only kernel="precomputed" takes, of '
-        f"KernelRegressor and KernelClassifier; pass samples to this {type(estimator).__name__}"
+        "KernelRegressor, KernelClassifier and GaussianProcess; pass samples to this "
+        f"{type(estimator).__name__}"
     )
 
 
@@ -88,6 +92,7 @@ def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> An
                 + ("" if precomputed else ", not on a precomputed matrix")
             )
         return X
+    X = plain(X, "X")
     if len(sample_shape) == 1 and _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, reset=False, dtype=_DTYPES, order="C")
         return checked
