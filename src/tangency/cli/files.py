@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from ..files import replaced
 
 
 def claim(path: Path, force: bool, suffixes: tuple[str, ...] = ()) -> Path:
@@ -26,15 +25,10 @@ def claim(path: Path, force: bool, suffixes: tuple[str, ...] = ()) -> Path:
     return path
 
 
-@contextmanager
-def draft(path: Path) -> Iterator[Path]:
+def draft(path: Path) -> AbstractContextManager[Path]:
     """A new file name beside `path`; what is written there takes the place of `path` at the end.
 
-    If the block fails, `path` stays as it was and nothing is left behind.
+    If the block fails, `path` stays as it was and nothing is left behind. NumPy and Matplotlib go
+    by the suffix, so that it is kept.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return replaced(path, path.suffix)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..checks import shown
+from ..engines.blas import one_blas_thread
 from ..engines.select import select
 from ..errors import InputError
 from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
@@ -87,8 +88,6 @@ class Job:
 
     def evaluate(self, a: Any, b: Any | None = None) -> dict[str, np.ndarray]:
         """The values for two blocks of inputs by kind; without `b`, of a tile on the diagonal."""
-        from ..engines.fused.run import one_blas_thread  # compiles: not where a store is only read
-
         # How BLAS cuts a product, and so the last bits, depends on its threads.
         with one_blas_thread():
             return self._evaluate(a, b)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
+import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +31,7 @@ from .grid import Grid
 from .job import Job
 from .layout import RECORDS, Header
 from .records import Record
+from .room import room_for
 from .sources import all_finite
 
 # What a disk or its server says of a file that it cannot give any more, whoever asks.
@@ -98,9 +102,13 @@ class Store:
         Raises:
             StoreError: another job computes into it, or it cannot be written (`UnwritableError`).
         """
+        for name in ("lock", "owner.json"):
+            layout.require_inside(self.path, self.records / name)
         with lock.locked(self.records, self.path) as owner:
             try:
                 atomic.sweep(self.path)
+                for name in layout.folders(self.header):
+                    layout.require_inside(self.path, self.path / name)
                 layout.restore(self.path, self.header)
             except OSError as error:
                 raise lock.UnwritableError(f"{self.path} cannot be written ({error})") from error
@@ -116,25 +124,58 @@ class Store:
         return lock.last_owner(self.records) == owner
 
     def write_tile(
-        self, i: int, j: int, arrays: dict[str, np.ndarray], seconds: float = 0.0
+        self,
+        i: int,
+        j: int,
+        arrays: dict[str, np.ndarray],
+        seconds: float = 0.0,
+        owner: lock.Owner | None = None,
     ) -> None:
         """Store the values of the tile (i, j), by kind, and then its record.
 
         Raises:
-            StoreError: the disk is full, or the folder cannot be written.
+            StoreError: the disk is full, the folder cannot be written, or it is not that any more
+                in which `owner` computes.
         """
         try:
-            sums = {}
-            for name, (where, values) in self._stored(i, j, arrays).items():
+            sums, stored = {}, self._stored(i, j, arrays)
+            self.require_owner(owner)
+            for name, (where, values) in stored.items():
                 values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
                 sums[name] = atomic.checksum(values)
-                atomic.write(where, [values.data, sums[name].to_bytes(4, "little")])
+                self._put(name, where, [values.data, sums[name].to_bytes(4, "little")])
             pairs, when = self.grid.pairs(i, j), records.now()
             spent = round(seconds, 6)
             record = Record((i, j), self.header.fingerprint, sums, pairs, spent, when)
-            atomic.write(self.record_path(i, j), [record.to_bytes()])
+            self._put(RECORDS, self.record_path(i, j), [record.to_bytes()])
         except OSError as error:
+            self.require_owner(owner)  # a folder that is gone is no fault of the disk
             raise StoreError(self._cannot_write(i, j, error)) from error
+
+    def require_owner(self, owner: lock.Owner | None) -> None:
+        """Raises `StoreError` where the store is not that any more in which `owner` computes."""
+        if owner is None or self.seen_from_here(owner):
+            return
+        raise StoreError(
+            f"{self.path} was removed, renamed or replaced while tiles were computed into it; what "
+            "is there now was left alone, and finished tiles are where that folder went; bring it "
+            "back, or give another path, and run gram.compute again"
+        )
+
+    def require_written(self, tiles: list[tuple[int, int]]) -> None:
+        """Raises `StoreError` where files of these tiles, which were written, are gone."""
+        for i, j in tiles:
+            paths = [self.tile_path(i, j, name) for name in self._names(i, j)]
+            if not all(map(os.path.exists, [self.record_path(i, j), *paths])):
+                raise StoreError(
+                    f"{self.path}: tile ({i}, {j}) was written, but is gone, so that somebody has "
+                    f"removed files while tiles were computed; {REMEDY}"
+                )
+
+    def _put(self, name: str, path: Path, parts: list[Any]) -> None:
+        """Write a file below the folder `name`, which must be there still."""
+        layout.require_inside(self.path, path.parent)
+        atomic.write(path, parts, within=self.path / name)
 
     def read_tile(self, i: int, j: int, kind: str) -> np.ndarray:
         """The values of the stored tile (i, j), checked.
@@ -150,8 +191,9 @@ class Store:
 
     def record(self, i: int, j: int) -> Record:
         """The record of a tile; raises `StoreError` as `read_tile`."""
+        path = layout.require_inside(self.path, self.record_path(i, j))
         try:
-            found = records.read(self.record_path(i, j))
+            found = records.read(path)
         except ValueError as reason:
             raise self._damaged(i, j, str(reason)) from None
         except OSError as error:
@@ -162,7 +204,25 @@ class Store:
             raise self._damaged(i, j, "its record is of another job")
         if found.tile != (i, j):
             raise self._damaged(i, j, f"its record is that of tile {found.tile}")
+        if found.pairs != self.grid.pairs(i, j):
+            raise self._damaged(i, j, f"its record is of {found.pairs} pairs")
         return found
+
+    def recorded(self) -> set[tuple[int, int]]:
+        """The tiles that have a record; whether they are whole is not looked at.
+
+        Raises:
+            StoreError: the folder of the records cannot be read.
+        """
+        try:
+            names = os.listdir(layout.require_inside(self.path, self.records))
+        except (FileNotFoundError, NotADirectoryError):
+            names = []
+        except OSError as error:
+            raise StoreError(f"{self.records} cannot be read ({error}); {_READ}") from error
+        found = (re.fullmatch(r"(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})\.json", name) for name in names)
+        tiles = ((int(match[1]), int(match[2])) for match in found if match)
+        return {tile for tile in tiles if tile in self.grid}
 
     def check_tile(self, i: int, j: int) -> None:
         """Read all of a tile; raises `StoreError` as `read_tile`."""
@@ -197,13 +257,7 @@ class Store:
         Raises:
             StoreError: the folder of the records cannot be read.
         """
-        try:
-            there = set(os.listdir(self.records))
-        except FileNotFoundError:
-            there = set()
-        except OSError as error:
-            raise StoreError(f"{self.records} cannot be read ({error}); {_READ}") from error
-        return len({self.record_path(i, j).name for i, j in self.grid} - there)
+        return len(self.grid) - len(self.recorded())
 
     def record_path(self, i: int, j: int) -> Path:
         return self.records / f"{i}.{j}.json"
@@ -253,19 +307,23 @@ class Store:
 
     def _read(self, i: int, j: int, name: str, record: Record) -> np.ndarray:
         shape, dtype = self._shape(name), self.header.dtype
-        size = int(np.prod(shape)) * dtype.itemsize
-        data = np.empty(size + 4, np.uint8)
-        path = self.tile_path(i, j, name)
+        size = math.prod(shape) * dtype.itemsize
+        path = layout.require_inside(self.path, self.tile_path(i, j, name))
         try:
+            about = path.stat()
+            if not stat.S_ISREG(about.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "no file", str(path))
+            if about.st_size != size + 4:
+                raise self._damaged(i, j, f"{name} has {about.st_size} bytes instead of {size + 4}")
+            data = np.empty(size + 4, np.uint8)
             with path.open("rb", buffering=0) as stream:
-                length = path.stat().st_size
                 got = _fill(stream, data)
         except FileNotFoundError:
             raise self._damaged(i, j, f"{name} is gone, though its record is there") from None
         except OSError as error:
             raise self._unreadable(i, j, name, error) from error
-        if length != len(data) or got != len(data):
-            raise self._damaged(i, j, f"{name} has {length} bytes instead of {len(data)}")
+        if got != len(data):
+            raise self._damaged(i, j, f"{name} has {got} bytes instead of {len(data)}")
         if atomic.checksum(data[:size]) != record.crc32c.get(name):
             raise self._damaged(i, j, f"{name} does not match the checksum in its record")
         if data[size:].tobytes() != record.crc32c[name].to_bytes(4, "little"):
@@ -285,15 +343,16 @@ class Store:
 
     def _cannot_write(self, i: int, j: int, error: OSError) -> str:
         try:
-            done = len(self.grid) - self.missing()
+            done = self.recorded()
         except StoreError:
             return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); then {REMEDY}"
-        safe = f"{done} of {len(self.grid)} tiles are safe"
+        safe = f"{len(done)} of {len(self.grid)} tiles are safe"
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            left = (len(self.grid) - done) * self.header.tile_bytes * len(self.header.kinds)
+            left = (tile for tile in self.grid if tile not in done)
+            room = size_text(room_for(self.path, self.header, left))
             return (
                 f"{self.path}: there is no room for tile ({i}, {j}) ({error.strerror}); {safe}; "
-                f"make room for {size_text(left)}, then {REMEDY}"
+                f"make room for {room}, then {REMEDY}"
             )
         return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); {safe}; then {REMEDY}"
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
 from ..kernels.network import NetworkKernel, as_network
@@ -145,13 +146,7 @@ def kernel_diagonal(kernel: Any, X: np.ndarray) -> NDArray[np.float64]:
 
 def times(gram: np.ndarray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return gram @ weights in float64, without a float64 copy of all of `gram`."""
-    if gram.dtype == np.float64:
-        return gram @ weights
-    out = np.empty((len(gram), *weights.shape[1:]))
-    for start in range(0, len(gram), _ROWS):
-        rows = slice(start, start + _ROWS)
-        out[rows] = gram[rows].astype(np.float64) @ weights
-    return out
+    return product(gram, np.asarray(weights, np.float64))
 
 
 def as_matrix(raw: Any, shape: tuple[int, ...] | None, kernel: Any) -> np.ndarray:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NetworkError
+from ..files import replaced
 from .encode import decode, encode, kernel_problem
 from .restored import ModelFileError, check_names
 
@@ -170,14 +169,6 @@ def _parse(raw: Any, path: Path) -> dict[str, Any]:
 
 def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> Path:
     """Write to a file beside `path` and rename it, so that no reader sees half a model."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replaced(path, ".tmp", sync=True) as temporary, open(temporary, "xb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
     return path

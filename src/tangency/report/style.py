@@ -7,12 +7,12 @@ imported inside functions, so that importing the package stays fast.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..errors import InputError
+from ..files import replaced
 from ..printable import printable
 
 if TYPE_CHECKING:
@@ -97,12 +97,10 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     if kind not in SUFFIXES:
         raise InputError(f"{path}: figures are written as {', '.join(SUFFIXES)}, not {kind!r}")
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
-        with matplotlib.rc_context({"svg.hashsalt": "tangency", "svg.fonttype": "none"}):
-            figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
+    settings = {"svg.hashsalt": "tangency", "svg.fonttype": "none"}
+    with replaced(path, path.suffix) as draft, matplotlib.rc_context(settings):
+        figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
         if kind == ".svg":
             text = draft.read_text(encoding="utf-8")
             draft.write_text(printable(text, keep="\n\t"), encoding="utf-8")
-        os.replace(draft, path)
     return path

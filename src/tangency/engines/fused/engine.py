@@ -23,13 +23,14 @@ from ...nets.facts import is_a
 from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
 from ...nets.pooling import LinearGridLayer
+from ..blas import one_blas_thread
 from ..prepared import Prepared, prepared
 from . import blocks, warm
 from .activations import KNOWN
 from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .program import Uncovered
-from .run import one_blas_thread, run, threads
+from .run import run, threads
 from .tables import tables
 from .tail import Tail
 from .vectors import Products, norms
