@@ -162,10 +162,10 @@ def _shape(input_shape: Any) -> tuple[int, ...]:
 
 
 def _scale(value: Any) -> float:
-    if (
-        not is_number(value)
-        or not math.isfinite(number(value, "scale", finite=False))
-        or value == 0
-    ):
+    try:
+        scale = number(value, "scale")
+    except InputError:
+        scale = 0.0
+    if scale == 0:
         raise InputError(f"scale must be a finite number other than 0, got {shown(value)}")
-    return number(value, "scale")
+    return scale

@@ -21,6 +21,7 @@ from ..nets.structure import Residual
 from .build import build
 from .descent import DivergedError, Schedule, kernel_descent, make_schedule
 from .empirical import empirical_ntk
+from .inputs import tensor_of
 from .losses import Loss, as_targets, find_loss
 from .rates import max_learning_rate
 from .weights import descend, outputs
@@ -210,10 +211,10 @@ class Trial:
 
 def _points(X: Any, X_test: Any | None) -> tuple[torch.Tensor, int]:
     if X_test is None:
-        x = torch.as_tensor(signals(X, None))
-        return x.detach().cpu(), len(x)
-    first, second = (torch.as_tensor(part.inputs) for part in pair(X, X_test, None))
-    return torch.cat([first, second]).detach().cpu(), len(first)
+        x = tensor_of(signals(X, None))
+        return x.cpu(), len(x)
+    first, second = (tensor_of(part.inputs) for part in pair(X, X_test, None))
+    return torch.cat([first, second]).cpu(), len(first)
 
 
 def _outputs(y: Any, loss: Loss) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace, device
 
+from ..checks import flag
 from ..engines import dispatch
 from ..engines.driver import KernelPair
 from ..engines.pairs import Differences
@@ -71,9 +72,7 @@ class NetworkKernel(Kernel):
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", as_network(self.net))
         if self.input_shape is not None:
-            shape = self.input_shape
-            shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-            shape = tuple(whole(n, "input_shape", 1, most=2**62) for n in shape)
+            shape = _shape(self.input_shape)
             object.__setattr__(self, "input_shape", shape)
             _plan(self.net, shape)
         _check_memory(self.max_memory)
@@ -240,7 +239,8 @@ def gram(
     >>> pair.ntk.shape, bool(np.all(pair.nngp <= pair.ntk))
     ((2, 2), True)
     """
-    wanted = kinds_of(kind)
+    wanted, progress = kinds_of(kind), flag(progress, "progress")
+    input_shape = None if input_shape is None else _shape(input_shape)
     _check_memory(max_memory)
     network = as_network(net)
     x, y = _inputs(network, X, Y, input_shape)
@@ -293,6 +293,11 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     if not space:
         what = f"vectors of {shape[-1]} features"
     return f"engine: {choice.engine} ({choice.reason})\ninput: {what}\n{network.summary(shape)}"
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    return tuple(whole(n, "input_shape", 1, most=2**62) for n in shape)
 
 
 def _check_memory(max_memory: Any) -> None:

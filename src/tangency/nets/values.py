@@ -7,6 +7,7 @@ import numbers
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 
 from .. import checks
 from ..checks import shown
@@ -73,6 +74,26 @@ def whole(value: Any, name: str, least: int | None = None, most: int = LARGEST_C
     if abs(found) > most:
         raise NetworkError(f"{name} must be at most {most} in size, got {shown(found)}")
     return found
+
+
+def elementwise(u: Any) -> Any:
+    """Numbers for a scalar function to work on: an array, a tensor, or one number as an array.
+
+    Raises:
+        NetworkError: no numbers, or tensors that have no arithmetic.
+    """
+    if checks.is_number(u) and not hasattr(u, "shape"):
+        return np.asarray(float(u))
+    if is_torch_array(u):
+        narrow = u.is_floating_point() and u.dtype.itemsize < 2
+        good = not (narrow or u.is_quantized or u.is_nested)
+    elif isinstance(u, np.ndarray | np.generic):
+        good = u.dtype.kind in "biufc"
+    else:
+        good = hasattr(u, "shape") and hasattr(u, "__mul__")  # of another library
+    if not good:
+        raise NetworkError(f"an activation is a function of an array of numbers, got {shown(u)}")
+    return np.asarray(u) if isinstance(u, np.generic) else u
 
 
 def whole_or_axes(value: Any, name: str, least: int | None = None) -> int | tuple[int, ...]:

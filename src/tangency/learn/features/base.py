@@ -84,5 +84,7 @@ def generator(random_state: Any) -> np.random.Generator:
     """A generator from scikit-learn's `random_state`: None, a number, or a generator itself."""
     if isinstance(random_state, np.random.Generator):
         return random_state
+    if not (random_state is None or isinstance(random_state, np.random.RandomState)):
+        random_state = whole(random_state, "random_state", 0, 2**32 - 1)
     words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
     return np.random.default_rng(words)
