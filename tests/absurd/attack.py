@@ -73,29 +73,38 @@ class Outcome:
 
 
 def allowed() -> tuple[type[Exception], ...]:
-    """The errors that the package words itself, and scikit-learn's of a model not fitted."""
+    """The errors that the package words itself, and those of an interface that asks for its own.
+
+    scikit-learn's of a model that is not fitted; what Python takes an index out of range, and a
+    file that is not there, for.
+    """
     from sklearn.exceptions import NotFittedError
 
     from tangency.errors import InputError, MemoryLimitError, NetworkError
-    from tangency.finite import TorchMissingError
+    from tangency.finite.requirement import TorchMissingError
 
-    return InputError, NetworkError, MemoryLimitError, TorchMissingError, NotFittedError
+    ours = (InputError, NetworkError, MemoryLimitError, TorchMissingError)
+    return (*ours, NotFittedError, FileNotFoundError)
 
 
-def draw(number: int, seed: int, groups: Iterable[str]) -> list[str]:
-    """Calls with one or two of their arguments replaced, by the dice of `seed`."""
+def draw(number: int, seed: int, groups: Iterable[str], torch: bool | None = None) -> list[str]:
+    """Calls with one or two of their arguments replaced, by the dice of `seed`.
+
+    torch: whether tensors are among the values; None: where PyTorch is installed.
+    """
     dice = random.Random(seed)
-    tables = tuple(name for name in ("pandas", "polars") if importlib.util.find_spec(name))
-    torch = importlib.util.find_spec("torch") is not None
+    installed = [name for name in ("torch", "pandas", "polars") if importlib.util.find_spec(name)]
+    torch = "torch" in installed if torch is None else torch
+    # Tables only in the long run: they would make the short one slower, and differ by machine.
+    pool = values(torch, tuple(installed) if torch else ())
     lines = [line for group in groups for line in calls(group) if group != "finite" or torch]
     weights = [len(_slots(_call(line))) for line in lines]
-    pools = {True: values(torch, tables), False: values(False, ())}
     drawn = []
     for line in dice.choices(lines, weights, k=number):
         call = _call(line)
         slots = _slots(call)
         for slot in dice.sample(slots, min(len(slots), 1 + (dice.random() < 0.2))):
-            value = ast.parse(dice.choice(pools[torch]), mode="eval").body
+            value = ast.parse(dice.choice(pool), mode="eval").body
             if isinstance(slot, ast.keyword):
                 slot.value = value
             else:
@@ -138,24 +147,28 @@ def attempt(source: str, names: Any) -> Outcome:
         if len(str(error)) > LONGEST:
             return _failed(source, f"{type(error).__name__} of {len(str(error))} characters", error)
     except Exception as error:
-        if not (_of_the_caller(error) or _by_scikit_learn(error)):
+        if not _not_ours(error, source):
             return _failed(source, type(error).__name__, error)
     return Outcome(source)
 
 
-def _of_the_caller(error: Exception) -> bool:
-    """What the caller's own function or object raised, or Python, about a call's signature."""
-    frames = traceback.extract_tb(error.__traceback__)
+def _not_ours(error: Exception, source: str) -> bool:
+    """What others raise in their own affairs.
+
+    The caller's function or object; Python, about a signature or an operator; a method that is
+    inherited from scikit-learn, SciPy or PyTorch as it is; the file system, with the path.
+    """
+    frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if Path(frames[-1]).name in ("<absurd>", "world.py"):
+        return True
+    if isinstance(error, OSError) and error.filename is not None:
+        return True
+    if source.startswith("operator."):
+        index = "getitem" in source and isinstance(error, IndexError)
+        return index or not any("/src/tangency/" in name for name in frames)
     if len(frames) == 1:
         return isinstance(error, TypeError)
-    return Path(frames[-1].filename).name in ("<absurd>", "world.py")
-
-
-def _by_scikit_learn(error: Exception) -> bool:
-    """A refusal that an inherited method of scikit-learn words: `set_params`, `score`."""
-    frames = [f.filename for f in traceback.extract_tb(error.__traceback__)]
-    ours = [f for f in frames if "/tangency/" in f]
-    return isinstance(error, ValueError) and not ours and "/sklearn/" in frames[-1]
+    return not any("/tangency/" in name for name in frames) and "/site-packages/" in frames[-1]
 
 
 def _failed(source: str, fault: str, error: BaseException) -> Outcome:

@@ -3,6 +3,8 @@
 Every argument of the outermost call stands here once, so that it can be replaced.
 """
 
+# ruff: noqa: E501
+
 NETWORKS = """
 nets.GELU(normalized=True)
 nets.Abs(normalized=True)
@@ -26,6 +28,8 @@ nets.Dense(weight_std=1.0, bias_std=0.0, trainable=True)
 nets.Residual(body=nets.ReLU(), shortcut=nets.Dense())
 nets.Sequential(nets.Dense(), nets.ReLU(), nets.Dense())
 nets.Flatten()
+nets.register(cls=Mine)
+nets.Steepness(k=1.0, k_dot=1.0)
 nets.GlobalAvgPool()
 nets.LayerNorm()
 nets.ckn(patches=(3, 3), pools=(2, 2), activation=nets.ReLU())
@@ -69,9 +73,9 @@ tg.NNGP(NET, engine='reference')(X, Z)
 tg.NTK('dense erf dense', normalize=True)(X)
 tg.NTK('conv3 relu gap dense', engine='reference')(images, images)
 tg.NTK('conv3 relu gap dense', input_shape=(3, 1), engine='reference')(X, Z)
-tg.NTK(NET).diag(X)
-tg.NTK(NET).distance(X, Z, rtol=1e-6)
-tg.NTK(NET).paired_distance(Z, Z, rtol=1e-6)
+tg.NTK(NET).diag(X=X)
+tg.NTK(NET).distance(X=X, Y=Z, rtol=1e-6)
+tg.NTK(NET).paired_distance(X=Z, Y=Z, rtol=1e-6)
 (tg.NTK(NET) + tg.NNGP(NET))(X, Z)
 (tg.NTK(NET) * tg.NNGP(NET)).distance(X, Z, rtol=1e-6)
 (2 * tg.NTK(NET)).paired_distance(X, X, rtol=1e-6)
@@ -267,6 +271,7 @@ report.save_figure(figure=report.accuracy_comparison([report.Accuracy('NTK', 'nt
 FINITE = """
 finite.build(net=NET, width=4, input_shape=(3,), outputs=1, seed=0, dtype=torch.float32, scale=1.0, centred=False)
 finite.build(NET, 4, (3,))(T.float())
+finite.build(NET, 4, (3,)).forward(x=T.float())
 finite.build('conv3 relu gap dense', 4, (8, 8, 1), 2, 0, torch.float64)
 finite.empirical_ntk(module=module, X=X, Y=T[:2], outputs='trace', params=None, method='auto', max_memory=1e8, progress=False)
 finite.empirical_ntk(module, T, outputs='full', method='jacobian')
@@ -281,6 +286,7 @@ finite.max_learning_rate(K=np.eye(3), loss='squared')
 finite.ntk_operator(module=module, X=T, Y=T[:2], params=None, ridge=0.0, max_memory=1e8)
 finite.ntk_operator(module, T, ridge=0.1).matvec(np.ones(6))
 finite.taylor(module=module, order=2)
+finite.TaylorModel(module=module, order=1)
 finite.TaylorModel(module, 1)(T)
 finite.train(module=module, X=T, y=y, lr=0.1, steps=2, time=None, X_test=T[:2], loss='squared', record=2, kernel_points=2, centred=False)
 finite.train(module, T, y, time=0.5, record=[0, 1])

@@ -21,6 +21,12 @@ import tangency as tg
 NET = "dense relu dense"
 
 
+class Mine(tg.Layer):
+    """A layer of the user's own."""
+
+    token = "absurd"
+
+
 class Silent:
     """Claims to be everything and is nothing."""
 
@@ -119,30 +125,31 @@ def inputs() -> dict[str, Any]:
     }
 
 
+_LATER: dict[str, Callable[[], Any]] = {
+    "torch": lambda: importlib.import_module("torch"),
+    "pandas": lambda: importlib.import_module("pandas"),
+    "polars": lambda: importlib.import_module("polars"),
+    "finite": lambda: importlib.import_module("tangency.finite"),
+    "report": lambda: importlib.import_module("tangency.report"),
+    "bias": lambda: importlib.import_module("tangency.bias"),
+    "D": lambda: importlib.import_module("tangency.bias.deformations"),
+    "targets": lambda: importlib.import_module("tangency.bias.targets"),
+    "learn": lambda: importlib.import_module("tangency.learn"),
+    "data": lambda: importlib.import_module("tangency.data"),
+    "nets": lambda: importlib.import_module("tangency.nets"),
+    "kernels": lambda: importlib.import_module("tangency.kernels"),
+    "module": lambda: linear(),
+    "T": lambda: importlib.import_module("torch").as_tensor(inputs()["X"]),
+}
+
+
 class Names(dict):
     """The names of one call; what takes long to import is imported when it is named."""
 
-    _LATER: dict[str, Callable[[], Any]] = {
-        "torch": lambda: importlib.import_module("torch"),
-        "pandas": lambda: importlib.import_module("pandas"),
-        "polars": lambda: importlib.import_module("polars"),
-        "finite": lambda: importlib.import_module("tangency.finite"),
-        "report": lambda: importlib.import_module("tangency.report"),
-        "bias": lambda: importlib.import_module("tangency.bias"),
-        "D": lambda: importlib.import_module("tangency.bias.deformations"),
-        "targets": lambda: importlib.import_module("tangency.bias.targets"),
-        "learn": lambda: importlib.import_module("tangency.learn"),
-        "data": lambda: importlib.import_module("tangency.data"),
-        "nets": lambda: importlib.import_module("tangency.nets"),
-        "kernels": lambda: importlib.import_module("tangency.kernels"),
-        "module": lambda: linear(),
-        "T": lambda: importlib.import_module("torch").as_tensor(inputs()["X"]),
-    }
-
     def __missing__(self, name: str) -> Any:
-        if name not in self._LATER:
+        if name not in _LATER:
             raise KeyError(name)
-        self[name] = self._LATER[name]()
+        self[name] = _LATER[name]()
         return self[name]
 
 
@@ -168,6 +175,7 @@ def names(folder: Path) -> Names:
         "Decimal": Decimal,
         "date": date,
         "timedelta": timedelta,
+        "Mine": Mine,
         "Silent": Silent,
         "Hostile": Hostile,
         "nested": nested,
