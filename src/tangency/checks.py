@@ -22,6 +22,7 @@ Refusal = type[ValueError]
 
 _SHOWN = 80
 _FEW = 8
+_MANY_BITS = 200
 _LONGEST_PATH, _LONGEST_NAME = 4095, 255
 """In bytes; of Linux, and no system takes much more."""
 
@@ -34,6 +35,9 @@ def shown(value: Any) -> str:
         value = value[: 2 * _SHOWN]  # more would be cut again
     if isinstance(value, np.ndarray) and value.size > _FEW:
         return f"an array of shape {value.shape} and dtype {cut(str(value.dtype))}"
+    if isinstance(value, int) and value.bit_length() > _MANY_BITS:
+        # Python itself refuses to print the longest.
+        return f"a whole number of {int(value.bit_length() * math.log10(2)) + 1} digits"
     try:
         text = repr(value)
     except (Exception, RecursionError):  # a foreign object's own affair
