@@ -85,7 +85,8 @@ def compute(
     """
     if client is not None:
         check_client(client)
-    store, resume, progress = folder(store), flag(resume, "resume"), flag(progress, "progress")
+    store, resume = folder(store), flag(resume, "resume")
+    progress = None if progress is None else flag(progress, "progress")
     kernel, kinds = kernel_and_kinds(kernel, kind)
     job, blocks = make_job(kernel, kinds, X, Y, store, tile, dtype, n_jobs)
     place = Store.prepare(store, job)

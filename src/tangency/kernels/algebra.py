@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from ..checks import cut, items, mapping, number
+from ..checks import cut, items, number
 from ..engines.pairs import Differences
 from ..errors import InputError
 from ..nets.base import shown
@@ -154,9 +154,11 @@ def kernel_from_dict(data: dict[str, Any]) -> Kernel:
         "Product": lambda d: Product(tuple(kernel_from_dict(p) for p in d["parts"])),
         "Scaled": lambda d: Scaled(kernel_from_dict(d["kernel"]), d["factor"]),
     }
+    if not isinstance(data, Mapping):
+        raise InputError(f"this describes no kernel: {shown(data)} (no dictionary)")
     try:
-        return readers[mapping(data, "a description")["type"]](data)
-    except (KeyError, TypeError, IndexError) as error:
+        return readers[data["type"]](data)
+    except (KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {cut(str(error))}"
         raise InputError(f"this describes no kernel: {shown(data)} ({reason})") from None
 

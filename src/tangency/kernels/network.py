@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace, device
 
+from .. import checks
 from ..checks import flag
 from ..engines import dispatch
 from ..engines.driver import KernelPair
 from ..engines.pairs import Differences
 from ..engines.prepared import Prepared
-from ..engines.select import select
+from ..engines.select import ENGINES, select
 from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
@@ -71,6 +72,9 @@ class NetworkKernel(Kernel):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", as_network(self.net))
+        object.__setattr__(self, "normalize", flag(self.normalize, "normalize"))
+        object.__setattr__(self, "progress", _progress(self.progress))
+        object.__setattr__(self, "engine", checks.choice(self.engine, "engine", ENGINES))
         if self.input_shape is not None:
             shape = _shape(self.input_shape)
             object.__setattr__(self, "input_shape", shape)
@@ -239,7 +243,8 @@ def gram(
     >>> pair.ntk.shape, bool(np.all(pair.nngp <= pair.ntk))
     ((2, 2), True)
     """
-    wanted, progress = kinds_of(kind), flag(progress, "progress")
+    wanted, progress = kinds_of(kind), _progress(progress)
+    engine = checks.choice(engine, "engine", ENGINES)
     input_shape = None if input_shape is None else _shape(input_shape)
     _check_memory(max_memory)
     network = as_network(net)
@@ -293,6 +298,10 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     if not space:
         what = f"vectors of {shape[-1]} features"
     return f"engine: {choice.engine} ({choice.reason})\ninput: {what}\n{network.summary(shape)}"
+
+
+def _progress(progress: Any) -> bool:
+    return progress is not None and flag(progress, "progress")
 
 
 def _shape(shape: Any) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ class SampleTypeError(InputError, TypeError):
 
 
 @contextmanager
-def _in_a_few_lines() -> Iterator[None]:
+def in_a_few_lines() -> Iterator[None]:
     """What scikit-learn refuses as an `InputError`, without the whole of the data it shows."""
     try:
         yield
@@ -36,7 +36,7 @@ def _in_a_few_lines() -> Iterator[None]:
         raise kind(cut(str(error), _LONGEST)) from None
 
 
-@_in_a_few_lines()
+@in_a_few_lines()
 def fit_samples(
     estimator: Any, X: Any, y: Any, *, min_samples: int, **y_checks: Any
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +70,7 @@ def fit_samples(
     return X, y
 
 
-@_in_a_few_lines()
+@in_a_few_lines()
 def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     """Return checked X, (n, d) or (n, *space, channels), not copied; set `n_features_in_`.
 
@@ -103,7 +103,7 @@ def _stored_targets(estimator: Any, X: Any, y: Any, **y_checks: Any) -> Any:
     return check_X_y(rows, y, estimator=estimator, **y_checks)[1]
 
 
-@_in_a_few_lines()
+@in_a_few_lines()
 def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> Any:
     """Return X checked against the shape of one training sample."""
     if is_stored(X):

@@ -90,7 +90,8 @@ def elementwise(u: Any) -> Any:
     elif isinstance(u, np.ndarray | np.generic):
         good = u.dtype.kind in "biufc"
     else:
-        good = hasattr(u, "shape") and hasattr(u, "__mul__")  # of another library
+        # Of another library, or of the caller's.
+        good = hasattr(u, "shape") and hasattr(u, "dtype") and hasattr(u, "__mul__")
     if not good:
         raise NetworkError(f"an activation is a function of an array of numbers, got {shown(u)}")
     return np.asarray(u) if isinstance(u, np.generic) else u

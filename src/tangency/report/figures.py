@@ -223,11 +223,11 @@ def accuracy_comparison(
     differences of interest are a few per cent. Kernels of one model share its line.
     """
     rows = items(rows, "rows")
-    if not rows or not all(isinstance(row, Accuracy | Repeated) for row in rows):
-        raise InputError(
-            "accuracy_comparison needs one or more rows, each an Accuracy or a Repeated; got "
-            f"{shown(rows)}"
-        )
+    if not rows:
+        raise InputError("accuracy_comparison needs at least one row")
+    for row in rows:
+        if not isinstance(row, Accuracy | Repeated):
+            raise InputError(f"each row must be an Accuracy or a Repeated, got {shown(row)}")
     title, note = text(title, "title"), text(note, "note")
     best: dict[str, float] = {}
     for row in rows:
