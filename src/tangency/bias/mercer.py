@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import checks
 from .decay import DecayFit, fit_decay
 from .degrees import log_multiplicities
 from .harmonics import multiplicities
@@ -93,8 +94,8 @@ class MercerSpectrum:
         """
         known = np.flatnonzero(self.positive)
         last = int(known[-1]) if len(known) else 0
-        high = last if high is None else high
-        low = max(1, high // 2) if low is None else low
+        high = last if high is None else checks.whole(high, "high")
+        low = max(1, high // 2) if low is None else checks.whole(low, "low")
         if high < 2:
             return DecayFit(low, high, None, None)
         return fit_decay(self.log_eigenvalues, self.positive, self.dim, low, high)
@@ -133,6 +134,7 @@ class MercerSpectrum:
 
     def table(self, whole: bool = False) -> Table:
         """The eigenvalues: some thirty rows, or all of them if `whole`."""
+        whole = checks.flag(whole, "whole")
         columns = (
             "degree",
             "multiplicity",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import items, text
 from ..errors import InputError
 from ..printable import printable
 
@@ -27,9 +28,13 @@ class Table:
     rows: Sequence[Sequence[Any]]
 
     def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise InputError(f"a row of {len(row)} cells under {len(self.columns)} columns")
+        columns = items(self.columns, "columns")
+        for row in items(self.rows, "rows"):
+            row = items(row, "a row")
+            if len(row) != len(columns):
+                raise InputError(f"a row of {len(row)} cells under {len(columns)} columns")
+        for column in columns:
+            text(column, "a column")
 
     def cells(self) -> list[list[str]]:
         """The rows as words, numbers with four significant digits."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, shown
 from ..errors import InputError
 from .checks import real_array, real_number, require_room, whole
 from .degrees import DegreeNorms, Parity, Vector, project
@@ -55,7 +56,7 @@ class ZonalTarget:
             raise InputError(
                 f"target {self.name!r} is known by the norms of its degrees only; it has no values"
             )
-        return np.asarray(self.function(interval(u)), dtype=float)
+        return array(self.function(interval(u)), f"f(u) of {shown(self.name)}")
 
     def norms(self, dim: int, degree: int) -> DegreeNorms:
         """‖f_k‖ in L² of the sphere in R^dim for every degree k up to `degree`."""
@@ -188,7 +189,7 @@ def rough(smoothness: float = 1.0) -> ZonalTarget:
     """
     s = real_number(smoothness, "smoothness")
     if not (math.isfinite(s) and s > 0):
-        raise InputError(f"smoothness must be a number greater than 0, got {smoothness!r}")
+        raise InputError(f"smoothness must be a number greater than 0, got {shown(smoothness)}")
 
     def closed_form(dim: int, degree: int) -> Vector:
         k = np.arange(degree + 1)
@@ -212,10 +213,10 @@ def zonal(
     less exact, which the `noise` of its norms shows.
     """
     if not callable(function):
-        raise InputError(f"a target is a function of u = ⟨x, e⟩, got {function!r}")
+        raise InputError(f"a target is a function of u = ⟨x, e⟩, got {shown(function)}")
     ends = tuple(sorted(map(float, np.atleast_1d(real_array(breaks, "breaks")).ravel())))
     if not all(0 < b < math.pi for b in ends):
-        raise InputError(f"breaks are angles between 0 and π, got {breaks!r}")
+        raise InputError(f"breaks are angles between 0 and π, got {shown(breaks)}")
     return ZonalTarget(name, function, None, ends, smoothness, lipschitz)
 
 
@@ -239,8 +240,8 @@ def as_target(target: Any) -> ZonalTarget:
     if isinstance(target, str):
         if target not in NAMED:
             raise InputError(
-                f"no target is called {target!r}; known are {', '.join(NAMED)}, and any function "
-                "of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
+                f"no target is called {shown(target)}; known are {', '.join(NAMED)}, and any "
+                "function of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
             )
         return NAMED[target]()
     return zonal(target)
@@ -275,7 +276,7 @@ def _exponent(exponent: Any) -> float:
     if not (math.isfinite(a) and a > -0.5):
         raise InputError(
             f"the exponent must be greater than -1/2, where |u|^a is square integrable for every "
-            f"dimension; got {exponent!r}"
+            f"dimension; got {shown(exponent)}"
         )
     return a
 
@@ -283,5 +284,5 @@ def _exponent(exponent: Any) -> float:
 def _angle(angle: Any) -> float:
     end = real_number(angle, "the angle")
     if not 0 < end < math.pi:
-        raise InputError(f"the angle must lie between 0 and π = 3.1416, got {angle!r}")
+        raise InputError(f"the angle must lie between 0 and π = 3.1416, got {shown(angle)}")
     return end

@@ -7,11 +7,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..checks import shown
 from ..nets.signal import channels_first
 from .dataset import shape_text
 from .errors import DataError
 
 Channels = Literal["auto", "last", "first", "none"]
+_CHANNELS = ("auto", "last", "first", "none")
 
 
 class RawParts(NamedTuple):
@@ -38,12 +40,12 @@ class InputOptions:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
-        if self.channels not in ("auto", "last", "first", "none"):
+        if not isinstance(self.channels, str) or self.channels not in _CHANNELS:
             raise DataError(
-                f"channels must be 'auto', 'last', 'first' or 'none', got {self.channels!r}"
+                f"channels must be 'auto', 'last', 'first' or 'none', got {shown(self.channels)}"
             )
-        if self.dtype not in ("float32", "float64"):
-            raise DataError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
+        if not isinstance(self.dtype, str) or self.dtype not in ("float32", "float64"):
+            raise DataError(f"dtype must be 'float32' or 'float64', got {shown(self.dtype)}")
         if self.input_shape is not None:
             object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
         if self.scale is None or (isinstance(self.scale, str) and self.scale == "auto"):

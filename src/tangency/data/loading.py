@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..checks import flag
 from .arrays import read_npy, read_npz
 from .bundled import BUNDLED, read_bundled, read_openml
 from .dataset import Dataset
@@ -58,7 +59,7 @@ def load(
     options = InputOptions(input_shape, channels, scale, dtype)
     place = _path_text(source, "source")
     raw = _read(place, labels, label_column, header)
-    if require_labels and raw.y_train is None:
+    if flag(require_labels, "require_labels", error=DataError) and raw.y_train is None:
         raise DataError(
             f"{place}: there are no labels for its {len(raw.X_train):,} examples; "
             "store them with the examples (y_train or y in a .npz), name their file (labels=, "

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks import flag, shown
 from .dataset import check_finite, shape_text
 from .errors import DataError
 from .given import given_numbers
@@ -62,8 +63,8 @@ class Standardize(_Preprocessing):
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Learn mean_ and scale_, both of shape (d,), (*space, channels) or (channels,)."""
-        if self.per not in ("auto", "feature", "channel"):
-            raise DataError(f"per must be 'auto', 'feature' or 'channel', got {self.per!r}")
+        if not isinstance(self.per, str) or self.per not in ("auto", "feature", "channel"):
+            raise DataError(f"per must be 'auto', 'feature' or 'channel', got {shown(self.per)}")
         X = self._begin_fit(X)
         shape = X.shape[-1:] if self.per != "feature" else X.shape[1:]
         scaler = StandardScaler().fit(X.reshape(-1, int(np.prod(shape))))
@@ -94,8 +95,10 @@ class NormalizeImages(_Preprocessing):
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Note the shape of an example."""
-        if self.size not in ("norm", "std", None):
-            raise DataError(f"size must be 'norm', 'std' or None, got {self.size!r}")
+        flag(self.center, "center", error=DataError)
+        known = self.size is None or (isinstance(self.size, str) and self.size in ("norm", "std"))
+        if not known:
+            raise DataError(f"size must be 'norm', 'std' or None, got {shown(self.size)}")
         self._begin_fit(X)
         return self
 

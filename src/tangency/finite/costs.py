@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..bias.tables import Table
+from ..checks import choice
 from ..engines.tiles import size_text
-from ..errors import InputError, MemoryLimitError
+from ..errors import MemoryLimitError
 from .layout import Layout, Step
 from .perlayer import blocks_of, prepared
 from .plain import jacobian_blocks, product_rows
@@ -94,8 +95,7 @@ def choose(request: Request, method: str) -> MethodChoice:
         InputError: an unknown method.
         MemoryLimitError: none fits, or not the one that was asked for.
     """
-    if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    method = choice(method, "method", METHODS)
     layout, obstacle = _layout(request, method)
     activations = activation_bytes(request.subject, request.x[:1])
     found = [_by_layers(request, layout, obstacle)]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import choice, is_number, shown
 from ..engines.memory import default_budget
 from ..engines.progress import progress_bar
 from ..errors import InputError, MemoryLimitError
@@ -168,12 +169,11 @@ def request_of(
     frozen: bool = False,
 ) -> Request:
     """The arguments of this module's functions, checked."""
-    if outputs not in OUTPUTS:
-        raise InputError(f"outputs must be one of {', '.join(OUTPUTS)}; got {outputs!r}")
-    good = isinstance(max_memory, int | float) and not isinstance(max_memory, bool)
-    if max_memory is not None and not (good and max_memory > 0):
+    outputs = choice(outputs, "outputs", OUTPUTS)
+    if max_memory is not None and not (is_number(max_memory) and max_memory > 0):
         raise InputError(
-            f"max_memory must be a number of bytes greater than 0, as in 2**30; got {max_memory!r}"
+            "max_memory must be a number of bytes greater than 0, as in 2**30; got "
+            f"{shown(max_memory)}"
         )
     subject = subject_of(module, params, frozen)
     x = inputs_of(subject, X)

@@ -9,6 +9,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
+from ..checks import number
 from ..errors import InputError
 from .alone import check_mapped
 from .empirical import request_of
@@ -49,13 +50,12 @@ def ntk_operator(
     >>> cg(operator, np.array([2.0, 4.0, 6.0]))[0].round(6).tolist()
     [1.0, 2.0, 3.0]
     """
-    if not (isinstance(ridge, int | float) and 0 <= ridge < np.inf):
-        raise InputError(f"ridge must be a number of at least 0; got {ridge!r}")
+    ridge = number(ridge, "ridge", least=0)
     if ridge and Y is not None:
         raise InputError("a ridge belongs on the diagonal of a symmetric kernel; leave out Y")
     with torch.inference_mode(False), untouched(module):
         request = request_of(module, X, Y, "full", params, max_memory)
-        return NTKOperator(request, float(ridge))
+        return NTKOperator(request, ridge)
 
 
 class NTKOperator(LinearOperator):

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
+from ..checks import cut, items, text
 from ..errors import InputError
 
 #: Names of parameters or of submodules, or a function of a parameter's name.
@@ -229,9 +230,10 @@ def _chosen(params: Params, trainable: list[str], everything: Mapping[str, Any])
     if params is None:
         names = trainable
     elif callable(params):
-        names = [name for name in trainable if params(name)]
+        names = [name for name in trainable if _wanted(params, name)]
     else:
-        wanted = [params] if isinstance(params, str) else list(params)
+        wanted = [params] if isinstance(params, str) else items(params, "params")
+        wanted = [text(one, "each of params") for one in wanted]
         names = [name for one in wanted for name in _under(one, everything)]
         for name in names:
             if name not in trainable:
@@ -242,6 +244,16 @@ def _chosen(params: Params, trainable: list[str], everything: Mapping[str, Any])
     if not names:
         raise InputError("no parameters to differentiate by: all are frozen, or none was chosen")
     return names
+
+
+def _wanted(params: Callable[[str], Any], name: str) -> bool:
+    try:
+        return bool(params(name))
+    except Exception as error:
+        raise InputError(
+            f"params({name!r}) must say whether the parameter of this name is one to "
+            f"differentiate by, but it raises {type(error).__name__}: {cut(str(error))}"
+        ) from error
 
 
 def _under(wanted: str, everything: Mapping[str, Any]) -> list[str]:

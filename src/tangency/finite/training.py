@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..bias.tables import Table
+from ..checks import flag, whole
 from ..errors import InputError
 from .descent import Schedule, make_schedule
 from .empirical import empirical_ntk
@@ -157,8 +158,9 @@ def train(
     schedule = make_schedule(
         lr, steps, time, record, lambda: 2 / max_learning_rate(_ntk(trained, x), loss)
     )
-    watch = _Watch(trained, x, tests, chosen, targets, kernel_points)
-    if centred:
+    points = whole(kernel_points, "kernel_points", 0)
+    watch = _Watch(trained, x, tests, chosen, targets, points)
+    if flag(centred, "centred"):
         watch.offsets = (start, start_tests)
     seen = descend(trained, x, targets, chosen, schedule, watch.see, watch.offsets[0])
     flat = np.ndim(y) == 1 and start.shape[1] == 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import flag, shown
 from ..engines.progress import progress_bar
 from ..errors import InputError, StoreError
 from ..kernels import KernelPair
@@ -21,7 +21,7 @@ from .job import Job, described, engines, kernel_and_kinds, settled
 from .lock import Owner, UnwritableError
 from .room import require_room
 from .sources import Rows
-from .store import Store
+from .store import Store, folder
 from .tilesize import tile_size
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def compute(
     """
     if client is not None:
         check_client(client)
+    store, resume = folder(store), flag(resume, "resume")
+    progress = None if progress is None else flag(progress, "progress")
     kernel, kinds = kernel_and_kinds(kernel, kind)
     job, blocks = make_job(kernel, kinds, X, Y, store, tile, dtype, n_jobs)
     place = Store.prepare(store, job)
@@ -132,7 +134,7 @@ def make_job(
     kernel.diag(x[:1])  # a network that does not fit is found before all data are read
     engine = engines(kernel, x)
     m = len(x if y is None else y)
-    if tile == "auto":
+    if isinstance(tile, str) and tile == "auto":
         tile = _stored_tile(store) or tile
     side = tile_size(tile, kernel, x, m, len(kinds))
     grid = Grid(len(x), m, side, y is None)
@@ -214,16 +216,18 @@ def _precision(dtype: Any) -> Any:
         return None
     try:
         found = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):  # what it is given decides which
         found = np.dtype(np.void)
     if found not in (np.float32, np.float64):
-        raise InputError(f"dtype must be float32, float64, or None (of the inputs); got {dtype!r}")
+        raise InputError(
+            f"dtype must be float32, float64, or None (of the inputs); got {shown(dtype)}"
+        )
     return found
 
 
 def _stored_tile(store: Any) -> int | None:
     """The tiles' side in a store that is there already."""
-    path = Path(store)
+    path = folder(store)
     if not (path / "zarr.json").is_file():
         return None
     return layout.read_header(path).grid.tile

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
+from ..checks import shown
 from ..errors import StoreError
 from . import atomic, layout, lock, records
 from .differences import differences
@@ -54,7 +56,7 @@ class Store:
     @classmethod
     def open(cls, path: Any) -> Store:
         """The store at `path`; raises `StoreError` if there is none."""
-        path = _folder(path)
+        path = folder(path)
         return cls(path, layout.read_header(path))
 
     @classmethod
@@ -64,7 +66,7 @@ class Store:
         Raises:
             StoreError: something else is at `path`, or a store of another job.
         """
-        path = _folder(path)
+        path = folder(path)
         try:
             if layout.create(path, Header(job.description())):
                 return cls.open(path)
@@ -322,11 +324,11 @@ class Store:
         return StoreError(f"{self.path}: tile ({i}, {j}): {name} cannot be read ({error}); {_READ}")
 
 
-def _folder(path: Any) -> Path:
-    """The place of a store; raises `StoreError` for an address."""
-    if "://" in str(path):
+def folder(path: Any) -> Path:
+    """The place of a store; raises `StoreError` for an address, or what is no path at all."""
+    if isinstance(path, str) and "://" in path:
         raise StoreError(
-            f"{path}: a store is a folder that this machine can write; give a path, on a disk that "
-            "is mounted here"
+            f"{shown(path)}: a store is a folder that this machine can write; give a path, on a "
+            "disk that is mounted here"
         )
-    return Path(path).absolute()
+    return checks.path(path, "the path of a store", error=StoreError).absolute()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
+from ..checks import cut, items, number
 from ..engines.overflow import check_values, quiet
 from ..engines.pairs import Differences
 from ..errors import InputError
@@ -23,6 +23,12 @@ class _Combination(Kernel):
     """Kernels joined by an operation on their values."""
 
     parts: tuple[Kernel, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", tuple(items(self.parts, "parts")))
+        if not self.parts:
+            raise InputError(f"{type(self).__name__} needs one kernel or more, got none")
+        _require_kernels(*self.parts)
 
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         raise NotImplementedError
@@ -137,11 +143,14 @@ class Scaled(Kernel):
     factor: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.factor, bool) or not math.isfinite(self.factor) or self.factor < 0:
+        _require_kernels(self.kernel)
+        try:
+            factor = number(self.factor, "the factor of a kernel", least=0)
+        except InputError:
             raise InputError(
-                f"a kernel can be multiplied by a number of at least 0, got {self.factor!r}"
-            )
-        object.__setattr__(self, "factor", float(self.factor))
+                f"a kernel can be multiplied by a number of at least 0, got {shown(self.factor)}"
+            ) from None
+        object.__setattr__(self, "factor", factor)
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
         values = self.kernel(X, Y)
@@ -207,7 +216,16 @@ def kernel_from_dict(data: dict[str, Any]) -> Kernel:
         "Product": lambda d: Product(tuple(kernel_from_dict(p) for p in d["parts"])),
         "Scaled": lambda d: Scaled(kernel_from_dict(d["kernel"]), d["factor"]),
     }
+    if not isinstance(data, Mapping):
+        raise InputError(f"this describes no kernel: {shown(data)} (no dictionary)")
     try:
         return readers[data["type"]](data)
     except (KeyError, TypeError) as error:
-        raise InputError(f"this describes no kernel: {shown(data)} ({error!r})") from None
+        reason = f"{type(error).__name__}: {cut(str(error))}"
+        raise InputError(f"this describes no kernel: {shown(data)} ({reason})") from None
+
+
+def _require_kernels(*parts: Any) -> None:
+    for part in parts:
+        if not isinstance(part, Kernel):
+            raise InputError(f"expected a kernel such as NTK(net), got {shown(part)}")

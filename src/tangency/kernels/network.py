@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace
 
+from .. import checks
+from ..checks import flag
 from ..engines import dispatch, precision
 from ..engines.driver import KernelPair
 from ..engines.pairs import Differences
 from ..engines.prepared import Prepared
-from ..engines.select import select
+from ..engines.select import ENGINES, select
 from ..errors import InputError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
@@ -71,10 +73,11 @@ class NetworkKernel(Kernel):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", as_network(self.net))
+        object.__setattr__(self, "normalize", flag(self.normalize, "normalize"))
+        object.__setattr__(self, "progress", _progress(self.progress))
+        object.__setattr__(self, "engine", checks.choice(self.engine, "engine", ENGINES))
         if self.input_shape is not None:
-            shape = self.input_shape
-            shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-            shape = tuple(whole(n, "input_shape", 1, most=2**62) for n in shape)
+            shape = _shape(self.input_shape)
             object.__setattr__(self, "input_shape", shape)
             vector_plan(self.net, shape)
         object.__setattr__(self, "max_memory", whole_bytes(self.max_memory))
@@ -235,7 +238,9 @@ def gram(
     >>> pair.ntk.shape, bool(np.all(pair.nngp <= pair.ntk))
     ((2, 2), True)
     """
-    wanted = kinds_of(kind)
+    wanted, progress = kinds_of(kind), _progress(progress)
+    engine = checks.choice(engine, "engine", ENGINES)
+    input_shape = None if input_shape is None else _shape(input_shape)
     work = Work(as_network(net), X, Y, input_shape, "ntk" in wanted, False)
     found = work.gram(
         "nngp" in wanted,
@@ -286,3 +291,12 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
         what = f"vectors of {shape[-1]} features"
     head = f"engine: {choice.engine} ({choice.reason})\n{digits}input: {what}\n"
     return head + network.summary(shape)
+
+
+def _progress(progress: Any) -> bool:
+    return progress is not None and flag(progress, "progress")
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    return tuple(whole(n, "input_shape", 1, most=2**62) for n in shape)

@@ -16,7 +16,7 @@ from .grams import is_precomputed, resolve_kernel, times
 from .persist import save_model
 from .plain import plain, plain_targets
 from .restored import check_parameters, check_restored
-from .samples import predict_samples
+from .samples import in_a_few_lines, predict_samples
 from .solvers.predict import expand
 
 Matrix = NDArray[np.float64]
@@ -27,9 +27,10 @@ class PlainScore:
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return what scikit-learn's `score` gives, R² or accuracy, of the predictions for X."""
-        if sample_weight is not None:
-            sample_weight = plain(sample_weight, "sample_weight")
-        return super().score(X, plain_targets(y), sample_weight)  # pyright: ignore
+        with in_a_few_lines():
+            if sample_weight is not None:
+                sample_weight = plain(sample_weight, "sample_weight")
+            return super().score(X, plain_targets(y), sample_weight)  # pyright: ignore
 
 
 class DualEstimator(BaseEstimator):

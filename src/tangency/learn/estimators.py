@@ -12,9 +12,11 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import check_classification_targets
 
+from ..checks import flag, path, plain_array, shown
 from ..errors import InputError
 from .base import DualEstimator, PlainScore, centred
-from .grams import is_precomputed, resolve_kernel
+from .grams import is_precomputed, is_stored, resolve_kernel
+from .plain import plain
 from .plan import Penalty, make_plan
 from .ridge import DualFit
 from .samples import fit_samples, require_square
@@ -66,7 +68,9 @@ class _RidgeEstimator(DualEstimator):
         >>> print(KernelRegressor(alpha=0.1).explain_solver(np.ones((500, 3))))
         cholesky: one alpha > 0, up to 15,000 samples; needs 1.9 MiB
         """
-        X = X if hasattr(X, "dtype") else np.asarray(X)
+        X = X if is_stored(X) else plain_array(plain(X, "X"), "X")
+        if len(X.shape) < 2:
+            raise InputError(f"X must have a row for each sample, got {shown(X)}")
         plan = make_plan(self.alpha, self.training_time)
         return str(Problem(resolve_kernel(self.kernel), X, self.store).choose(plan, self.solver))
 
@@ -76,6 +80,9 @@ class _RidgeEstimator(DualEstimator):
         kernel = resolve_kernel(self.kernel)
         if (asked := as_solver(self.solver)) is not None:
             check_applies(asked, plan)
+        flag(self.center, "center")
+        if self.store is not None:
+            path(self.store, "store")
         X, y = fit_samples(self, X, y, min_samples=2 if plan.chooses else 1, **y_checks)
         if is_precomputed(kernel):
             require_square(X)
@@ -208,9 +215,9 @@ class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
         self.classes_, codes = _classes(y)
         check_classification_targets(y)
         if len(self.classes_) < 2:
-            raise ValueError(
+            raise InputError(
                 f"KernelClassifier needs at least two classes; y has only one class, "
-                f"{self.classes_[0]!r}"
+                f"{shown(self.classes_[0])}"
             )
         targets = np.eye(len(self.classes_))[codes]
         residual, mean = centred(targets, self.center)

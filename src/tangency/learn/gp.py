@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
+from ..checks import flag
 from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
 from ..kernels.network import NetworkKernel
@@ -118,6 +119,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
         plan = make_noise_plan(self.noise, self.training_time, self.inference)
         self.kernel_ = self._fitted_kernel()
+        flag(self.center, "center")
         X, y = fit_samples(self, X, y, min_samples=1, multi_output=True, y_numeric=True)
         if is_precomputed(self.kernel_):
             require_square(X)
@@ -141,8 +143,9 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         its own, (m, k) and (m, m, k); else they are the same for every output. Raises
         `ValueError` for both at once.
         """
+        return_std, return_cov = flag(return_std, "return_std"), flag(return_cov, "return_cov")
         if return_std and return_cov:
-            raise ValueError(
+            raise InputError(
                 "return_std and return_cov are both true; ask for return_cov alone: the standard "
                 "deviations are the square roots of its diagonal"
             )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import shown
 from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
@@ -71,15 +72,10 @@ def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any
         except NetworkError as error:
             reason = f" ({error})"
     raise InputError(
-        f"kernel={_shown(kernel)} is not a kernel; expected a kernel object such as "
+        f"kernel={shown(kernel)} is not a kernel; expected a kernel object such as "
         'NTK("dense relu dense"), a network or its text form, a callable kernel(X, Y), '
         f'"precomputed", or None{reason}'
     )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def is_precomputed(kernel: Any) -> bool:

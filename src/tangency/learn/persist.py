@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..errors import NetworkError
 from ..files import replaced
 from .encode import decode, encode, kernel_problem
@@ -53,7 +54,7 @@ def save_model(model: Any, path: str | Path) -> Path:
         )
     text = json.dumps(header, allow_nan=False).encode()
     arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
-    return _write_atomically(Path(path), arrays)
+    return _write_atomically(checks.path(path), arrays)
 
 
 def load(path: str | Path) -> Any:
@@ -72,7 +73,7 @@ def load(path: str | Path) -> Any:
     >>> again, bool(np.all(again.predict(X) == model.predict(X)))
     (KernelRegressor(alpha=0.1), True)
     """
-    path = Path(path)
+    path = checks.path(path)
     header, arrays = _read(path)
     try:
         return _build(header, arrays)

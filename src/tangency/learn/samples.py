@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
+from ..checks import cut
 from ..errors import InputError
 from .grams import is_precomputed, is_stored
 from .plain import plain, plain_targets
 
 # the kernel follows this dtype; integers (images as bytes) become float64
 _DTYPES: Any = (np.float64, np.float32)
+_LONGEST = 400
 
 
+class SampleTypeError(InputError, TypeError):
+    """Samples or targets of a type that is not numbers, which scikit-learn calls a `TypeError`."""
+
+
+@contextmanager
+def in_a_few_lines() -> Iterator[None]:
+    """What scikit-learn refuses as an `InputError`, without the whole of the data it shows."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError, IndexError) as error:
+        kind = SampleTypeError if isinstance(error, TypeError) else InputError
+        raise kind(cut(str(error), _LONGEST)) from None
+
+
+@in_a_few_lines()
 def fit_samples(
     estimator: Any, X: Any, y: Any, *, min_samples: int, **y_checks: Any
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +70,7 @@ def fit_samples(
     return X, y
 
 
+@in_a_few_lines()
 def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     """Return checked X, (n, d) or (n, *space, channels), not copied; set `n_features_in_`.
 
@@ -81,6 +103,7 @@ def _stored_targets(estimator: Any, X: Any, y: Any, **y_checks: Any) -> Any:
     return check_X_y(rows, y, estimator=estimator, **y_checks)[1]
 
 
+@in_a_few_lines()
 def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> Any:
     """Return X checked against the shape of one training sample."""
     if is_stored(X):

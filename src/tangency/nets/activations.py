@@ -19,6 +19,7 @@ from .base import Layer, number, plain, truth, whole
 from .facts import Steepness
 from .signal import Signal
 from .special import correlation, erf, excess, half_square, positive_part, sine_and_arcsine
+from .values import elementwise
 
 _RAW = {"raw": ("normalized", False)}
 # Of a frequency and of a scale: their fourth powers, and squares in float32, stay finite.
@@ -119,6 +120,7 @@ class PiecewiseLinear(ActivationLayer):
     def __call__(self, u: Any) -> Any:
         a, b = self._parts()
         factor = (a * a + b * b) ** -0.5 if self.normalized else 1.0
+        u = elementwise(u)
         xp = array_namespace(u)
         return factor * (a * u + b * xp.abs(u))
 
@@ -211,6 +213,7 @@ class _Normalizable(ActivationLayer):
         return k / moment, k_dot / moment
 
     def __call__(self, u: Any) -> Any:
+        u = elementwise(u)
         return self._raw(u) * self.second_moment() ** -0.5 if self.normalized else self._raw(u)
 
 

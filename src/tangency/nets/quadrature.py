@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from array_api_compat import array_namespace, device
 
+from .. import checks
 from ..errors import NetworkError
 from .activations import ActivationLayer
 from .base import truth, whole
 from .special import correlation, safe_sqrt
 from .teach import closed_form
-from .values import shown
+from .values import elementwise, number, shown
 
 
 def _sigmoid(u: Any) -> Any:
@@ -110,7 +111,7 @@ class Activation(ActivationLayer):
         return _normalizer(self) if self.normalized else 1.0
 
     def __call__(self, u: Any) -> Any:
-        return self._scale() * self._raw(u)
+        return self._scale() * self._raw(elementwise(u))
 
     def coefficients(self, q: Any) -> Any:
         """a_j(q) for j = 0..degree, stacked on a new first axis."""
@@ -143,7 +144,8 @@ class Activation(ActivationLayer):
         difference quotient of σ squared (which is good to about 1e-9). It grows with the variance:
         σ(√q g) is less smooth in g the larger q is.
         """
-        return _measured_error(self, variances)
+        given = checks.items(variances, "variances", error=NetworkError)
+        return _measured_error(self, tuple(number(q, "a variance", positive=True) for q in given))
 
 
 @lru_cache(maxsize=32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from .. import checks
+from ..errors import NetworkError
 from .activations import ActivationLayer
 from .geometry import AxisMatrices, Box, GridMatrix, Points
 from .plan import Need, Step, plan, quadratures
@@ -63,7 +65,7 @@ def operations(step: Step) -> int:
 
 def summary_table(net: Sequential, input_shape: tuple[int, ...]) -> str:
     """One row a layer, and a line for what is computed by quadrature."""
-    steps = plan(net, tuple(input_shape))
+    steps = plan(net, checks.sizes(input_shape, "input_shape", error=NetworkError))
     first = entries(steps.space, steps.need_in)
     rows = [("layer", "output", "Σ for a pair", "operations")]
     cost = first * steps.input_shape[-1]

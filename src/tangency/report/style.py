@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import checks
 from ..errors import InputError
 from ..files import replaced
 from ..printable import printable
@@ -34,6 +35,7 @@ _OTHERS = ({"color": GREEN, "marker": "^"}, {"color": ORANGE, "marker": "D"}, {"
 
 TITLE, LABEL, TICK = 13, 11, 10
 SUFFIXES = (".png", ".svg", ".pdf")
+_FINEST = 10_000
 
 
 def line_style(name: str, position: int = 0) -> dict[str, Any]:
@@ -86,8 +88,11 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     `InputError` for another suffix.
     """
     import matplotlib
+    from matplotlib.figure import Figure as AnyFigure
 
-    path = Path(path)
+    if not isinstance(figure, AnyFigure):
+        raise InputError(f"figure must be a figure of Matplotlib, got {checks.shown(figure)}")
+    path, dpi = checks.path(path), checks.whole(dpi, "dpi", 1, _FINEST)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InputError(f"{path}: figures are written as {', '.join(SUFFIXES)}, not {kind!r}")

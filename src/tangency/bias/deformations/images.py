@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...checks import choice, shown
 from ...errors import InputError
 from ...kernels.inputs import signals
 from .base import Deformation, pixel_grid
@@ -67,7 +68,7 @@ def deform(
            [0., 0., 0.]])
     """
     if not isinstance(tau, Deformation):
-        raise InputError(f"tau must be a deformation such as Rotation(0.1), got {tau!r}")
+        raise InputError(f"tau must be a deformation such as Rotation(0.1), got {shown(tau)}")
     if whole(order, "order", 0) > 5:
         raise InputError(f"order must be 0 to 5, the degree of the spline; got {order}")
     stack = _stack(images, tau.dims)
@@ -140,6 +141,8 @@ def smooth(images: Any, antialias: float = 0.5, mode: str = "zeros", axes: int =
     Shapes, types and errors as in `deform`; equal to `deform(images, 0 * tau, ...)` up to the
     rounding of the spline.
     """
+    if whole(axes, "axes", 1) > 2:
+        raise InputError(f"axes must be 1 (signals) or 2 (images), got {axes}")
     stack = _stack(images, axes)
     return _smooth(stack, antialias, _mode(mode)).reshape(np.shape(images))
 
@@ -156,9 +159,7 @@ def _smooth(stack: np.ndarray, antialias: float, outside: str) -> np.ndarray:
 
 
 def _mode(mode: str) -> str:
-    if mode not in MODES:
-        raise InputError(f"mode must be one of {', '.join(MODES)}; got {mode!r}")
-    return MODES[mode]
+    return MODES[choice(mode, "mode", MODES)]
 
 
 def _stack(images: Any, dims: int) -> np.ndarray:

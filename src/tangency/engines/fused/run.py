@@ -12,6 +12,7 @@ from typing import Any
 
 import numba
 
+from ...checks import shown
 from ...errors import InputError
 from ..blas import limit_this_thread
 from ..blas import one_blas_thread as one_blas_thread  # where callers of this module look for it
@@ -41,7 +42,9 @@ def threads(n_jobs: int | None) -> int:
     if n_jobs is None:
         return available
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
-        raise InputError(f"n_jobs must be a whole number other than 0, or None; got {n_jobs!r}")
+        raise InputError(
+            f"n_jobs must be a whole number other than 0, or None; got {shown(n_jobs)}"
+        )
     n_jobs = int(n_jobs)
     return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
 

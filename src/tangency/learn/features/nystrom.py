@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from sklearn.utils.validation import check_is_fitted
 
+from ...checks import choice
 from ...errors import InputError
 from ...kernels import Kernel
 from ..grams import (
@@ -122,8 +123,7 @@ class NystromFeatures(FeatureMap):
 
     def _fit(self, X: np.ndarray) -> None:
         count = at_least_one(self.n_components, "n_components")
-        if self.method not in METHODS:
-            raise InputError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}")
+        choice(self.method, "method", METHODS)
         if is_precomputed(self.kernel):
             raise InputError(
                 'NystromFeatures computes the entries it needs, so it takes no "precomputed" '

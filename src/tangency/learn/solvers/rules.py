@@ -8,8 +8,9 @@ from typing import Any
 
 import psutil
 
+from ...checks import whole
 from ...engines.tiles import size_text
-from ...errors import MemoryLimitError
+from ...errors import InputError, MemoryLimitError
 from ..plan import Plan, make_plan
 from .options import CG, Cholesky, Eigh, Nystrom, Solver, as_solver, name_of
 
@@ -71,7 +72,9 @@ def choose_solver(
     >>> print(choose_solver(60_000, alpha="loo", available=16 * 10**9).reason)
     "loo" chooses among alphas, and 60,000 samples are more than 8,000
     """
-    return choose(n, make_plan(alpha, training_time), solver, available)
+    n = whole(n, "n", 1)
+    free = None if available is None else whole(available, "available", 0)
+    return choose(n, make_plan(alpha, training_time), solver, free)
 
 
 def choose(n: int, plan: Plan, solver: Any, available: int | None = None) -> Choice:
@@ -124,17 +127,17 @@ def check_applies(solver: Solver, plan: Plan) -> None:
         return
     name = name_of(solver)
     if not math.isinf(plan.time):
-        raise ValueError(
+        raise InputError(
             f'solver="{name}" solves for the end of training; a finite training_time takes '
             'solver="eigh" or "nystrom"'
         )
     if plan.alphas is not None and plan.alphas[0] == 0:
-        raise ValueError(
+        raise InputError(
             f'solver="{name}" needs alpha > 0, got 0; give alpha a small number such as 1e-6 times '
             'the mean of K(x, x), or take solver="eigh"'
         )
     if isinstance(solver, Cholesky) and plan.chooses:
-        raise ValueError(
+        raise InputError(
             'solver="cholesky" takes one alpha > 0; to choose among several take solver="eigh", '
             '"cg" or "auto"'
         )
