@@ -1,15 +1,26 @@
 """The library's own errors, all of them `ValueError`s: bad input, with what came and the remedy."""
 
+from __future__ import annotations
 
-class NetworkError(ValueError):
+from .printable import printable
+
+
+class _Printable(Exception):
+    """Messages repeat names that others chose, which may hold control characters."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), keep="\n\t")
+
+
+class NetworkError(_Printable, ValueError):
     """A network that cannot be: a bad option, or layers whose shapes do not fit."""
 
 
-class InputError(ValueError):
+class InputError(_Printable, ValueError):
     """Data that a kernel cannot take: wrong shape or type, NaN, infinity, nothing at all."""
 
 
-class MemoryLimitError(MemoryError, ValueError):
+class MemoryLimitError(_Printable, MemoryError, ValueError):
     """A request that does not fit in the memory budget, even one pair at a time."""
 
 

@@ -16,6 +16,14 @@ def test_multiplicities_are_the_exact_integers(dim):
     np.testing.assert_allclose(np.exp(log_multiplicities(dim, 59)), exact, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("dim", "degree"), [(3, 10**5), (100, 10**4), (10**4, 40), (10**6, 9)])
+def test_their_logarithms_keep_their_digits_in_any_dimension(dim, degree):
+    logs = log_multiplicities(dim, degree)
+    for k in (1, 2, degree // 2, degree):
+        exact = math.log(multiplicity(dim, k))  # of an integer, correct to the last digits
+        assert logs[k] == pytest.approx(exact, rel=4e-15)
+
+
 @pytest.mark.parametrize("dim", [2, 3, 8])
 def test_a_legendre_polynomial_has_one_degree(dim):
     for k in (0, 1, 7):

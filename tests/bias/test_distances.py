@@ -57,5 +57,5 @@ def test_errors() -> None:
         named_kernels({})
     with pytest.raises(InputError, match=r"expected images \(n, height, width"):
         some_images(np.ones((3, 4)), 2, None, 0)
-    with pytest.raises(InputError, match="count must be at least 1, got 0"):
+    with pytest.raises(InputError, match="count must be a whole number of at least 1, got 0"):
         chosen(5, 0, 0)

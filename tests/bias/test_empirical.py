@@ -113,3 +113,13 @@ def test_words_table_and_figure():
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_points_normalised_in_float32_lie_on_the_sphere():
+    x = uniform(60, 4).astype(np.float32)
+    exact = empirical_spectrum(np.exp, uniform(60, 4)).eigenvalues
+    for given in (x, x.astype(np.float64) * (1 + 1e-6)):
+        np.testing.assert_allclose(
+            empirical_spectrum(np.exp, given).eigenvalues, exact, rtol=1e-5, atol=1e-7
+        )
+    assert empirical_spectrum(tg.NTK("dense relu dense"), x).theory is not None

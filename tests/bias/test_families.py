@@ -26,7 +26,7 @@ def test_errors() -> None:
         drawn(3, 2, rng)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="must give a deformation for each seed, got 'x'"):
         drawn(lambda seed: "x", 2, rng)  # type: ignore[arg-type,return-value]
-    with pytest.raises(InputError, match="draws must be at least 1, got 0"):
+    with pytest.raises(InputError, match="draws must be a whole number of at least 1, got 0"):
         drawn(lambda seed: Rotation(0.1), 0, rng)
     for bad in ([], [0.0, 1.0], [2.0, 1.0], [1.0, 1.0]):
         with pytest.raises(InputError, match="sizes must increase and be greater than 0"):

@@ -132,13 +132,13 @@ def test_draws_are_nested_and_repeatable():
     ("arguments", "message"),
     [
         ((X, Y[:5]), r"X of shape \(60, 4\) and y of shape \(5,\) do not fit"),
-        ((X, ["a"] * 60), "targets must be numbers: .* encode two classes as -1 and 1"),
+        ((X, ["a"] * 60), "targets must be numbers, got .*; encode two classes as -1 and 1"),
         ((X, np.full(60, np.nan)), "targets hold NaN or infinity"),
         ((X, np.zeros(60)), "all targets are zero"),
         ((X, Y, [0]), "sizes must be whole numbers from 1 to 60"),
         ((X, Y, [61]), "sizes must be whole numbers from 1 to 60"),
         ((X, Y, [10.5]), "sizes must be whole numbers from 1 to 60"),
-        ((X, Y, [10], 0), "draws must be a whole number ≥ 1, got 0"),
+        ((X, Y, [10], 0), "draws must be a whole number of at least 1, got 0"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

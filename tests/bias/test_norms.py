@@ -166,7 +166,7 @@ def test_deep_relu_networks_have_the_same_thresholds():
         (lambda: rkhs_norm([1.0, -1.0], NTK, 3), "must be finite and not negative"),
         (lambda: rkhs_norm([math.nan], NTK, 3), "must be finite and not negative"),
         (lambda: rkhs_norm(["a"], NTK, 3), "norms of degrees must be numbers"),
-        (lambda: rkhs_norm("|u|", NTK, 1), "dim must be a whole number ≥ 2"),
+        (lambda: rkhs_norm("|u|", NTK, 1), "dim must be a whole number of at least 2"),
         (lambda: rkhs_norm("|u|", spectrum(NTK, 4, 9), 3, 9), "the spectrum given is for dim=4"),
         (lambda: rkhs_norm("|u|", spectrum(NTK, 3, 9), 3, 10), "degrees up to 9"),
         (lambda: named_kernels({}), "no kernel was given"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tangency.bias import targets
 from tangency.bias.degrees import project
+from tangency.bias.harmonics import multiplicity
 from tangency.errors import InputError
 
 ALL = [
@@ -73,6 +74,30 @@ def test_norms_of_huge_degrees_keep_their_digits(a, dim):
             count /= 1 if dim == 2 else mpmath.factorial(dim - 2)
             exact = mpmath.log(abs(value)) + mpmath.log(count) / 2
             assert abs(mpmath.expm1(mpmath.mpf(float(logs[k])) - exact)) < 1e-12
+
+
+@pytest.mark.parametrize("dim", [2, 30, 1000, 10**5])
+@pytest.mark.parametrize("a", [0, 1e-9, 0.5, 100.5, 1e4, 1e6 + 0.25])
+def test_norms_keep_their_digits_in_any_dimension_and_power(a, dim):
+    degree = 400 if dim < 10**5 else 40
+    logs = targets.ramp(a).norms(dim, degree).logs
+    with mpmath.workdps(60):
+        for k in (0, 1, 2, 5, degree // 2 + 1, degree):
+            b = mpmath.mpf(a)
+            value = mpmath.gamma(mpmath.mpf(dim) / 2) * mpmath.gamma(b + 1) * 2 ** (-b - 1)
+            value *= mpmath.rgamma((b - k) / 2 + 1) * mpmath.rgamma((b + k + dim) / 2)
+            if value == 0:
+                assert logs[k] == -math.inf
+                continue
+            exact = mpmath.log(abs(value) * mpmath.sqrt(multiplicity(dim, k)))
+            # 16 digits of numbers as large as the logarithms that are added up.
+            assert abs(logs[k] - float(exact)) < 4e-16 * (dim + k + 2 * abs(float(exact)) + 40)
+
+
+def test_exponents_beyond_what_float64_tells_apart_are_refused():
+    with pytest.raises(InputError, match="at most 10\\^15, got 1e\\+16"):
+        targets.power(1e16)
+    assert targets.power(1e15).lipschitz == pytest.approx(math.sqrt(1e15 / math.e), rel=1e-9)
 
 
 def test_vanishing_degrees_are_exact_zeros():
@@ -167,9 +192,15 @@ def test_what_a_target_may_be():
         (lambda: targets.bump(float("nan")), "angle must lie between 0 and π"),
         (lambda: targets.rough(0), "smoothness must be a number greater than 0"),
         (lambda: targets.zonal(np.sin, breaks=(0.0,)), "breaks are angles between 0 and π"),
-        (lambda: targets.power().norms(1, 5), "dim must be a whole number ≥ 2, got 1"),
-        (lambda: targets.power().norms(3, -1), "degree must be a whole number ≥ 0, got -1"),
-        (lambda: targets.power().norms(3, 2.0), "degree must be a whole number ≥ 0, got 2.0"),
+        (lambda: targets.power().norms(1, 5), "dim must be a whole number of at least 2, got 1"),
+        (
+            lambda: targets.power().norms(3, -1),
+            "degree must be .* at least 0, got -1",
+        ),
+        (
+            lambda: targets.power().norms(3, 2.0),
+            "degree must be .* at least 0, got 2.0",
+        ),
         (lambda: targets.as_target(np.sign).even().even().norms(True, 3), "dim must be a whole"),
     ],
 )

@@ -1,5 +1,6 @@
 """What all commands share: help, version, one line for an error, exit codes."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 import tangency
+from processes import started
 from tangency.cli import app
 
 COMMANDS = [
@@ -137,18 +139,37 @@ def test_a_real_process(tmp_path):
 
 def test_control_c_in_a_real_process(tmp_path):
     out = tmp_path / "K.npy"
-    process = subprocess.Popen(
-        [*COMMAND, "gram", "digits", "--net", "conv3 relu conv3 relu gap dense", "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("digits: 1,797")
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    net = "conv3 relu conv3 relu gap dense"
+    with started([*COMMAND, "gram", "digits", "--net", net, "--out", out]) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("digits: 1,797")
+        time.sleep(0.2)
+        while process.poll() is None:
+            # Once, as a rule; but Python drops what is raised in a destructor or a callback, of
+            # which imports run many, and then a person presses the keys again.
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+        _, error = process.communicate()
     assert process.returncode == 130
     # The first use of the machine may have been told that it compiles.
     assert error.splitlines()[-1] == "tangency: interrupted; nothing was written"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of the size of files")
+def test_a_disk_that_is_full_is_said_in_one_line_with_the_name(tmp_path):
+    # Files may grow to 1,000 bytes, the matrix of iris takes 180,000.
+    limited = (
+        "import resource; from tangency.cli import app; import numpy, sklearn.datasets, psutil; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); app(prog_name='tangency')"
+    )
+    out = tmp_path / "K.npy"
+    arguments = ["gram", "iris", "--net", "dense relu dense", "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"tangency: {out} cannot be written: ")
+    assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import tangency as tg
+from processes import started
 from tangency.cli import app
 from tangency.cli.clusters import Cluster
 from tangency.gram import local_cluster
@@ -77,14 +78,8 @@ def test_no_cluster_is_no_client():
 def test_an_interruption_leaves_a_store_and_no_process(tmp_path, sent):
     out = tmp_path / "K.zarr"
     command = (sys.executable, "-c", "from tangency.cli import app; app()", "gram", "digits")
-    options = ("--net", SLOW, "--workers", "2", "--tile", "64", "--out", str(out))
-    with subprocess.Popen(
-        [*command, *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as job:
+    options = ("--net", SLOW, "--workers", "2", "--tile", "64", "--out", out)
+    with started([*command, *options], stdout=subprocess.DEVNULL) as job:
         while not (out.exists() and list((out / "tiles").glob("*.*.json"))):
             assert job.poll() is None, job.stderr.read()
             time.sleep(0.05)

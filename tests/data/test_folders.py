@@ -110,3 +110,69 @@ def test_without_pillow(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(DataError, match="needs Pillow, which is not installed"):
         load(tmp_path)
+
+
+def test_equal_brightness_reads_equal_at_any_depth(tmp_path):
+    deep = GREY.astype(np.uint16) * 257
+    save(tmp_path / "set/train/a/1.png", GREY)
+    save(tmp_path / "set/train/a/2.tif", deep)
+    save(tmp_path / "set/train/b/1.png", GREY > 5)
+    big = Image.frombytes("I;16B", (4, 3), deep.astype(">u2").tobytes())
+    big.save(tmp_path / "set/train/b/2.tif")
+    save(tmp_path / "set/test/b/1.png", GREY)
+    found = load(tmp_path / "set")
+    expected = [GREY / 255, GREY / 255, GREY > 5, GREY / 255]
+    assert np.array_equal(found.X_train[..., 0], expected)
+    assert np.array_equal(found.X_test[0, ..., 0], GREY / 255)
+    # As they are: the pictures of 8 bits on the scale of those of 16.
+    assert np.array_equal(load(tmp_path / "set", scale=None).X_train[0, ..., 0], deep)
+
+
+@pytest.mark.parametrize("name", ["1.jpg", "1.png", "1.tif", "1.webp"])
+def test_pictures_are_turned_as_the_camera_noted(tmp_path, name):
+    wide = np.zeros((16, 32, 3), np.uint8)
+    wide[:, 16:] = 255
+    note = Image.Exif()
+    note[0x0112] = 6  # to be turned by a quarter, clockwise
+    (tmp_path / "a").mkdir()
+    options = {} if name == "1.tif" else {"quality": 100}
+    Image.fromarray(wide).save(tmp_path / "a" / name, exif=note, **options)
+    found = load(tmp_path).X_train[0]
+    assert found.shape == (32, 16, 3)
+    np.testing.assert_allclose(found, np.rot90(wide, -1) / 255, atol=0.02)
+
+
+def test_alpha_that_hides_nothing_is_dropped(tmp_path):
+    opaque = np.full((3, 4, 1), 255, np.uint8)
+    save(tmp_path / "c/a/1.png", np.concatenate([COLOUR, opaque], axis=2))
+    save(tmp_path / "c/b/1.png", COLOUR)
+    assert np.array_equal(load(tmp_path / "c").X_train, np.stack([COLOUR, COLOUR]) / 255)
+    save(tmp_path / "g/a/1.png", np.concatenate([GREY[..., None], opaque], axis=2))
+    assert np.array_equal(load(tmp_path / "g").X_train[0, ..., 0], GREY / 255)
+
+
+def _grey(path, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(GREY).save(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("1.png", {"transparency": 3}, "'L' with transparency, .* flatten it onto a background"),
+        ("1.gif", {"save_all": True, "append_images": [Image.fromarray(GREY + 9)]}, "2 frames"),
+        ("1.tif", {"save_all": True, "append_images": [Image.fromarray(GREY + 9)]}, "2 frames"),
+        ("1.png", {"save_all": True, "append_images": [Image.fromarray(GREY + 9)]}, "2 frames"),
+    ],
+)
+def test_pictures_that_may_be_seen_in_two_ways_are_refused(tmp_path, name, options, message):
+    _grey(tmp_path / "a" / name, **options)
+    with pytest.raises(DataError, match=message):
+        load(tmp_path)
+
+
+def test_pixels_without_a_fixed_scale_are_refused(tmp_path):
+    for folder, pixels in (("f", GREY.astype(np.float32)), ("i", GREY.astype(np.int32))):
+        save(tmp_path / folder / "a/1.tif", pixels)
+        with pytest.raises(DataError, match=r"without a fixed scale; .* array \(\.npy, \.npz\)"):
+            load(tmp_path / folder)

@@ -49,3 +49,50 @@ def test_both_parts_are_checked(tmp_path):
     np.savez(tmp_path / "a.npz", X=X, y=np.arange(3), X_test=spoilt, y_test=np.arange(3))
     with pytest.raises(DataError, match=r"a, test part: 1 of 9 values.*nan at index \(1, 1\)"):
         load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("a.npz", {"label_column": "kind"}, r"a label column \('kind'\) is for tables"),
+        ("a.npz", {"label_column": 0}, r"a label column \(0\) is for tables"),
+        ("a.npz", {"label_column": None}, r"a label column \(None\) is for tables"),
+        ("a.npz", {"header": True}, "a header is for tables"),
+        ("digits", {"label_column": "target"}, "is for tables"),
+        ("a.npz", {"label_column": 1.5}, "must be a name, a position or None, got 1.5"),
+        ("a.npz", {"header": "yes"}, "header must be True, False or None, got 'yes'"),
+        (3, {}, "source must be a path or a name, got 3"),
+        (b"a.npz", {}, "source must be a path or a name"),
+        ("a\0.npz", {}, "source must be a path or a name"),
+        ("a.npz", {"input_shape": (0, 3)}, r"whole numbers from 1 on, .* got \(0, 3\)"),
+        ("a.npz", {"scale": "255"}, "scale must be a number, 'auto' or None, got '255'"),
+        ("a.npz", {"scale": [255]}, "scale must be a number, 'auto' or None"),
+        ("a.npz", {"scale": float("nan")}, "scale must be a positive number, got nan"),
+    ],
+)
+def test_options_that_mean_nothing_here_are_refused(tmp_path, source, options, message):
+    np.savez(tmp_path / "a.npz", X=np.eye(2), y=np.arange(2))
+    place = tmp_path / source if isinstance(source, str) and source[0] == "a" else source
+    with pytest.raises(DataError, match=message):
+        load(place, **options)
+
+
+def test_parts_that_would_be_scaled_apart_are_refused(tmp_path):
+    X = np.arange(32, dtype=np.uint8).reshape(2, 4, 4)
+    for other, told in ((X / 255, "float64 and would be taken as"), (X.astype("u2"), "by 65535")):
+        np.savez(tmp_path / "a.npz", X=X, y=[0, 1], X_test=other, y_test=[0, 1])
+        with pytest.raises(DataError, match=rf"training images are uint8 .* by 255, .*{told}"):
+            load(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", X=X, y=[0, 1], X_test=X.astype("u2"), y_test=[0, 1])
+    found = load(tmp_path / "a.npz", scale=255)
+    assert np.array_equal(found.X_train, found.X_test)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white"),
+    [("u1", 255), ("<u2", 65535), (">u2", 65535), ("?", 1), ("i2", 1), ("u4", 1), ("f4", 1)],
+)
+def test_white_is_one_in_any_byte_order(tmp_path, dtype, white):
+    np.save(tmp_path / "a.npy", np.full((2, 3, 3), white).astype(dtype))
+    found = load(tmp_path / "a.npy", require_labels=False)
+    assert np.array_equal(found.X_train, np.ones((2, 3, 3, 1)))

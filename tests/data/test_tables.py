@@ -135,3 +135,35 @@ def test_what_is_written_is_read(tmp_path, values, named):
     found = table(tmp_path, "\n".join(lines), header=named)
     assert np.array_equal(found.X_train, np.array([row[:2] for row in values]))
     assert found.y_train.tolist() == [row[2] for row in values]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,a,y\n1,2,3,0\n", "columns 0 and 2 are called 'a'; remove or rename one"),
+        ("a,,,y\n1,2,3,0\n", "columns 1 and 2 have no name"),
+        ("a,b,y\n1_000,2,0\n", "line 2, column 'a' holds '1_000', .* without separators"),
+        ("a;b;y\n1,5;2;0\n", "line 2, column 'a' holds '1,5', .* write decimals with a point"),
+        ("a,b,y\n\u0661,2,0\n", "column 'a' holds '\u0661', expected a finite number"),
+        ("a,b,y\n1,infinity,0\n", "column 'b' holds 'infinity', expected a finite number"),
+        ("a,b,y\n1,nan,0\n", "column 'b' holds 'nan', expected a finite number"),
+        ("a,b,y\n1,2,NA\n3,4,1.5\n", "line 2: the label is 'NA' where others are numbers"),
+    ],
+)
+def test_numbers_and_names_that_may_be_misread_are_refused(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / "t.csv")
+
+
+def test_quotes_a_byte_order_mark_and_old_line_ends(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b'\xef\xbb\xbf"a","b","y"\r"1","2.5","0"\r')
+    found = load(tmp_path / "t.csv")
+    assert found.feature_names == ("a", "b")
+    assert found.X_train.tolist() == [[1.0, 2.5]]
+
+
+def test_long_numbers_of_labels_stay_apart(tmp_path):
+    found = table(tmp_path, "a,y\n1,9223372036854775808\n2,9223372036854775809\n3," + "9" * 5000)
+    assert len(set(found.y_train.tolist())) == 3
+    assert found.task == "classification"

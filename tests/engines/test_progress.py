@@ -1,13 +1,14 @@
 """The progress bar of long calls."""
 
 import io
+import sys
 import threading
 import time
 
 import pytest
 import tqdm as library
 
-from tangency.engines.progress import _bar, progress_bar
+from tangency.engines.progress import _bar, progress_bar, watched
 
 
 @pytest.mark.parametrize("show", [True, False])
@@ -30,3 +31,30 @@ def test_a_long_call_shows_what_it_does():
         bar.update(2)
     assert "looking:" in seen.getvalue()
     assert "2/3" in seen.getvalue()
+
+
+class Stream(io.StringIO):
+    def __init__(self, terminal):
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self):
+        return self.terminal
+
+
+@pytest.mark.parametrize("show", [None, True, False])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_without_a_wish_only_a_person_sees_a_bar(show, terminal, monkeypatch):
+    """A log file would get a line for each state of it."""
+    monkeypatch.setattr(sys, "stderr", Stream(terminal))
+    with progress_bar(3, show) as bar:
+        drawn = isinstance(bar, _bar())
+    assert drawn == (show is True or (show is None and terminal))
+
+
+@pytest.mark.parametrize("stderr", [None, io.StringIO()])
+def test_no_stderr_is_no_terminal(stderr, monkeypatch):
+    if stderr is not None:
+        stderr.close()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert not watched()

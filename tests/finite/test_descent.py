@@ -83,12 +83,12 @@ def test_marks_and_rates():
     ("options", "message"),
     [
         ({}, "say how long to train"),
-        ({"steps": 0}, "steps must be a whole number, 1 or more; got 0"),
+        ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
         ({"steps": 2.5}, "got 2.5"),
         ({"steps": 3, "lr": -1}, "lr must be a finite number greater than 0, got -1"),
         ({"time": float("inf")}, "time must be a finite number"),
         ({"steps": 3, "time": 1.0, "lr": 1.0}, "say the same twice"),
-        ({"steps": 3, "record": 0}, "record must be 1 or more"),
+        ({"steps": 3, "record": 0}, "record must be a whole number of at least 1, got 0"),
         ({"steps": 3, "record": [1, 4]}, "steps from 0 to 3"),
     ],
 )

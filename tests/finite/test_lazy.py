@@ -237,7 +237,7 @@ def test_one_width_one_seed_and_no_test_points():
         ({"widths": (0, 8)}, "1 or more"),
         ({"seeds": 0}, "seeds must be whole numbers"),
         ({"steps": 0}, "steps must be a whole number"),
-        ({"kernel_points": 0}, "kernel_points must be 1 or more"),
+        ({"kernel_points": 0}, "kernel_points must be a whole number of at least 1, got 0"),
         ({"y": Y[:3]}, "targets must be numbers"),
         ({"y": 0 * Y, "centred": True}, "there is nothing to learn"),
         ({"X_test": X[:, :2]}, r"of shape \(2,\)"),

@@ -67,5 +67,5 @@ def test_targets_that_do_not_fit(name, y, message):
 
 
 def test_an_unknown_loss():
-    with pytest.raises(tg.InputError, match="one of squared, cross_entropy; got 'hinge'"):
+    with pytest.raises(tg.InputError, match="loss must be squared or cross_entropy, got 'hinge'"):
         find_loss("hinge")

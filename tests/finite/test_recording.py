@@ -30,9 +30,12 @@ def test_other_layers_for_other_inputs():
         second=nn.Linear(2, 2),
     )
     x = torch.ones(600, 2)
-    x[-1] = -1.0
-    with pytest.raises(InputError, match="other layers for some inputs"):
+    x[1], x[-1] = 2.0, -1.0
+    with pytest.raises(InputError, match=r"other layers for some inputs.*method='auto'"):
         empirical_ntk(module, x, method="layers", max_memory=6_000_000)
+    jacobian = rows(module, x[-3:])
+    wanted = torch.einsum("nkp,mkp->nm", jacobian, jacobian) / 2
+    torch.testing.assert_close(empirical_ntk(module, x, max_memory=6_000_000)[-3:, -3:], wanted)
 
 
 def test_gradients_that_the_module_stops_itself():

@@ -360,4 +360,4 @@ def test_progress_is_shown_to_the_end(X, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "progress_bar", lambda *_, **__: Bar())
     tg.gram.compute(NET, X, store=tmp_path / "K.zarr", tile=5, progress=True)
     assert sum(shown) == 23 * 24 / 2
-    assert inspect.signature(tg.gram.compute).parameters["progress"].default is True
+    assert inspect.signature(tg.gram.compute).parameters["progress"].default is None

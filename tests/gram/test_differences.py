@@ -74,3 +74,21 @@ def test_long_descriptions_are_shown_where_they_differ():
 def test_with_y_and_another_y():
     assert differences(described(Y=Y), described(Y=Y + 1)) == ["the values in Y differ"]
     assert differences(described(Y=Y), described(X=X + 1, Y=Y)) == ["the values in X differ"]
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        {"type": "NTK", "net": 1, "input_shape": 5},
+        {"type": "Sum", "parts": 3},
+        {"type": "Product", "parts": [{"type": "Sum", "parts": None}]},
+    ],
+)
+def test_what_only_looks_like_a_kernel(kernel):
+    (found,) = differences({"kernel": kernel}, {"kernel": {}})
+    assert found == f"kernel: {kernel} there, {{}} here"
+
+
+def test_nothing_reaches_a_terminal():
+    (found,) = differences({"kernel": "\x1b[31m red \u202e"}, {"kernel": "b"})
+    assert found == "kernel: \\x1b[31m red \\u202e there, b here"

@@ -1,6 +1,7 @@
 """The grid of tiles covers every pair once."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,3 +29,12 @@ def test_numbers_of_tiles_and_pairs(n, m, tile, symmetric):
     assert len(grid) == len(list(grid))
     assert grid.all_pairs == sum(grid.pairs(i, j) for i, j in grid)
     assert grid.chunk == tuple(min(tile, size) for size in (grid.n, grid.m))
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_which_places_are_tiles(symmetric):
+    grid = Grid(7, 7, 3, symmetric)
+    places = [(i, j) for i in range(-1, 5) for j in range(-1, 5)]
+    assert [place for place in places if place in grid] == list(grid)
+    assert 3 not in grid
+    assert (0, 1, 2) not in grid

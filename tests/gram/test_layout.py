@@ -62,3 +62,28 @@ def test_nothing_is_left_of_a_store_that_cannot_be_made(header, tmp_path, monkey
     with pytest.raises(OSError, match="no more"):
         layout.create(tmp_path / "new.zarr", header)
     assert [p.name for p in tmp_path.iterdir()] == ["K.zarr"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_to_an_empty_or_missing_folder(tmp_path, X, there):
+    target, link = tmp_path / "disk" / "K", tmp_path / "K2.zarr"
+    (tmp_path / "disk").mkdir()
+    if there:
+        target.mkdir()
+    link.symlink_to(target)
+    K = tg.gram.compute(NET, X, store=link, tile=5)
+    assert K.ntk.complete
+    assert link.is_symlink()
+    assert sorted(path.name for path in (tmp_path / "disk").iterdir()) == ["K"]
+    assert tg.gram.verify(target).ok
+    assert tg.gram.status(link).complete
+    tg.gram.compute(NET, X, store=link)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_that_leads_nowhere(tmp_path, X):
+    link = tmp_path / "K2.zarr"
+    link.symlink_to(link)
+    with pytest.raises(tg.StoreError, match=r"no store can be made at .*K2\.zarr .*symbolic links"):
+        tg.gram.compute(NET, X, store=link)

@@ -33,7 +33,7 @@ def test_a_tile_is_written_where_the_store_is_seen(run, tmp_path):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.ESTALE])
 def test_trouble_with_the_disk_is_left_to_the_client(run, tmp_path, monkeypatch, code):
-    def fail(path, parts):
+    def fail(path, parts, within=None):
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:

@@ -100,7 +100,11 @@ class TestRegressor:
         r2 = np.mean(1 - np.sum((y - left_out) ** 2, axis=0) / total)
         assert model.loo_score_ == pytest.approx(r2, rel=1e-8, abs=1e-8)
         chosen = np.flatnonzero(model.alphas_ == model.alpha_)[0]
-        assert model.loo_losses_[chosen] == pytest.approx(np.mean((y - left_out) ** 2), rel=1e-8)
+        # each output counts in units of its targets, as it does in R²
+        removed = y - y.mean(axis=0) if center else y
+        spread = np.mean(removed**2, axis=0)
+        each = np.mean((y - left_out) ** 2, axis=0) / spread
+        assert model.loo_losses_[chosen] == pytest.approx(each.mean() * spread.mean(), rel=1e-8)
         assert model.loo_losses_[chosen] == model.loo_losses_.min()
 
     def test_the_search_scales_with_the_kernel(self, kernel, vectors):

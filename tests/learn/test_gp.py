@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -193,15 +195,59 @@ class TestEnsemble:
         assert deviation.shape == (6,)
 
 
+@pytest.mark.parametrize("inference", ["posterior", "ensemble"])
+def test_deviations_take_blocks_of_rows(rng, monkeypatch, inference):
+    X, new = rng.standard_normal((30, 3)), rng.standard_normal((1500, 3))
+    model = GaussianProcess(NETWORK, noise=0.1, inference=inference).fit(X, np.sin(X[:, :2]))
+    whole = model.predict(new, return_std=True)
+    monkeypatch.setattr("tangency.learn.gp.DEVIATION_BYTES", 1)  # 256 rows, the least
+    for one, other in zip(model.predict(new, return_std=True), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    rows = []
+    parts = GaussianProcess._parts
+    monkeypatch.setattr(
+        GaussianProcess, "_parts", lambda self, k, x, f: rows.append(len(x)) or parts(self, k, x, f)
+    )
+    model.predict(new, return_std=True)
+    assert rows == [256, 256, 256, 256, 256, 220]
+
+
+def test_the_memory_of_deviations_does_not_grow_with_the_points(rng):
+    X, new = rng.standard_normal((300, 3)), rng.standard_normal((30_000, 3))
+    model = GaussianProcess(NETWORK, noise=0.1).fit(X, X[:, 0])
+    model.predict(new[:300], return_std=True)
+    tracemalloc.start()
+    try:
+        model.predict(new, return_std=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 2**24 + 30_000 * 8 * 8  # the matrix alone would have 72 MB, its copies 290
+
+
 def test_both_kinds_of_spread_at_once_are_refused(vectors, targets):
     model = GaussianProcess(NETWORK).fit(vectors, targets)
     with pytest.raises(ValueError, match=r"both true; ask for return_cov alone"):
         model.predict(vectors, return_std=True, return_cov=True)
 
 
-def test_a_precomputed_matrix_has_no_variances(vectors, targets):
-    with pytest.raises(InputError, match=r"precomputed.*variances need K\(x, x\) at new points"):
-        GaussianProcess("precomputed").fit(np.eye(14), targets)
+def test_a_precomputed_matrix_gives_means_without_variances(vectors, new, targets, tmp_path):
+    kernel = NNGP(NETWORK)
+    direct = GaussianProcess(kernel, noise=0.1).fit(vectors, targets)
+    model = GaussianProcess("precomputed", noise=0.1).fit(kernel(vectors), targets)
+    np.testing.assert_allclose(model.predict(kernel(new, vectors)), direct.predict(new), rtol=1e-10)
+    evidence = direct.log_marginal_likelihood_
+    assert model.log_marginal_likelihood_ == pytest.approx(evidence, rel=1e-10)
+    for spread in ({"return_std": True}, {"return_cov": True}):
+        with pytest.raises(
+            InputError, match=r"precomputed.*variances need K\(x, x\) at new points"
+        ):
+            model.predict(kernel(new, vectors), **spread)
+    with pytest.raises(InputError, match="a square matrix"):
+        model.fit(kernel(new, vectors), targets[:6])
+    stored = tg.gram.compute(kernel, vectors, store=tmp_path / "K.zarr")
+    again = GaussianProcess("precomputed", noise=0.1).fit(stored, targets)
+    np.testing.assert_allclose(again.dual_coef_, direct.dual_coef_, rtol=1e-10)
 
 
 @pytest.mark.parametrize(

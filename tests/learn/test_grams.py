@@ -2,11 +2,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.decomposition import KernelPCA
 from sklearn.gaussian_process.kernels import RBF
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 
-from tangency import NTK
+from tangency import (
+    NNGP,
+    NTK,
+    Dense,
+    GaussianProcess,
+    KernelClassifier,
+    KernelRegressor,
+    Sequential,
+    parse,
+)
 from tangency.errors import InputError
+from tangency.learn import NystromFeatures, RandomFeatures
 from tangency.learn.grams import (
     cross_gram,
     is_precomputed,
@@ -32,6 +44,38 @@ def test_kernels_and_callables_pass_through():
     assert resolve_kernel("precomputed") == "precomputed"
     assert is_precomputed("precomputed")
     assert not is_precomputed(rbf_kernel)
+
+
+@pytest.mark.parametrize("of_network", [NTK, NNGP])
+def test_a_network_its_text_and_its_last_layer_stand_for_its_kernel(of_network):
+    for given in ("dense relu dense", parse("dense relu dense")):
+        assert resolve_kernel(given, of_network) == of_network("dense relu dense")
+    assert resolve_kernel(Dense(), of_network) == of_network("dense")
+    assert resolve_kernel(NTK("dense"), of_network) == NTK("dense")
+    with pytest.raises(InputError, match=r"kernel='dense rleu' is not a kernel; .*\(.*rleu"):
+        resolve_kernel("dense rleu", of_network)
+
+
+@pytest.mark.parametrize("given", ["dense relu dense", parse("dense relu dense"), Dense()])
+def test_all_take_networks(given):
+    X, y = np.random.default_rng(0).standard_normal((9, 3)), np.arange(9) % 2
+    network = given if isinstance(given, str) else Sequential(given)
+    for model in (
+        KernelRegressor(given, alpha=0.1),
+        KernelClassifier(given, alpha=0.1),
+        NystromFeatures(given, 3, random_state=0),
+        RandomFeatures(given, 9, random_state=0),
+        GaussianProcess(given, noise=0.1, inference="ensemble"),
+    ):
+        assert model.fit(X, y).kernel_ == NTK(network)
+    assert GaussianProcess(given, noise=0.1).fit(X, y).kernel_ == NNGP(network)
+
+
+def test_a_kernel_called_on_single_rows_says_what_scikit_learn_wants():
+    X = np.random.default_rng(0).standard_normal((9, 3))
+    for theirs in (KernelRidge(kernel=NTK("dense relu dense")), KernelPCA(kernel=NTK("dense"))):
+        with pytest.raises(InputError, match=r'scikit-learn.* kernel="precomputed" and matrices K'):
+            theirs.fit(X, np.arange(9.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

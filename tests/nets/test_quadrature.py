@@ -234,6 +234,20 @@ def test_gradients_are_those_of_differences(function):
     assert torch.autograd.gradcheck(layer.dual, arguments, eps=1e-5, atol=1e-6, rtol=1e-5)
 
 
+def test_explain_measures_at_the_variances_of_the_data():
+    net = "conv2 activation:function=tanh conv2 activation:function=silu gap dense"
+    x = np.random.default_rng(0).normal(size=(5, 4, 4, 3)) * 7
+    lines = tg.explain(net, x).splitlines()[-2:]
+    for line, name in zip(lines, ("tanh", "silu"), strict=True):
+        assert line.startswith(f"activation:function={name}: quadrature, measured error ")
+    low, high = (float(word) for word in lines[0].split("variances ")[1].split(" to "))
+    patches = np.lib.stride_tricks.sliding_window_view(x**2, (2, 2), axis=(1, 2)).sum((3, 4, 5)) / 4
+    assert high == pytest.approx(patches.max(), rel=0.3)
+    assert 0 < low < patches.min() * 1.01
+    assert float(lines[0].split("error ")[1].split(" at ")[0]) < 1e-7
+    assert "at variances 0.25 to 4" in tg.explain(net, (4, 4, 3))
+
+
 def test_jumps_have_no_gradient():
     torch = pytest.importorskip("torch")
     x = torch.tensor([[1.0, 2.0], [0.5, 1.0]], dtype=torch.float64, requires_grad=True)

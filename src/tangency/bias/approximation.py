@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, shown
 from ..errors import InputError
 from .ball import Ball, tail_energy
 from .curves import RESOLVED, ApproximationCurve, BallCurve, RateFit
@@ -148,7 +149,9 @@ def _energy(ball: Ball) -> float:
 def _radii(radii: Any) -> Vector | None:
     if radii is None:
         return None
-    values = np.atleast_1d(np.asarray(radii, dtype=float))
+    values = np.atleast_1d(array(radii, "radii"))
     if values.ndim != 1 or values.size == 0 or not (np.isfinite(values) & (values > 0)).all():
-        raise InputError(f"radii must be finite numbers greater than 0, shape (r,); got {radii!r}")
+        raise InputError(
+            f"radii must be finite numbers greater than 0, shape (r,); got {shown(radii)}"
+        )
     return np.sort(values)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import betaln
 
 from ..nets.activations import PiecewiseLinear
 from ..nets.facts import is_a
@@ -102,9 +103,15 @@ def log_beta(a: Any, b: Any) -> np.ndarray:
     """log B(a, b) for a, b > 0, to a few units in the last place of the logarithm.
 
     Differences of log-gamma lose digits: their size is that of a·log a, the result's that of the
-    smaller argument. Here all large terms have one sign. Source: Stirling's series.
+    smaller argument. Here all large terms have one sign. Source: Stirling's series; below
+    a + b = 24, where the result is small, the Gamma function itself.
     """
     a, b = np.broadcast_arrays(np.asarray(a, float), np.asarray(b, float))
+    near = betaln(np.minimum(a, 24.0), np.minimum(b, 24.0))
+    return np.where(a + b < 24, near, _far_log_beta(a, b))
+
+
+def _far_log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     total = a + b
     small_a, small_b = a < _SHIFT, b < _SHIFT
     # B(a, b) = B(a + 1, b)·(a + b)/a, sixteen times, for whichever argument is small.
@@ -127,9 +134,20 @@ def _log_share(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(a < b, np.log(a / (a + b)), np.log1p(-b / (a + b)))
 
 
+def log_central_beta(a: Any, b: Any) -> np.ndarray:
+    """log(2^{a+b}·B(a, b)) for a, b ≥ 16, where 2^{a+b} takes away the largest part.
+
+    The error is that of numbers of the size of |a − b|, not of a + b.
+    """
+    a, b = np.broadcast_arrays(np.asarray(a, float), np.asarray(b, float))
+    total, lean = a + b, (a - b) / (a + b)
+    main = (a - 0.5) * np.log1p(lean) + (b - 0.5) * np.log1p(-lean)
+    return main + 0.5 * np.log(8 * math.pi / total) + _stirling(a) + _stirling(b) - _stirling(total)
+
+
 def _stirling(x: np.ndarray) -> np.ndarray:
     """log Γ(x) − ((x − ½)log x − x + ½log 2π) for x ≥ 16."""
-    z = 1 / (x * x)
+    z = (1 / x) ** 2
     series = z * (-1 / 1680 + z * (1 / 1188 + z * (-691 / 360360 + z / 156)))
     return (1 / 12 + z * (-1 / 360 + z * (1 / 1260 + series))) / x
 

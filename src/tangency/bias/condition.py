@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import array, shown
 from ..errors import InputError
 from .degrees import Vector
 from .norms import RkhsNorm, norm_from
@@ -247,15 +248,16 @@ def _exponents(exponents: Any, dim: int) -> Vector:
     if exponents is None:
         values = np.arange(0.25, (dim + 1) / 2 + 2.01, 0.125)
     else:
-        values = np.atleast_1d(np.asarray(exponents, dtype=float))
+        values = np.atleast_1d(array(exponents, "exponents"))
         if values.ndim != 1 or not (np.isfinite(values) & (values > -0.5)).all():
             raise InputError(
-                f"exponents must be finite numbers greater than -1/2, shape (m,); got {exponents!r}"
+                "exponents must be finite numbers greater than -1/2, shape (m,); got "
+                f"{shown(exponents)}"
             )
     kept = np.unique(values[values % 2 != 0])
     if len(kept) == 0:
         raise InputError(
-            f"no exponents are left of {exponents!r}: |u|^a is a polynomial, in every space, for "
-            "an even a; pass some that are not even"
+            f"no exponents are left of {shown(exponents)}: |u|^a is a polynomial, in every space, "
+            "for an even a; pass some that are not even"
         )
     return kept

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..checks import shown
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.network import NetworkKernel
@@ -23,7 +24,7 @@ from .deformations import (
     deform,
     smooth,
 )
-from .deformations.checks import positive
+from .deformations.checks import positive, spatial_shape, whole
 from .distances import moved_distances, named_kernels, some_images
 from .patches import pooling_scale
 from .tables import Table
@@ -119,6 +120,7 @@ def sample_deformations(shape: Sequence[int], seed: int = 0) -> dict[str, Deform
     domain, where translating commutes with convolving. A move by a fraction of a pixel changes
     the sampled image by interpolation, and the NTK answers to that with a square root.
     """
+    shape, seed = spatial_shape(shape, 2), whole(seed, "seed", 0)
     side = min(shape)
     kinds: dict[str, Deformation] = {
         "rotation": Rotation(0.1),
@@ -244,7 +246,8 @@ def _scale(
         return positive(scale, "scale")
     if not isinstance(kernel, NetworkKernel):
         raise InputError(
-            f"{kernel!r} has no network of its own, so no pooling scale σ_n is known; give scale="
+            f"{shown(kernel)} has no network of its own, so no pooling scale σ_n is known; give "
+            "scale="
         )
     found = pooling_scale(kernel.net, input_shape, antialias)
     if found == 0:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .arccosine import log_beta
 
 Vector = NDArray[np.float64]
 Parity = Literal["even", "odd"] | None
@@ -72,16 +73,13 @@ class DegreeNorms:
 def log_multiplicities(dim: int, degree: int) -> Vector:
     """log N(p, k), (degree + 1,): how many harmonics of degree k there are in R^dim.
 
-    N(p, k) = (2k+p-2) (k+p-3)! / (k! (p-2)!), and N(p, 0) = 1.
+    N(p, k) = (2k+p-2) (k+p-3)! / (k! (p-2)!) = (2k+p-2)/(k (k+p-2) B(k, p-1)), and N(p, 0) = 1.
     """
-    k = np.arange(degree + 1, dtype=float)
+    logs, k = np.zeros(degree + 1), np.arange(1.0, degree + 1)
     if dim == 2:
-        logs = np.where(k > 0, math.log(2), 0.0)
+        logs[1:] = math.log(2)
     else:
-        logs = np.log(2 * k + dim - 2) - math.lgamma(dim - 1)
-        for j in range(1, dim - 2):
-            logs += np.log(k + j)
-    logs[0] = 0.0
+        logs[1:] = np.log((2 * k + dim - 2) / (k * (k + dim - 2))) - log_beta(k, dim - 1)
     logs.flags.writeable = False
     return logs
 
@@ -121,7 +119,7 @@ def _coefficients(
     angles, weights = _nodes((*breaks, math.pi / 2), phase / (degree + dim))
     values = _evaluate(function, np.cos(angles))
     # The density of θ: sin^(p-2) θ · Γ(p/2)/(√π Γ((p-1)/2)).
-    log_density = math.lgamma(dim / 2) - math.lgamma((dim - 1) / 2) - 0.5 * math.log(math.pi)
+    log_density = -float(log_beta(0.5, (dim - 1) / 2))
     weights = weights * np.exp(log_density + (dim - 2) * np.log(np.sin(angles)))
     out = np.empty(degree + 1)
     u, weighted = np.cos(angles), weights * values

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import shown
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.inputs import signals
@@ -27,11 +28,13 @@ def named_kernels(kernels: Kernel | Mapping[str, Kernel]) -> dict[str, Kernel]:
         return {type(kernels).__name__: kernels}
     if not isinstance(kernels, Mapping) or not kernels:
         raise InputError(
-            f"pass a kernel, or several by name as in {{'NTK': NTK(net)}}; got {kernels!r}"
+            f"pass a kernel, or several by name as in {{'NTK': NTK(net)}}; got {shown(kernels)}"
         )
     for name, kernel in kernels.items():
         if not isinstance(kernel, Kernel):
-            raise InputError(f"{name!r} must be a kernel such as NTK(net), got {kernel!r}")
+            raise InputError(
+                f"{shown(name)} must be a kernel such as NTK(net), got {shown(kernel)}"
+            )
     return dict(kernels)
 
 

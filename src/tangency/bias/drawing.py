@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import checks
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,7 +29,7 @@ def draw_stability(curve: StabilityCurve, axes: Axes | None) -> Figure:
     """Relative distance against ‖∇τ‖ and ‖τ‖; only the prescribed norm into given axes."""
     from ..report.style import new_figure, put_note, put_title
 
-    if axes is not None:
+    if checks.axes(axes) is not None:
         _panel(curve, axes, curve.by, legend=True)
         return axes.figure  # type: ignore[return-value]
     shown = [curve.by]
@@ -84,7 +86,7 @@ def draw_constants(result: StabilityConstants, axes: Axes | None) -> Figure:
     from ..report.style import new_figure, put_note, put_title
 
     names = list(result.constants)
-    if axes is not None:
+    if checks.axes(axes) is not None:
         for position, name in enumerate(names):
             _points(result, name, position, axes)
         _diagonal(result, axes)
@@ -149,7 +151,7 @@ def draw_trends(trends: StabilityTrends, axes: Axes | None) -> Figure:
     """Bars for each network, beside each other for each kernel: one panel for each constant."""
     from ..report.style import new_figure, put_note, put_title
 
-    if axes is not None:
+    if checks.axes(axes) is not None:
         _bars(trends, axes, *_TERMS[0], legend=True)
         return axes.figure  # type: ignore[return-value]
     figure = new_figure(11.5, 4.4)

@@ -12,6 +12,7 @@ import scipy.linalg as sla
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.inputs import signals
+from .checks import real_array, rounding
 from .harmonics import multiplicity
 from .mercer import MercerSpectrum
 from .spectrum import spectrum
@@ -21,9 +22,6 @@ from .zonal import ZonalKernel, as_zonal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_ROUND = 1e-6
-"""Norms that differ by less than this lie on one sphere."""
 
 _MOST_DEGREES = 400
 
@@ -242,12 +240,12 @@ def _degree_for(dim: int, n: int) -> int:
 
 def _zonal_or_none(kernel: Kernel, X: Any) -> ZonalKernel | None:
     """The kernel as a function of the cosine, if it is one and the data lie on a sphere."""
-    x = np.asarray(X, dtype=np.float64)
-    if x.ndim != 2 or x.shape[1] < 2:
+    given = real_array(X, "X")
+    if given.ndim != 2 or given.shape[1] < 2:
         return None
-    norms = np.linalg.norm(x, axis=1)
+    norms = np.linalg.norm(given.astype(np.float64), axis=1)
     radius = float(norms.mean())
-    if radius == 0 or float(np.max(np.abs(norms - radius))) > _ROUND * radius:
+    if radius == 0 or float(np.max(np.abs(norms - radius))) > rounding(given) * radius:
         return None
     try:
         return as_zonal(kernel, radius)
@@ -256,13 +254,15 @@ def _zonal_or_none(kernel: Kernel, X: Any) -> ZonalKernel | None:
 
 
 def _zonal_matrix(zonal: ZonalKernel, X: Any) -> np.ndarray:
-    x = np.asarray(signals(X, None), dtype=np.float64)
+    given = real_array(X, "X")
+    x = np.asarray(signals(given, None), dtype=np.float64)
     norms = np.linalg.norm(x, axis=-1) if x.ndim == 2 else np.zeros(1)
-    if np.max(np.abs(norms - zonal.radius)) > _ROUND * zonal.radius:
+    if np.max(np.abs(norms - zonal.radius)) > rounding(given) * zonal.radius:
         raise InputError(
             f"a function of the cosine takes rows of norm {zonal.radius:g}, (n, p); got shape "
             f"{x.shape} with norms from {norms.min():.4g} to {norms.max():.4g}"
         )
-    cosines = np.clip(x @ x.T / zonal.radius**2, -1, 1)
+    x = x / norms[:, None]
+    cosines = np.clip(x @ x.T, -1, 1)
     np.fill_diagonal(cosines, 1.0)
     return zonal(cosines)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, shown
 from ..errors import InputError
 from .deformations import Deformation, RandomField
 from .deformations.checks import finite, whole
@@ -36,19 +37,22 @@ def drawn(family: Family, draws: int, rng: np.random.Generator) -> list[Deformat
     if not callable(family):
         raise InputError(
             "expected a deformation such as Rotation(0.1), or a function from a seed to one; got "
-            f"{family!r}"
+            f"{shown(family)}"
         )
     seeds = rng.integers(2**31, size=whole(draws, "draws", 1))
     found = [family(int(seed)) for seed in seeds]
     for tau in found:
         if not isinstance(tau, Deformation):
-            raise InputError(f"the function must give a deformation for each seed, got {tau!r}")
+            raise InputError(
+                f"the function must give a deformation for each seed, got {shown(tau)}"
+            )
     return found
 
 
 def increasing(sizes: Any, name: str) -> np.ndarray:
     """Finite sizes above 0, each greater than the one before, as an array."""
-    values = [finite(size, f"each of {name}") for size in np.atleast_1d(sizes).ravel().tolist()]
+    given = np.ravel(array(sizes, name)).tolist()
+    values = [finite(size, f"each of {name}") for size in given]
     if not values or min(values) <= 0 or sorted(set(values)) != values:
-        raise InputError(f"{name} must increase and be greater than 0, got {values}")
+        raise InputError(f"{name} must increase and be greater than 0, got {shown(values)}")
     return np.array(values)

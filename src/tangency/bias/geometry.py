@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import plain_array
 from ..errors import InputError
 from ..kernels.base import Kernel
 from .deformations import Deformation, Translation, deform, smooth
@@ -226,7 +227,7 @@ def _neighbours(
 
 
 def _labels(labels: Any, count: int) -> np.ndarray:
-    y = np.asarray(labels)
+    y = plain_array(labels, "labels")
     if y.shape != (count,):
         raise InputError(f"labels must be of shape ({count},), one per image; got shape {y.shape}")
     return y

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, flag, plain_array, shown, whole
 from ..errors import InputError
 from ..kernels import Kernel
 from ..learn.conditioning import count_copies, warn_singular
@@ -54,9 +55,8 @@ def interpolation_norms(
     """
     inputs, targets = _data(X, y)
     wanted = _sizes(sizes, len(inputs))
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise InputError(f"draws must be a whole number ≥ 1, got {draws!r}")
-    rng = np.random.default_rng(seed)
+    draws, shuffle = whole(draws, "draws", 1), flag(shuffle, "shuffle")
+    rng = np.random.default_rng(whole(seed, "seed", 0))
     orders = [rng.permutation(len(inputs)) for _ in range(draws)]
     mixed = [rng.permutation(len(inputs)) for _ in range(draws)] if shuffle else None
     size = math.sqrt(float(np.mean(targets**2)))
@@ -77,12 +77,12 @@ def interpolation_norms(
         scale = math.sqrt(float(np.mean(kernel_diagonal(kernel, inputs)))) / size
         growth = _growth(wanted, norms)
         found[name] = KernelInterpolation(name, norms, missed, control, scale, growth)
-    return InterpolationNorms(wanted, int(draws), found)
+    return InterpolationNorms(wanted, draws, found)
 
 
 def _gram(kernel: Any, X: np.ndarray) -> tuple[np.ndarray, str]:
     if not callable(kernel):
-        raise InputError(f"a kernel is called as K(X, Y) on arrays, got {kernel!r}")
+        raise InputError(f"a kernel is called as K(X, Y) on arrays, got {shown(kernel)}")
     gram = as_train_gram(kernel(X) if isinstance(kernel, Kernel) else kernel(X, X), kernel, X)
     return gram.matrix.astype(gram.dtype), gram.dtype
 
@@ -151,14 +151,14 @@ def _growth(sizes: np.ndarray, norms: np.ndarray) -> float:
 
 
 def _data(X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    inputs = np.asarray(X)
+    inputs = plain_array(X, "X")
     try:
-        targets = np.asarray(y, dtype=float)
-    except (TypeError, ValueError) as error:
+        targets = array(y, "targets")
+    except InputError as error:
         raise InputError(
-            f"targets must be numbers: {error}; encode two classes as -1 and 1, more classes as "
-            "one column of 0 and 1 for each"
-        ) from error
+            f"{error}; encode two classes as -1 and 1, more classes as one column of 0 and 1 for "
+            "each"
+        ) from None
     if targets.ndim not in (1, 2) or inputs.ndim < 2 or len(inputs) != len(targets):
         raise InputError(
             f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit; expected "
@@ -173,7 +173,9 @@ def _sizes(sizes: Any, samples: int) -> np.ndarray:
     if sizes is None:
         # Draws of more than half of the samples would be much the same.
         return np.array([2**j for j in range(4, 63) if 2 * 2**j <= samples] or [samples])
-    values = np.unique(np.atleast_1d(np.asarray(sizes)))
+    values = np.atleast_1d(plain_array(sizes, "sizes"))
+    if values.dtype.kind in "iu" and values.size:
+        values = np.unique(values)
     if values.dtype.kind not in "iu" or values.size == 0 or values[0] < 1 or values[-1] > samples:
-        raise InputError(f"sizes must be whole numbers from 1 to {samples}, got {sizes!r}")
+        raise InputError(f"sizes must be whole numbers from 1 to {samples}, got {shown(sizes)}")
     return values

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import choice, flag, shown, whole
 from ..errors import InputError
 from ..kernels.network import as_network
 from ..nets import Activation, Dense, Sequential
@@ -17,6 +18,7 @@ from ..nets.quadrature import HermiteSeries
 
 # Hermite coefficients that are enough for smooth functions, and as many again to see that.
 _DEGREES = (120, 240)
+_MOST_ORDERS = 60
 _SETTLED = 1e-8
 
 
@@ -40,6 +42,7 @@ def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int
     >>> [round(float(g), 9) for g in gammas(lambda u: np.exp(u - 1))]
     [1.0, 1.0, 1.0]
     """
+    orders = whole(orders, "orders", 1, _MOST_ORDERS)
     if not isinstance(activation, ActivationLayer):
         activation = Activation(activation, normalized=False)
     j = np.arange(orders)
@@ -105,8 +108,7 @@ def lipschitz_constant(
     >>> lipschitz_constant("dense relu dense", "nngp"), lipschitz_constant("dense relu dense")
     (1.0, inf)
     """
-    if kind not in ("ntk", "nngp"):
-        raise InputError(f"kind must be ntk or nngp, got {kind!r}")
+    kind, sphere = choice(kind, "kind", ("ntk", "nngp")), flag(sphere, "sphere")
     value, slope = _jet(_dense_layers(network), kind == "ntk")
     return math.sqrt(slope if sphere else max(value, slope))
 
@@ -124,7 +126,7 @@ def _dense_layers(network: Any) -> tuple[Any, ...]:
         ):
             raise InputError(
                 "a Lipschitz constant is known for plain dense layers (weight_std 1, no bias, "
-                f"trainable) and activations, but this network holds {layer!r}"
+                f"trainable) and activations, but this network holds {shown(layer)}"
             )
     return layers
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import checks
 from .decay import DecayFit, fit_decay
-from .harmonics import multiplicity
+from .degrees import log_multiplicities
+from .harmonics import multiplicities
 from .tables import Table
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class MercerSpectrum:
     @cached_property
     def multiplicities(self) -> tuple[int, ...]:
         """N(p, k), exact integers of any size."""
-        return tuple(multiplicity(self.dim, k) for k in range(self.degree + 1))
+        return multiplicities(self.dim, self.degree)
 
     @property
     def resolved(self) -> np.ndarray:
@@ -67,7 +69,7 @@ class MercerSpectrum:
         """The share of variance N(p, k)μ_k/κ(1) of each degree."""
         if self.at_one <= 0:
             return np.zeros(self.degree + 1)
-        counts = np.array([math.log(n) for n in self.multiplicities])
+        counts = log_multiplicities(self.dim, self.degree)
         return np.exp(self.log_eigenvalues + counts - math.log(self.at_one))
 
     @property
@@ -92,8 +94,8 @@ class MercerSpectrum:
         """
         known = np.flatnonzero(self.positive)
         last = int(known[-1]) if len(known) else 0
-        high = last if high is None else high
-        low = max(1, high // 2) if low is None else low
+        high = last if high is None else checks.whole(high, "high")
+        low = max(1, high // 2) if low is None else checks.whole(low, "low")
         if high < 2:
             return DecayFit(low, high, None, None)
         return fit_decay(self.log_eigenvalues, self.positive, self.dim, low, high)
@@ -132,6 +134,7 @@ class MercerSpectrum:
 
     def table(self, whole: bool = False) -> Table:
         """The eigenvalues: some thirty rows, or all of them if `whole`."""
+        whole = checks.flag(whole, "whole")
         columns = (
             "degree",
             "multiplicity",

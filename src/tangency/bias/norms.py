@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .. import checks
+from ..checks import array
 from ..errors import InputError
 from .degrees import DegreeNorms, Vector
 from .series import SeriesSum, sum_series
@@ -110,7 +112,7 @@ class RkhsNorm:
         """The norm of f up to degree k against k."""
         from ..report.style import legend_name, line_style, new_figure, plain_axes, put_title
 
-        figure = new_figure(6.4, 4.4) if axes is None else axes.figure
+        figure = new_figure(6.4, 4.4) if checks.axes(axes) is None else axes.figure
         if axes is None:
             axes = figure.subplots()
             put_title(figure, self.title)  # pyright: ignore[reportArgumentType]
@@ -248,10 +250,7 @@ def _decay(series: SeriesSum) -> str:
 
 
 def _given(norms: Any) -> DegreeNorms:
-    try:
-        values = np.asarray(norms, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"norms of degrees must be numbers: {error}") from error
+    values = array(norms, "norms of degrees")
     if values.ndim != 1 or values.size == 0:
         raise InputError(
             f"norms of degrees must have shape (degree + 1,), got {values.shape}; sum the squared "

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .. import checks
+from ..checks import sizes
 from ..errors import InputError
 from ..kernels.network import as_network
 from ..nets import Conv, GaussianPool, GlobalAvgPool, Residual, Subsample
@@ -100,7 +102,7 @@ class PatchCondition:
         from ..report.style import GREEN, GREY, PURPLE, TICK, new_figure, plain_axes, put_title
 
         figure = None
-        if axes is None:
+        if checks.axes(axes) is None:
             figure = new_figure(1.6 + 1.1 * max(len(self.rows), 3), 3.8)
             axes = figure.subplots()
             put_title(figure, self.title)
@@ -158,7 +160,7 @@ def patch_condition(
         4  conv7   8.485        2  4.243     broken
     """
     beta = positive(beta, "beta")
-    steps = plan(as_network(net), tuple(input_shape)).steps
+    steps = plan(as_network(net), sizes(input_shape, "input_shape")).steps
     rows: list[PatchRow] = []
     state = _follow(steps, _start(antialias), rows)
     return PatchCondition(str(as_network(net)), tuple(rows), beta, state.scale)
@@ -176,7 +178,8 @@ def pooling_scale(net: Any, input_shape: Sequence[int], antialias: float = 0.5) 
     >>> pooling_scale("conv3 relu gauss2 conv3 relu gauss2 flatten dense", (28, 28, 1))
     4.0
     """
-    return _follow(plan(as_network(net), tuple(input_shape)).steps, _start(antialias), []).scale
+    steps = plan(as_network(net), sizes(input_shape, "input_shape")).steps
+    return _follow(steps, _start(antialias), []).scale
 
 
 class _State(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import items
 from .arccosine import log_beta
 from .harmonics import degree_number, dimension, interval
 from .rules import FixedRule, bandwidth, fixed_rule, float_rule
@@ -68,7 +69,7 @@ def float_coefficients(
     zonal: ZonalKernel, dim: int, degree: int, breaks: Iterable[float] = ()
 ) -> Coefficients:
     """μ_k in float64, with the noise of rounding and the truncation measured."""
-    cuts = np.unique(np.arccos(interval(list(breaks))))
+    cuts = np.unique(np.arccos(np.ravel(interval(items(breaks, "breaks")))))
     edges = np.unique(np.concatenate([[0.0], cuts, [math.pi]]))
     log_scale = -float(log_beta(0.5, (dim - 1) / 2))
     theta, weighted, weights, lost = [], [], [], 0.0

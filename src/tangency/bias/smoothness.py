@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import array, flag, number, shown, whole
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.inputs import signals
@@ -174,9 +175,9 @@ def modulus(
     {'NTK': 0, 'last-layer': 0}
     """
     named = named_kernels(kernels)
+    sphere, fit_below = flag(sphere, "sphere"), number(fit_below, "fit_below")
     steps = _radii(radii, sphere, fit_below)
-    if isinstance(directions, bool) or not isinstance(directions, int) or directions < 1:
-        raise InputError(f"directions must be a whole number of at least 1, got {directions!r}")
+    directions, seed = whole(directions, "directions", 1), whole(seed, "seed", 0)
     # Not the stream of default_rng(seed), from which the inputs themselves may have been drawn.
     rng = np.random.default_rng([seed, 1])
     x, norms = _inputs(X, count, sphere, seed)
@@ -209,10 +210,10 @@ def modulus(
 
 
 def _radii(radii: Any, sphere: bool, fit_below: float) -> np.ndarray:
-    steps = np.asarray(radii, dtype=float)
+    steps = array(radii, "radii")
     good = steps.ndim == 1 and len(steps) > 0 and np.all(np.isfinite(steps))
     if not (good and np.all(np.diff(steps) > 0) and steps[0] > 0):
-        raise InputError(f"radii must be increasing numbers greater than 0, got {radii!r}")
+        raise InputError(f"radii must be increasing numbers greater than 0, got {shown(radii)}")
     if sphere and steps[-1] > 2:
         raise InputError(
             f"no two points of the unit sphere are {steps[-1]:g} apart; give radii of at most 2, "

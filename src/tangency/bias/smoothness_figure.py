@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import checks
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -19,7 +21,7 @@ def draw_modulus(found: Modulus, axes: Axes | None) -> Figure:
     """Distances and ratios side by side; only the distances into given axes."""
     from ..report.style import new_figure, put_note, put_title
 
-    if axes is not None:
+    if checks.axes(axes) is not None:
         _panel(found, axes, divide=False)
         _legend(found, axes)
         return axes.figure  # type: ignore[return-value]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..checks import choice
 from ..kernels.base import Kernel
 from .deformations import Deformation, RandomField, deform, smooth
 from .deformations.checks import positive
@@ -162,8 +162,8 @@ def stability_curve(
     {'NTK': 0.5, 'last-layer': 1.0}
     """
     found = named_kernels(kernels)
-    if by not in _NAMES:
-        raise InputError(f"by must be gradient or displacement, got {by!r}")
+    by = choice(by, "by", _NAMES)
+    fit_below = positive(fit_below, "fit_below")
     sizes_ = increasing(sizes, "sizes")
     fields = _fields(images, deformation, draws, seed)
     x = some_images(images, fields[0].dims, count, seed)
@@ -172,7 +172,6 @@ def stability_curve(
     moved = np.stack([[deform(x, t, order, antialias, mode) for t in row] for row in taus])
     still = smooth(x, antialias, mode, axes=fields[0].dims)
     distances = {name: moved_distances(k, still, moved) for name, k in found.items()}
-    fit_below = positive(fit_below, "fit_below")
     return StabilityCurve(
         by,
         sizes_,

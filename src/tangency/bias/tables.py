@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import items, text
 from ..errors import InputError
+from ..printable import printable
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,20 @@ class Table:
     rows: Sequence[Sequence[Any]]
 
     def __post_init__(self) -> None:
-        for row in self.rows:
-            if len(row) != len(self.columns):
-                raise InputError(f"a row of {len(row)} cells under {len(self.columns)} columns")
+        columns = items(self.columns, "columns")
+        for row in items(self.rows, "rows"):
+            row = items(row, "a row")
+            if len(row) != len(columns):
+                raise InputError(f"a row of {len(row)} cells under {len(columns)} columns")
+        for column in columns:
+            text(column, "a column")
 
     def cells(self) -> list[list[str]]:
         """The rows as words, numbers with four significant digits."""
         return [[_word(value) for value in row] for row in self.rows]
 
     def __str__(self) -> str:
-        lines = [list(self.columns), *self.cells()]
+        lines = [list(map(printable, self.columns)), *self.cells()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -57,4 +63,4 @@ def _word(value: Any) -> str:
         return f"{number:.4g}"
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)
+    return printable(str(value))

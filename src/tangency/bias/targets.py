@@ -14,11 +14,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
+from ..checks import array, shown
 from ..errors import InputError
-from .arccosine import log_beta
-from .degrees import DegreeNorms, Parity, Vector, log_multiplicities, project
+from .checks import real_array, real_number, require_room, whole
+from .degrees import DegreeNorms, Parity, Vector, project
+from .half_powers import half_power_logs
+from .harmonics import interval
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class ZonalTarget:
             raise InputError(
                 f"target {self.name!r} is known by the norms of its degrees only; it has no values"
             )
-        return np.asarray(self.function(np.asarray(u, dtype=float)), dtype=float)
+        return array(self.function(interval(u)), f"f(u) of {shown(self.name)}")
 
     def norms(self, dim: int, degree: int) -> DegreeNorms:
         """‖f_k‖ in L² of the sphere in R^dim for every degree k up to `degree`."""
@@ -102,7 +104,7 @@ def power(exponent: float = 1.0) -> ZonalTarget:
     polynomial = a % 2 == 0
 
     def closed_form(dim: int, degree: int) -> Vector:
-        return DegreeNorms(_half_power_logs(a, dim, degree) + math.log(2), 0.0).only("even").logs
+        return DegreeNorms(half_power_logs(a, dim, degree) + math.log(2), 0.0).only("even").logs
 
     return ZonalTarget(
         name="|u|" if a == 1 else f"|u|^{a:g}",
@@ -129,7 +131,7 @@ def ramp(exponent: float = 1.0) -> ZonalTarget:
     return ZonalTarget(
         name="(u)₊" if a == 1 else f"(u)₊^{a:g}",
         function=lambda u: np.where(u > 0, np.maximum(u, 0.0) ** a, 0.0),
-        closed_form=lambda dim, degree: _half_power_logs(a, dim, degree),
+        closed_form=lambda dim, degree: half_power_logs(a, dim, degree),
         smoothness=a + 0.5,
         lipschitz=_steepest(a),
     )
@@ -185,9 +187,9 @@ def rough(smoothness: float = 1.0) -> ZonalTarget:
     >>> [round(float(norm), 3) for norm in rough(1.0).norms(5, 4).values]
     [0.0, 0.0, 0.354, 0.0, 0.125]
     """
-    s = float(smoothness)
+    s = real_number(smoothness, "smoothness")
     if not (math.isfinite(s) and s > 0):
-        raise InputError(f"smoothness must be a number greater than 0, got {smoothness!r}")
+        raise InputError(f"smoothness must be a number greater than 0, got {shown(smoothness)}")
 
     def closed_form(dim: int, degree: int) -> Vector:
         k = np.arange(degree + 1)
@@ -211,10 +213,10 @@ def zonal(
     less exact, which the `noise` of its norms shows.
     """
     if not callable(function):
-        raise InputError(f"a target is a function of u = ⟨x, e⟩, got {function!r}")
-    ends = tuple(sorted(float(b) for b in breaks))
+        raise InputError(f"a target is a function of u = ⟨x, e⟩, got {shown(function)}")
+    ends = tuple(sorted(map(float, np.atleast_1d(real_array(breaks, "breaks")).ravel())))
     if not all(0 < b < math.pi for b in ends):
-        raise InputError(f"breaks are angles between 0 and π, got {breaks!r}")
+        raise InputError(f"breaks are angles between 0 and π, got {shown(breaks)}")
     return ZonalTarget(name, function, None, ends, smoothness, lipschitz)
 
 
@@ -238,8 +240,8 @@ def as_target(target: Any) -> ZonalTarget:
     if isinstance(target, str):
         if target not in NAMED:
             raise InputError(
-                f"no target is called {target!r}; known are {', '.join(NAMED)}, and any function "
-                "of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
+                f"no target is called {shown(target)}; known are {', '.join(NAMED)}, and any "
+                "function of u = ⟨x, e⟩ through tangency.bias.targets.zonal"
             )
         return NAMED[target]()
     return zonal(target)
@@ -247,29 +249,9 @@ def as_target(target: Any) -> ZonalTarget:
 
 def check_sizes(dim: Any, degree: Any) -> tuple[int, int]:
     """The dimension p ≥ 2 of the space around the sphere and the largest degree ≥ 0."""
-    for name, value, low in (("dim", dim, 2), ("degree", degree, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-            raise InputError(f"{name} must be a whole number ≥ {low}, got {value!r}")
-    return int(dim), int(degree)
-
-
-def _half_power_logs(a: float, dim: int, degree: int) -> Vector:
-    """log ‖f_k‖ of (u)_+^a: |∫ (u)_+^a P_k dτ| √N(p, k)."""
-    k = np.arange(degree + 1, dtype=float)
-    # Where the argument is negative, 1/Γ((a-k)/2 + 1) = Γ(z) sin(πz)/π with z = (k-a)/2, and
-    # Γ(z)/Γ(z + b) = B(z, b)/Γ(b).
-    z, b = (k - a) / 2, a + dim / 2
-    far = z > 0.5
-    # Taken from k mod 4, so that the subtraction of a rounds no more at large degrees.
-    turn = (np.remainder(k[far], 4) - a) / 2
-    logs = np.empty(degree + 1)
-    logs[~far] = -gammaln(1 - z[~far]) - gammaln((a + k[~far] + dim) / 2)
-    # The sine is exactly zero at whole numbers: those degrees vanish.
-    sine = np.where(turn % 1 == 0, 0.0, np.abs(np.sin(np.pi * turn)))
-    with np.errstate(divide="ignore"):
-        logs[far] = log_beta(z[far], b) - math.lgamma(b) + np.log(sine / np.pi)
-    constant = math.lgamma(dim / 2) + math.lgamma(a + 1) - (a + 1) * math.log(2)
-    return constant + logs + 0.5 * log_multiplicities(dim, degree)
+    sizes = whole(dim, "dim", 2), whole(degree, "degree", 0)
+    require_room(20 * sizes[1], f"degree={degree}")
+    return sizes
 
 
 def _even_logs(closed: Callable[[int, int], Vector], dim: int, degree: int) -> Vector:
@@ -278,7 +260,9 @@ def _even_logs(closed: Callable[[int, int], Vector], dim: int, degree: int) -> V
 
 def _steepest(a: float) -> float | None:
     """The largest of 1 and of a |cos θ|^(a-1) sin θ, which peaks at cos²θ = (a-1)/a."""
-    return max(1.0, math.sqrt(a) * ((a - 1) / a) ** ((a - 1) / 2)) if a >= 1 else None
+    if a < 1:
+        return None
+    return 1.0 if a == 1 else max(1.0, math.sqrt(a) * math.exp((a - 1) / 2 * math.log1p(-1 / a)))
 
 
 def _angles(u: Vector) -> Vector:
@@ -286,17 +270,19 @@ def _angles(u: Vector) -> Vector:
 
 
 def _exponent(exponent: Any) -> float:
-    a = float(exponent)
+    a = real_number(exponent, "the exponent")
+    if a > 1e15:
+        raise InputError(f"the exponent must be at most 10^15, got {a:g}")
     if not (math.isfinite(a) and a > -0.5):
         raise InputError(
             f"the exponent must be greater than -1/2, where |u|^a is square integrable for every "
-            f"dimension; got {exponent!r}"
+            f"dimension; got {shown(exponent)}"
         )
     return a
 
 
 def _angle(angle: Any) -> float:
-    end = float(angle)
+    end = real_number(angle, "the angle")
     if not 0 < end < math.pi:
-        raise InputError(f"the angle must lie between 0 and π = 3.1416, got {angle!r}")
+        raise InputError(f"the angle must lie between 0 and π = 3.1416, got {shown(angle)}")
     return end

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import shown
 from ..errors import InputError
 from ..kernels.algebra import Product, Scaled, Sum
 from ..kernels.base import Kernel
@@ -83,7 +84,7 @@ def _step(layer: Layer, state: State, arithmetic: Arithmetic) -> State:
         return State(sigma * scale, _scaled(theta, scale), q * scale)
     if isinstance(layer, Flatten):
         return state
-    raise InputError(f"{layer!r} is not a layer of dense networks")
+    raise InputError(f"{shown(layer)} is not a layer of dense networks")
 
 
 def _scaled(theta: Any, scale: Any) -> Any:
@@ -111,5 +112,5 @@ def fold(kernel: Kernel, leaf: Callable[[NetworkKernel], Any]) -> Any:
         return first
     raise InputError(
         f"the kernel on the sphere is known for NTK, NNGP, their sums, products and multiples; "
-        f"got {kernel!r}; pass a function h(u) of the cosine instead"
+        f"got {shown(kernel)}; pass a function h(u) of the cosine instead"
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array, choice, number, shown, whole
 from ..engines import reference
 from ..errors import InputError, NetworkError
 from ..kernels.base import Kernel
@@ -54,7 +55,7 @@ class ZonalKernel:
 
     def __call__(self, u: Any) -> np.ndarray:
         t = interval(u)
-        values = np.asarray(self.function(t), dtype=np.float64)
+        values = array(self.function(t), f"h(u) of {shown(self.name)}")
         if values.shape != t.shape:
             raise InputError(
                 f"h(u) of {self.name!r} gave shape {values.shape} for cosines of shape {t.shape}; "
@@ -81,6 +82,7 @@ class ZonalKernel:
 
     def law(self, dim: int) -> float | str | None:
         """The exponent of decay that theory gives, or its kind in a word; None where unknown."""
+        dim = whole(dim, "dim", 2)
         if self.kernel is None:
             return None
         if math.isfinite(max(self.reach.even, self.reach.odd)) or self.reach.zero:
@@ -150,21 +152,16 @@ def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> Zon
     >>> h(np.array([-1.0, 0.0, 1.0])).round(4) + 0.0
     array([0.    , 0.3183, 2.    ])
     """
-    if kind not in ("ntk", "nngp"):
-        raise InputError(f"kind must be ntk or nngp, got {kind!r}")
-    good = isinstance(radius, int | float | np.number) and not isinstance(radius, bool)
-    if not good or not 0 < float(radius) < math.inf:
-        raise InputError(f"radius must be a finite number greater than 0, got {radius!r}")
+    kind, size = choice(kind, "kind", ("ntk", "nngp")), number(radius, "radius", above=0)
     if isinstance(kernel, str | Layer):
         kernel = (NTK if kind == "ntk" else NNGP)(as_network(kernel))
     if not isinstance(kernel, Kernel):
         raise InputError(
-            f"sphere_kernel needs a network, NTK(...) or NNGP(...), got {kernel!r}; a function "
-            "h(u) of the cosine is passed to spectrum(...) as it is"
+            f"sphere_kernel needs a network, NTK(...) or NNGP(...), got {shown(kernel)}; a "
+            "function h(u) of the cosine is passed to spectrum(...) as it is"
         )
     for leaf in leaves(kernel):
         _check_dense(leaf)
-    size = float(radius)
 
     def function(t: np.ndarray) -> Any:
         return np.asarray(walk.fold(kernel, lambda leaf: _network_function(leaf, size, t)))
@@ -182,7 +179,7 @@ def as_zonal(kernel: Any, radius: float = 1.0) -> ZonalKernel:
         return ZonalKernel(getattr(kernel, "__name__", type(kernel).__name__), kernel)
     raise InputError(
         "a kernel on the sphere is an NTK or NNGP of a dense network, a ZonalKernel, or a function "
-        f"h(u) of the cosine; got {kernel!r}"
+        f"h(u) of the cosine; got {shown(kernel)}"
     )
 
 

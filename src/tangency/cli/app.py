@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -9,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from .say import one_line, say
 
 #: Mistakes in the input and the limits of the machine; anything else is a fault of ours.
 _EXPECTED = (ValueError, OSError, ImportError, MemoryError)
@@ -35,7 +38,7 @@ class _OneLineErrors(TyperGroup):
                 return super().invoke(ctx)
         except KeyboardInterrupt as interruption:
             left = str(interruption) or "nothing was written"
-            typer.echo(f"tangency: interrupted; {left}", err=True)
+            say(f"tangency: interrupted; {left}", err=True)
             raise typer.Exit(130) from None
 
 
@@ -46,25 +49,27 @@ def _report(error: Exception) -> int:
         message = error.format_message()  # pyright: ignore[reportAttributeAccessIssue]
         context = getattr(error, "ctx", None)
         where = f" (see {context.command_path} --help)" if context is not None else ""
-        typer.echo(f"tangency: {_one_line(message)}{where}", err=True)
+        say(f"tangency: {one_line(message)}{where}", err=True)
         return 2
     if isinstance(error, _EXPECTED):
-        typer.echo(f"tangency: {_one_line(str(error) or type(error).__name__)}", err=True)
+        say(f"tangency: {one_line(_words(error))}", err=True)
         return 2
-    typer.echo(
-        f"tangency: internal error, {type(error).__name__}: {_one_line(str(error))} "
+    say(
+        f"tangency: internal error, {type(error).__name__}: {one_line(str(error))} "
         "(tangency --debug COMMAND shows where)",
         err=True,
     )
     return 1
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:
-    typer.echo(f"tangency: warning: {_one_line(str(message))}", err=True)
+    say(f"tangency: warning: {one_line(str(message))}", err=True)
 
 
 class _State:
@@ -89,7 +94,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from .. import __version__
 
-        typer.echo(f"tangency {__version__}")
+        say(f"tangency {__version__}")
         raise typer.Exit
 
 
@@ -104,4 +109,4 @@ def _before(
 ) -> None:
     _State.debug = debug
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        say(context.get_help())

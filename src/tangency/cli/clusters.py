@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .say import say
+
 Workers = Annotated[
     int | None,
     typer.Option(metavar="N", help="Compute a store in N processes on this machine."),
@@ -79,7 +81,7 @@ class Cluster:
 
             with local_cluster(self.workers, self.dashboard) as client:
                 if self.dashboard is not None:
-                    typer.echo(f"dashboard: {client.dashboard_link}", err=True)
+                    say(f"dashboard: {client.dashboard_link}", err=True)
                 yield client
         else:
             yield None

@@ -10,6 +10,7 @@ import typer
 
 from . import options as o
 from .measures import FigureOut, claim_figure, give, read
+from .say import say
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -52,7 +53,7 @@ def lazy(
     Each network is trained by gradient descent, beside its linearisation and the infinite
     network, which start from the same function. Needs PyTorch: pip install "tangency[torch]".
     """
-    claim_figure(out, force)
+    claim_figure(out, force, data)
     numbers = parse_widths(widths)
     from ..finite.requirement import require_torch
 
@@ -122,5 +123,5 @@ def fitting(dataset: Dataset, net: Sequential) -> Dataset:
     except NetworkError:
         net.output_shape(shape)  # its message is about the data as they are
         raise
-    typer.echo(f"images are taken as vectors of {changed.input_shape[0]} numbers")
+    say(f"images are taken as vectors of {changed.input_shape[0]} numbers")
     return changed

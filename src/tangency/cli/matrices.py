@@ -11,6 +11,7 @@ import typer
 from . import options as o
 from .clusters import Cluster, Dashboard, Scheduler, Workers
 from .files import claim, draft
+from .say import say
 from .stores import claim_store, compute_store, parse_tile
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def gram(
     stored = claim_store(out, force, max_memory, tile)
     cluster.check(stored, jobs)
     if not stored:
-        claim(out, force, (".npz", ".zarr") if kernel is Kind.both else (".npy", ".npz", ".zarr"))
+        kinds = (".npz", ".zarr") if kernel is Kind.both else (".npy", ".npz", ".zarr")
+        claim(out, force, kinds, (data, labels))
     memory, threads, side = o.parse_memory(max_memory), o.parse_jobs(jobs), parse_tile(tile)
     import tangency as tg
     from tangency.data import load
@@ -103,7 +105,7 @@ def gram(
         require_labels=False,
     )
     dataset, kept = limited(dataset, limit, seed)
-    typer.echo(dataset.summary())
+    say(dataset.summary())
     X = _part(dataset, rows)
     Y = None if columns is None or columns is rows else _part(dataset, columns)
     if stored:
@@ -114,7 +116,7 @@ def gram(
     options = {"max_memory": memory, "n_jobs": threads, "progress": o.interactive()}
     found = tg.gram(network, X, Y, kernel.value, **options)
     n, m = _write(out, found._asdict() if kernel is Kind.both else {kernel.value: found}, kept)
-    typer.echo(f"{out}: {kernel.value} of {net}, {n:,} x {m:,}, {dtype.value}")
+    say(f"{out}: {kernel.value} of {net}, {n:,} x {m:,}, {dtype.value}")
 
 
 def _write(out: Path, arrays: dict[str, Any], kept: np.ndarray) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import typer
 
 from . import options as o
 from .files import claim, draft
+from .say import say
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -40,7 +41,7 @@ def spectrum(
 
     network = parse(net)
     if not is_dense(network):
-        typer.echo(f"not a dense network; shown is {dense_version(network)}")
+        say(f"not a dense network; shown is {dense_version(network)}")
     network = dense_version(network)
     kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
     give(measure(kernels, dim, degree), out)
@@ -65,7 +66,7 @@ def smoothness(
     The slope is the Hölder exponent: 1/2 for the NTK of a ReLU network, 1 for its last-layer
     kernel.
     """
-    claim_figure(out, force)
+    claim_figure(out, force, data)
     kernels = _kernels(net, jobs)
     dataset = read(data, label_column, header, input_shape, channels, scale)
     from ..report.measured import smoothness_of
@@ -92,7 +93,7 @@ def stability(
 
     Deformations are smooth random fields ("elastic"), the same ones for both kernels.
     """
-    claim_figure(out, force)
+    claim_figure(out, force, data)
     kernels = _kernels(net, jobs)
     dataset = read(data, label_column, header, input_shape, channels, scale)
     from ..bias.stability import stability_curve
@@ -103,10 +104,10 @@ def stability(
     )
 
 
-def claim_figure(out: Path | None, force: bool) -> None:
+def claim_figure(out: Path | None, force: bool, source: object = None) -> None:
     """Check that the figure or the numbers can be written; see `claim`."""
     if out is not None:
-        claim(out, force, _SUFFIXES)
+        claim(out, force, _SUFFIXES, (source,))
 
 
 def _kernels(net: str, jobs: int | None) -> dict[str, Any]:
@@ -138,14 +139,14 @@ def read(
         scale=o.parse_scale(scale),
         require_labels=False,
     )
-    typer.echo(dataset.summary())
+    say(dataset.summary())
     return dataset
 
 
 def give(result: Result, out: Path | None) -> None:
     """Print the title, the table and what it shows; write the figure or the numbers."""
     table = result.table()
-    typer.echo(f"{result.title}\n\n{table}\n\n{result.summary}\n{result.reading}")
+    say(f"{result.title}\n\n{table}\n\n{result.summary}\n{result.reading}")
     if out is None:
         return
     with draft(out) as path:
@@ -155,4 +156,4 @@ def give(result: Result, out: Path | None) -> None:
             from ..report.style import save_figure
 
             save_figure(result.plot(), path)
-    typer.echo(f"wrote {out}")
+    say(f"wrote {out}")

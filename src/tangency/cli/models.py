@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from . import options as o
 from .files import claim, draft
+from .say import say
 
 
 def fit(
@@ -39,7 +38,7 @@ def fit(
     Preprocessing learns from the training part only, in the order normalize, standardize, zca; it
     is stored in the model and applied by predict. If there is a test part, its score is shown.
     """
-    claim(out, force, (".npz",))
+    claim(out, force, (".npz",), (data, labels))
     ridge = o.parse_alpha(alpha)
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     reading = {
@@ -58,16 +57,16 @@ def fit(
     parse(net)  # before data are read, as a mistake is likelier here
     dataset = chosen_task(load(data, labels, **reading), task.value)
     dataset = held_out(dataset, test_fraction, limit, seed)
-    typer.echo(dataset.summary())
+    say(dataset.summary())
     steps = preprocessing(normalize, standardize, zca)
     means["progress"] = o.interactive()
     options = {"alpha": ridge, "solver": solver.value, "store": store}
     fitted = fit_model(dataset, net, kernel.value, options, steps, means)
     for line in report_lines(fitted, dataset):
-        typer.echo(line)
+        say(line)
     with draft(out) as path:
         save(fitted, dataset, reading, path)
-    typer.echo(f"model written to {out}")
+    say(f"model written to {out}")
 
 
 def predict(
@@ -87,12 +86,15 @@ def predict(
 
     DATA is read and preprocessed as it was for fit. A table may lack the label column.
     """
-    claim(out, force, (".csv",))
+    claim(out, force, (".csv",), (data, labels, model))
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
+    from ..data.tables import is_table
     from .modelling import open_model, read_for, with_means, write_predictions
 
     fitted, reading = open_model(model)
     with_means(fitted, means | {"progress": o.interactive()})
+    if not is_table(data):  # what was said about the columns of the training table
+        reading |= {"label_column": -1, "header": None}
     if label_column is not None:
         reading["label_column"] = o.parse_column(label_column)
     if scale is not None:
@@ -100,8 +102,8 @@ def predict(
     if header is not None:
         reading["header"] = header
     dataset = read_for(fitted, data, labels, reading, fixed=label_column is not None)
-    typer.echo(dataset.summary())
+    say(dataset.summary())
     with draft(out) as path:
         for line in write_predictions(fitted, dataset, part.value, path):
-            typer.echo(line)
-    typer.echo(f"predictions written to {out}")
+            say(line)
+    say(f"predictions written to {out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .options import Net, parse_shape
+from .say import say
 
 
 def describe(
@@ -16,4 +17,4 @@ def describe(
     """Show a network layer by layer: shapes, what each layer costs, and the engine for it."""
     import tangency as tg
 
-    typer.echo(tg.explain(tg.parse(net), parse_shape(input_shape)))
+    say(tg.explain(tg.parse(net), parse_shape(input_shape)))

@@ -9,6 +9,7 @@ import typer
 
 from . import options as o
 from .matrices import Kind
+from .say import say
 from .stores import parse_tile
 
 
@@ -51,7 +52,7 @@ def gram_plan(
         kind=kernel.value,
         tile=parse_tile(tile),
     )
-    typer.echo(str(estimate))
+    say(str(estimate))
 
 
 def parse_machines(text: str) -> int | list[float]:

@@ -11,6 +11,7 @@ import typer
 from . import options as o
 from .files import claim, draft
 from .progress import named_steps
+from .say import say
 
 
 def report(
@@ -45,7 +46,7 @@ def report(
     Kernel matrices, learning curve, spectra, smoothness and stability on DATA, each with a figure,
     how to read it, and its numbers. The page needs no network access and runs no script.
     """
-    claim(out, force, (".html",))
+    claim(out, force, (".html",), (data,))
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     reading = {
         "label_column": o.parse_column(label_column),
@@ -65,7 +66,7 @@ def report(
     dataset = load(data, labels, require_labels=False, **reading)
     if dataset.y_train is not None:
         dataset = chosen_task(dataset, task.value)
-    typer.echo(dataset.summary())
+    say(dataset.summary())
     steps = preprocessing(normalize, standardize, zca)
     material = prepare(dataset, network, Options(limit, draws, seed, means), steps)
     with named_steps(STEPS) as step:
@@ -74,7 +75,7 @@ def report(
         )
     with draft(out) as path:
         path.write_text(page.html(), encoding="utf-8")
-    typer.echo(f"report written to {out}")
+    say(f"report written to {out}")
 
 
 def command_text(context: typer.Context) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from . import options as o
+from .files import claim_place
+from .say import say
 
 
 def claim_store(out: Path, force: bool, max_memory: str | None, tile: str | None) -> bool:
@@ -23,8 +25,7 @@ def claim_store(out: Path, force: bool, max_memory: str | None, tile: str | None
         )
     if max_memory is not None:
         raise ValueError("a store needs memory for some tiles only; use --tile, not --max-memory")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out}: there is no folder {out.parent}; create it first")
+    claim_place(out)
     return True
 
 
@@ -54,7 +55,7 @@ def compute_store(network: Any, X: Any, Y: Any | None, out: Path, **options: Any
         raise KeyboardInterrupt(
             f"{out} holds {found.done:,} of {found.tiles:,} tiles; the same command goes on"
         ) from None
-    typer.echo(str(status(out)))
+    say(str(status(out)))
 
 
 def gram_status(
@@ -69,8 +70,8 @@ def gram_status(
     """
     from .. import gram
 
-    typer.echo(str(gram.status(store)))
+    say(str(gram.status(store)))
     if verify:
         found = gram.verify(store, progress=o.interactive())
-        typer.echo(str(found))
+        say(str(found))
         raise typer.Exit(0 if found.ok else 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-import typer
+from .say import say
 
-_WHAT = ("float32", "float64", "32 digits")
+_WHAT = ("float32", "float64", "32 digits", "quadrature")
 
 
 def warmup() -> None:
@@ -31,9 +31,9 @@ def warmup() -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         jobs = {pool.submit(_compile, what): what for what in _WHAT}
         for number, job in enumerate(as_completed(jobs), start=1):
-            typer.echo(f"{number} of {len(_WHAT)}: {jobs[job]} ready after {job.result():.1f} s")
-    typer.echo(f"in all {time.perf_counter() - begin:.1f} s")
-    typer.echo(f"cache: {path}")
+            say(f"{number} of {len(_WHAT)}: {jobs[job]} ready after {job.result():.1f} s")
+    say(f"in all {time.perf_counter() - begin:.1f} s")
+    say(f"cache: {path}")
 
 
 def _compile(what: str) -> float:
@@ -43,6 +43,10 @@ def _compile(what: str) -> float:
         from ..engines.extended.warm import warm_up as warm_up_extended
 
         warm_up_extended()
+    elif what == "quadrature":
+        from ..nets.quadrature.warm import warm_up as warm_up_quadrature
+
+        warm_up_quadrature()
     else:
         from ..engines.fused.warm import warm_up
 

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..printable import printable
 from .errors import DataError
+from .given import given_numbers
 from .splitting import random_split, stratified_split
 
 
@@ -34,6 +36,10 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        for part in ("X_train", "y_train", "X_test", "y_test"):
+            if np.ma.isMaskedArray(getattr(self, part)):
+                plain = given_numbers(getattr(self, part), f"{self.name}, {part}")
+                object.__setattr__(self, part, plain)
         _check_part(self.X_train, self.y_train, f"{self.name}, training part")
         if self.X_test is None:
             if self.y_test is not None:
@@ -83,11 +89,14 @@ class Dataset:
         )
 
     def label_name(self, label: Any) -> str:
-        """The name of a label: `class_names[label]` where there are names, else the label."""
+        """The name of a label: `class_names[label]` where there are names, else the label.
+
+        Control characters in it are shown by their codes.
+        """
         names = self.class_names
         if names is not None and isinstance(label, int | np.integer) and 0 <= label < len(names):
-            return names[int(label)]
-        return str(label)
+            return printable(names[int(label)])
+        return printable(str(label))
 
     def summary(self) -> str:
         """One line: examples in each part, their shape, the number of classes."""
@@ -101,7 +110,7 @@ class Dataset:
             parts.append("real targets")
         else:
             parts.append("no labels")
-        return f"{self.name}: {', '.join(parts)}"
+        return f"{printable(self.name)}: {', '.join(parts)}"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -124,9 +133,10 @@ def _check_part(X: np.ndarray, y: np.ndarray | None, where: str) -> None:
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iubfU":
         got = str(y.dtype) if isinstance(y, np.ndarray) else type(y).__name__
         raise DataError(f"{where}: labels must be an array of numbers or strings, got {got}")
-    if len(y) != len(X):
+    if y.ndim == 0 or len(y) != len(X):
+        count = len(y) if y.ndim else 0
         raise DataError(
-            f"{where}: {len(X):,} examples but {len(y):,} labels; there must be one label for each"
+            f"{where}: {len(X):,} examples but {count:,} labels; there must be one label for each"
         )
     if y.dtype.kind == "f":
         check_finite(y, f"{where}, labels")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..checks import shown
 from ..nets.signal import channels_first
 from .dataset import shape_text
 from .errors import DataError
 
 Channels = Literal["auto", "last", "first", "none"]
+_CHANNELS = ("auto", "last", "first", "none")
 
 
 class RawParts(NamedTuple):
@@ -38,16 +40,50 @@ class InputOptions:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
-        if self.channels not in ("auto", "last", "first", "none"):
+        if not isinstance(self.channels, str) or self.channels not in _CHANNELS:
             raise DataError(
-                f"channels must be 'auto', 'last', 'first' or 'none', got {self.channels!r}"
+                f"channels must be 'auto', 'last', 'first' or 'none', got {shown(self.channels)}"
             )
-        if self.dtype not in ("float32", "float64"):
-            raise DataError(f"dtype must be 'float32' or 'float64', got {self.dtype!r}")
-        if isinstance(self.scale, str) and self.scale != "auto":
+        if not isinstance(self.dtype, str) or self.dtype not in ("float32", "float64"):
+            raise DataError(f"dtype must be 'float32' or 'float64', got {shown(self.dtype)}")
+        if self.input_shape is not None:
+            object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
+        if self.scale is None or (isinstance(self.scale, str) and self.scale == "auto"):
+            return
+        number = isinstance(self.scale, int | float | np.integer | np.floating)
+        if not number or isinstance(self.scale, bool):
             raise DataError(f"scale must be a number, 'auto' or None, got {self.scale!r}")
-        if isinstance(self.scale, int | float) and not 0 < self.scale < float("inf"):
+        if not 0 < self.scale < float("inf"):
             raise DataError(f"scale must be a positive number, got {self.scale}")
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    good = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
+    if not sizes or not good or min(sizes) < 1:
+        raise DataError(
+            f"input_shape must be whole numbers from 1 on, as in (28, 28, 1); got {shape!r}"
+        )
+    return tuple(int(n) for n in sizes)
+
+
+def check_types(train: np.ndarray, test: np.ndarray, options: InputOptions, name: str) -> None:
+    """Refuse parts of one set of images whose types "auto" would scale differently.
+
+    Raises `DataError` with both types.
+    """
+    if options.scale != "auto":
+        return
+    scales = [_divisor(_with_shape(X, options, name), options, None) for X in (train, test)]
+    if scales[0] != scales[1]:
+        first, second = (
+            f"are {X.dtype} and would be " + (f"divided by {s:g}" if s else "taken as they are")
+            for X, s in zip((train, test), scales, strict=True)
+        )
+        raise DataError(
+            f"{name}: training images {first}, test images {second}; store both with one type, or "
+            "say what to divide by (scale=, --scale)"
+        )
 
 
 def prepare(
@@ -104,7 +140,8 @@ def _divisor(X: np.ndarray, options: InputOptions, full_scale: float | None) -> 
         return options.scale
     if full_scale is not None:
         return full_scale
-    if X.ndim > 2 and X.dtype in (np.uint8, np.uint16):
+    # By kind and size: NumPy's == tells the byte orders of one type apart.
+    if X.ndim > 2 and X.dtype.kind == "u" and X.dtype.itemsize <= 2:
         return float(np.iinfo(X.dtype).max)
     return None
 

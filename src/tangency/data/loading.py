@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from ..checks import flag
 from .arrays import read_npy, read_npz
 from .bundled import BUNDLED, read_bundled, read_openml
 from .dataset import Dataset
 from .errors import DataError
 from .folders import read_image_folder
 from .idx import idx_folder, is_idx_name, read_idx_folder, read_idx_pair
-from .inputs import Channels, InputOptions, RawParts, check_labels, prepare
-from .tables import read_table
+from .inputs import Channels, InputOptions, RawParts, check_labels, check_types, prepare
+from .tables import is_table, read_table
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
 _TABLES = (".csv", ".tsv")
@@ -41,7 +42,7 @@ def load(
     class; `digits`, `breast_cancer`, `wine`, `iris` or `diabetes`; `openml:NAME`. The bare name of
     a known set always means that set: write `./digits` for a folder of that name.
     labels: a second file, for .npy and IDX images.
-    label_column, header: for tables; see `tangency.data.tables.read_table`.
+    label_column, header: for tables only; see `tangency.data.tables.read_table`.
     input_shape: the shape that every example is given, channels last.
     channels: where the channel axis is. "auto": images (n, height, width) get one, any other array
     has it last; "none" adds one, "first" moves it.
@@ -56,24 +57,58 @@ def load(
     'digits: 1,797 training examples, shape 8x8x1, 10 classes'
     """
     options = InputOptions(input_shape, channels, scale, dtype)
-    raw = _read(os.fspath(source), labels, label_column, header)
-    if require_labels and raw.y_train is None:
+    place = _path_text(source, "source")
+    raw = _read(place, labels, label_column, header)
+    if flag(require_labels, "require_labels", error=DataError) and raw.y_train is None:
         raise DataError(
-            f"{os.fspath(source)}: there are no labels for its {len(raw.X_train):,} examples; "
+            f"{place}: there are no labels for its {len(raw.X_train):,} examples; "
             "store them with the examples (y_train or y in a .npz), name their file (labels=, "
             "--labels), or say that none are needed (require_labels=False)"
         )
-    name = raw.name
-    X_test = raw.X_test
+    name, X_test = raw.name, raw.X_test
+    X = prepare(raw.X_train, options, f"{name}, training part", raw.full_scale)
+    if X_test is not None:
+        prepared = prepare(X_test, options, f"{name}, test part", raw.full_scale)
+        check_types(raw.X_train, X_test, options, name)
+        X_test = prepared
     return Dataset(
-        prepare(raw.X_train, options, f"{name}, training part", raw.full_scale),
+        X,
         _labels(raw.y_train, f"{name}, training part"),
-        None if X_test is None else prepare(X_test, options, f"{name}, test part", raw.full_scale),
+        X_test,
         _labels(raw.y_test, f"{name}, test part"),
         name,
         raw.class_names,
         raw.feature_names,
     )
+
+
+def _path_text(path: Any, name: str) -> str:
+    """The path or name as text; raises `DataError` for anything that is neither."""
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        raise DataError(f"{name} must be a path or a name, got {path!r:.100}") from None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise DataError(f"{name} must be a path or a name, got {text!r:.100}")
+    return text
+
+
+def _check_table_options(source: str, label_column: Any, header: Any) -> None:
+    """Options of tables are for tables: elsewhere they would be passed over in silence."""
+    whole = isinstance(label_column, int) and not isinstance(label_column, bool)
+    if not (whole or label_column is None or isinstance(label_column, str)):
+        raise DataError(f"label_column must be a name, a position or None, got {label_column!r}")
+    if header not in (None, True, False):
+        raise DataError(f"header must be True, False or None, got {header!r}")
+    if is_table(source) and source not in BUNDLED and not source.startswith("openml:"):
+        return
+    if label_column != -1:
+        raise DataError(
+            f"{source}: a label column ({label_column!r}) is for tables (.csv, .tsv); labels of "
+            "other data are y_train or y in a .npz, or a second file (labels=, --labels)"
+        )
+    if header is not None:
+        raise DataError(f"{source}: a header is for tables (.csv, .tsv); leave header= out")
 
 
 def _labels(y: np.ndarray | None, where: str) -> np.ndarray | None:
@@ -86,6 +121,9 @@ def _read(
     label_column: str | int | None,
     header: bool | None,
 ) -> RawParts:
+    _check_table_options(source, label_column, header)
+    if labels is not None:
+        labels = _path_text(labels, "labels")
     takes_labels = Path(source).suffix == ".npy" or is_idx_name(Path(source).name)
     if labels is not None and not takes_labels:
         raise DataError(f"{source}: a second file of labels goes with .npy or IDX images only")

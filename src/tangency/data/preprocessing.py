@@ -14,8 +14,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks import flag, shown
 from .dataset import check_finite, shape_text
 from .errors import DataError
+from .given import given_numbers
 
 
 class _Preprocessing(TransformerMixin, BaseEstimator):
@@ -61,8 +63,8 @@ class Standardize(_Preprocessing):
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Learn mean_ and scale_, both of shape (d,), (*space, channels) or (channels,)."""
-        if self.per not in ("auto", "feature", "channel"):
-            raise DataError(f"per must be 'auto', 'feature' or 'channel', got {self.per!r}")
+        if not isinstance(self.per, str) or self.per not in ("auto", "feature", "channel"):
+            raise DataError(f"per must be 'auto', 'feature' or 'channel', got {shown(self.per)}")
         X = self._begin_fit(X)
         shape = X.shape[-1:] if self.per != "feature" else X.shape[1:]
         scaler = StandardScaler().fit(X.reshape(-1, int(np.prod(shape))))
@@ -93,8 +95,10 @@ class NormalizeImages(_Preprocessing):
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Note the shape of an example."""
-        if self.size not in ("norm", "std", None):
-            raise DataError(f"size must be 'norm', 'std' or None, got {self.size!r}")
+        flag(self.center, "center", error=DataError)
+        known = self.size is None or (isinstance(self.size, str) and self.size in ("norm", "std"))
+        if not known:
+            raise DataError(f"size must be 'norm', 'std' or None, got {shown(self.size)}")
         self._begin_fit(X)
         return self
 
@@ -135,9 +139,12 @@ class ZCA(_Preprocessing):
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Learn mean_ (d,) and whitening_ (d, d); raises `DataError` for a singular covariance."""
-        if not 0 <= self.regularization < np.inf:
-            raise DataError(f"regularization must be 0 or more, got {self.regularization}")
-        flat = self._begin_fit(X).reshape(len(X), -1).astype(float)
+        given = self.regularization
+        number = isinstance(given, int | float | np.number) and not isinstance(given, complex)
+        if not number or not 0 <= given < np.inf:
+            raise DataError(f"regularization must be 0 or more, got {given!r}")
+        X = self._begin_fit(X)
+        flat = X.reshape(len(X), -1).astype(float)
         self.mean_ = flat.mean(axis=0)
         values, vectors = np.linalg.eigh(
             np.cov(flat, rowvar=False, bias=True).reshape(flat.shape[1], flat.shape[1])
@@ -161,8 +168,8 @@ class ZCA(_Preprocessing):
 
 
 def _checked(X: np.ndarray, where: str) -> np.ndarray:
-    array = np.asarray(X)
-    if array.dtype.kind not in "biuf" or array.ndim < 2 or array.size == 0:
+    array = given_numbers(X, where)
+    if array.ndim < 2 or array.size == 0:
         raise DataError(
             f"{where}: expected numbers of shape (n, d) or (n, *space, channels), got "
             f"{array.dtype} of shape {array.shape}"

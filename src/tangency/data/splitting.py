@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from .errors import DataError
+from .given import given_labels
 
 
 def stratified_split(
@@ -25,7 +27,7 @@ def stratified_split(
     """
     if y is None:
         raise DataError("a stratified split needs labels, and there are none")
-    labels = np.asarray(y)
+    labels = _labels(y)
     return _stratified(labels, _test_size(len(labels), test_fraction), seed)
 
 
@@ -37,7 +39,9 @@ def stratified_subset(y: np.ndarray, size: int, seed: int = 0) -> np.ndarray:
     >>> stratified_subset(np.array([0, 1, 0, 1, 0, 1]), 2).shape
     (2,)
     """
-    labels = np.asarray(y)
+    labels = _labels(y)
+    if not _is_whole(size):
+        raise DataError(f"the size of a subset must be a whole number, got {size!r}")
     if size < 1:
         raise DataError(f"a subset needs at least one example, got size {size}")
     left_over = len(labels) - size
@@ -57,11 +61,13 @@ def random_split(
     >>> [len(part) for part in random_split(10, 0.3, seed=1)]
     [7, 3]
     """
+    if not _is_whole(n) or n > 2**40:
+        raise DataError(f"n must be a whole number of rows, got {n!r}")
     return _random(n, _test_size(n, test_fraction), seed)
 
 
 def _random(n: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    order = np.random.default_rng(seed).permutation(n)
+    order = np.random.default_rng(_seed(seed)).permutation(n)
     return np.sort(order[size:]), np.sort(order[:size])
 
 
@@ -81,14 +87,39 @@ def _stratified(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, n
             f"too small to hold all {len(classes)} classes; choose parts nearer in size"
         )
     train, test = train_test_split(
-        np.arange(len(labels)), test_size=size, random_state=seed, stratify=labels
+        np.arange(len(labels)), test_size=size, random_state=_seed(seed), stratify=labels
     )
     return np.sort(train), np.sort(test)
 
 
+def _labels(y: Any) -> np.ndarray:
+    """One label for each example, (n,): numbers that are not NaN, or strings."""
+    labels = given_labels(y, "labels of a split")
+    if labels.ndim != 1 or labels.dtype.kind not in "biufU":
+        raise DataError(
+            f"labels of a split must be numbers or strings of shape (n,), got {labels.dtype} of "
+            f"shape {labels.shape}"
+        )
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        first = int(np.argmax(np.isnan(labels)))
+        raise DataError(f"label number {first} is NaN; fill it in or drop that example")
+    return labels
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _seed(seed: Any) -> int:
+    if not _is_whole(seed) or not 0 <= seed < 2**32:
+        raise DataError(f"seed must be a whole number from 0 to 2^32 - 1, got {seed!r}")
+    return int(seed)
+
+
 def _test_size(n: int, test_fraction: float) -> int:
-    if not 0 < test_fraction < 1:
-        raise DataError(f"test_fraction must lie between 0 and 1, got {test_fraction}")
+    number = isinstance(test_fraction, int | float | np.number)
+    if not number or isinstance(test_fraction, complex) or not 0 < test_fraction < 1:
+        raise DataError(f"test_fraction must lie between 0 and 1, got {test_fraction!r}")
     if n < 2:
         raise DataError(f"a split needs at least 2 examples, got {n}")
     return min(math.ceil(test_fraction * n), n - 1)

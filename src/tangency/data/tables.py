@@ -18,6 +18,10 @@ from .inputs import RawParts
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")
 _PADDED = re.compile(r"[+-]?0\d+")
+# Plain decimal numbers only: float() also reads 1_000, digits of other scripts, and "infinity".
+_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+_COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
+_MISSING = ("na", "n/a", "nan", "null", "none", "?", "-")
 
 
 def read_table(
@@ -29,8 +33,9 @@ def read_table(
     header: whether the first line holds names; None finds out: it does if none of its fields
     outside the label column is a number, and a line that leaves a doubt is an error.
     Labels become integers if all are whole numbers, else floats if all are numbers, else strings.
-    Raises `DataError` that names the line and the column of the first field that is no number, and
-    for rows of different lengths.
+    Numbers are written with a decimal point and without separators of thousands.
+    Raises `DataError` that names the line and the column of the first field that is no number, for
+    rows of different lengths, and for two columns of one name.
     """
     try:
         with _open(path) as stream:
@@ -63,13 +68,11 @@ def _read(
     width = len(fields)
     named = _has_header(fields, label_column, path) if header is None else header
     names = tuple(field.strip() for field in fields) if named else None
-    if names and not names[0]:
-        raise DataError(
-            f"{path}: its first column has no name, as if it were a row index; remove or name it"
-        )
+    if names:
+        _check_names(names, path)
     label = _label_index(label_column, names, width, path)
     columns = [name for i, name in enumerate(names or ()) if i != label]
-    X, y = [], []
+    X, y, lines = [], [], []
     for line, fields in rows if named else itertools.chain([first], rows):
         if len(fields) != width:
             raise DataError(
@@ -78,12 +81,13 @@ def _read(
             )
         if label is not None:
             y.append(_label(fields.pop(label), path, line))
+            lines.append(line)
         X.append(_numbers(fields, columns, path, line, label))
     if not X:
         raise DataError(f"{path}: a header and no rows")
     return RawParts(
         np.stack(X),
-        None if label is None else _label_array(y),
+        None if label is None else _label_array(y, lines, path),
         name=path.name.split(".")[0],
         feature_names=tuple(columns) or None,
     )
@@ -147,31 +151,41 @@ def _label_index(
     return label_column % width
 
 
+def _check_names(names: tuple[str, ...], path: Path) -> None:
+    if not names[0]:
+        raise DataError(
+            f"{path}: its first column has no name, as if it were a row index; remove or name it"
+        )
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        places = [i for i, name in enumerate(names) if name == twice]
+        called = f"are called {twice!r}" if twice else "have no name"
+        raise DataError(
+            f"{path}: columns {' and '.join(map(str, places))} {called}; remove or rename one"
+        )
+
+
 def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
+    return _NUMBER.fullmatch(field) is not None
 
 
 def _numbers(
     fields: list[str], columns: list[str], path: Path, line: int, label: int | None
 ) -> np.ndarray:
-    try:
+    if all(map(_is_number, fields)):
         row = np.array([float(field) for field in fields])
         if np.isfinite(row).all():
             return row
-    except ValueError:
-        pass
     bad = next(i for i, f in enumerate(fields) if not (_is_number(f) and np.isfinite(float(f))))
     position = bad if label is None or bad < label else bad + 1
     column = f"column {columns[bad]!r}" if columns else f"column {position}"
     held = f"holds {fields[bad].strip()!r}" if fields[bad].strip() else "is empty"
-    raise DataError(
-        f"{path}, line {line}, {column} {held}, expected a finite number; fill in missing values "
-        "and turn categories into numbers first"
-    )
+    remedy = "fill in missing values and turn categories into numbers first"
+    if _COMMA.fullmatch(fields[bad]):
+        remedy = "write decimals with a point"
+    elif "_" in fields[bad] and _is_number(fields[bad].replace("_", "")):
+        remedy = "write numbers without separators"
+    raise DataError(f"{path}, line {line}, {column} {held}, expected a finite number; {remedy}")
 
 
 def _label(field: str, path: Path, line: int) -> str:
@@ -181,8 +195,18 @@ def _label(field: str, path: Path, line: int) -> str:
     return label
 
 
-def _label_array(labels: list[str]) -> np.ndarray:
+def _label_array(labels: list[str], lines: list[int], path: Path) -> np.ndarray:
+    missing = [i for i, label in enumerate(labels) if label.lower() in _MISSING]
+    if missing and all(_is_number(label) or label.lower() in _MISSING for label in labels):
+        first = missing[0]
+        raise DataError(
+            f"{path}, line {lines[first]}: the label is {labels[first]!r} where others are "
+            "numbers; fill it in or drop the row"
+        )
     if all(map(_WHOLE.fullmatch, labels)):
+        # Longer ones are identifiers, which no integer type holds and floats would run together.
+        if any(len(label.lstrip("+-")) > 18 for label in labels):
+            return np.array(labels)
         return np.array([int(label) for label in labels])
     # "007" is a name, not the number 7.
     if all(map(_is_number, labels)) and not any(map(_PADDED.fullmatch, labels)):

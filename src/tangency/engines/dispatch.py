@@ -10,6 +10,7 @@ from array_api_compat import is_torch_array
 from ..errors import MemoryLimitError
 from ..nets.plan import Plan
 from . import driver
+from .blas import blas_limit
 from .driver import KernelPair
 from .gradients import differentiates, settled
 from .prepared import Prepared, prepared
@@ -17,6 +18,7 @@ from .select import select
 from .tiles import size_text
 
 
+@blas_limit(1)  # products on other numbers of threads have other bits
 def gram(
     plan: Plan,
     x: Any,
@@ -64,6 +66,7 @@ def gram(
     return KernelPair(*(_like(x, k) for k in pair))
 
 
+@blas_limit(1)
 def diagonal(
     plan: Plan,
     x: Any,
@@ -78,18 +81,10 @@ def diagonal(
     x = given.inputs
     plan = settled(plan, x)
     if _reference(plan, x, None, engine):
-        if differentiates(plan.net, x):
-            return driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
-        return given.derive(
-            ("reference diagonal", plan, want_ntk),
-            lambda: driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory),
-        )
+        return driver.diagonal_of(plan, given, want_ntk=want_ntk, max_memory=max_memory)
     from . import fused
 
-    pair = given.derive(
-        ("fused diagonal", plan, want_ntk),
-        lambda: fused.diagonal(plan, _numpy(given).inputs, want_ntk=want_ntk, n_jobs=n_jobs),
-    )
+    pair = fused.diagonal(plan, _numpy(given), want_ntk=want_ntk, n_jobs=n_jobs)
     return KernelPair(*(_like(x, k) for k in pair))
 
 

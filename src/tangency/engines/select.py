@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import is_torch_array
 
+from ..checks import choice
 from ..errors import InputError
 from ..nets.plan import Plan
 from .gradients import differentiates, settled
@@ -31,8 +32,7 @@ def select(plan: Plan, x: Any = None, engine: str = "auto") -> Choice:
     Raises:
         InputError: an unknown engine, or the fused engine where it cannot serve.
     """
-    if engine not in ENGINES:
-        raise InputError(f"engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+    engine = choice(engine, "engine", ENGINES)
     if engine == "reference":
         return Choice("reference", "it was asked for")
     reason = _obstacle(plan, x)

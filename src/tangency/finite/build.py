@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..checks import flag, is_number, items, number, shown, whole
 from ..errors import InputError, NetworkError
 from ..kernels.inputs import signals
 from ..kernels.network import as_network
@@ -139,37 +139,33 @@ def build(
             f"the network ends on a grid of {grid}, but its outputs must be a vector; add "
             "GlobalAvgPool() or Flatten(), then Dense()"
         )
-    width, outputs = _count(width, "width", 1), _count(outputs, "outputs", 1)
-    generator = torch.Generator().manual_seed(_count(seed, "seed", 0))
-    output = (_scale(scale), centred)
-    if dtype not in (torch.float32, torch.float64):
-        raise InputError(f"dtype must be torch.float32 or torch.float64, got {dtype!r}")
-    if not isinstance(centred, bool):
-        raise InputError(f"centred must be True or False, got {centred!r}")
+    width, outputs = whole(width, "width", 1), whole(outputs, "outputs", 1)
+    generator = torch.Generator().manual_seed(whole(seed, "seed", 0))
+    output = (_scale(scale), flag(centred, "centred"))
+    if not isinstance(dtype, torch.dtype) or dtype not in (torch.float32, torch.float64):
+        raise InputError(f"dtype must be torch.float32 or torch.float64, got {shown(dtype)}")
     last = readouts(steps.steps)
     layers = Assembly(width, outputs, last, (generator, dtype)).network(steps.steps, shape[-1])
     return FiniteNetwork(network, layers, (width, outputs), shape, output)
 
 
 def _shape(input_shape: Any) -> tuple[int, ...]:
-    if isinstance(input_shape, numbers.Integral):
+    if is_number(input_shape):
         input_shape = (input_shape,)
     try:
-        return tuple(_count(n, "input_shape", 1) for n in input_shape)
-    except TypeError:
+        given = items(input_shape, "input_shape")
+    except InputError:
         raise InputError(
-            f"input_shape must be (*space, channels), as in (28, 28, 1); got {input_shape!r}"
+            f"input_shape must be (*space, channels), as in (28, 28, 1); got {shown(input_shape)}"
         ) from None
-
-
-def _count(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
+    return tuple(whole(n, "input_shape", 1) for n in given)
 
 
 def _scale(value: Any) -> float:
-    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not good or not math.isfinite(value) or value == 0:
-        raise InputError(f"scale must be a finite number other than 0, got {value!r}")
-    return float(value)
+    try:
+        scale = number(value, "scale")
+    except InputError:
+        scale = 0.0
+    if scale == 0:
+        raise InputError(f"scale must be a finite number other than 0, got {shown(value)}")
+    return scale

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..bias.tables import Table
+from ..checks import choice
 from ..engines.tiles import size_text
-from ..errors import InputError, MemoryLimitError
+from ..errors import MemoryLimitError
 from .layout import Layout, Step
 from .perlayer import blocks_of, prepared
 from .plain import jacobian_blocks, product_rows
 from .request import Request, activation_bytes
+from .subject import ModuleError
 
 if TYPE_CHECKING:
     from .request import Blocks
@@ -93,8 +95,7 @@ def choose(request: Request, method: str) -> MethodChoice:
         InputError: an unknown method.
         MemoryLimitError: none fits, or not the one that was asked for.
     """
-    if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    method = choice(method, "method", METHODS)
     layout, obstacle = _layout(request, method)
     activations = activation_bytes(request.subject, request.x[:1])
     found = [_by_layers(request, layout, obstacle)]
@@ -116,11 +117,11 @@ def _layout(request: Request, method: str) -> tuple[Layout, str | None]:
     """The per-layer method's plan, and why it is impossible if it is."""
     try:
         return prepared(request), None
-    except (RuntimeError, InputError) as error:
+    except ModuleError as error:
         if method == "layers":
             raise
         nothing = Layout((), tuple(request.subject.params), {}, request.count, (0, 0))
-        return nothing, str(error).split("\n", 1)[0]
+        return nothing, str(error).split("; use method", 1)[0]
 
 
 def _reason(best: Estimate, possible: list[Estimate], found: list[Estimate]) -> str:
@@ -237,4 +238,5 @@ def _words(request: Request, layout: Layout) -> list[tuple[str, str, int]]:
             found[step.bias] = (word, request.count * layout.dense.get(step.bias, 0))
     for name in layout.rest:
         found[name] = ("in full, by autograd alone", request.count * layout.dense.get(name, 0))
-    return [(name, *found[name]) for name in request.subject.params if name in found]
+    nothing = ("no gradient arrives", 0)
+    return [(name, *found.get(name, nothing)) for name in request.subject.params]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..checks import is_number, items, number, shown, whole
 from ..errors import InputError
 from .losses import Loss
 
@@ -20,6 +20,10 @@ class DivergedError(InputError):
 
 State = list[torch.Tensor]
 Velocity = Callable[[State], State]
+
+
+_MOST_STEPS = 10**8
+"""More would take weeks even for a module of a single weight."""
 
 
 @dataclass(frozen=True)
@@ -60,34 +64,43 @@ def make_schedule(
     """
     if time is None and steps is None:
         raise InputError("say how long to train: steps=... or time=...")
-    if steps is not None and not (isinstance(steps, int) and steps >= 1):
-        raise InputError(f"steps must be a whole number, 1 or more; got {steps!r}")
-    for name, value in (("lr", lr), ("time", time)):
-        if value is not None and not (np.isreal(value) and 0 < value < math.inf):
-            raise InputError(f"{name} must be a finite number greater than 0, got {value!r}")
+    if steps is not None:
+        steps = whole(steps, "steps", 1, _MOST_STEPS)
+    lr = None if lr is None else number(lr, "lr", above=0)
+    time = None if time is None else number(time, "time", above=0)
     if time is None:
         assert steps is not None
-        rate = 1.0 / fastest() if lr is None else float(lr)
+        rate = 1.0 / fastest() if lr is None else lr
         return Schedule(rate, steps, _marks(record, steps))
     if lr is not None and steps is not None:
         raise InputError("lr, steps and time together say the same twice; leave one of them out")
     if lr is not None:
-        steps = max(1, round(time / lr))
+        steps = _affordable(time / lr, time)
     elif steps is None:
-        steps = max(10, math.ceil(2 * time * fastest()))
+        steps = max(10, _affordable(2 * time * fastest(), time))
     return Schedule(time / steps, steps, _marks(record, steps), flow=lr is None)
 
 
+def _affordable(steps: float, time: float) -> int:
+    """So many steps, one at least; raises `InputError` for more than anyone would wait for."""
+    if steps > _MOST_STEPS:
+        raise InputError(
+            f"time={time:g} takes {steps:.3g} steps, more than {_MOST_STEPS:,}; give a shorter "
+            "time, or say steps= and lr="
+        )
+    return max(1, round(steps))
+
+
 def _marks(record: int | Sequence[int], steps: int) -> tuple[int, ...]:
-    if isinstance(record, int):
-        if record < 1:
-            raise InputError(f"record must be 1 or more, or numbers of steps; got {record}")
+    if is_number(record):
+        record = whole(record, "record", 1)
         # From the end, so that a single mark is that of the last step.
         spaced = np.geomspace(steps, 1, min(record, steps))
         return (0, *np.unique(np.round(spaced).astype(int)).tolist())
-    marks = sorted({0, steps, *(int(k) for k in record)})
+    numbers = [whole(k, "each of record") for k in items(record, "record")]
+    marks = sorted({0, steps, *numbers})
     if marks[0] < 0 or marks[-1] > steps:
-        raise InputError(f"record names steps from 0 to {steps}, got {list(record)}")
+        raise InputError(f"record names steps from 0 to {steps}, got {shown(numbers)}")
     return tuple(marks)
 
 

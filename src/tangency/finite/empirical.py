@@ -8,14 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import choice, is_number, shown
 from ..engines.memory import default_budget
 from ..engines.progress import progress_bar
-from ..errors import InputError
+from ..errors import InputError, MemoryLimitError
+from .alone import check_independent, look
 from .costs import METHODS, MethodChoice, choose
+from .inputs import inputs_of
 from .perlayer import by_layers
 from .plain import by_jacobians, by_products, no_gradient
-from .request import Request
-from .subject import Params, check_independent, inputs_of, subject_of
+from .request import Done, Request, differing_pair
+from .state import untouched
+from .subject import ModuleError, Params, subject_of
 
 OUTPUTS = ("trace", "diagonal", "full")
 
@@ -33,9 +37,11 @@ def empirical_ntk(
     """⟨∂f(x)/∂θ, ∂f(y)/∂θ⟩ of any `torch.nn.Module`, at its present parameters.
 
     Args:
-        module: takes a batch and returns one tensor (n, ...), flattened to o outputs. It is left
-            as it is; buffers and eval mode are respected.
+        module: takes a batch and returns one tensor (n, ...), flattened to o outputs. f(x) is its
+            output for x alone, a batch of one. It is left as it is, bit for bit; buffers and eval
+            mode are respected.
         X: (n, ...) as the module wants it, NumPy or torch; brought to its dtype and device.
+            Integers stay so for modules with an `Embedding`, or that take nothing else.
         Y: (m, ...); None for X itself, and an exactly symmetric result.
         outputs: "trace": the mean over the outputs of the kernel of each, (n, m), which for wide
             networks is `NTK(net)`; "diagonal": one kernel for each output, (n, m, o); "full":
@@ -44,8 +50,10 @@ def empirical_ntk(
             all that require gradients.
         method: "jacobian" multiplies Jacobians, "ntvp" takes one product J(x)(J(y)ᵀe) for each
             column, "layers" contracts the activations and gradients of each layer and never
-            stores a Jacobian; "auto" takes the cheapest that fits: see `explain_ntk`.
+            stores a Jacobian; "auto" takes the cheapest that fits: see `explain_ntk`. All are
+            compared with plain autograd on inputs by themselves, block by block.
         max_memory: bytes, for the result and all on the way; default: a quarter of what is free.
+            A copy of the parameters and one gradient of theirs come on top.
         progress: show a bar.
 
     Returns:
@@ -55,6 +63,8 @@ def empirical_ntk(
 
     Raises:
         InputError: a module that mixes the batch or is random, no such parameters, NaN.
+        ModuleError: an `InputError` and `RuntimeError`: PyTorch cannot evaluate or differentiate
+            the module on one input, or `method="layers"` cannot follow it.
         MemoryLimitError: not even two inputs at a time fit in `max_memory`.
 
     >>> import torch
@@ -65,18 +75,29 @@ def empirical_ntk(
             [0., 1., 0.],
             [0., 0., 1.]])
     """
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), untouched(module):
         request = request_of(module, X, Y, outputs, params, max_memory)
         choice = choose(request, method)
         total = request.pairs[1] if choice.method == "ntvp" else request.inputs
         with progress_bar(total, progress, "input") as bar:
-            if choice.method == "layers":
-                found = by_layers(request, choice.layout, bar.update)
-            elif choice.method == "jacobian":
-                found = by_jacobians(request, choice.activations, bar.update)
-            else:
-                found = by_products(request, choice.activations, bar.update)
+            found = _computed(request, choice, method == "auto", bar.update)
     return _returned(found, X)
+
+
+def _computed(request: Request, choice: MethodChoice, auto: bool, done: Done) -> Tensor:
+    if choice.method == "layers":
+        try:
+            return by_layers(request, choice.layout, done)
+        except (ModuleError, MemoryLimitError):
+            if not auto:
+                raise
+    if choice.method != "ntvp":
+        try:
+            return by_jacobians(request, choice.activations, done)
+        except MemoryLimitError:
+            if not auto:
+                raise
+    return by_products(request, choice.activations, done)
 
 
 def empirical_nngp(
@@ -106,7 +127,7 @@ def empirical_nngp(
     tensor([[12.5000, 25.0000],
             [25.0000, 50.0000]])
     """
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), untouched(module):
         request = request_of(module, X, Y, outputs, None, max_memory, frozen=True)
         found = no_gradient(request)
     return _returned(found, X)
@@ -134,7 +155,7 @@ def explain_ntk(
     >>> explain_ntk(torch.nn.Sequential(*layers), torch.ones(20, 64)).method
     'layers'
     """
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), untouched(module):
         return choose(request_of(module, X, Y, outputs, params, max_memory), method)
 
 
@@ -148,12 +169,11 @@ def request_of(
     frozen: bool = False,
 ) -> Request:
     """The arguments of this module's functions, checked."""
-    if outputs not in OUTPUTS:
-        raise InputError(f"outputs must be one of {', '.join(OUTPUTS)}; got {outputs!r}")
-    good = isinstance(max_memory, int | float) and not isinstance(max_memory, bool)
-    if max_memory is not None and not (good and max_memory > 0):
+    outputs = choice(outputs, "outputs", OUTPUTS)
+    if max_memory is not None and not (is_number(max_memory) and max_memory > 0):
         raise InputError(
-            f"max_memory must be a number of bytes greater than 0, as in 2**30; got {max_memory!r}"
+            "max_memory must be a number of bytes greater than 0, as in 2**30; got "
+            f"{shown(max_memory)}"
         )
     subject = subject_of(module, params, frozen)
     x = inputs_of(subject, X)
@@ -163,9 +183,8 @@ def request_of(
             f"X has inputs of shape {tuple(x.shape[1:])} and Y of shape {tuple(y.shape[1:])}; "
             "they must be equal"
         )
-    check_independent(subject, x if y is None else torch.cat([x[:1], y[:1]]))
-    with torch.no_grad():
-        count = subject.outputs({}, x[:1]).shape[1]
+    count = look(subject, x[:1])
+    check_independent(subject, differing_pair(x, y))
     budget = default_budget(x) if max_memory is None else int(max_memory)
     return Request(subject, x, y, outputs, count, budget)
 

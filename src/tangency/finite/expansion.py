@@ -7,9 +7,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..checks import cut, shown
 from ..errors import InputError
 from .forward_mode import WAYS, Jvp
 
@@ -24,6 +26,7 @@ class TaylorModel(nn.Module):
     """
 
     def __init__(self, module: nn.Module, order: int) -> None:
+        _check(module, order)
         super().__init__()
         self.order = order
         self.module = copy.deepcopy(module)
@@ -45,7 +48,15 @@ class TaylorModel(nn.Module):
         step = {name: theta - start[name] for name, theta in self._trainable().items()}
 
         def value(parameters: Parameters) -> Tensor:
-            out = functional_call(self.module, parameters, args, kwargs)
+            try:
+                out = functional_call(self.module, parameters, args, kwargs)
+            except (InputError, NotImplementedError):
+                raise
+            except Exception as error:
+                raise InputError(
+                    f"the module fails on these inputs with {type(error).__name__}: "
+                    f"{cut(str(error), 300)}"
+                ) from error
             if not isinstance(out, Tensor):
                 raise InputError(
                     f"the module returns a {type(out).__name__}, not one tensor; wrap it in a "
@@ -65,7 +76,11 @@ class TaylorModel(nn.Module):
         while True:
             try:
                 return _derivatives(value, start, step, self.order, WAYS[self._way])
-            except NotImplementedError as error:
+            except (NotImplementedError, RuntimeError) as error:
+                if self._way == 0 and not isinstance(error, NotImplementedError):
+                    # Inputs that the module cannot take are no matter of derivatives.
+                    with torch.enable_grad():
+                        value(start)
                 if self._way + 1 == len(WAYS):
                     raise InputError(
                         "PyTorch knows neither forward mode nor a second derivative of an "
@@ -147,8 +162,13 @@ def taylor(module: nn.Module, order: int) -> TaylorModel:
     >>> torch.allclose(model(x), module(x))  # a product of two matrices is of order 2
     True
     """
+    return TaylorModel(module, order)
+
+
+def _check(module: Any, order: Any) -> None:
+    """Refuses what has no expansion."""
     if isinstance(order, bool) or not isinstance(order, int) or not 0 <= order <= 8:
-        raise InputError(f"order must be a whole number from 0 to 8, got {order!r}")
+        raise InputError(f"order must be a whole number from 0 to 8, got {shown(order)}")
     if not isinstance(module, nn.Module):
         raise InputError(f"a torch.nn.Module is needed, got {type(module).__name__}")
     if not any(p.requires_grad for p in module.parameters()):
@@ -161,7 +181,6 @@ def taylor(module: nn.Module, order: int) -> TaylorModel:
                 f"{name or 'the module'} ({type(part).__name__}) is in train mode, where its "
                 "function changes at each call; call module.eval() first"
             )
-    return TaylorModel(module, order)
 
 
 def _changes(part: nn.Module) -> bool:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import checks
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -21,7 +23,7 @@ def draw_training(run: Training, axes: Axes | None) -> Figure:
     """Loss against time, and movement of weights and kernel; the latter alone into given axes."""
     from ..report.style import new_figure, put_note, put_title
 
-    if axes is not None:
+    if checks.axes(axes) is not None:
         _movement(run, axes)
         return axes.figure  # type: ignore[return-value]
     figure = new_figure(10.2, 4.4)
@@ -69,7 +71,7 @@ def draw_lazy(lazy: LazyTraining, axes: Axes | None) -> Figure:
     from ..report.style import new_figure, put_note, put_title
 
     functions = _functions(lazy)
-    if axes is not None:
+    if checks.axes(axes) is not None:
         _against_width(functions, axes)
         return axes.figure  # type: ignore[return-value]
     figure = new_figure(10.8, 5.2)

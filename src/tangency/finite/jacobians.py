@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from .alone import differing, random_like
+from .gradients import single
 from .subject import Subject
 
 
@@ -22,15 +24,21 @@ def jacobian(
         names: some of the subject's parameters; None for all.
 
     Over all inputs at once by `torch.func.vmap`; where an operation of the module has no rule for
-    that, one input after the other.
+    that, one input after the other. One of the inputs is compared with plain autograd.
     """
-    params = {name: subject.params[name] for name in names or subject.params}
-    try:
-        found = _mapped(subject, params, x, directions)
-    except (RuntimeError, ValueError):
-        return one_by_one(subject, x, directions, names)
-    n, q = len(x), len(directions)
-    return {name: g.detach().reshape(n, q, -1) for name, g in found.items()}
+    if subject.ways.mapped:
+        params = {name: subject.params[name] for name in names or subject.params}
+        try:
+            found = _mapped(subject, params, x, directions)
+        except Exception:
+            subject.ways.mapped = False
+        else:
+            n, q = len(x), len(directions)
+            rows = {name: g.detach().reshape(n, q, -1) for name, g in found.items()}
+            if _spot_check(subject, x, directions, rows):
+                return rows
+            subject.ways.mapped = False
+    return one_by_one(subject, x, directions, names)
 
 
 def _mapped(
@@ -50,28 +58,27 @@ def _mapped(
         return torch.func.vmap(derivative, (None, 0))(dict(params), x)
 
 
+def _spot_check(
+    subject: Subject, x: Tensor, directions: Tensor, rows: Mapping[str, Tensor]
+) -> bool:
+    i = len(x) // 2
+    v = random_like(subject, (1, len(directions)))
+    _, (wanted,) = single(subject, x[i : i + 1], v @ directions, list(rows))
+    return not differing(wanted, {name: v[0] @ g[i] for name, g in rows.items()})
+
+
 def one_by_one(
     subject: Subject, x: Tensor, directions: Tensor, names: Sequence[str] | None = None
 ) -> dict[str, Tensor]:
     """The same by a backward pass for every input and direction."""
-    params = {name: subject.params[name] for name in names or subject.params}
-    leaves = {name: p.detach().requires_grad_() for name, p in params.items()}
-    q = len(directions)
-    found = {name: p.new_zeros((len(x), q, p.numel())) for name, p in params.items()}
+    names = list(names or subject.params)
+    shape = (len(x), len(directions))
+    found = {
+        name: subject.params[name].new_zeros((*shape, subject.params[name].numel()))
+        for name in names
+    }
     for i in range(len(x)):
-        with torch.enable_grad():
-            out = subject.outputs(leaves, x[i : i + 1])
-        if not out.requires_grad:
-            continue
-        for k in range(q):
-            gradients = torch.autograd.grad(
-                out,
-                list(leaves.values()),
-                directions[k : k + 1],
-                retain_graph=k + 1 < q,
-                allow_unused=True,
-            )
-            for name, g in zip(leaves, gradients, strict=True):
-                if g is not None:
-                    found[name][i, k] = g.flatten()
+        for k, one in enumerate(single(subject, x[i : i + 1], directions, names)[1]):
+            for name, g in one.items():
+                found[name][i, k] = g.flatten()
     return found

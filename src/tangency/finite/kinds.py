@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,6 +36,11 @@ class Kind:
     sliceable = True
     factored = True
 
+    @property
+    def key(self) -> Any:
+        """Equal for equal operations."""
+        return self
+
     def stored(self, x: Tensor | None, g: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
         """(a, g) with one row for each of n inputs."""
         raise NotImplementedError
@@ -47,6 +52,10 @@ class Kind:
     def gradient(self, a: Tensor, g: Tensor, first: int = 0, last: int | None = None) -> Tensor:
         """(n, size) at the weight; its output channels from `first` to `last` only."""
         raise NotImplementedError
+
+    def summed(self, a: Tensor, g: Tensor) -> Tensor:
+        """(size,), the sum of the gradients at the weight over all inputs."""
+        return self.gradient(a, g).sum(dim=0)
 
     def bias_gradient(self, g: Tensor) -> Tensor:
         """(n, size) at the bias."""
@@ -69,6 +78,9 @@ class Linear(Kind):
         if g.shape[1] == 1:
             return (g.mT * a).reshape(len(a), -1)
         return torch.bmm(g.mT, a).reshape(len(a), -1)
+
+    def summed(self, a: Tensor, g: Tensor) -> Tensor:
+        return (g.flatten(0, 1).T @ a.flatten(0, 1)).flatten()
 
     def bias_gradient(self, g: Tensor) -> Tensor:
         return g.sum(dim=1)
@@ -116,10 +128,13 @@ class Convolution(Kind):
         like = a.new_empty((rows, *self.shape[1:]))
         found = a.new_empty((len(a), like.numel()))
         for i in range(len(a)):
-            found[i] = self._one(a[i : i + 1], g[i : i + 1], like).flatten()
+            found[i] = self._over(a[i : i + 1], g[i : i + 1], like).flatten()
         return found
 
-    def _one(self, a: Tensor, g: Tensor, like: Tensor) -> Tensor:
+    def summed(self, a: Tensor, g: Tensor) -> Tensor:
+        return self._over(a, g, a.new_empty(self.shape)).flatten()
+
+    def _over(self, a: Tensor, g: Tensor, like: Tensor) -> Tensor:
         return torch.ops.aten.convolution_backward(
             g,
             a,
@@ -152,6 +167,10 @@ class Elementwise(Kind):
 
     sliceable = False
     factored = False
+
+    @property
+    def key(self) -> Any:
+        return Elementwise, self.shape
 
     def stored(self, x: Tensor | None, g: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
         return (self.prepare(x) if self.prepare and x is not None else x), g

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..checks import cut, shown
+from ..errors import MemoryLimitError
 from ..nets import Conv, Dense
 from ..nets.geometry import Box, Points, Windows
 
@@ -50,7 +52,13 @@ class Weighted(nn.Module):
 def _normal(shape: tuple[int, ...], trainable: bool, draw: Draw) -> nn.Parameter:
     generator, dtype = draw
     # Drawn in float64 whatever the dtype: one seed is one network, up to rounding.
-    values = torch.randn(shape, generator=generator, dtype=torch.float64)
+    try:
+        values = torch.randn(shape, generator=generator, dtype=torch.float64)
+    except RuntimeError as error:
+        raise MemoryLimitError(
+            f"weights of shape {shown(shape)} do not fit in memory ({cut(str(error))}); take a "
+            "smaller width or fewer outputs"
+        ) from None
     return nn.Parameter(values.to(dtype), requires_grad=trainable)
 
 

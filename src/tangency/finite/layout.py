@@ -12,13 +12,18 @@ import torch
 from torch import Tensor
 
 from .kinds import Elementwise, Kind, Sizes
-from .matching import Call
+from .matching import Call, Tracked
 from .recording import Recorder
+from .request import Kept
 from .subject import Subject
 
 #: A weight's gradients are kept as pairs (a, g) and contracted as Gram matrices of the positions,
 #: kept as pairs and multiplied out in slices, or kept multiplied out.
 FORMS = ("gram", "factors", "dense")
+
+
+#: Of one input, the activations (empty for a shift) and the gradient.
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,7 @@ class Step:
         merged: the bias comes along in the weight's Gram matrix.
         sizes: positions, fan-in, fan-out.
         input_shape, output_shape: of one input, as they are stored.
+        signature: of the call.
     """
 
     kind: Kind
@@ -44,6 +50,7 @@ class Step:
     sizes: Sizes
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
+    signature: tuple[Any, ...]
 
     @property
     def products(self) -> int:
@@ -62,6 +69,9 @@ class Layout:
 
     Attributes:
         activation_bytes: kept for the backward pass of one input, and the largest of them.
+        tracked: for parameters that steps treat, the layout in which they do.
+        seen: what it was made from.
+        checked: the gradients of two inputs have been found right.
     """
 
     steps: tuple[Step, ...]
@@ -69,6 +79,9 @@ class Layout:
     dense: dict[str, int]
     directions: int
     activation_bytes: tuple[int, int]
+    tracked: dict[str, Tracked] = field(default_factory=dict)
+    seen: Seen | None = None
+    checked: bool = False
 
     @property
     def numbers(self) -> int:
@@ -88,10 +101,10 @@ class Layout:
 
 @dataclass
 class Seen:
-    """Calls as they were found, with the shapes of one input's a and g."""
+    """Calls as they were found, with the shapes of one input's a and g; None without gradient."""
 
     calls: list[Call]
-    shapes: list[tuple[tuple[int, ...], tuple[int, ...]]]
+    shapes: list[Shapes | None]
     elsewhere: set[str]
     activation_bytes: tuple[int, int] = (0, 0)
     used: Counter[str] = field(default_factory=Counter)
@@ -100,14 +113,15 @@ class Seen:
 def look_at(subject: Subject, x: Tensor) -> Seen:
     """One forward and backward pass over x, for the shapes alone."""
     n = len(x)
-    shapes: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    shapes: dict[int, Shapes] = {}
     broken: set[int] = set()
 
     def receive(index: int, call: Call, g: Tensor, a: Tensor | None) -> None:
         try:
             stored, g = call.kind.stored(a, g, n)
-            if len(g) != n or (stored is not None and len(stored) != n):
-                raise ValueError("the first axis does not count the inputs")
+            for found in (g,) if stored is None else (g, stored):
+                if len(found) != n or found.numel() == 0:
+                    raise ValueError("the first axis does not count the inputs")
         except (RuntimeError, ValueError):
             broken.add(index)
             return
@@ -119,26 +133,22 @@ def look_at(subject: Subject, x: Tensor) -> Seen:
     for index, call in enumerate(recorder.calls):
         if index in broken:
             elsewhere |= {t.name for t in (call.weight, call.bias) if t}
-    shapes_ = [shapes.get(i, ((), ())) for i in range(len(recorder.calls))]
+    shapes_ = [shapes.get(i) for i in range(len(recorder.calls))]
     return Seen(recorder.calls, shapes_, elsewhere, sizes)
 
 
 def _run(subject: Subject, x: Tensor, recorder: Recorder) -> tuple[int, int]:
     """Bytes that autograd keeps for one input, and the largest tensor among them."""
-    kept: dict[int, int] = {}
-    constants = {t.data_ptr() for t in (*subject.params.values(), *subject.fixed.values(), x)}
 
-    def pack(t: Tensor) -> Tensor:
-        if t.data_ptr() not in constants:
-            kept[t.data_ptr()] = t.numel() * t.itemsize
-        return t.detach()
+    def action(module: torch.nn.Module) -> tuple[int, int]:
+        kept = Kept(module)
+        with kept.hooks, recorder:
+            out = subject.evaluated(module, x)
+        if out.requires_grad:
+            torch.autograd.grad(out, recorder.anchor, torch.ones_like(out), allow_unused=True)
+        return kept.each(len(x))
 
-    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
-    with torch.enable_grad(), hooks, recorder:
-        out = subject.outputs({}, x)
-    if out.requires_grad:
-        torch.autograd.grad(out, recorder.anchor, torch.ones_like(out), allow_unused=True)
-    return sum(kept.values()) // len(x) + 1, max(kept.values(), default=0) // len(x) + 1
+    return subject.within({}, action)
 
 
 def layout_of(
@@ -163,7 +173,9 @@ def layout_of(
             dense[step.bias] = subject.params[step.bias].numel()
     for name in rest:
         dense[name] = subject.params[name].numel()
-    return Layout(tuple(steps), rest, dense, directions, seen.activation_bytes)
+    used = [t for call in seen.calls for t in (call.weight, call.bias) if t]
+    tracked = {t.name: t for t in used if t.name not in rest}
+    return Layout(tuple(steps), rest, dense, directions, seen.activation_bytes, tracked)
 
 
 def _rest(subject: Subject, seen: Seen) -> tuple[str, ...]:
@@ -183,15 +195,17 @@ def _rest(subject: Subject, seen: Seen) -> tuple[str, ...]:
 
 def _step(
     call: Call,
-    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    shapes: Shapes | None,
     uses: Counter[str],
     rest: Sequence[str],
     pairs: tuple[int, int],
     directions: int,
     full: bool,
 ) -> Step:
-    weight, bias = (t if t and t.name not in rest else None for t in (call.weight, call.bias))
-    a, g = shapes
+    treated = (t if t and t.name not in rest else None for t in (call.weight, call.bias))
+    # Where no gradient arrives there is nothing to store; it is checked that none is missed.
+    weight, bias = treated if shapes else (None, None)
+    a, g = shapes or ((), ())
     sizes = _sizes(call.kind, a, g)
     form = None
     if weight:
@@ -208,6 +222,7 @@ def _step(
         sizes,
         a if weight else (),
         g,
+        call.signature,
     )
 
 

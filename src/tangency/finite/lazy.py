@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..bias.tables import Table
+from ..checks import flag, is_number, plain_array, shown, whole
 from ..engines.progress import progress_bar
 from ..errors import InputError
 from .measure import Measure, slope_text
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTHS = (64, 256, 1024, 4096)
+_MOST_SEEDS = 10_000
 _ATTEMPTS = 10
 #: What `LazyTraining.measures` holds of the network itself, with names for figures and tables.
 KERNELS = {
@@ -193,6 +195,7 @@ def lazy_training(
     >>> bool(wide < narrow / 2)
     True
     """
+    progress = flag(progress, "progress")
     widths_, seeds_ = _whole(widths, "widths", 1), _seeds(seeds)
     trial = Trial.prepare(net, X, y, X_test, alpha, centred, lr, steps, loss, record, kernel_points)
     if lr is None:
@@ -216,10 +219,10 @@ def lazy_training(
         widths=widths_,
         seeds=seeds_,
         parameters=parameters,
-        alpha=float(alpha),
+        alpha=trial.alpha,
         lr=trial.schedule.step,
-        steps=steps,
-        loss=loss,
+        steps=trial.schedule.steps,
+        loss=trial.loss.name,
         net=str(trial.net),
         train_points=trial.train_points,
         test_points=len(trial.x) - trial.train_points,
@@ -259,17 +262,22 @@ def _measures(
 
 
 def _whole(values: Any, name: str, least: int) -> tuple[int, ...]:
-    found = np.asarray(values)
+    found = plain_array(values, name)
     if found.ndim != 1 or found.size == 0 or found.dtype.kind not in "iu" or found.min() < least:
         raise InputError(
-            f"{name} must be whole numbers, {least} or more, as in (64, 256); got {values!r}"
+            f"{name} must be whole numbers, {least} or more, as in (64, 256); got {shown(values)}"
         )
     if len(set(found.tolist())) != len(found):
-        raise InputError(f"{name} must be distinct, got {values!r}")
+        raise InputError(f"{name} must be distinct, got {shown(values)}")
     return tuple(sorted(found.tolist()))
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(seeds, int | np.integer):
-        return _whole(range(seeds), "seeds", 0) if seeds > 0 else _whole((), "seeds", 0)
+    if is_number(seeds):
+        if not 0 < whole(seeds, "seeds") <= _MOST_SEEDS:
+            raise InputError(
+                f"seeds must be whole numbers, or how many of them, from 1 to {_MOST_SEEDS:,}; "
+                f"got {shown(seeds)}"
+            )
+        seeds = range(whole(seeds, "seeds"))
     return _whole(seeds, "seeds", 0)

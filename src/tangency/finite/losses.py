@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..checks import choice, plain_array
 from ..errors import InputError
 
 
@@ -45,9 +46,7 @@ LOSSES = {
 
 def find_loss(name: str) -> Loss:
     """The loss of this name; raises `InputError` for another."""
-    if name not in LOSSES:
-        raise InputError(f"loss must be one of {', '.join(LOSSES)}; got {name!r}")
-    return LOSSES[name]
+    return LOSSES[choice(name, "loss", LOSSES)]
 
 
 def as_targets(y: Any, shape: torch.Size, loss: Loss, like: torch.Tensor) -> torch.Tensor:
@@ -55,7 +54,7 @@ def as_targets(y: Any, shape: torch.Size, loss: Loss, like: torch.Tensor) -> tor
 
     y: (n,) or (n, o) numbers for the squared loss, (n,) classes 0 to o − 1 for cross-entropy.
     """
-    y = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
+    y = plain_array(y, "targets")
     n, outputs = shape
     if loss.name == "cross_entropy":
         whole = y.dtype.kind in "iub" and y.shape == (n,)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,12 +13,30 @@ from torch.nn import functional
 from .kinds import Convolution, Elementwise, Kind, Linear
 
 
-class Tracked(NamedTuple):
-    """A parameter, or a multiple of it in another layout."""
+@dataclass(frozen=True)
+class Tracked:
+    """A parameter, or a multiple of it in another layout.
+
+    Attributes:
+        layout: the steps to it, in words. steps: as functions.
+    """
 
     name: str
     scale: float = 1.0
     layout: tuple[str, ...] = ()
+    steps: tuple[Callable[[Tensor], Tensor], ...] = field(default=(), compare=False)
+
+    def times(self, factor: float) -> Tracked:
+        return replace(self, scale=self.scale * factor)
+
+    def laid_out(self, words: str, step: Callable[[Tensor], Tensor]) -> Tracked:
+        return replace(self, layout=(*self.layout, words), steps=(*self.steps, step))
+
+    def arranged(self, values: Tensor) -> Tensor:
+        """Values in the parameter's shape, in the order that they have in this layout."""
+        for step in self.steps:
+            values = step(values)
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +47,11 @@ class Call:
     x: Tensor | None
     weight: Tracked | None
     bias: Tracked | None
+
+    @property
+    def signature(self) -> tuple[Any, Tracked | None, Tracked | None]:
+        """What two passes have in common that call the same layers."""
+        return self.kind.key, self.weight, self.bias
 
 
 Lookup = Callable[[Any], Tracked | None]
@@ -41,10 +64,10 @@ _TRANSPOSED_CONVOLUTIONS = {
     torch.conv_transpose2d: 2,
     torch.conv_transpose3d: 3,
 }
-_ADD = ("add", "__add__", "__radd__")
-_SUBTRACT = ("sub", "subtract", "__sub__")
-_MULTIPLY = ("mul", "multiply", "__mul__", "__rmul__")
-_DIVIDE = ("div", "divide", "true_divide", "__truediv__", "__div__")
+ADD = ("add", "__add__", "__radd__")
+SUBTRACT = ("sub", "subtract", "__sub__")
+MULTIPLY = ("mul", "multiply", "__mul__", "__rmul__")
+DIVIDE = ("div", "divide", "true_divide", "__truediv__", "__div__")
 _LAYOUTS = [
     "contiguous",
     "flatten",
@@ -75,21 +98,21 @@ def derived(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], look:
     name = name_of(function)
     found = look(args[0]) if args else None
     if found and name in _LAYOUTS:
-        step = f"{name}{args[1:]}{dict(kwargs)}"
-        return found._replace(layout=(*found.layout, step))
+        words = f"{name}{args[1:]}{dict(kwargs)}"
+        return found.laid_out(words, lambda p: function(p, *args[1:], **kwargs))
     if kwargs:
         return None
     if found and name in ("neg", "__neg__", "negative"):
-        return found._replace(scale=-found.scale)
+        return found.times(-1.0)
     if len(args) != 2:
         return None
-    if found and name in _DIVIDE:
+    if found and name in DIVIDE:
         factor = _number(args[1], look)
-        return found._replace(scale=found.scale / factor) if factor else None
-    if name in _MULTIPLY:
+        return found.times(1.0 / factor) if factor else None
+    if name in MULTIPLY:
         found, other = (found, args[1]) if found else (look(args[1]), args[0])
         factor = _number(other, look)
-        return found._replace(scale=found.scale * factor) if found and factor is not None else None
+        return found.times(factor) if found and factor is not None else None
     return None
 
 
@@ -206,18 +229,18 @@ def _binary(name: str, left: Any, right: Any, look: Lookup) -> Call | None:
         found = look(right)
         if found is None or look(left) or right.ndim != 2:
             return None
-        return Call(Linear(), left, found._replace(layout=(*found.layout, "right")), None)
+        return Call(Linear(), left, found.laid_out("right", lambda p: p.T), None)
     p, x = (left, right) if look(left) else (right, left)
     found = look(p)
     if found is None or look(x) or not isinstance(x, Tensor) or p.ndim > x.ndim:
         return None
     if x.ndim < 2 or (p.ndim == x.ndim and p.shape[0] != 1):
         return None
-    if name in _ADD:
+    if name in ADD:
         return Call(Elementwise(tuple(p.shape)), None, None, found)
-    if name in _SUBTRACT and p is right:
-        return Call(Elementwise(tuple(p.shape)), None, None, found._replace(scale=-found.scale))
-    if name in _MULTIPLY:
+    if name in SUBTRACT and p is right:
+        return Call(Elementwise(tuple(p.shape)), None, None, found.times(-1.0))
+    if name in MULTIPLY:
         return Call(Elementwise(tuple(p.shape)), x, found, None)
     return None
 

@@ -9,10 +9,13 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
+from ..checks import number
 from ..errors import InputError
+from .alone import check_mapped
 from .empirical import request_of
-from .products import pull_back, push_forward
+from .products import check_push, pull_back, push_forward
 from .request import Request, activation_bytes, blocks, cut
+from .state import untouched
 from .subject import Params
 
 
@@ -47,13 +50,12 @@ def ntk_operator(
     >>> cg(operator, np.array([2.0, 4.0, 6.0]))[0].round(6).tolist()
     [1.0, 2.0, 3.0]
     """
-    if not (isinstance(ridge, int | float) and 0 <= ridge < np.inf):
-        raise InputError(f"ridge must be a number of at least 0; got {ridge!r}")
+    ridge = number(ridge, "ridge", least=0)
     if ridge and Y is not None:
         raise InputError("a ridge belongs on the diagonal of a symmetric kernel; leave out Y")
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), untouched(module):
         request = request_of(module, X, Y, "full", params, max_memory)
-        return NTKOperator(request, float(ridge))
+        return NTKOperator(request, ridge)
 
 
 class NTKOperator(LinearOperator):
@@ -70,6 +72,10 @@ class NTKOperator(LinearOperator):
         fixed = 3 * request.subject.count * request.subject.itemsize
         free = _without_result(request)
         self._rows = cut(free, 0, kept + 4 * largest, "ntvp", fixed).at_once
+        check_mapped(request.subject, request.probe, q)
+        for inputs in (request.x,) if request.symmetric else (request.x, request.columns):
+            for rows in blocks(len(inputs), self._rows):
+                check_push(request.subject, inputs[rows], q)
         dtype = np.float32 if request.subject.dtype == torch.float32 else np.float64
         super().__init__(np.dtype(dtype), (n * q, m * q))
 
@@ -89,10 +95,11 @@ class NTKOperator(LinearOperator):
     def _product(self, v: np.ndarray, back: Tensor, forward: Tensor) -> np.ndarray:
         """J(forward)J(back)ᵀv."""
         request = self._request
-        subject, q = request.subject, request.count
+        # Of the parameters as they are by now.
+        subject, q = request.subject.renewed(), request.count
         first = next(iter(subject.params.values()))
         values = torch.as_tensor(v.reshape(-1, q)).to(first)
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), untouched(subject.module):
             u: dict[str, Tensor] = {}
             for rows in blocks(len(back), self._rows):
                 for name, g in pull_back(subject, back[rows], values[rows]).items():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from .alone import check_mapped, values
 from .contraction import stacked
 from .jacobians import jacobian
-from .products import pull_back, push_forward
+from .products import check_push, pull_back, push_forward
 from .request import Blocks, Done, Request, blocks, cut
 
 
@@ -69,6 +69,9 @@ def by_products(request: Request, activations: tuple[int, int], done: Done) -> T
     whole = request.zeros()
     n, m = request.pairs
     q = request.count
+    check_mapped(request.subject, request.probe, q)
+    for rows in blocks(n, size):
+        check_push(request.subject, request.x[rows], q)
     for j in range(m):
         # Of a symmetric kernel, what is on and above the diagonal.
         count = j + 1 if request.symmetric else n
@@ -92,9 +95,8 @@ def _put(whole: Tensor, column: Tensor, rows: slice, j: int, k: int, q: int, out
 
 def no_gradient(request: Request) -> Tensor:
     """⟨f(x), f(y)⟩ in place of gradients: the kernel of the outputs themselves."""
-    with torch.no_grad():
-        left = request.subject.outputs({}, request.x)
-        right = left if request.symmetric else request.subject.outputs({}, request.columns)
+    left = values(request.subject, request.x)
+    right = left if request.symmetric else values(request.subject, request.columns)
     whole = request.zeros()
     a, b = stacked(left[:, :, None], request.outputs), stacked(right[:, :, None], request.outputs)
     whole.baddbmm_(a, b.mT)

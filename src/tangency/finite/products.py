@@ -3,40 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from .forward_mode import forward, twice_backward
+from .alone import AGREEMENT, check_mapped, pull, random_like
+from .forward_mode import Jvp, forward, twice_backward
+from .gradients import single
 from .subject import Subject
 
 
 def pull_back(subject: Subject, x: Tensor, v: Tensor) -> dict[str, Tensor]:
     """J(x)ᵀv: the gradient of ⟨v, f(x)⟩ in each parameter; v is (n, outputs)."""
-    params = {name: p.detach().requires_grad_() for name, p in subject.params.items()}
-    with torch.enable_grad():
-        out = subject.outputs(params, x)
-    if not out.requires_grad:
-        return {name: torch.zeros_like(p) for name, p in subject.params.items()}
-    found = torch.autograd.grad(out, list(params.values()), v, allow_unused=True)
-    return {
-        name: torch.zeros_like(p) if g is None else g
-        for (name, p), g in zip(subject.params.items(), found, strict=True)
-    }
+    return pull(subject, x, v)[1]
 
 
 def push_forward(subject: Subject, x: Tensor, u: Mapping[str, Tensor]) -> Tensor:
     """J(x)u, (n, outputs), for a direction u in the parameters.
 
-    In forward mode; where an operation of the module knows none, as the derivative of Jᵀv in v.
+    In forward mode; where an operation of the module knows none, as the derivative of Jᵀv in v;
+    where that fails too, or `check_push` has found both wrong, from the rows of J(x).
     """
+    while subject.ways.push < len(_WAYS):
+        try:
+            return _WAYS[subject.ways.push](subject, x, u)
+        except Exception:
+            subject.ways.push += 1
+    return _by_rows(subject, x, u)
 
-    def outputs(params: Mapping[str, Tensor]) -> Tensor:
-        return subject.outputs(params, x)
 
-    point, step = (dict(subject.params),), (dict(u),)
-    try:
-        found = forward(outputs, point, step)
-    except (NotImplementedError, RuntimeError):
-        found = twice_backward(outputs, point, step)
-    return found[1].detach()
+def check_push(subject: Subject, x: Tensor, outputs: int) -> None:
+    """Finds the first way to push forward that is the transpose of `pull_back` on these inputs."""
+    if _push_agrees(subject, x, outputs):
+        return
+    check_mapped(subject, x, outputs)
+    while subject.ways.push < len(_WAYS) and not _push_agrees(subject, x, outputs):
+        subject.ways.push += 1
+
+
+def _push_agrees(subject: Subject, x: Tensor, outputs: int) -> bool:
+    v = random_like(subject, (len(x), outputs))
+    u = {
+        name: random_like(subject, tuple(p.shape), seed)
+        for seed, (name, p) in enumerate(subject.params.items())
+    }
+    back = pull_back(subject, x, v)
+    wanted = sum(float((g * u[name]).sum(dtype=torch.float64)) for name, g in back.items())
+    pushed = push_forward(subject, x, u)
+    found = float((pushed * v).sum(dtype=torch.float64))
+    size = float(torch.linalg.vector_norm(pushed) * torch.linalg.vector_norm(v))
+    return abs(found - wanted) <= AGREEMENT[subject.dtype] * size
+
+
+def _by(jvp: Jvp, subject: Subject, x: Tensor, u: Mapping[str, Tensor]) -> Tensor:
+    point = {name: p.detach() for name, p in subject.leaves().items()}
+    return jvp(lambda params: subject.outputs(params, x), (point,), (dict(u),))[1].detach()
+
+
+_WAYS = (partial(_by, forward), partial(_by, twice_backward))
+
+
+def _by_rows(subject: Subject, x: Tensor, u: Mapping[str, Tensor]) -> Tensor:
+    q = subject.outputs({}, x[:1]).shape[1]
+    first = next(iter(subject.params.values()))
+    eye = torch.eye(q, dtype=first.dtype, device=first.device)
+    found = first.new_empty((len(x), q))
+    for i in range(len(x)):
+        for k in range(q):
+            _, (row,) = single(subject, x[i : i + 1], eye[k : k + 1])
+            found[i, k] = torch.stack([(g * u[name]).sum() for name, g in row.items()]).sum()
+    return found

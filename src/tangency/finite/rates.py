@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg as sla
-import torch
 
+from ..checks import plain_array
 from ..errors import InputError
 from .losses import find_loss
 
@@ -40,7 +40,7 @@ def max_learning_rate(K: Any, loss: str = "squared") -> float:
 
 
 def _square(K: Any) -> np.ndarray:
-    K = K.detach().cpu().numpy() if isinstance(K, torch.Tensor) else np.asarray(K)
+    K = plain_array(K, "the kernel matrix")
     if K.ndim == 4 and K.shape[0] == K.shape[1] and K.shape[2] == K.shape[3]:
         size = K.shape[0] * K.shape[2]
         K = K.transpose(0, 2, 1, 3).reshape(size, size)

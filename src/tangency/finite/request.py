@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..engines.tiles import size_text
 from ..errors import MemoryLimitError
@@ -35,6 +36,11 @@ class Request:
     outputs: str
     count: int
     budget: int
+
+    @property
+    def probe(self) -> Tensor:
+        """Two of the inputs to try the module on."""
+        return differing_pair(self.x, self.y)
 
     @property
     def symmetric(self) -> bool:
@@ -97,6 +103,15 @@ class Request:
             return whole.permute(1, 2, 0)
         (n, m), q = self.pairs, self.count
         return whole[0].reshape(n, q, m, q).permute(0, 2, 1, 3)
+
+
+def differing_pair(x: Tensor, y: Tensor | None) -> Tensor:
+    """Two inputs that differ, if there are two; otherwise two that do not, or the only one."""
+    for part in (x, x if y is None else y):
+        other = (part != x[:1]).reshape(len(part), -1).any(dim=1)
+        if bool(other.any()):
+            return torch.stack([x[0], part[int(other.int().argmax())]])
+    return x[:2] if y is None else torch.cat([x[:1], y[:1]])
 
 
 class Blocks(NamedTuple):
@@ -177,17 +192,55 @@ def mirror(whole: Tensor, size: int = 256) -> None:
 
 def activation_bytes(subject: Subject, x: Tensor) -> tuple[int, int]:
     """What autograd keeps for one input of a forward pass, and the largest tensor, in bytes."""
-    kept: dict[int, int] = {}
-    params = {name: p.detach().requires_grad_() for name, p in subject.params.items()}
-    constants = {t.data_ptr() for t in (*params.values(), *subject.fixed.values(), x)}
+    params = subject.leaves()
 
-    def pack(t: Tensor) -> Tensor:
-        if t.data_ptr() not in constants:
-            kept[t.data_ptr()] = t.numel() * t.itemsize
-        return t.detach()
+    def action(module: nn.Module) -> tuple[int, int]:
+        kept = Kept(module)
+        with kept.hooks:
+            out = subject.evaluated(module, x)
+        kept.sizes[out.data_ptr()] = math.prod(out.shape) * out.itemsize
+        return kept.each(len(x))
 
-    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
-    with torch.enable_grad(), hooks:
-        out = subject.outputs(params, x)
-    kept[out.data_ptr()] = math.prod(out.shape) * out.itemsize
-    return sum(kept.values()) // len(x) + 1, max(kept.values()) // len(x) + 1
+    try:
+        return subject.within(params, action)
+    except Exception:
+        # Derivatives inside the module may not allow for hooks: all that it computes, instead.
+        computed = Computed()
+        with computed:
+            subject.outputs(params, x)
+        return computed.total // len(x) + 1, computed.largest // len(x) + 1
+
+
+class Kept:
+    """Counts the bytes that autograd keeps for the backward pass, in `hooks`."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.sizes: dict[int, int] = {}
+        constants = {t.data_ptr() for t in (*module.parameters(), *module.buffers())}
+
+        def pack(t: Tensor) -> Tensor:
+            if t.data_ptr() not in constants:
+                self.sizes[t.data_ptr()] = t.numel() * t.itemsize
+            return t.detach()
+
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
+
+    def each(self, n: int) -> tuple[int, int]:
+        """For one of n inputs: all bytes, and those of the largest tensor."""
+        found = self.sizes.values()
+        return sum(found) // n + 1, max(found, default=0) // n + 1
+
+
+class Computed(TorchFunctionMode):
+    """Counts the bytes of all results of PyTorch functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = self.largest = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor):
+            size = out.numel() * out.itemsize
+            self.total, self.largest = self.total + size, max(self.largest, size)
+        return out

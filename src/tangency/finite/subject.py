@@ -2,46 +2,98 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
 
+from ..checks import cut, items, text
 from ..errors import InputError
 
 #: Names of parameters or of submodules, or a function of a parameter's name.
 Params = str | Iterable[str] | Callable[[str], bool] | None
 
 _NAMES_SHOWN = 8
-# How far the output for one input may depend on its neighbours in a batch: rounding alone.
-_ROUNDING = {torch.float32: 1e-3, torch.float64: 1e-9}
+_TYPES = (torch.float32, torch.float64)
+T = TypeVar("T")
+
+
+class ModuleError(InputError, RuntimeError):
+    """A module that PyTorch itself cannot evaluate, or differentiate, on one input alone."""
+
+
+@dataclass
+class Ways:
+    """What has been found out about a module on the way.
+
+    Attributes:
+        mapped: `torch.func.vmap` evaluates it. checked: and rightly.
+        accumulated: gradients come from `backward()` alone, not from `autograd.grad`.
+        push: how many of the ways to push a direction forward have failed.
+        renewed: parameters that a forward pass overwrites.
+    """
+
+    mapped: bool = True
+    checked: bool = False
+    accumulated: bool = False
+    push: int = 0
+    renewed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
     """f(θ, x) for the chosen parameters θ of a module, everything else held fixed.
 
+    The module only ever sees copies of its parameters and buffers, and of the inputs. Copies of
+    buffers are made anew for every pass, so that all passes see the same.
+
     Attributes:
-        params: name -> tensor, the parameters with respect to which gradients are taken.
-        fixed: name -> tensor, all other parameters and the buffers.
+        params: name -> a copy, the parameters with respect to which gradients are taken.
+        fixed: name -> copies of all other parameters.
+        buffers: name -> the buffers themselves.
     """
 
     module: nn.Module
     params: Mapping[str, Tensor]
     fixed: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor]
+    ways: Ways = field(default_factory=Ways)
+
+    def within(self, params: Mapping[str, Tensor], action: Callable[[nn.Module], T]) -> T:
+        """What an action on the module gives while it has these parameters.
+
+        Checkpointed parts are computed once more in the backward pass: it has to happen in here.
+        """
+        tensors = {name: b.clone() for name, b in self.buffers.items()}
+        tensors |= {**self.fixed, **self.params}
+        tensors |= {name: self._original(name) for name in self.ways.renewed}
+        tensors |= params
+        named = {f"module.{name}": tensor for name, tensor in tensors.items()}
+        with derivable(), torch.enable_grad(), warnings.catch_warnings():
+            # Of re-entrant checkpoints, where values alone are wanted.
+            warnings.filterwarnings("ignore", "None of the inputs have requires_grad=True")
+            return functional_call(_Holder(self.module), named, (action,))
 
     def outputs(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """(n, outputs), the module's output in rows."""
-        with derivable():
-            out = functional_call(self.module, {**self.fixed, **self.params, **params}, (x,))
+        return self.within(params, lambda module: self.evaluated(module, x))
+
+    def evaluated(self, module: nn.Module, x: Tensor) -> Tensor:
+        """(n, outputs) of the module as it is."""
+        # A copy: the module may overwrite its input.
+        return self.in_rows(module(x.clone()), x)
+
+    def in_rows(self, out: Any, x: Tensor) -> Tensor:
+        """What the module has returned for x, (n, outputs)."""
         if not isinstance(out, Tensor):
             raise InputError(
                 f"the module returns a {type(out).__name__}; empirical kernels need one tensor "
@@ -52,7 +104,31 @@ class Subject:
                 f"the module turns {len(x)} inputs into an output of shape {tuple(out.shape)}; its "
                 "first axis must count the inputs"
             )
-        return out.reshape(len(x), -1)
+        if not out.is_floating_point() or out.numel() == 0:
+            raise InputError(
+                f"the module returns {out.dtype} of shape {tuple(out.shape)}; its outputs must be "
+                "real numbers with a derivative"
+            )
+        return out.reshape(len(x), -1).to(self.dtype)
+
+    def leaves(self, names: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """Parameters that require gradients, for one pass."""
+        chosen = list(self.params) if names is None else list(names)
+        found = {name: self.params[name].detach() for name in chosen}
+        found |= {name: self._original(name) for name in self.ways.renewed if name in found}
+        return {name: p.requires_grad_() for name, p in found.items()}
+
+    def renewed(self) -> Subject:
+        """The same parameters of the module as they are by now."""
+        everything = dict(self.module.named_parameters())
+        params, fixed = (
+            {name: everything[name].detach().clone() for name in which}
+            for which in (self.params, self.fixed)
+        )
+        return Subject(self.module, params, fixed, _buffers(self.module), self.ways)
+
+    def _original(self, name: str) -> Tensor:
+        return self.module.get_parameter(name).detach().clone()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -66,6 +142,15 @@ class Subject:
     def count(self) -> int:
         """How many numbers the chosen parameters are."""
         return sum(p.numel() for p in self.params.values())
+
+
+class _Holder(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, action: Callable[[nn.Module], Any]) -> Any:
+        return action(self.module)
 
 
 def subject_of(module: Any, params: Params = None, frozen: bool = False) -> Subject:
@@ -84,19 +169,27 @@ def subject_of(module: Any, params: Params = None, frozen: bool = False) -> Subj
     module = getattr(module, "_orig_mod", module)
     check_fixed(module)
     everything = dict(module.named_parameters())
+    for name, tensor in (*everything.items(), *module.named_buffers()):
+        if is_lazy(tensor):
+            raise InputError(
+                f"{name!r} has no shape yet; call the module once on an input to initialise it"
+            )
     trainable = [name for name, p in everything.items() if p.requires_grad or frozen]
     chosen = set(_chosen(params, trainable, everything))
-    detached = {name: p.detach() for name, p in everything.items()}
-    found = {name: p for name, p in detached.items() if name in chosen}
-    dtypes = {p.dtype for p in found.values()}
-    if len(dtypes) > 1 or not dtypes <= set(_ROUNDING):
+    dtypes = {everything[name].dtype for name in chosen}
+    if len(dtypes) > 1 or not dtypes <= set(_TYPES):
         raise InputError(
             f"the parameters are {', '.join(sorted(map(str, dtypes)))}; empirical kernels need all "
             "of them in float32 or all in float64: call module.float() or module.double()"
         )
-    rest = {name: p for name, p in detached.items() if name not in chosen}
-    buffers = {name: b.detach() for name, b in module.named_buffers()}
-    return Subject(module, found, {**rest, **buffers})
+    copies = {name: p.detach().clone() for name, p in everything.items()}
+    found = {name: p for name, p in copies.items() if name in chosen}
+    rest = {name: p for name, p in copies.items() if name not in chosen}
+    return Subject(module, found, rest, _buffers(module))
+
+
+def _buffers(module: nn.Module) -> dict[str, Tensor]:
+    return {name: b.detach() for name, b in module.named_buffers()}
 
 
 @contextmanager
@@ -133,61 +226,14 @@ def check_fixed(module: nn.Module) -> None:
             raise InputError(f"{where} is random in training mode; call module.eval() first")
 
 
-def inputs_of(subject: Subject, data: Any, name: str = "X") -> Tensor:
-    """`data` as a tensor that the module takes: its dtype and device, nothing else changed.
-
-    Integers stay integers where the module has an `Embedding`.
-
-    Raises:
-        InputError: not numbers, NaN or infinity, or no inputs.
-    """
-    if not isinstance(data, Tensor):
-        array = np.asarray(data)
-        if array.dtype.kind not in "biuf":
-            raise InputError(f"{name} has dtype {array.dtype}; pass real numbers")
-        data = torch.from_numpy(np.ascontiguousarray(array))
-    first = next(iter(subject.params.values()))
-    x = data.detach().to(first.device)
-    if x.is_complex():
-        raise InputError(f"{name} is complex; pass real numbers")
-    if x.is_floating_point() or not _counts(subject.module):
-        x = x.to(first.dtype)
-    if x.ndim == 0 or 0 in x.shape:
-        raise InputError(f"{name} is empty: shape {tuple(x.shape)}; give at least one input")
-    if x.is_floating_point() and not bool(torch.isfinite(x).all()):
-        bad = (~torch.isfinite(x)).reshape(len(x), -1).any(dim=1)
-        raise InputError(
-            f"{name} holds NaN or infinity in {int(bad.sum())} of {len(x)} inputs (the first is "
-            f"number {int(bad.int().argmax())}); impute or drop them"
-        )
-    return x.clone() if x.is_inference() else x
-
-
-def check_independent(subject: Subject, x: Tensor) -> None:
-    """Refuses modules in which inputs of one batch change each other's outputs."""
-    if len(x) < 2:
-        return
-    with torch.no_grad():
-        together = subject.outputs({}, x[:2])
-        alone = torch.cat([subject.outputs({}, x[i : i + 1]) for i in range(2)])
-    if not bool(torch.isfinite(together).all()):
-        raise InputError("the module's outputs are NaN or infinite; look at its parameters")
-    difference, size = (together - alone).abs().max(), together.abs().max()
-    if float(difference) > _ROUNDING[subject.dtype] * max(float(size), 1e-30):
-        raise InputError(
-            "the module's output for an input changes with the other inputs of the batch (or from "
-            "call to call), so an output has no gradient of its own; call module.eval(), and let "
-            "nothing in it mix the batch"
-        )
-
-
 def _chosen(params: Params, trainable: list[str], everything: Mapping[str, Any]) -> list[str]:
     if params is None:
         names = trainable
     elif callable(params):
-        names = [name for name in trainable if params(name)]
+        names = [name for name in trainable if _wanted(params, name)]
     else:
-        wanted = [params] if isinstance(params, str) else list(params)
+        wanted = [params] if isinstance(params, str) else items(params, "params")
+        wanted = [text(one, "each of params") for one in wanted]
         names = [name for one in wanted for name in _under(one, everything)]
         for name in names:
             if name not in trainable:
@@ -200,6 +246,16 @@ def _chosen(params: Params, trainable: list[str], everything: Mapping[str, Any])
     return names
 
 
+def _wanted(params: Callable[[str], Any], name: str) -> bool:
+    try:
+        return bool(params(name))
+    except Exception as error:
+        raise InputError(
+            f"params({name!r}) must say whether the parameter of this name is one to "
+            f"differentiate by, but it raises {type(error).__name__}: {cut(str(error))}"
+        ) from error
+
+
 def _under(wanted: str, everything: Mapping[str, Any]) -> list[str]:
     """The parameter of that name, or those of the submodule of that name."""
     found = [name for name in everything if name == wanted or name.startswith(f"{wanted}.")]
@@ -208,7 +264,3 @@ def _under(wanted: str, everything: Mapping[str, Any]) -> list[str]:
         more = ", ..." if len(everything) > _NAMES_SHOWN else ""
         raise InputError(f"no parameter or submodule {wanted!r}; there are {shown}{more}")
     return found
-
-
-def _counts(module: nn.Module) -> bool:
-    return any(isinstance(part, nn.Embedding | nn.EmbeddingBag) for part in module.modules())

@@ -12,11 +12,14 @@ import torch
 from torch import nn
 
 from ..bias.tables import Table
+from ..checks import flag, whole
+from ..errors import InputError
 from .descent import Schedule, make_schedule
 from .empirical import empirical_ntk
 from .losses import Loss, as_targets, find_loss
 from .rates import max_learning_rate
-from .weights import as_inputs, descend, outputs
+from .subject import ModuleError
+from .weights import as_inputs, descend, values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,16 +150,17 @@ def train(
     [1.0, -1.0]
     """
     chosen = find_loss(loss)
-    trained = copy.deepcopy(module)
+    trained = _copied(module)
     x = as_inputs(X, trained)
-    tests = None if X_test is None else as_inputs(X_test, trained)
-    start, start_tests = _values(trained, x), None if tests is None else _values(trained, tests)
+    tests = None if X_test is None else as_inputs(X_test, trained, "X_test")
+    start, start_tests = values(trained, x), None if tests is None else values(trained, tests)
     targets = as_targets(y, start.shape, chosen, start)
     schedule = make_schedule(
         lr, steps, time, record, lambda: 2 / max_learning_rate(_ntk(trained, x), loss)
     )
-    watch = _Watch(trained, x, tests, chosen, targets, kernel_points)
-    if centred:
+    points = whole(kernel_points, "kernel_points", 0)
+    watch = _Watch(trained, x, tests, chosen, targets, points)
+    if flag(centred, "centred"):
         watch.offsets = (start, start_tests)
     seen = descend(trained, x, targets, chosen, schedule, watch.see, watch.offsets[0])
     flat = np.ndim(y) == 1 and start.shape[1] == 1
@@ -181,8 +185,8 @@ class _Watch:
         self.offsets: tuple[Any, Any] = (0.0, 0.0)
 
     def see(self, distance: float) -> tuple[Any, Any, float, float, float]:
-        f = _values(self.module, self.x) - self.offsets[0]
-        tests = None if self.tests is None else _values(self.module, self.tests) - self.offsets[1]
+        f = values(self.module, self.x) - self.offsets[0]
+        tests = None if self.tests is None else values(self.module, self.tests) - self.offsets[1]
         change = 0.0
         if self.first is not None and distance != 0:
             now = _ntk(self.module, self.x[: self.points])
@@ -190,12 +194,12 @@ class _Watch:
         return f, tests, float(self.loss.value(f, self.targets)), distance, change
 
     def result(self, seen: list[Any], schedule: Schedule, flat: bool) -> Training:
-        values, tests, losses, movement, change = zip(*seen, strict=True)
+        outputs, tests, losses, movement, change = zip(*seen, strict=True)
         return Training(
             module=self.module,
             steps=np.array(schedule.marks),
             times=schedule.times,
-            values=_stacked(values, flat),
+            values=_stacked(outputs, flat),
             test_values=None if self.tests is None else _stacked(tests, flat),
             losses=np.array(losses),
             movement=np.array(movement),
@@ -207,9 +211,16 @@ class _Watch:
         )
 
 
-def _values(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return outputs(module, x)
+def _copied(module: Any) -> nn.Module:
+    if not isinstance(module, nn.Module):
+        raise InputError(f"module must be a torch.nn.Module; got a {type(module).__name__}")
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:
+        raise ModuleError(
+            f"the module cannot be copied, and `train` leaves it as it is: {error}; keep no "
+            "results of a forward pass as attributes of it"
+        ) from error
 
 
 def _ntk(module: nn.Module, x: torch.Tensor) -> np.ndarray:
@@ -217,6 +228,6 @@ def _ntk(module: nn.Module, x: torch.Tensor) -> np.ndarray:
     return K.detach().cpu().numpy() if isinstance(K, torch.Tensor) else np.asarray(K)
 
 
-def _stacked(values: Sequence[torch.Tensor], flat: bool) -> np.ndarray:
-    found = torch.stack(list(values)).cpu().numpy()
+def _stacked(recorded: Sequence[torch.Tensor], flat: bool) -> np.ndarray:
+    found = torch.stack(list(recorded)).cpu().numpy()
     return found[..., 0] if flat else found

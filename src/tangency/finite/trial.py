@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..checks import flag, number, plain_array, whole
 from ..errors import InputError
 from ..kernels import NTK
 from ..kernels.inputs import pair, signals
@@ -20,6 +21,7 @@ from ..nets.structure import Residual
 from .build import build
 from .descent import DivergedError, Schedule, kernel_descent, make_schedule
 from .empirical import empirical_ntk
+from .inputs import tensor_of
 from .losses import Loss, as_targets, find_loss
 from .rates import max_learning_rate
 from .weights import descend, outputs
@@ -83,10 +85,8 @@ class Trial:
     ) -> Trial:
         """Check all arguments, and compute the NTK between all points."""
         network, chosen = as_network(net), find_loss(loss)
-        if not (np.isreal(alpha) and 0 < alpha < np.inf):
-            raise InputError(f"alpha must be a finite number greater than 0, got {alpha!r}")
-        if kernel_points < 1:
-            raise InputError(f"kernel_points must be 1 or more, got {kernel_points}")
+        alpha = number(alpha, "alpha", above=0)
+        centred = alpha != 1 if centred is None else flag(centred, "centred")
         x, n = _points(X, X_test)
         targets = as_targets(y, torch.Size((n, _outputs(y, chosen))), chosen, x)
         limit = np.asarray(NTK(network)(x.numpy().astype(np.float64)))
@@ -100,9 +100,9 @@ class Trial:
             limit=torch.as_tensor(limit, dtype=x.dtype),
             schedule=schedule,
             loss=chosen,
-            alpha=float(alpha),
-            centred=alpha != 1 if centred is None else centred,
-            kernel_points=kernel_points,
+            alpha=alpha,
+            centred=centred,
+            kernel_points=whole(kernel_points, "kernel_points", 1),
             smooth=_smooth(network),
         )
 
@@ -211,14 +211,14 @@ class Trial:
 
 def _points(X: Any, X_test: Any | None) -> tuple[torch.Tensor, int]:
     if X_test is None:
-        x = torch.as_tensor(signals(X, None))
-        return x.detach().cpu(), len(x)
-    first, second = (torch.as_tensor(part.inputs) for part in pair(X, X_test, None))
-    return torch.cat([first, second]).detach().cpu(), len(first)
+        x = tensor_of(signals(X, None))
+        return x.cpu(), len(x)
+    first, second = (tensor_of(part.inputs) for part in pair(X, X_test, None))
+    return torch.cat([first, second]).cpu(), len(first)
 
 
 def _outputs(y: Any, loss: Loss) -> int:
-    y = np.asarray(y.detach().cpu() if isinstance(y, torch.Tensor) else y)
+    y = plain_array(y, "targets")
     if y.ndim == 2:
         return y.shape[1]
     if loss.name == "cross_entropy" and y.size and y.dtype.kind in "iub":

@@ -2,44 +2,88 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from .. import files
+from ..files import replaced
 
 SUFFIX = ".part"
 """Ends the names of files that are being written."""
 
 
-def write(path: Path, parts: Iterable[Any]) -> None:
+def write(path: Path, parts: Iterable[Any], within: Path | None = None) -> None:
     """Write `parts` one after the other; a reader sees the old file or the new one, never half.
 
     The data are not forced to the disk: that would cost more than a tile of vectors does. What a
     loss of power tears is found by its checksum, and computed again.
+
+    Args:
+        within: a folder that must be there; those between it and the file are made. Nothing given:
+            all folders are.
     """
-    temporary = temporary_name(path)
-    try:
+    with replaced(path, SUFFIX) as temporary:
         try:
             stream = temporary.open("xb")
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folders(path.parent, within)
             stream = temporary.open("xb")
         with stream:
             stream.writelines(parts)
-        try:
-            os.replace(temporary, path)
-        except IsADirectoryError:
+        if path.is_dir() and not path.is_symlink():
             path.rmdir()  # only an empty folder can be in the way and mean nothing
-            os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+
+
+def _make_folders(folder: Path, within: Path | None) -> None:
+    if within is None:
+        folder.mkdir(parents=True, exist_ok=True)
+    elif folder != within:
+        _make_folders(folder.parent, within)
+        folder.mkdir(exist_ok=True)
 
 
 def temporary_name(path: Path) -> Path:
     """A new name in the same folder, which `sweep` recognises."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}")
+    return files.temporary_name(path, SUFFIX)
+
+
+def read(path: Path, most: int) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ValueError: no file, as a pipe that would be waited for, or one of more than `most` bytes.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+        raise ValueError(f"{path} is no file of at most {most} bytes")
+    return path.read_bytes()
+
+
+def read_whole(path: Path, size: int) -> np.ndarray:
+    """The bytes of a file that must have so many; memory is taken only if it has.
+
+    Raises:
+        ValueError: another size, in words.
+        IsADirectoryError: no file.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    got = about.st_size
+    if got == size:
+        data, got = np.empty(size, np.uint8), 0
+        with path.open("rb", buffering=0) as stream:
+            while got < size and (count := stream.readinto(data.data[got:])):  # type: ignore[attr-defined]
+                got += count
+        if got == size:
+            return data
+    raise ValueError(f"has {got} bytes instead of {size}")
 
 
 def sweep(folder: Path) -> None:

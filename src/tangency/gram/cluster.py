@@ -43,6 +43,7 @@ def run_tiles(
     todo: Iterable[Tile],
     client: Any,
     on_done: Callable[[int, int], None],
+    owner: lock.Owner | None = None,
 ) -> None:
     """Computes the tiles `todo` on a cluster and writes them to the store.
 
@@ -55,14 +56,16 @@ def run_tiles(
         job, data, store: of `compute`.
         client: a `distributed.Client`.
         on_done: is told (i, j) of each tile that is in the store.
+        owner: this run, as the store's folder names it; None: whoever is named there.
 
     Raises:
         InputError: a client that cannot serve, or workers with another version of the library.
         StoreError: a tile that failed three times for a reason of its own, or whose workers were
-            lost eight times; the connection to the scheduler is lost.
+            lost eight times; the connection to the scheduler is lost; the store is not there any
+            more.
     """
     check_client(client)
-    run = _Run(job, data, store, todo, client, on_done)
+    run = _Run(job, data, store, todo, client, on_done, owner or lock.last_owner(store.records))
     try:
         run.to_the_end()
     finally:
@@ -95,9 +98,10 @@ class _Run:
         todo: Iterable[Tile],
         client: Any,
         on_done: Callable[[int, int], None],
+        owner: lock.Owner | None,
     ) -> None:
         self.data, self.store, self.grid = data, store, job.grid
-        self.task = Task(job.with_threads(1), store, lock.last_owner(store.records))
+        self.task, self.owner = Task(job.with_threads(1), store, owner), owner
         self.client, self.on_done = client, on_done
         self.shares = Shares(todo)
         self.workers: dict[str, _Worker] = {}
@@ -296,8 +300,10 @@ class _Run:
         if worker.sent is not None:
             worker.sent.resize(("X", i), done.sizes[0])
             worker.sent.resize(self._column(j), done.sizes[1])
-        if done.arrays is not None:
-            self.store.write_tile(i, j, done.arrays, done.seconds)
+        if done.arrays is None:
+            self.store.require_owner(self.owner)
+        else:
+            self.store.write_tile(i, j, done.arrays, done.seconds, self.owner)
         self.on_done(i, j)
 
     def _failed(self, tile: Tile | None, address: str, error: Exception) -> None:

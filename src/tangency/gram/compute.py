@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import flag, shown
 from ..engines.progress import progress_bar
-from ..engines.tiles import size_text
 from ..errors import InputError, StoreError
 from ..kernels import KernelPair
 from . import layout
 from .blocks import Blocks
 from .client import check_client
-from .grid import Grid
+from .grid import MOST_TILES, Grid
 from .job import Job, described, engines, kernel_and_kinds, settled
-from .lock import UnwritableError
+from .lock import Owner, UnwritableError
+from .room import require_room
 from .sources import Rows
-from .store import Store
+from .store import Store, folder
 from .tilesize import tile_size
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def compute(
     client: Any = None,
     resume: bool = True,
     n_jobs: int | None = None,
-    progress: bool = True,
+    progress: bool | None = None,
 ) -> StoredGram | KernelPair:
     """Compute K(x_i, y_j) into a store that a crash cannot harm; resume if it was begun before.
 
@@ -64,7 +63,8 @@ def compute(
         client: a `dask.distributed.Client` whose workers compute the tiles.
         resume: False refuses a store that has tiles already.
         n_jobs: threads for each tile; no value depends on it.
-        progress: show a bar, in pairs, if it takes longer than two seconds.
+        progress: show a bar, in pairs, if it takes longer than two seconds; None: where a person
+            looks on, which is when stderr is a terminal.
 
     Returns:
         The stored matrix, or a `KernelPair` of them. Values are those of the kernel called with
@@ -73,7 +73,8 @@ def compute(
 
     Raises:
         InputError: inputs that the kernel cannot take, NaN and infinity among them; no client.
-        StoreError: the store is that of another job, is in use, or cannot be written.
+        StoreError: the store is that of another job, is in use, cannot be written, or was removed,
+            renamed or replaced meanwhile.
 
     >>> import numpy as np, tempfile
     >>> import tangency as tg
@@ -84,6 +85,8 @@ def compute(
     """
     if client is not None:
         check_client(client)
+    store, resume = folder(store), flag(resume, "resume")
+    progress = None if progress is None else flag(progress, "progress")
     kernel, kinds = kernel_and_kinds(kernel, kind)
     job, blocks = make_job(kernel, kinds, X, Y, store, tile, dtype, n_jobs)
     place = Store.prepare(store, job)
@@ -93,11 +96,11 @@ def compute(
             "remove that folder"
         )
     try:
-        with place.running():
+        with place.running() as owner:
             todo = _todo(place, progress)
             if todo:
-                _check_room(place, len(todo))
-                _run(job, blocks, place, todo, client, progress)
+                require_room(place.path, place.header, todo)
+                _run(job, blocks, place, todo, owner, client, progress)
     except UnwritableError:
         if _todo(place, progress):
             raise
@@ -131,10 +134,15 @@ def make_job(
     kernel.diag(x[:1])  # a network that does not fit is found before all data are read
     engine = engines(kernel, x)
     m = len(x if y is None else y)
-    if tile == "auto":
+    if isinstance(tile, str) and tile == "auto":
         tile = _stored_tile(store) or tile
     side = tile_size(tile, kernel, x, m, len(kinds))
     grid = Grid(len(x), m, side, y is None)
+    if len(grid) > MOST_TILES:
+        raise InputError(
+            f"tile={side} makes {len(grid):,} tiles, with a file for each; at most {MOST_TILES:,} "
+            'are possible: give a larger tile, or tile="auto"'
+        )
     digests = (x.digest(),) if y is None else (x.digest(), y.digest())
     job = Job(kernel, kinds, x.dtype.name, grid, x.shape[1:], digests, engine)
     return job, Blocks(grid, x, y)
@@ -146,6 +154,7 @@ def run_tiles(
     store: Store,
     todo: list[tuple[int, int]],
     on_done: Callable[[int, int], None],
+    owner: Owner | None = None,
 ) -> None:
     """Compute tiles one after the other with all threads; another thread writes them."""
     pending: list[Any] = []
@@ -163,7 +172,9 @@ def run_tiles(
                 arrays = job.compute_tile(i, j, data)
                 seconds = time.perf_counter() - start
                 settle(_WAITING - 1)
-                pending.append(((i, j), writer.submit(store.write_tile, i, j, arrays, seconds)))
+                pending.append(
+                    ((i, j), writer.submit(store.write_tile, i, j, arrays, seconds, owner))
+                )
         finally:
             # Interrupted too: what has been computed is written before the lock is given back.
             settle(0)
@@ -174,8 +185,9 @@ def _run(
     blocks: Blocks,
     place: Store,
     todo: list[tuple[int, int]],
+    owner: Owner,
     client: Any,
-    progress: bool,
+    progress: bool | None,
 ) -> None:
     total = sum(place.grid.pairs(i, j) for i, j in todo)
     with progress_bar(total, progress) as bar:
@@ -184,28 +196,19 @@ def _run(
             bar.update(place.grid.pairs(i, j))
 
         if client is None:
-            run_tiles(job, blocks, place, todo, done)
-            return
-        from . import cluster
+            run_tiles(job, blocks, place, todo, done, owner)
+        else:
+            from . import cluster
 
-        cluster.run_tiles(job, blocks, place, todo, client, done)
+            cluster.run_tiles(job, blocks, place, todo, client, done, owner)
+    place.require_owner(owner)
+    place.require_written(todo)
 
 
-def _todo(store: Store, progress: bool) -> list[tuple[int, int]]:
+def _todo(store: Store, progress: bool | None) -> list[tuple[int, int]]:
     """The tiles to compute. What is there is read again: a damaged tile must not stay."""
     with progress_bar(store.grid.all_pairs, progress, first="checking stored tiles") as bar:
         return store.todo(bar.update)[0]
-
-
-def _check_room(store: Store, tiles: int) -> None:
-    """Raises `StoreError` where the disk is too small for what is to come."""
-    need = tiles * store.header.tile_bytes * len(store.header.kinds)
-    free = shutil.disk_usage(store.path).free
-    if need > free:
-        raise StoreError(
-            f"{store.path} needs {size_text(need)} more, but {size_text(free)} are free there; "
-            "make room or give a store on another disk, use float32, or one kind"
-        )
 
 
 def _precision(dtype: Any) -> Any:
@@ -213,16 +216,18 @@ def _precision(dtype: Any) -> Any:
         return None
     try:
         found = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):  # what it is given decides which
         found = np.dtype(np.void)
     if found not in (np.float32, np.float64):
-        raise InputError(f"dtype must be float32, float64, or None (of the inputs); got {dtype!r}")
+        raise InputError(
+            f"dtype must be float32, float64, or None (of the inputs); got {shown(dtype)}"
+        )
     return found
 
 
 def _stored_tile(store: Any) -> int | None:
     """The tiles' side in a store that is there already."""
-    path = Path(store)
+    path = folder(store)
     if not (path / "zarr.json").is_file():
         return None
     return layout.read_header(path).grid.tile

@@ -38,9 +38,17 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
         elif key == "symmetric":
             found.append("computed without Y there, with Y here" if old else "with Y there only")
         else:
-            there_, here_ = _shortened(_text(old), _text(new))
+            there_, here_ = _shortened(_safely(old), _safely(new))
             found.append(f"{_NAMES.get(key, key)}: {there_} there, {here_} here")
     return found
+
+
+def _safely(value: Any) -> str:
+    """`_text`, or the value as it is where it only looks like a kernel, as a store may say."""
+    try:
+        return _text(value)
+    except Exception:
+        return str(value)
 
 
 def _text(value: Any) -> str:
@@ -70,6 +78,8 @@ def _shortened(old: str, new: str) -> tuple[str, str]:
     start = max(0, same - _LONG // 10)
 
     def part(text: str) -> str:
+        # A store may say anything, and the message may go to a terminal.
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
         if len(text) <= _LONG:
             return text
         end = start + _LONG

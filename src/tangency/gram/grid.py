@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+MOST_TILES = 10**7
+"""Tiles of a matrix, beyond which nobody could keep a file for each."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -58,6 +61,13 @@ class Grid:
     def __len__(self) -> int:
         down, across = self.shape
         return down * (down + 1) // 2 if self.symmetric else down * across
+
+    def __contains__(self, tile: object) -> bool:
+        """Whether it is the place (i, j) of a tile, without a look at all of them."""
+        if not isinstance(tile, tuple) or len(tile) != 2:
+            return False
+        (i, j), (down, across) = tile, self.shape
+        return 0 <= i < down and 0 <= j < across and (j >= i or not self.symmetric)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """All tiles (i, j), row by row; those with j ≥ i if symmetric."""

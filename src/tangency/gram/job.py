@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..checks import shown
+from ..engines.blas import one_blas_thread
 from ..engines.select import select
 from ..errors import InputError
 from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
@@ -86,8 +88,6 @@ class Job:
 
     def evaluate(self, a: Any, b: Any | None = None) -> dict[str, np.ndarray]:
         """The values for two blocks of inputs by kind; without `b`, of a tile on the diagonal."""
-        from ..engines.fused.run import one_blas_thread  # compiles: not where a store is only read
-
         # How BLAS cuts a product, and so the last bits, depends on its threads.
         with one_blas_thread():
             return self._evaluate(a, b)
@@ -149,13 +149,13 @@ def kernel_and_kinds(kernel: Any, kind: str | None) -> tuple[Kernel, tuple[str, 
     if isinstance(kernel, Kernel):
         if kind is not None:
             raise InputError(
-                f"kind={kind!r} chooses between the kernels of a network, but a kernel was given, "
-                f"{kernel!r}; leave kind out, or pass the network"
+                f"kind={shown(kind)} chooses between the kernels of a network, but a kernel was "
+                f"given, {shown(kernel)}; leave kind out, or pass the network"
             )
         names = {NTK: "ntk", NNGP: "nngp"}
         return kernel, (names.get(type(kernel), "kernel"),)
     net = as_network(kernel)
-    found = tuple(sorted(kinds_of(kind or "both")))
+    found = tuple(sorted(kinds_of("both" if kind is None else kind)))
     return (NNGP(net) if found == ("nngp",) else NTK(net)), found
 
 

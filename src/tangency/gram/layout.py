@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import StoreError
 from . import atomic
+from .description import short, wrong_fields
 from .grid import Grid
 from .job import FORMAT, fingerprint
 
@@ -30,6 +31,8 @@ _MATTERS = (
     *("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding"),
     *("codecs", "fill_value"),
 )
+# Bytes of a description, beyond which a file is none.
+_LONGEST = 2**24
 _NOTE = "records of finished tiles, I.J.json; this array itself holds no values"
 
 
@@ -72,8 +75,17 @@ def diagonal(kind: str) -> str:
     return f"{kind}_diag"
 
 
+def folders(header: Header) -> list[str]:
+    """The folders that a store begins with."""
+    names = [*header.kinds, *(diagonal(k) for k in header.kinds if header.grid.symmetric)]
+    return [*names, RECORDS]
+
+
 def create(path: Path, header: Header) -> bool:
     """Make an empty store, in one step; False if something is at `path` already."""
+    path = Path(os.path.realpath(path))  # a folder cannot take the place of a link to one
+    if path.is_symlink():
+        path.stat()  # says what is wrong with a link that leads to itself
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,10 +121,11 @@ def problems(path: Path, header: Header) -> list[str]:
     found = []
     for name, text in _metadata(header).items():
         try:
-            there, expected = json.loads((path / name).read_bytes()), json.loads(text)
+            file = require_inside(path, path / name)
+            there, expected = json.loads(atomic.read(file, _LONGEST)), json.loads(text)
             if any(there[key] != expected[key] for key in _MATTERS if key in expected):
                 found.append(name)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             found.append(name)
     return found
 
@@ -166,31 +179,59 @@ def _written_by_zarr(job: str) -> dict[str, bytes]:
     return {name: text.to_bytes() for name, text in files.items()}
 
 
+def require_inside(root: Path, path: Path) -> Path:
+    """`path` itself, somewhere below the folder `root`, if no link lies between.
+
+    Raises:
+        StoreError: a link, by which another place would be read or written.
+    """
+    place, begin = os.fspath(path), len(os.fspath(root)) + 1
+    ends = [k for k, c in enumerate(place) if c == os.sep and k > begin]
+    for end in (*ends, len(place)):
+        if os.path.islink(place[:end]):
+            raise StoreError(
+                f"{root}: {place[begin:end]} is a link, and a store holds all of its files itself; "
+                "put in its place what it leads to, if that is known to be right"
+            )
+    return path
+
+
 def read_header(path: Path) -> Header:
     """What the store at `path` says about itself.
 
     Raises:
-        StoreError: no store, or one that another version of this library has written.
+        StoreError: no store, one that another version of this library has written, or one whose
+            description cannot be that of a job.
     """
     if not path.exists():
         raise StoreError(f"{path}: there is no such store; gram.compute writes one")
     try:
-        about = json.loads((path / "zarr.json").read_bytes())["attributes"]["tangency"]
+        text = atomic.read(require_inside(path, path / "zarr.json"), _LONGEST)
+        about = json.loads(text)["attributes"]["tangency"]
         job, said = about["job"], about["fingerprint"]
-        version = job["format"]
-    except (OSError, ValueError, KeyError, TypeError):
+        version, expected = job["format"], fingerprint(job)
+    except StoreError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise StoreError(
             f"{path} is not a store of a kernel matrix (it has no description of one); give "
             "another path; nothing in it was changed"
         ) from None
-    if version != FORMAT:
+    if type(version) is not int or version != FORMAT:
         raise StoreError(
-            f"{path} has layout {version}, and this version of the library reads layout {FORMAT}; "
-            "read it with the version that wrote it, or compute it again under another path"
+            f"{path} has layout {short(version)}, and this version of the library reads layout "
+            f"{FORMAT}; read it with the version that wrote it, or compute it again under another "
+            "path"
         )
-    if said != fingerprint(job):
+    if said != expected:
         raise StoreError(
             f"{path}: the description of the job does not match its fingerprint, so that it was "
             "changed or damaged; restore zarr.json, or compute the matrix again under another path"
+        )
+    wrong = wrong_fields(job)
+    if wrong:
+        raise StoreError(
+            f"{path}: the description of the job cannot be right: {wrong}; restore zarr.json, or "
+            "compute the matrix again under another path"
         )
     return Header(job)

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from ..checks import shown, whole
 from ..errors import InputError
 from . import quiet
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # Libraries and compiled loops alone take a part of this.
 _LEAST_MEMORY = 2**30
+
+# Beyond this a number of processes is a mistake: memory would be gone long before.
+_MOST_WORKERS = 1000
 
 # Seconds between looks at whether all workers are there.
 _LOOK = 1.0
@@ -44,8 +47,7 @@ def local_cluster(workers: int, dashboard: str | None = None) -> Iterator[Client
     Worker processes import the main module of the program: in a script, call this below
     `if __name__ == "__main__":`.
     """
-    if isinstance(workers, bool) or not isinstance(workers, Integral) or workers < 1:
-        raise InputError(f"workers must be a whole number of at least 1, got {workers!r}")
+    workers = whole(workers, "workers", 1, _MOST_WORKERS)
     address = dashboard_address(dashboard)
     if dashboard is not None and find_spec("bokeh") is None:
         raise InputError("the dashboard needs bokeh: pip install bokeh, or leave it out")
@@ -117,9 +119,10 @@ def dashboard_address(text: str | None) -> str:
     """
     if text is None:
         return "127.0.0.1:0"
-    found = re.fullmatch(r"(?:(.*):)?(\d{1,5})", text.strip())
+    found = re.fullmatch(r"(?:(.*):)?(\d{1,5})", text.strip()) if isinstance(text, str) else None
     if found is None or int(found[2]) > 65535:
         raise InputError(
-            f"dashboard {text!r}: expected HOST:PORT, as 0.0.0.0:8787, or PORT for the loopback"
+            f"dashboard {shown(text)}: expected HOST:PORT, as 0.0.0.0:8787, or PORT for the "
+            "loopback"
         )
     return f"{found[1] or '127.0.0.1'}:{int(found[2])}"

@@ -10,10 +10,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import StoreError
 from . import atomic, records
+
+# Bytes of the owner's note, beyond which a file is none.
+_LONGEST = 2**16
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def _held_posix(path: Path) -> bool:
     """Asks for a share of the lock, for which the right to read is enough."""
     import fcntl
 
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
@@ -112,9 +116,12 @@ def _held(path: Path) -> bool:
 def last_owner(folder: Path) -> Owner | None:
     """Who holds the lock or held it last; None if nobody did, or it cannot be read."""
     try:
-        return Owner(**json.loads((folder / "owner.json").read_bytes()))
-    except (OSError, ValueError, TypeError):
+        found = Owner(**json.loads(atomic.read(folder / "owner.json", _LONGEST)))
+        datetime.fromisoformat(found.since)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    named = isinstance(found.host, str) and found.host.isprintable()
+    return found if named and type(found.pid) is int and isinstance(found.run, str) else None
 
 
 def _by(folder: Path) -> str:

@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from ..checks import is_number, number, shown, whole
 from ..errors import InputError
 from ..kernels import Prepared
 from .grid import Grid
@@ -20,6 +21,8 @@ from .tilesize import tile_size
 
 # Resident in a worker process that has computed a tile, without what the tile needs.
 _LIBRARIES = 300 * 10**6
+# More cores than that are a slip of the pen, and each takes a place in `speeds`.
+_MOST_MACHINES = 10**6
 # Columns of the smallest block that is timed: whole groups of inputs, as in large tiles.
 _COLUMNS = 128
 
@@ -112,9 +115,11 @@ def plan(
     shape = _shape(shape)
     name = _dtype(dtype)
     if columns is not None and not _count(columns):
-        raise InputError(f"columns must be a whole number of at least 1, or None; got {columns!r}")
+        raise InputError(
+            f"columns must be a whole number of at least 1, or None; got {shown(columns)}"
+        )
     if not _speed(seconds):
-        raise InputError(f"seconds must be a number above 0, got {seconds!r}")
+        raise InputError(f"seconds must be a number above 0, got {shown(seconds)}")
     speeds = _speeds(machines)
     job = _job(net, shape, columns, name, kind, tile)
     rate, block_bytes = _measure(job, shape[1:], seconds)
@@ -190,9 +195,9 @@ def _shape(shape: Any) -> tuple[int, ...]:
     good = isinstance(shape, Sequence) and 2 <= len(shape) <= 5
     if not good or not all(_count(size) for size in shape):
         raise InputError(
-            f"shape must be that of X, (n, features) or (n, *space, channels), got {shape!r}"
+            f"shape must be that of X, (n, features) or (n, *space, channels), got {shown(shape)}"
         )
-    return tuple(int(size) for size in shape)
+    return tuple(whole(size, "a size in shape", 1) for size in shape)
 
 
 def _count(value: Any) -> bool:
@@ -203,26 +208,27 @@ def _count(value: Any) -> bool:
 def _dtype(dtype: Any) -> str:
     try:
         name = np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):  # what it is given decides which
         name = None
     if name not in ("float32", "float64"):
-        raise InputError(f"dtype must be float32 or float64, got {dtype!r}")
+        raise InputError(f"dtype must be float32 or float64, got {shown(dtype)}")
     return name
 
 
 def _speeds(machines: Any) -> tuple[float, ...]:
-    speeds = (1.0,) * int(machines) if _count(machines) else machines
+    if _count(machines):
+        machines = (1.0,) * whole(machines, "machines", 1, _MOST_MACHINES)
+    speeds = machines
     if not isinstance(speeds, Sequence) or not speeds or not all(map(_speed, speeds)):
         raise InputError(
             "machines must be a number of cores, or the speeds of cores relative to one of this "
-            f"machine, as [1, 1, 0.5]; got {machines!r}"
+            f"machine, as [1, 1, 0.5]; got {shown(machines)}"
         )
     return tuple(float(speed) for speed in speeds)
 
 
 def _speed(value: Any) -> bool:
-    good = isinstance(value, Real) and not isinstance(value, bool)
-    return good and 0 < float(value) < math.inf
+    return is_number(value) and 0 < number(value, "a speed", finite=False) < math.inf
 
 
 def _rounded(value: float) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from . import atomic
+
+# Bytes of a record, beyond which a file is none.
+_LONGEST = 2**16
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,40 @@ def read(path: Path) -> Record | None:
         ValueError: a record whose seal does not fit, in words.
     """
     try:
-        text = path.read_bytes()
+        text = atomic.read(path, _LONGEST)
     except FileNotFoundError:
         return None
     try:
         data: dict[str, Any] = json.loads(text)
         seal = data.pop("seal")
         found = Record(**{**data, "tile": tuple(data["tile"])})
-    except (ValueError, TypeError, KeyError, AttributeError):
+        sealed, good = seal == _seal(data), _good(found)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError("its record cannot be read") from None
-    if seal != _seal(data):
+    if not sealed:
         raise ValueError("its record does not match its own checksum")
+    if not good:
+        raise ValueError("its record cannot be read")
     return found
+
+
+def _good(record: Record) -> bool:
+    """Whether each field is what it must be: whoever can write a record can seal it too."""
+    sums = record.crc32c
+    return (
+        len(record.tile) == 2
+        and all(_whole(k) for k in (*record.tile, record.pairs))
+        and isinstance(record.fingerprint, str)
+        and isinstance(sums, dict)
+        and all(_whole(value) and value < 2**32 for value in sums.values())
+        and isinstance(record.seconds, int | float)
+        and 0 <= record.seconds < math.inf
+        and datetime.fromisoformat(record.when).tzinfo is not None
+    )
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _seal(data: dict[str, Any]) -> int:

@@ -91,13 +91,13 @@ def status(path: Any) -> Status:
     """
     store = Store.open(path)
     grid, found, damaged = store.grid, [], 0
-    for i, j in grid:
+    for i, j in sorted(store.recorded()):
         try:
             found.append(store.record(i, j))
         except TileDamaged:
             damaged += 1
         except TileMissing:
-            pass
+            pass  # a job that runs writes it anew
     owner, running = lock.last_owner(store.records), lock.in_use(store.records)
     return Status(
         store.path,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.tiles import size_text
+from .. import checks
+from ..checks import shown
 from ..errors import StoreError
 from . import atomic, layout, lock, records
 from .differences import differences
@@ -27,11 +30,11 @@ from .job import Job
 from .layout import RECORDS, Header
 from .records import Record
 from .sources import all_finite
+from .words import REMEDY, cannot_write, gone, not_finite, removed
 
 # What a disk or its server says of a file that it cannot give any more, whoever asks.
 _LOST = (errno.EIO, getattr(errno, "ESTALE", errno.EIO), errno.EISDIR)
 
-REMEDY = "run gram.compute again with the same inputs, it goes on where it stopped"
 _READ = "get the right to read there, or see what is wrong with that disk; nothing was changed"
 
 
@@ -53,7 +56,7 @@ class Store:
     @classmethod
     def open(cls, path: Any) -> Store:
         """The store at `path`; raises `StoreError` if there is none."""
-        path = _folder(path)
+        path = folder(path)
         return cls(path, layout.read_header(path))
 
     @classmethod
@@ -63,7 +66,7 @@ class Store:
         Raises:
             StoreError: something else is at `path`, or a store of another job.
         """
-        path = _folder(path)
+        path = folder(path)
         try:
             if layout.create(path, Header(job.description())):
                 return cls.open(path)
@@ -96,9 +99,13 @@ class Store:
         Raises:
             StoreError: another job computes into it, or it cannot be written (`UnwritableError`).
         """
+        for name in ("lock", "owner.json"):
+            layout.require_inside(self.path, self.records / name)
         with lock.locked(self.records, self.path) as owner:
             try:
                 atomic.sweep(self.path)
+                for name in layout.folders(self.header):
+                    layout.require_inside(self.path, self.path / name)
                 layout.restore(self.path, self.header)
             except OSError as error:
                 raise lock.UnwritableError(f"{self.path} cannot be written ({error})") from error
@@ -114,25 +121,50 @@ class Store:
         return lock.last_owner(self.records) == owner
 
     def write_tile(
-        self, i: int, j: int, arrays: dict[str, np.ndarray], seconds: float = 0.0
+        self,
+        i: int,
+        j: int,
+        arrays: dict[str, np.ndarray],
+        seconds: float = 0.0,
+        owner: lock.Owner | None = None,
     ) -> None:
         """Store the values of the tile (i, j), by kind, and then its record.
 
         Raises:
-            StoreError: the disk is full, or the folder cannot be written.
+            StoreError: the disk is full, the folder cannot be written, or it is not that any more
+                in which `owner` computes.
         """
         try:
-            sums = {}
-            for name, (where, values) in self._stored(i, j, arrays).items():
+            sums, stored = {}, self._stored(i, j, arrays)
+            self.require_owner(owner)
+            for name, (where, values) in stored.items():
                 values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
                 sums[name] = atomic.checksum(values)
-                atomic.write(where, [values.data, sums[name].to_bytes(4, "little")])
+                self._put(name, where, [values.data, sums[name].to_bytes(4, "little")])
             pairs, when = self.grid.pairs(i, j), records.now()
             spent = round(seconds, 6)
             record = Record((i, j), self.header.fingerprint, sums, pairs, spent, when)
-            atomic.write(self.record_path(i, j), [record.to_bytes()])
+            self._put(RECORDS, self.record_path(i, j), [record.to_bytes()])
         except OSError as error:
-            raise StoreError(self._cannot_write(i, j, error)) from error
+            self.require_owner(owner)  # a folder that is gone is no fault of the disk
+            raise StoreError(cannot_write(self, i, j, error)) from error
+
+    def require_owner(self, owner: lock.Owner | None) -> None:
+        """Raises `StoreError` where the store is not that any more in which `owner` computes."""
+        if owner is not None and not self.seen_from_here(owner):
+            raise StoreError(gone(self))
+
+    def require_written(self, tiles: list[tuple[int, int]]) -> None:
+        """Raises `StoreError` where files of these tiles, which were written, are gone."""
+        for i, j in tiles:
+            paths = [self.tile_path(i, j, name) for name in self._names(i, j)]
+            if not all(map(os.path.exists, [self.record_path(i, j), *paths])):
+                raise StoreError(removed(self, i, j))
+
+    def _put(self, name: str, path: Path, parts: list[Any]) -> None:
+        """Write a file below the folder `name`, which must be there still."""
+        layout.require_inside(self.path, path.parent)
+        atomic.write(path, parts, within=self.path / name)
 
     def read_tile(self, i: int, j: int, kind: str) -> np.ndarray:
         """The values of the stored tile (i, j), checked.
@@ -148,8 +180,9 @@ class Store:
 
     def record(self, i: int, j: int) -> Record:
         """The record of a tile; raises `StoreError` as `read_tile`."""
+        path = layout.require_inside(self.path, self.record_path(i, j))
         try:
-            found = records.read(self.record_path(i, j))
+            found = records.read(path)
         except ValueError as reason:
             raise self._damaged(i, j, str(reason)) from None
         except OSError as error:
@@ -160,7 +193,25 @@ class Store:
             raise self._damaged(i, j, "its record is of another job")
         if found.tile != (i, j):
             raise self._damaged(i, j, f"its record is that of tile {found.tile}")
+        if found.pairs != self.grid.pairs(i, j):
+            raise self._damaged(i, j, f"its record is of {found.pairs} pairs")
         return found
+
+    def recorded(self) -> set[tuple[int, int]]:
+        """The tiles that have a record; whether they are whole is not looked at.
+
+        Raises:
+            StoreError: the folder of the records cannot be read.
+        """
+        try:
+            names = os.listdir(layout.require_inside(self.path, self.records))
+        except (FileNotFoundError, NotADirectoryError):
+            names = []
+        except OSError as error:
+            raise StoreError(f"{self.records} cannot be read ({error}); {_READ}") from error
+        found = (re.fullmatch(r"(0|[1-9]\d{0,9})\.(0|[1-9]\d{0,9})\.json", name) for name in names)
+        tiles = ((int(match[1]), int(match[2])) for match in found if match)
+        return {tile for tile in tiles if tile in self.grid}
 
     def check_tile(self, i: int, j: int) -> None:
         """Read all of a tile; raises `StoreError` as `read_tile`."""
@@ -195,13 +246,7 @@ class Store:
         Raises:
             StoreError: the folder of the records cannot be read.
         """
-        try:
-            there = set(os.listdir(self.records))
-        except FileNotFoundError:
-            there = set()
-        except OSError as error:
-            raise StoreError(f"{self.records} cannot be read ({error}); {_READ}") from error
-        return len({self.record_path(i, j).name for i, j in self.grid} - there)
+        return len(self.grid) - len(self.recorded())
 
     def record_path(self, i: int, j: int) -> Path:
         return self.records / f"{i}.{j}.json"
@@ -240,7 +285,7 @@ class Store:
                     f"{values.shape} of {values.dtype}"
                 )
             if not all_finite(values):
-                raise StoreError(_not_finite(i, j, name, self.header.dtype))
+                raise StoreError(not_finite(i, j, name, self.header.dtype))
             whole = self._shape(name)
             if values.shape != whole:
                 filled = np.full(whole, np.nan, dtype=values.dtype)
@@ -251,19 +296,16 @@ class Store:
 
     def _read(self, i: int, j: int, name: str, record: Record) -> np.ndarray:
         shape, dtype = self._shape(name), self.header.dtype
-        size = int(np.prod(shape)) * dtype.itemsize
-        data = np.empty(size + 4, np.uint8)
-        path = self.tile_path(i, j, name)
+        size = math.prod(shape) * dtype.itemsize
+        path = layout.require_inside(self.path, self.tile_path(i, j, name))
         try:
-            with path.open("rb", buffering=0) as stream:
-                length = path.stat().st_size
-                got = _fill(stream, data)
+            data = atomic.read_whole(path, size + 4)
         except FileNotFoundError:
             raise self._damaged(i, j, f"{name} is gone, though its record is there") from None
         except OSError as error:
             raise self._unreadable(i, j, name, error) from error
-        if length != len(data) or got != len(data):
-            raise self._damaged(i, j, f"{name} has {length} bytes instead of {len(data)}")
+        except ValueError as reason:
+            raise self._damaged(i, j, f"{name} {reason}") from None
         if atomic.checksum(data[:size]) != record.crc32c.get(name):
             raise self._damaged(i, j, f"{name} does not match the checksum in its record")
         if data[size:].tobytes() != record.crc32c[name].to_bytes(4, "little"):
@@ -281,44 +323,12 @@ class Store:
             return self._damaged(i, j, f"{name} cannot be read ({error.strerror})")
         return StoreError(f"{self.path}: tile ({i}, {j}): {name} cannot be read ({error}); {_READ}")
 
-    def _cannot_write(self, i: int, j: int, error: OSError) -> str:
-        try:
-            done = len(self.grid) - self.missing()
-        except StoreError:
-            return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); then {REMEDY}"
-        safe = f"{done} of {len(self.grid)} tiles are safe"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            left = (len(self.grid) - done) * self.header.tile_bytes * len(self.header.kinds)
-            return (
-                f"{self.path}: there is no room for tile ({i}, {j}) ({error.strerror}); {safe}; "
-                f"make room for {size_text(left)}, then {REMEDY}"
-            )
-        return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); {safe}; then {REMEDY}"
 
-
-def _folder(path: Any) -> Path:
-    """The place of a store; raises `StoreError` for an address."""
-    if "://" in str(path):
+def folder(path: Any) -> Path:
+    """The place of a store; raises `StoreError` for an address, or what is no path at all."""
+    if isinstance(path, str) and "://" in path:
         raise StoreError(
-            f"{path}: a store is a folder that this machine can write; give a path, on a disk that "
-            "is mounted here"
+            f"{shown(path)}: a store is a folder that this machine can write; give a path, on a "
+            "disk that is mounted here"
         )
-    return Path(path).absolute()
-
-
-def _fill(stream: Any, data: np.ndarray) -> int:
-    """Reads until `data` is full or the file ends."""
-    view, got = data.data, 0
-    while got < len(data):
-        count = stream.readinto(view[got:])
-        if not count:
-            break
-        got += count
-    return got
-
-
-def _not_finite(i: int, j: int, name: str, dtype: Any) -> str:
-    return (
-        f"tile ({i}, {j}) of {name} holds NaN or infinity: values too large for {dtype}; scale the "
-        "inputs down, or use float64"
-    )
+    return checks.path(path, "the path of a store", error=StoreError).absolute()

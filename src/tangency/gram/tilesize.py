@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from numbers import Integral
 
+from ..checks import shown
 from ..errors import InputError
 from ..kernels import Kernel
 from ..nets.plan import plan
@@ -38,9 +39,9 @@ def tile_size(tile: int | str, kernel: Kernel, X: Rows, m: int, kinds: int) -> i
     """
     n = len(X)
     largest = max(n, m)
-    if tile != "auto":
+    if not isinstance(tile, str) or tile != "auto":
         if isinstance(tile, bool) or not isinstance(tile, Integral) or int(tile) < 1:
-            raise InputError(f'tile must be a whole number above 0, or "auto"; got {tile!r}')
+            raise InputError(f'tile must be a whole number above 0, or "auto"; got {shown(tile)}')
         return min(int(tile), largest)
     most = math.isqrt(_BYTES // (X.dtype.itemsize * kinds))
     side = math.sqrt(_SECONDS / pair_seconds(kernel, X))

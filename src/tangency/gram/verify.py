@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checks import flag
 from ..engines.progress import progress_bar
 from . import layout
 from .store import REMEDY, Store, TileDamaged, TileMissing
@@ -57,6 +58,7 @@ def verify(path: Any, progress: bool = False) -> Verification:
     Raises:
         StoreError: there is no store.
     """
+    progress = None if progress is None else flag(progress, "progress")
     store = Store.open(path)
     grid, missing, damaged = store.grid, [], {}
     with progress_bar(len(grid), progress, "tile") as bar:

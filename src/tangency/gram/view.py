@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import psutil
 
+from ..checks import shown, whole
 from ..engines.tiles import size_text
-from ..errors import MemoryLimitError, StoreError
+from ..errors import InputError, MemoryLimitError, StoreError
 from ..kernels import KernelPair
 from .gather import groups, put_transposed
 from .grid import Grid
@@ -129,7 +130,10 @@ class StoredGram:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("a stored matrix is not in memory, so that an array of it is a copy")
-        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        try:
+            dtype = self.dtype if dtype is None else np.dtype(dtype)
+        except (TypeError, ValueError):
+            raise InputError(f"dtype must be one of NumPy, got {shown(dtype)}") from None
         _check_memory("the stored matrix", self.size * dtype.itemsize, "slices of it")
         out = np.empty(self.shape, dtype=dtype)
         for rows, columns, values in self.tiles():
@@ -140,6 +144,7 @@ class StoredGram:
 
     def read_tile(self, i: int, j: int) -> np.ndarray:
         """The tile (i, j) of the whole matrix, read from the disk; a new array."""
+        i, j = whole(i, "i", 0), whole(j, "j", 0)
         if self.symmetric and i > j:
             return np.ascontiguousarray(self._store.read_tile(j, i, self.kind).T)
         return self._store.read_tile(i, j, self.kind)
@@ -286,6 +291,6 @@ def opened(store: Store, kind: str | None = None) -> StoredGram | KernelPair:
     kinds = store.header.kinds
     if kind is None and len(kinds) == 2:
         return KernelPair(*(StoredGram(store, name) for name in kinds))
-    if kind is not None and kind not in kinds:
-        raise StoreError(f"{store.path} holds {' and '.join(kinds)}, not {kind!r}")
+    if kind is not None and not (isinstance(kind, str) and kind in kinds):
+        raise StoreError(f"{store.path} holds {' and '.join(kinds)}, not {shown(kind)}")
     return StoredGram(store, kind or kinds[0])

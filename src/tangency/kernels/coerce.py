@@ -18,10 +18,11 @@ def kinds_of(kind: Any) -> tuple[str, ...]:
     Raises:
         InputError: other words than both, ntk and nngp, or one of them twice.
     """
-    names = KernelPair._fields if kind == "both" else kind
-    names = (names,) if isinstance(names, str) else names
-    good = isinstance(names, tuple | list) and len(names) > 0
-    if not good or len(set(map(str, names))) < len(names) or not set(map(str, names)) <= _KINDS:
+    names = (kind,) if isinstance(kind, str) else kind
+    good = isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
+    if good and tuple(names) == ("both",):
+        names = KernelPair._fields
+    if not good or not names or len(set(names)) < len(names) or not set(names) <= _KINDS:
         raise InputError(
             f"kind must be both, ntk or nngp; got {shown(kind)} (a tuple of the latter two, each "
             "once, is taken too)"

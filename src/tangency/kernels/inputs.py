@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from typing import Any
 
@@ -16,6 +17,14 @@ from ..nets.identity import parts
 from ..nets.linear import Conv
 from ..nets.pooling import GlobalAvgPool, LinearGridLayer
 from ..nets.signal import channels_first
+from .foreign import (
+    holds_tensors,
+    is_table,
+    readable_tensor,
+    refuse_masked,
+    refuse_uncomputed,
+    table_values,
+)
 
 
 class InputWarning(UserWarning):
@@ -59,7 +68,8 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     if len(shape) < 2:
         raise InputError(
             f"{name} must have a row for each input, (n, features) or (n, *space, channels); got "
-            f"shape {shape}; a single input x is passed as x[None]"
+            f"shape {shape}; a single input x is passed as x[None] (scikit-learn's own estimators "
+            'call a kernel so, for each pair: give them kernel="precomputed" and matrices K(X, X))'
         )
     if input_shape is None:
         refuse_channels_first(shape, name)
@@ -88,6 +98,26 @@ def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     )
 
 
+def callers_level() -> int:
+    """The `stacklevel` of a warning that points at the first caller outside of this library."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tangency."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def prepared_inputs(
+    net: Sequential, X: Any, Y: Any | None, input_shape: tuple[int, ...] | None
+) -> tuple[Prepared, Prepared | None]:
+    """Checked inputs; no second set where the call is symmetric."""
+    if Y is None or Y is X:
+        x, y = checked(X, input_shape), None
+    else:
+        x, y = pair(X, Y, input_shape)
+    warn_if_ambiguous(net, x.inputs, input_shape)
+    return x, y
+
+
 def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[Prepared, Prepared]:
     """Two sets of inputs of one library, one dtype and one shape.
 
@@ -110,10 +140,11 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
         raise InputError(f"X is on {x.device} and Y on {y.device}; move them to one device")
     xp = array_namespace(x)
     dtype = xp.result_type(x.dtype, y.dtype)
-    return _as_type(left, dtype), _as_type(right, dtype)
+    return as_type(left, dtype), as_type(right, dtype)
 
 
-def _as_type(given: Prepared, dtype: Any) -> Prepared:
+def as_type(given: Prepared, dtype: Any) -> Prepared:
+    """Inputs in another precision, converted once."""
     if given.inputs.dtype == dtype:
         return given
     xp = array_namespace(given.inputs)
@@ -158,7 +189,7 @@ def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | No
             f"channels; for grey images pass X[..., None] or input_shape=({n}, {n}, 1), and for "
             f"1-d signals input_shape=({n}, {n}) to say so",
             InputWarning,
-            stacklevel=4,
+            stacklevel=callers_level(),
         )
 
 
@@ -166,10 +197,13 @@ def _array(data: Any, name: str) -> Any:
     if is_torch_array(data):
         if str(data.layout) != "torch.strided":
             raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
-        # Views that negate or conjugate when they are read have no NumPy form.
-        return data.resolve_conj().resolve_neg()
-    if np.ma.is_masked(data):
-        raise InputError(f"{name} is an array with masked values; impute or drop them")
+        return readable_tensor(data)
+    refuse_masked(data, name)
+    refuse_uncomputed(data, name)
+    if holds_tensors(data):
+        raise InputError(f"{name} is a list of tensors; pass torch.stack({name})")
+    if is_table(data):
+        return table_values(data, name)
     if isinstance(data, np.ndarray):
         return np.asarray(data)
     if hasattr(data, "toarray"):

@@ -4,8 +4,10 @@ from .conditioning import IllConditionedWarning
 from .estimators import KernelClassifier, KernelRegressor
 from .features import NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
+from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
+from .predictions import KernelPredictions, kernel_predictions
 from .solvers import CG, Cholesky, Eigh, Nystrom, choose_solver
 
 __all__ = [
@@ -15,13 +17,16 @@ __all__ = [
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",
+    "KernelPredictions",
     "KernelRegressor",
     "LowRank",
     "ModelFileError",
     "Nystrom",
     "NystromFeatures",
     "RandomFeatures",
+    "SearchWarning",
     "choose_solver",
+    "kernel_predictions",
     "load",
     "low_rank",
 ]

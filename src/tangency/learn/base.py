@@ -8,15 +8,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from .conditioning import require_finite
 from .grams import is_precomputed, resolve_kernel, times
 from .persist import save_model
-from .samples import predict_samples
+from .plain import plain, plain_targets
+from .restored import check_parameters, check_restored
+from .samples import in_a_few_lines, predict_samples
 from .solvers.predict import expand
 
 Matrix = NDArray[np.float64]
+
+
+class PlainScore:
+    """`score` for targets as `fit` takes them; named before the mixins of scikit-learn."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return what scikit-learn's `score` gives, R² or accuracy, of the predictions for X."""
+        with in_a_few_lines():
+            if sample_weight is not None:
+                sample_weight = plain(sample_weight, "sample_weight")
+            return super().score(X, plain_targets(y), sample_weight)  # pyright: ignore
 
 
 class DualEstimator(BaseEstimator):
@@ -40,20 +54,21 @@ class DualEstimator(BaseEstimator):
         check_is_fitted(self)
         return save_model(self, path)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        kernel = self.kernel  # pyright: ignore[reportAttributeAccessIssue]
+        tags.input_tags.pairwise = is_precomputed(kernel)
+        return tags
+
     def _fitted_kernel(self) -> Any:
         """Return the kernel whose values `dual_coef_` multiplies."""
         return resolve_kernel(self.kernel)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _restore(self) -> None:
-        """Complete a model read from a file; raise `ValueError` if its parts do not fit."""
+        """Complete a model read from a file; raise `ValueError` if no fit gives its parts."""
+        check_parameters(self)
         self.kernel_ = self._fitted_kernel()
-        n_fit = len(self.dual_coef_)
-        if self.X_fit_ is None:
-            fits = is_precomputed(self.kernel_) and self.n_features_in_ == n_fit
-        else:
-            fits = len(self.X_fit_) == n_fit
-        if not (fits and np.shape(self.intercept_) == self.dual_coef_.shape[1:]):
-            raise ValueError("coefficients and training samples do not belong together")
+        check_restored(self)
 
     def _set_function(self, X: np.ndarray, dual: Matrix, intercept: Matrix, flat: bool) -> None:
         """Store the coefficients (n, k) and intercepts (k,); flat makes them (n,) and a float."""
@@ -88,4 +103,8 @@ def centred(targets: Matrix, center: bool) -> tuple[Matrix, Matrix]:
     with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
         mean = targets.mean(axis=0)
         residual = targets - mean
-    return require_finite(residual, "the targets overflow when centred", "scale y down"), mean
+    require_finite(residual, "the targets overflow when centred", "scale y down")
+    # the mean of equal numbers may round away from them, and what is left would seem to vary
+    constant = (targets == targets[0]).all(axis=0)
+    residual[:, constant] = 0.0
+    return residual, np.where(constant, targets[0], mean)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from typing import Never
 
 import numpy as np
 
@@ -42,33 +43,14 @@ def psd_tolerance(trace: float, size: int, eps: float) -> float:
     return max(10.0 * math.sqrt(eps) * trace / size, FLOAT32_EPS * trace)
 
 
-def require_psd_within(
-    columns: np.ndarray, places: np.ndarray, diagonal: np.ndarray, eps: float
-) -> None:
-    """Refuse a matrix K (n, n) that some of its columns show to be indefinite.
-
-    `columns` (n, b) are those at `places`. No eigenvalue of K[places, places], nor of the rows and
-    columns of any two samples, lies below all of K.
-    """
-    if len(places) == 0:
-        return
-    part = columns[places].astype(np.float64)
-    mean = 0.5 * (diagonal[:, None] + diagonal[places])
-    gap = 0.5 * (diagonal[:, None] - diagonal[places])
-    of_two = mean - np.hypot(gap, columns)
-    of_two[places, np.arange(len(places))] = 0.0
-    lowest = min(float(np.linalg.eigvalsh(part)[0]), float(of_two.min()))
-    if lowest < -psd_tolerance(float(diagonal.sum()), len(diagonal), eps):
-        raise_not_psd(lowest, len(diagonal), "at most ")
-
-
-def raise_not_psd(lowest: float | None, size: int, bound: str = "") -> None:
+def raise_not_psd(lowest: float | None, size: int, bound: str = "", seen: str = "") -> Never:
     """Refuse an indefinite matrix: no reproducing kernel Hilbert space belongs to it."""
-    found = "" if lowest is None else f" (its smallest eigenvalue is {bound}{lowest:.3g})"
+    found = f"it has {seen}, so " if seen else ""
+    found = "" if lowest is None else f" ({found}its smallest eigenvalue is {bound}{lowest:.3g})"
     raise InputError(
         f"the kernel matrix ({size} x {size}) is not positive semidefinite{found}, so it is not "
-        "the matrix of a kernel; pass K(X, X) itself, not a distance matrix, or add "
-        "-λ_min to its diagonal"
+        "the matrix of a kernel; pass K(X, X) itself, not a distance matrix (of Euclidean D, "
+        "np.exp(-D**2) is a kernel), or add -λ_min to its diagonal"
     )
 
 

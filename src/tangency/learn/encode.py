@@ -78,7 +78,7 @@ def decode(value: Any, arrays: Arrays) -> Any:
     if "float" in value:
         return float(value["float"])
     if "kernel" in value:
-        return dataclasses.replace(kernel_from_dict(value["kernel"]), **value["options"])
+        return _with_options(kernel_from_dict(value["kernel"]), value["options"])
     if "solver" in value:
         return solver_from_dict(value["solver"])
     if "network" in value:
@@ -94,6 +94,15 @@ def _options(kernel: Kernel) -> dict[str, Any]:
     if not isinstance(kernel, NetworkKernel):
         return {}
     return {name: getattr(kernel, name) for name in ("engine", "max_memory", "progress")}
+
+
+def _with_options(kernel: Kernel, options: dict[str, Any]) -> Kernel:
+    """Return the kernel computed as `_options` says. Raises `KeyError` for other options."""
+    if other := set(options) - set(_options(kernel)):
+        raise KeyError(*sorted(other))
+    if not isinstance(options.get("progress", False), bool):
+        raise TypeError(f"progress={options['progress']!r} is neither true nor false")
+    return dataclasses.replace(kernel, **options) if options else kernel
 
 
 def _plain(name: str, array: np.ndarray) -> tuple[np.ndarray, bool]:

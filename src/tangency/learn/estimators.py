@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, Self
 
@@ -9,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 
-from .base import DualEstimator, centred
-from .grams import is_precomputed, resolve_kernel
+from ..checks import flag, path, plain_array, shown
+from ..errors import InputError
+from .base import DualEstimator, PlainScore, centred
+from .grams import is_precomputed, is_stored, resolve_kernel
+from .plain import plain
 from .plan import Penalty, make_plan
 from .ridge import DualFit
 from .samples import fit_samples, require_square
@@ -21,6 +24,7 @@ from .solvers.fit import Problem
 from .solvers.fit import fit as solve
 from .solvers.options import as_solver
 from .solvers.rules import check_applies
+from .units import Units, as_they_are, in_units
 
 Matrix = NDArray[np.float64]
 
@@ -56,11 +60,6 @@ class _RidgeEstimator(DualEstimator):
         self.solver = solver
         self.store = store
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = is_precomputed(self.kernel)
-        return tags
-
     def explain_solver(self, X: Any) -> str:
         """Say which solver `fit` would take for these samples, why, and its memory.
 
@@ -69,7 +68,9 @@ class _RidgeEstimator(DualEstimator):
         >>> print(KernelRegressor(alpha=0.1).explain_solver(np.ones((500, 3))))
         cholesky: one alpha > 0, up to 15,000 samples; needs 1.9 MiB
         """
-        X = X if hasattr(X, "dtype") else np.asarray(X)
+        X = X if is_stored(X) else plain_array(plain(X, "X"), "X")
+        if len(X.shape) < 2:
+            raise InputError(f"X must have a row for each sample, got {shown(X)}")
         plan = make_plan(self.alpha, self.training_time)
         return str(Problem(resolve_kernel(self.kernel), X, self.store).choose(plan, self.solver))
 
@@ -79,23 +80,26 @@ class _RidgeEstimator(DualEstimator):
         kernel = resolve_kernel(self.kernel)
         if (asked := as_solver(self.solver)) is not None:
             check_applies(asked, plan)
+        flag(self.center, "center")
+        if self.store is not None:
+            path(self.store, "store")
         X, y = fit_samples(self, X, y, min_samples=2 if plan.chooses else 1, **y_checks)
         if is_precomputed(kernel):
             require_square(X)
         self.kernel_ = kernel
         return X, y
 
-    def _fit_dual(self, X: Any, targets: Matrix, *, flat: bool) -> DualFit:
-        """Fit the columns of `targets`, (n, k), and set all attributes but the score."""
+    def _fit_dual(self, X: Any, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
+        """Fit targets of this `mean` (k,), removed from them; set all attributes but the score."""
         plan = make_plan(self.alpha, self.training_time)
-        residual, mean = centred(targets, self.center)
         problem = Problem(self.kernel_, X, self.store)
         choice = problem.choose(plan, self.solver)
-        fit = solve(problem, residual, plan, choice, _mean_square, centred=bool(self.center))
+        scaled = solve(problem, units.targets, plan, choice, units.loss, centred=bool(self.center))
+        fit = units.restored(scaled)
         if fit.landmarks is None:
             self._set_function(X, fit.dual, mean, flat)
         elif is_precomputed(self.kernel_):
-            dual = np.zeros_like(residual)
+            dual = np.zeros_like(units.targets)
             dual[fit.landmarks] = fit.dual
             self._set_function(X, dual, mean, flat)
         else:
@@ -104,15 +108,15 @@ class _RidgeEstimator(DualEstimator):
         self.alpha_, self.alphas_, self.loo_losses_ = fit.alpha, fit.alphas, fit.losses
         self.loo_error_ = fit.loo_error
         self.rkhs_norms_ = fit.norms
-        self.rkhs_norm_ = float(np.linalg.norm(fit.norms))
-        return fit
+        self.rkhs_norm_ = math.hypot(*fit.norms)
+        return scaled
 
     def _function(self, X: Any) -> Matrix:
         """Return the fitted function at X, (m,) or (m, k) as `dual_coef_` has it."""
         return self._function_at(self._check(X))
 
 
-class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
+class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstimator):
     """Kernel ridge regression and gradient flow with a neural kernel.
 
     f(x) = ȳ + Σᵢ cᵢ K(x, xᵢ) with c = (K + αI)⁻¹ (I - exp(-t (K + αI))) (y - ȳ): gradient flow
@@ -121,8 +125,8 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
 
     Parameters
     ----------
-    kernel : a kernel object or callable kernel(X, Y), "precomputed", or None for the NTK of
-        `dense relu dense`.
+    kernel : a kernel object or callable kernel(X, Y), "precomputed", or a network or its text
+        form, which stand for its NTK; None is that of `dense relu dense`.
     alpha : the ridge, a number ≥ 0 in units of K; a list of numbers or "loo" to choose by
         leave-one-out in closed form, "loo" over a grid scaled with the mean of K(x, x). None is
         "loo" without a `training_time` and 0 with one.
@@ -138,7 +142,8 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
     dual_coef_ : c, (n,) or (n, k) as y was; `intercept_` is ȳ.
     alpha_ : the ridge used, out of `alphas_` (a,) with mean squared leave-one-out errors
         `loo_losses_` (a,), None without a closed form. Of values equally good to nine digits
-        the larger is taken.
+        the larger is taken. Several outputs count alike, whatever their units: the error of each
+        is multiplied by the mean variance of the outputs over its own.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
     loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
         finite `training_time` or a single sample, which have no closed form, and for
@@ -150,7 +155,9 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         `kernel_` the kernel used.
 
     X is (n, d) or (n, *space, channels). K is computed in the dtype of X, everything else in
-    float64; predictions are float64. Warns with `IllConditionedWarning`.
+    float64; predictions are float64. Warns with `IllConditionedWarning`, and with `SearchWarning`
+    where the best alpha stands at the edge of what "loo" can search. No choice depends on the units
+    of y, nor, with `center`, on a number added to it.
 
     Examples
     --------
@@ -166,10 +173,12 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
         X, y = self._begin(X, y, multi_output=True, y_numeric=True)
         targets = y.astype(np.float64).reshape(len(y), -1)
-        fit = self._fit_dual(X, targets, flat=y.ndim == 1)
+        residual, mean = centred(targets, self.center)
+        units = in_units(residual)
+        fit = self._fit_dual(X, units, mean, flat=y.ndim == 1)
         self.loo_score_ = None
         if fit.residuals is not None:
-            self.loo_score_ = float(r2_score(targets, targets - fit.residuals))
+            self.loo_score_ = float(r2_score(units.targets, units.targets - fit.residuals))
         return self
 
     def predict(self, X: ArrayLike) -> Matrix:
@@ -177,7 +186,7 @@ class KernelRegressor(MultiOutputMixin, RegressorMixin, _RidgeEstimator):
         return self._function(X)
 
 
-class KernelClassifier(ClassifierMixin, _RidgeEstimator):
+class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
     """Kernel ridge classification: regression on centred one-hot targets, the largest wins.
 
     One function per class is fitted as `KernelRegressor` does, to 1 for its own samples and 0
@@ -203,15 +212,16 @@ class KernelClassifier(ClassifierMixin, _RidgeEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self."""
         X, y = self._begin(X, y)
+        self.classes_, codes = _classes(y)
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(
+            raise InputError(
                 f"KernelClassifier needs at least two classes; y has only one class, "
-                f"{self.classes_[0]!r}"
+                f"{shown(self.classes_[0])}"
             )
         targets = np.eye(len(self.classes_))[codes]
-        fit = self._fit_dual(X, targets, flat=False)
+        residual, mean = centred(targets, self.center)
+        fit = self._fit_dual(X, as_they_are(residual), mean, flat=False)
         self.loo_score_ = None
         if fit.residuals is not None:
             predicted = np.argmax(targets - fit.residuals, axis=1)
@@ -229,5 +239,13 @@ class KernelClassifier(ClassifierMixin, _RidgeEstimator):
         return self.classes_[np.argmax(values, axis=1)]
 
 
-def _mean_square(residuals: Matrix) -> float:
-    return float(np.mean(np.square(residuals)))
+def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different labels in order, and the place of each sample's among them."""
+    try:
+        return np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(each).__name__ for each in y})
+        raise InputError(
+            f"y holds labels that have no order among each other, of types {', '.join(kinds)}; "
+            "pass all of one type, such as y.astype(str)"
+        ) from None

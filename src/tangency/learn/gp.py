@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
+from ..checks import flag
 from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
-from ..kernels.network import NetworkKernel, as_network
+from ..kernels.network import NetworkKernel
 from ..nets import Layer
-from .base import DualEstimator, centred
+from .base import DualEstimator, PlainScore, centred
 from .conditioning import require_finite
 from .grams import (
-    DEFAULT_NETWORK,
+    TrainGram,
     as_train_gram,
     cross_gram,
     is_precomputed,
+    is_stored,
     kernel_diagonal,
     resolve_kernel,
     times,
@@ -27,12 +29,14 @@ from .grams import (
 )
 from .plan import Penalty, Plan, make_noise_plan
 from .process import fit_ensemble, fit_posterior
-from .samples import fit_samples
+from .samples import fit_samples, require_square
+from .solvers.predict import DEVIATION_BYTES, block_kernel, prepared_for, row_blocks
+from .solvers.tiles import StoredTiles, assembled
 
 Matrix = NDArray[np.float64]
 
 
-class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
+class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimator):
     """The Gaussian process of an infinitely wide network, with its uncertainty.
 
     inference="posterior": Bayesian regression with the prior f - ȳ ~ GP(0, K), K the NNGP kernel
@@ -46,10 +50,13 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
     Parameters
     ----------
     kernel : a network, its text form or None for `dense relu dense`; for the posterior also a
-        kernel object or callable kernel(X, Y); for the ensemble also an NTK or NNGP, which then
-        only says which network (and `input_shape`).
-    noise : for the posterior the variance of the noise, a list of variances or "ml" (None) to
-        choose by the marginal likelihood, "ml" over a grid scaled with the mean of K(x, x).
+        kernel object, a callable kernel(X, Y), or "precomputed" for means without variances; for
+        the ensemble also an NTK or NNGP, which then only says which network (and `input_shape`).
+    noise : for the posterior a number is the variance of the noise under the prior as it stands.
+        "ml" (None) and lists choose it by the marginal likelihood, "ml" over a grid scaled with the
+        mean of K(x, x), together with an amplitude s of each output in closed form: the prior is
+        then s²K and the variance of the noise s²·noise, so that the choice, and predictions
+        relative to y, do not depend on the units of y.
         For the ensemble the weight of ½ ‖w - w₀‖² in the loss, 0 (None) without.
     inference : "posterior" or "ensemble".
     training_time : t ≥ 0 for the ensemble, ∞ (None) for networks trained to the end.
@@ -59,12 +66,16 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
     ----------
     dual_coef_, intercept_, X_fit_, kernel_ : as in `KernelRegressor`.
     noise_ : the noise used, out of `noises_` (a,) with `log_marginal_likelihoods_` (a,).
-    log_marginal_likelihood_ : of y - ȳ at `noise_`, summed over outputs. Both likelihoods are None
-        for the ensemble, and at noise 0 with a singular K, where there is no density.
+    amplitude_ : s, a number or (k,) as y was; 1 for a noise that was given, for the ensemble, and
+        for an output that does not vary. The noise has the variance amplitude_² noise_.
+    log_marginal_likelihood_ : of y - ȳ at `noise_` and `amplitude_`, summed over outputs. Both
+        likelihoods are None for the ensemble, and at noise 0 with a singular K, where there is no
+        density.
     whitener_ (n, r) : W Wᵀ = (K + noise·I)⁻¹, for the posterior.
     operator_, prior_gram_ (n, n) : of the ensemble; B = Θ(x, X) operator_, and K(X, X).
 
-    Warns with `IllConditionedWarning`. Sources: Rasmussen and Williams 2006, chapter 2; Lee et al.
+    Warns with `IllConditionedWarning`, and with `SearchWarning` where the best noise stands at the
+    edge of what can be searched. Sources: Rasmussen and Williams 2006, chapter 2; Lee et al.
     2019, *Wide neural networks of any depth evolve as linear models under gradient descent*.
 
     Examples
@@ -82,6 +93,7 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
 
     noise_: float
     noises_: Matrix
+    amplitude_: Any
     log_marginal_likelihood_: float | None
     log_marginal_likelihoods_: Matrix | None
     whitener_: Matrix | None
@@ -107,39 +119,77 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
         plan = make_noise_plan(self.noise, self.training_time, self.inference)
         self.kernel_ = self._fitted_kernel()
+        flag(self.center, "center")
         X, y = fit_samples(self, X, y, min_samples=1, multi_output=True, y_numeric=True)
+        if is_precomputed(self.kernel_):
+            require_square(X)
         targets, mean = centred(y.astype(np.float64).reshape(len(y), -1), self.center)
         fit = self._fit_ensemble if self.inference == "ensemble" else self._fit_posterior
         self._set_function(X, fit(X, targets, plan), mean, flat=y.ndim == 1)
+        if y.ndim == 1 and np.ndim(self.amplitude_):
+            self.amplitude_ = float(self.amplitude_[0])
         return self
+
+    def _train_gram(self, X: Any) -> TrainGram:
+        if is_stored(X):
+            return assembled(StoredTiles(X), None)
+        return train_gram(self.kernel_, X)
 
     def predict(self, X: ArrayLike, return_std: bool = False, return_cov: bool = False) -> Any:
         """Return the mean, (m,) or (m, k); with it, on request, deviations or covariances.
 
         `return_std` adds the standard deviations (m,), `return_cov` the covariance (m, m), of the
-        function itself, noise not included; they are the same for every output. Raises
+        function itself, noise not included. Where `amplitude_` is an array, (k,), each output has
+        its own, (m, k) and (m, m, k); else they are the same for every output. Raises
         `ValueError` for both at once.
         """
+        return_std, return_cov = flag(return_std, "return_std"), flag(return_cov, "return_cov")
         if return_std and return_cov:
-            raise ValueError(
+            raise InputError(
                 "return_std and return_cov are both true; ask for return_cov alone: the standard "
                 "deviations are the square roots of its diagonal"
             )
         X = self._check(X)
         if not (return_std or return_cov):
             return self._function_at(X)
-        parts = self._posterior_parts if self.operator_ is None else self._ensemble_parts
-        raw, left, right = parts(X)
-        mean = self._evaluate(raw)
-        prior = self.kernel_ if self.operator_ is None else _sibling(self.kernel_, NNGP)
-        if return_std:
-            variance = kernel_diagonal(prior, X) + np.einsum("ij,ij->i", left, right)
-            # a variance below zero is the rounding of one that is zero
-            spread = np.sqrt(np.maximum(variance, 0.0))
-        else:
-            change = left @ right.T
-            spread = train_gram(prior, X).matrix + 0.5 * (change + change.T)
+        if is_precomputed(self.kernel_):
+            raise InputError(
+                'GaussianProcess with kernel="precomputed" gives means only: its variances need '
+                "K(x, x) at new points; pass the kernel object or a callable kernel(X, Y)"
+            )
+        with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
+            mean, spread = self._with_deviations(X) if return_std else self._with_covariance(X)
         return mean, require_finite(spread, "the covariances overflowed", self.remedy)
+
+    def _with_deviations(self, X: np.ndarray) -> tuple[Matrix, Matrix]:
+        """Return means and standard deviations, by blocks of rows."""
+        kernel, fitted = block_kernel(self.kernel_), prepared_for(self.kernel_, self.X_fit_)
+        mean = np.empty((len(X), *self.dual_coef_.shape[1:]))
+        variance = np.empty(len(X))
+        shows = bool(getattr(self.kernel_, "progress", False))
+        for rows in row_blocks(len(X), 8 * len(self.dual_coef_), shows, DEVIATION_BYTES):
+            raw, left, right = self._parts(kernel, X[rows], fitted)
+            mean[rows] = self._evaluate(raw)
+            change = np.einsum("ij,ij->i", left, right)
+            variance[rows] = kernel_diagonal(self._prior(kernel), X[rows]) + change
+        # a variance below zero is the rounding of one that is zero
+        deviations = np.sqrt(np.maximum(variance, 0.0))
+        return mean, _times(deviations, self.amplitude_)
+
+    def _with_covariance(self, X: np.ndarray) -> tuple[Matrix, Matrix]:
+        """Return means and the covariance matrix, or one for each amplitude."""
+        raw, left, right = self._parts(self.kernel_, X, self.X_fit_)
+        change = left @ right.T
+        covariance = train_gram(self._prior(self.kernel_), X).matrix
+        covariance += 0.5 * (change + change.T)
+        return self._evaluate(raw), _times(covariance, np.square(self.amplitude_))
+
+    def _parts(self, kernel: Any, X: np.ndarray, fitted: Any) -> tuple[np.ndarray, Matrix, Matrix]:
+        parts = self._posterior_parts if self.operator_ is None else self._ensemble_parts
+        return parts(kernel, X, fitted)
+
+    def _prior(self, kernel: Any) -> Any:
+        return kernel if self.operator_ is None else _sibling(kernel, NNGP)
 
     def _fitted_kernel(self) -> Any:
         if self.inference == "ensemble":
@@ -147,9 +197,10 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
         return prior_kernel(self.kernel)
 
     def _fit_posterior(self, X: np.ndarray, targets: Matrix, plan: Plan) -> Matrix:
-        fit = fit_posterior(train_gram(self.kernel_, X), targets, plan)
+        fit = fit_posterior(self._train_gram(X), targets, plan)
         self.whitener_, self.operator_, self.prior_gram_ = fit.whitener, None, None
         self.noise_, self.noises_ = fit.noise, fit.noises
+        self.amplitude_ = 1.0 if fit.amplitudes is None else fit.amplitudes
         self.log_marginal_likelihood_ = fit.evidence
         self.log_marginal_likelihoods_ = fit.evidences
         return fit.dual
@@ -160,46 +211,46 @@ class GaussianProcess(MultiOutputMixin, RegressorMixin, DualEstimator):
         self.prior_gram_ = as_train_gram(both.nngp, self.kernel_, X).matrix
         fit = fit_ensemble(tangent, targets, plan)
         self.whitener_, self.operator_ = None, fit.operator
-        self.noise_, self.noises_ = fit.noise, np.array([fit.noise])
+        self.noise_, self.noises_, self.amplitude_ = fit.noise, np.array([fit.noise]), 1.0
         self.log_marginal_likelihood_ = self.log_marginal_likelihoods_ = None
         return fit.dual
 
-    def _posterior_parts(self, X: np.ndarray) -> tuple[np.ndarray, Matrix, Matrix]:
+    def _posterior_parts(
+        self, kernel: Any, X: np.ndarray, fitted: Any
+    ) -> tuple[np.ndarray, Matrix, Matrix]:
         """Return K(X, X_fit) and V, -V with the reduction V Vᵀ of the prior covariance."""
-        raw = cross_gram(self.kernel_, X, self.X_fit_, len(self.dual_coef_))
+        raw = cross_gram(kernel, X, fitted, len(self.dual_coef_))
         assert self.whitener_ is not None
         reduction = times(raw, self.whitener_)
         return raw, reduction, -reduction
 
-    def _ensemble_parts(self, X: np.ndarray) -> tuple[np.ndarray, Matrix, Matrix]:
+    def _ensemble_parts(
+        self, kernel: Any, X: np.ndarray, fitted: Any
+    ) -> tuple[np.ndarray, Matrix, Matrix]:
         """Return Θ(X, X_fit), and B, S such that (B Sᵀ + S Bᵀ)/2 changes the prior covariance.
 
         f_t(x) = f₀(x) - B (f₀(X) - y) with f₀ ~ GP(0, K) has the covariance
         K(x, x') + B K Bᵀ - B K(X, x') - K(x, X) Bᵀ, hence S = B K - 2 K(x, X)
         (Lee et al. 2019, section 2.3).
         """
-        both = both_grams(self.kernel_, X, self.X_fit_)
+        both = both_grams(kernel, X, fitted)
         assert self.operator_ is not None
         assert self.prior_gram_ is not None
         solved = times(both.ntk, self.operator_)
         return both.ntk, solved, solved @ self.prior_gram_ - 2.0 * both.nngp
 
 
-def prior_kernel(kernel: Any) -> Any:
-    """Return the covariance kernel of the prior: a network's NNGP kernel, or what was given.
+def _times(spread: Matrix, amplitude: Any) -> Matrix:
+    """Return `spread` (overwritten) for one amplitude, or with a last axis for several."""
+    if np.ndim(amplitude):
+        return np.multiply.outer(spread, amplitude)
+    spread *= amplitude
+    return spread
 
-    Raises `InputError` for "precomputed", which has no K(x, x) at new points.
-    """
-    if kernel is None:
-        return NNGP(as_network(DEFAULT_NETWORK))
-    if is_precomputed(kernel):
-        raise InputError(
-            'GaussianProcess cannot take kernel="precomputed": its variances need K(x, x) at new '
-            "points; pass the kernel object or a callable kernel(X, Y)"
-        )
-    if isinstance(kernel, str | Layer):
-        return NNGP(as_network(kernel))
-    return resolve_kernel(kernel)
+
+def prior_kernel(kernel: Any) -> Any:
+    """Return the covariance kernel of the prior: a network's NNGP kernel, or what was given."""
+    return resolve_kernel(kernel, NNGP)
 
 
 def ensemble_kernel(kernel: Any) -> NTK:
@@ -207,10 +258,8 @@ def ensemble_kernel(kernel: Any) -> NTK:
 
     Raises `InputError` for a kernel that belongs to no single network, or is normalised.
     """
-    if kernel is None:
-        return NTK(as_network(DEFAULT_NETWORK))
-    if isinstance(kernel, Layer) or (isinstance(kernel, str) and not is_precomputed(kernel)):
-        return NTK(as_network(kernel))
+    if kernel is None or isinstance(kernel, str | Layer):
+        kernel = resolve_kernel(kernel)
     if isinstance(kernel, NetworkKernel) and not kernel.normalize:
         return _sibling(kernel, NTK)
     raise InputError(
@@ -219,7 +268,7 @@ def ensemble_kernel(kernel: Any) -> NTK:
     )
 
 
-def both_grams(kernel: NTK, X: np.ndarray, Y: np.ndarray | None = None) -> KernelPair:
+def both_grams(kernel: NTK, X: np.ndarray, Y: Any = None) -> KernelPair:
     """Return the NNGP and NTK matrices of a kernel's network in one pass, finite."""
     both = gram(
         kernel.net,

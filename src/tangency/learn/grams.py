@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..kernels import NTK, Kernel, Product, Scaled, Sum
+from ..checks import shown
+from ..engines.blas import product
+from ..errors import InputError, NetworkError
+from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
 from ..kernels.network import NetworkKernel, as_network
+from ..nets import Layer
 from .conditioning import FLOAT32_EPS, require_finite
+from .plain import plain
 
 DEFAULT_NETWORK = "dense relu dense"
 _FINITE_REMEDY = "scale the inputs down, or pass float64 inputs"
@@ -46,18 +50,31 @@ class TrainGram:
         return float(np.finfo(self.dtype).eps)
 
 
-def resolve_kernel(kernel: Any) -> Any:
-    """Return the kernel to use: the NTK of `dense relu dense` for None, else what was given.
+def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any:
+    """Return the kernel to use, for whatever takes one.
 
-    Raises `InputError` for anything but None, a callable kernel(X, Y) or "precomputed".
+    A network, a layer or the text form stand for the kernel `of_network`, None for that of
+    `dense relu dense`; kernel objects, callables kernel(X, Y) and "precomputed" for themselves.
+
+    Raises `InputError` for anything else.
+
+    >>> resolve_kernel("dense relu dense") == NTK("dense relu dense") == resolve_kernel(None)
+    True
     """
+    reason = ""
     if kernel is None:
-        return NTK(as_network(DEFAULT_NETWORK))
+        return of_network(as_network(DEFAULT_NETWORK))
     if is_precomputed(kernel) or (callable(kernel) and not isinstance(kernel, type)):
         return kernel
+    if isinstance(kernel, str | Layer):
+        try:
+            return of_network(as_network(kernel))
+        except NetworkError as error:
+            reason = f" ({error})"
     raise InputError(
-        f"kernel={kernel!r} is not a kernel; expected a kernel object such as "
-        'NTK("dense relu dense"), a callable kernel(X, Y), "precomputed", or None'
+        f"kernel={shown(kernel)} is not a kernel; expected a kernel object such as "
+        'NTK("dense relu dense"), a network or its text form, a callable kernel(X, Y), '
+        f'"precomputed", or None{reason}'
     )
 
 
@@ -93,7 +110,7 @@ def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
 
 def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGram:
     """Return a matrix that `kernel` gave for these samples, checked, as a `TrainGram`."""
-    raw = np.asarray(raw)
+    raw = np.asarray(plain(raw, f"what kernel {kernel!r} gave"))
     size = len(raw if samples is None else samples)
     raw = as_matrix(raw, (size, size), kernel)
     trusted = isinstance(kernel, Kernel)
@@ -125,19 +142,13 @@ def kernel_diagonal(kernel: Any, X: np.ndarray) -> NDArray[np.float64]:
 
 def times(gram: np.ndarray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return gram @ weights in float64, without a float64 copy of all of `gram`."""
-    if gram.dtype == np.float64:
-        return gram @ weights
-    out = np.empty((len(gram), *weights.shape[1:]))
-    for start in range(0, len(gram), _ROWS):
-        rows = slice(start, start + _ROWS)
-        out[rows] = gram[rows].astype(np.float64) @ weights
-    return out
+    return product(gram, np.asarray(weights, np.float64))
 
 
 def as_matrix(raw: Any, shape: tuple[int, ...] | None, kernel: Any) -> np.ndarray:
     """Return what `kernel` gave, in float32 or float64; refuse NaN, infinity and other shapes."""
     name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {kernel!r}"
-    raw = np.asarray(raw)
+    raw = np.asarray(plain(raw, f"what {name} gave"))
     if shape is not None and raw.shape != shape:
         raise InputError(
             f"{name} has shape {raw.shape}; expected {shape}, one row per sample "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .flow import flow_filter
+from .grid import best_place
 from .spectrum import Spectrum
 
 Matrix = NDArray[np.float64]
@@ -82,13 +83,11 @@ def choose_alpha(
     losses = np.array(
         [criterion(spectral_residuals(spectrum, targets, a, centred=centred)) for a in alphas]
     )
-    smallest = float(losses.min())
-    tied = np.flatnonzero(losses <= smallest + 1e-9 * abs(smallest))
-    return float(alphas[tied[-1]]), losses
+    return float(alphas[best_place(losses)]), losses
 
 
 def alpha_grid(mean_diagonal: float, cutoff: float, size: int) -> Matrix:
-    """Return the grid that alpha="loo" searches, ascending, two values a decade.
+    """Return the grid that alpha="loo" begins with, ascending, two values a decade.
 
     From 1e-8 times the mean diagonal of K, but never below the noise level of K, up to
     10 n times it: every eigenvalue is at most n times the mean diagonal, so at the upper end

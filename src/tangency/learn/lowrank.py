@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from ..checks import choice, function, shown, whole
 from ..errors import InputError
 from .conditioning import require_finite
 from .leverage import Entries, leverage_scores
+from .plain import plain
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -103,7 +105,10 @@ def low_rank(
     (1, True)
     """
     diagonal, rank = _check(diagonal, rank, method, tol)
-    rng = np.random.default_rng(seed)
+    for given, name in ((columns, "columns"), (entries, "entries"), (progress, "progress")):
+        if given is not None or name == "columns":
+            function(given, name)
+    rng = _generator(seed)
     state = _Factor(columns, entries, diagonal, rank, tol, progress)
     if method == "rpcholesky":
         _randomly_pivoted(state, rng)
@@ -153,7 +158,7 @@ class _Factor:
         """K[rows, columns] in float64."""
         if self.given_entries is None:
             return self._checked(self.columns(columns), columns)[rows]
-        found = np.asarray(self.given_entries(rows, columns))
+        found = np.asarray(plain(self.given_entries(rows, columns), "what entries gave"))
         return self._real(found, (len(rows), len(columns)), "entries")
 
     def select(self, block: Indices, rng: np.random.Generator | None) -> _Selection:
@@ -210,7 +215,8 @@ class _Factor:
         return LowRank(pivots, factor, self.trace, float(self.residual.sum()))
 
     def _checked(self, found: Any, indices: Indices) -> Matrix:
-        return self._real(np.asarray(found), (len(self.diagonal), len(indices)), "columns")
+        found = np.asarray(plain(found, "what columns gave"))
+        return self._real(found, (len(self.diagonal), len(indices)), "columns")
 
     def _real(self, found: np.ndarray, shape: tuple[int, ...], name: str) -> Matrix:
         if found.shape != shape or found.dtype.kind not in "iuf":
@@ -278,14 +284,22 @@ def _candidates(state: _Factor, rng: np.random.Generator, method: str) -> Iterat
         start = stop
 
 
+def _generator(seed: Any) -> np.random.Generator:
+    """NumPy's generator for a seed, or the one that was given."""
+    if seed is None or isinstance(seed, np.random.Generator | np.random.SeedSequence):
+        return np.random.default_rng(seed)
+    given = seed if isinstance(seed, list | tuple) else [seed]
+    numbers = [whole(n, "seed", 0) for n in given]
+    return np.random.default_rng(numbers if isinstance(seed, list | tuple) else numbers[0])
+
+
 def _check(diagonal: Any, rank: Any, method: Any, tol: Any) -> tuple[Matrix, int]:
-    if method not in METHODS:
-        raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    choice(method, "method", METHODS)
     if isinstance(rank, bool) or not isinstance(rank, Integral) or rank < 1:
-        raise InputError(f"rank must be a whole number of at least 1, got {rank!r}")
+        raise InputError(f"rank must be a whole number of at least 1, got {shown(rank)}")
     if isinstance(tol, bool) or not isinstance(tol, int | float) or not 0 <= tol < 1:
-        raise InputError(f"tol must be a number from 0 up to 1, got {tol!r}")
-    values = np.asarray(diagonal)
+        raise InputError(f"tol must be a number from 0 up to 1, got {shown(tol)}")
+    values = np.asarray(plain(diagonal, "diagonal"))
     if values.ndim != 1 or len(values) == 0 or values.dtype.kind not in "iuf":
         raise InputError(
             f"diagonal must be real numbers of shape (n,), the diagonal of K; got shape "

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, NetworkError
+from .. import checks
+from ..errors import NetworkError
+from ..files import replaced
 from .encode import decode, encode, kernel_problem
+from .restored import ModelFileError, check_names
 
 FORMAT = "tangency-model"
 FORMAT_VERSION = 1
 _HEADER = "header"
+# what a header can lead to that says other things than a model does
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
+_DAMAGE += (RecursionError, MemoryError)
 _CLASSES = ("KernelRegressor", "KernelClassifier", "GaussianProcess")
-
-
-class ModelFileError(InputError):
-    """A model that cannot be written to a file, or a file that holds no model."""
 
 
 def save_model(model: Any, path: str | Path) -> Path:
@@ -54,7 +54,7 @@ def save_model(model: Any, path: str | Path) -> Path:
         )
     text = json.dumps(header, allow_nan=False).encode()
     arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
-    return _write_atomically(Path(path), arrays)
+    return _write_atomically(checks.path(path), arrays)
 
 
 def load(path: str | Path) -> Any:
@@ -73,15 +73,16 @@ def load(path: str | Path) -> Any:
     >>> again, bool(np.all(again.predict(X) == model.predict(X)))
     (KernelRegressor(alpha=0.1), True)
     """
-    path = Path(path)
+    path = checks.path(path)
     header, arrays = _read(path)
     try:
         return _build(header, arrays)
     except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except _DAMAGE as error:
         raise ModelFileError(
-            f"{path} is damaged: its header does not describe a model ({error!r}); save it again"
+            f"{path} is damaged: its header does not describe a model ({_cut(repr(error))}); save "
+            "it again"
         ) from error
 
 
@@ -92,12 +93,15 @@ def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
         raise ModelFileError(f"holds a model of unknown class {header['class']!r}")
     params = {k: decode(v, arrays) for k, v in header["params"].items()}
     model = getattr(learn, header["class"])(**params)
+    check_names(header["class"], header["fitted"])
     for name, value in header["fitted"].items():
-        if not _is_fitted_name(name):
-            raise KeyError(name)
         setattr(model, name, decode(value, arrays))
     model._restore()
     return model
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _is_fitted_name(name: str) -> bool:
@@ -117,6 +121,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         )
     try:
         # opened here, because np.load leaves it open where the archive is damaged
+        _refuse_compressed(path)
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             if _HEADER not in archive.files:
                 raise ModelFileError(f"{foreign}: it has no header; give the file save() wrote")
@@ -131,12 +136,23 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return header, arrays
 
 
+def _refuse_compressed(path: Path) -> None:
+    """Refuse members that would take more memory than the file has bytes; `save` writes none."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+        raise ModelFileError(
+            f"{path} is not a model saved by tangency: it holds compressed arrays; give the file "
+            "that save() wrote"
+        )
+
+
 def _parse(raw: Any, path: Path) -> dict[str, Any]:
     """Return the header, of this format and of a version that can be read."""
     foreign = f"{path} is not a model saved by tangency"
     try:
         header = json.loads(np.asarray(raw).tobytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelFileError(f"{foreign}: its header says otherwise; give the file save() wrote")
@@ -154,14 +170,6 @@ def _parse(raw: Any, path: Path) -> dict[str, Any]:
 
 def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> Path:
     """Write to a file beside `path` and rename it, so that no reader sees half a model."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replaced(path, ".tmp", sync=True) as temporary, open(temporary, "xb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
     return path

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Literal
 
-import numpy as np
+from ..checks import is_number, items, number, shown
+from ..errors import InputError
+from ..kernels.foreign import refuse_masked
 
 Penalty = float | Sequence[float] | Literal["loo"] | None
 
@@ -32,7 +33,7 @@ class Plan:
 def make_plan(alpha: Any, training_time: Any) -> Plan:
     """Return the plan for these two parameters.
 
-    alpha=None means "loo" without a training time and 0 with one. Raises `ValueError` for a
+    alpha=None means "loo" without a training time and 0 with one. Raises `InputError` for a
     negative, NaN or infinite alpha, a negative or NaN time, and for several alphas with a
     finite time, because leaving a sample out of gradient flow has no closed form.
     """
@@ -41,17 +42,17 @@ def make_plan(alpha: Any, training_time: Any) -> Plan:
         alpha = "loo" if training_time is None else 0.0
     if isinstance(alpha, str):
         if alpha != "loo":
-            raise ValueError(
-                f"alpha={alpha!r} is not known; expected a number ≥ 0, a list of numbers, "
+            raise InputError(
+                f"alpha={shown(alpha)} is not known; expected a number ≥ 0, a list of numbers, "
                 '"loo" or None'
             )
         plan = Plan(None, time)
     else:
         plan = Plan(_several("alpha", alpha), time)
     if plan.chooses and not math.isinf(time):
-        raise ValueError(
-            f"alpha={alpha!r} chooses by leave-one-out, which has no closed form for gradient "
-            f"flow stopped at training_time={training_time!r}; give one number as alpha "
+        raise InputError(
+            f"alpha={shown(alpha)} chooses by leave-one-out, which has no closed form for gradient "
+            f"flow stopped at training_time={shown(training_time)}; give one number as alpha "
             "(the flow then has that weight decay; 0 for none), or leave training_time=None"
         )
     return plan
@@ -60,28 +61,29 @@ def make_plan(alpha: Any, training_time: Any) -> Plan:
 def make_noise_plan(noise: Any, training_time: Any, inference: Any) -> Plan:
     """Return the plan for a Gaussian process: noise variances in the place of alphas.
 
-    noise=None means "ml" for the posterior and 0 for the ensemble. Raises `ValueError` as
+    noise=None means "ml" for the posterior and 0 for the ensemble. Raises `InputError` as
     `make_plan` does, for an unknown `inference`, and for a choice of noise or a training time
     where they have no meaning.
     """
-    if inference not in ("posterior", "ensemble"):
-        raise ValueError(f'inference={inference!r}; expected "posterior" or "ensemble"')
+    if not isinstance(inference, str) or inference not in ("posterior", "ensemble"):
+        raise InputError(f'inference={shown(inference)}; expected "posterior" or "ensemble"')
     if inference == "posterior" and training_time is not None:
-        raise ValueError(
-            f"training_time={training_time!r} has no meaning for Bayesian inference; "
+        raise InputError(
+            f"training_time={shown(training_time)} has no meaning for Bayesian inference; "
             'leave it None, or set inference="ensemble" for trained networks'
         )
     time = math.inf if training_time is None else _number("training_time", training_time)
     if noise is None:
         noise = "ml" if inference == "posterior" else 0.0
     if isinstance(noise, str) and noise != "ml":
-        raise ValueError(
-            f'noise={noise!r} is not known; expected a variance ≥ 0, a list of them, "ml" or None'
+        raise InputError(
+            f"noise={shown(noise)} is not known; expected a variance ≥ 0, a list of them, "
+            '"ml" or None'
         )
     plan = Plan(None if isinstance(noise, str) else _several("noise", noise), time)
     if inference == "ensemble" and plan.chooses:
-        raise ValueError(
-            f"noise={noise!r} chooses by marginal likelihood, which an ensemble of trained "
+        raise InputError(
+            f"noise={shown(noise)} chooses by marginal likelihood, which an ensemble of trained "
             'networks does not have; give one number, or set inference="posterior"'
         )
     return plan
@@ -89,21 +91,25 @@ def make_noise_plan(noise: Any, training_time: Any, inference: Any) -> Plan:
 
 def _several(name: str, value: Any) -> tuple[float, ...]:
     """Return one number, or the different ones of a list in ascending order."""
-    if isinstance(value, Real):
+    if is_number(value):
         return (_number(name, value, finite=True),)
-    values = np.asarray(value, dtype=object)
-    if values.ndim != 1 or values.size == 0:
-        raise ValueError(
-            f"{name}={value!r}; expected one finite number ≥ 0, or a non-empty flat list of them "
-            "to choose among"
+    refuse_masked(value, name)
+    try:
+        values = items(value, name)
+    except InputError:
+        values = []
+    if not values or not all(map(is_number, values)):
+        raise InputError(
+            f"{name}={shown(value)}; expected one finite number ≥ 0, or a non-empty flat list of "
+            "them to choose among"
         )
     return tuple(sorted({_number(name, each, finite=True) for each in values}))
 
 
 def _number(name: str, value: Any, *, finite: bool = False) -> float:
     """Return `value` as a float ≥ 0."""
-    if isinstance(value, Real) and not isinstance(value, bool | np.bool_):
-        number = float(value)
-        if number >= 0 and not (finite and math.isinf(number)):
-            return number
-    raise ValueError(f"{name}={value!r}; expected a {'finite ' if finite else ''}number ≥ 0")
+    try:
+        return number(value, name, least=0, finite=finite)
+    except InputError:
+        wanted = f"a {'finite ' if finite else ''}number ≥ 0"
+        raise InputError(f"{name}={shown(value)}; expected {wanted}") from None

@@ -13,6 +13,7 @@ from .cholesky import solve_ridge
 from .conditioning import count_copies, rank_cutoff, warn_singular
 from .flow import flow_filter, reaches_noise
 from .grams import TrainGram
+from .grid import search, warn_at_edge
 from .loo import (
     Criterion,
     alpha_grid,
@@ -91,13 +92,19 @@ def fit_dual(
         require_solver_memory(Eigh(), gram.size, beside=gram.matrix.nbytes)
     spectrum = decompose(gram)
     if plan.alphas is None:
-        alphas = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)
+
+        def loss(alpha: float) -> float:
+            return criterion(spectral_residuals(spectrum, targets, alpha, centred=centred))
+
+        grid = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)
+        found = search(loss, grid, spectrum.cutoff)
+        alpha, alphas, losses = found.best, found.alphas, found.losses
+        warn_at_edge(found.at_edge, alpha, "alpha", gram.dtype)
     else:
         alphas = np.array(plan.alphas)
-    if len(alphas) > 1:
-        alpha, losses = choose_alpha(spectrum, targets, alphas, criterion, centred=centred)
-    else:
         alpha, losses = float(alphas[0]), None
+        if len(alphas) > 1:
+            alpha, losses = choose_alpha(spectrum, targets, alphas, criterion, centred=centred)
     warn_if_noisy(spectrum, gram, alpha, plan.time)
     weights = flow_filter(spectrum, alpha, plan.time)
     in_basis = spectrum.to_basis(targets)

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
+from ..checks import cut
 from ..errors import InputError
 from .grams import is_precomputed, is_stored
+from .plain import plain, plain_targets
 
 # the kernel follows this dtype; integers (images as bytes) become float64
 _DTYPES: Any = (np.float64, np.float32)
+_LONGEST = 400
 
 
+class SampleTypeError(InputError, TypeError):
+    """Samples or targets of a type that is not numbers, which scikit-learn calls a `TypeError`."""
+
+
+@contextmanager
+def in_a_few_lines() -> Iterator[None]:
+    """What scikit-learn refuses as an `InputError`, without the whole of the data it shows."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError, IndexError) as error:
+        kind = SampleTypeError if isinstance(error, TypeError) else InputError
+        raise kind(cut(str(error), _LONGEST)) from None
+
+
+@in_a_few_lines()
 def fit_samples(
     estimator: Any, X: Any, y: Any, *, min_samples: int, **y_checks: Any
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +50,8 @@ def fit_samples(
         if not precomputed:
             _refuse_stored(estimator, X)
         estimator.n_features_in_ = X.shape[1]
-        return X, _stored_targets(estimator, X, y, **y_checks)
+        return X, _stored_targets(estimator, X, plain_targets(y), **y_checks)
+    X, y = plain(X, "X"), plain_targets(y)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
         "order": "C",
@@ -47,6 +70,7 @@ def fit_samples(
     return X, y
 
 
+@in_a_few_lines()
 def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     """Return checked X, (n, d) or (n, *space, channels), not copied; set `n_features_in_`.
 
@@ -54,6 +78,7 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     """
     if is_stored(X):
         _refuse_stored(estimator, X)
+    X = plain(X, "X")
     if _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, dtype=_DTYPES, order="C")
         return checked
@@ -67,7 +92,8 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
 def _refuse_stored(estimator: Any, X: Any) -> NoReturn:
     raise InputError(
         f'X is a kernel matrix in a store, {X.path}, which only kernel="precomputed" takes, of '
-        f"KernelRegressor and KernelClassifier; pass samples to this {type(estimator).__name__}"
+        "KernelRegressor, KernelClassifier and GaussianProcess; pass samples to this "
+        f"{type(estimator).__name__}"
     )
 
 
@@ -77,6 +103,7 @@ def _stored_targets(estimator: Any, X: Any, y: Any, **y_checks: Any) -> Any:
     return check_X_y(rows, y, estimator=estimator, **y_checks)[1]
 
 
+@in_a_few_lines()
 def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> Any:
     """Return X checked against the shape of one training sample."""
     if is_stored(X):
@@ -88,6 +115,7 @@ def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> An
                 + ("" if precomputed else ", not on a precomputed matrix")
             )
         return X
+    X = plain(X, "X")
     if len(sample_shape) == 1 and _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, reset=False, dtype=_DTYPES, order="C")
         return checked

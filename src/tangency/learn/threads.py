@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 import joblib
-from threadpoolctl import ThreadpoolController
 
+from ..engines.blas import blas_limit
 from .grams import TrainGram
 
 _Options = ParamSpec("_Options")
@@ -28,12 +28,10 @@ def blas_threads(n: int) -> Iterator[None]:
 
     Processors are counted under the limits of affinity and control groups, of which BLAS sees the
     first at most. A lower limit that is in force already, as by `threadpool_limits` or
-    OPENBLAS_NUM_THREADS, stays.
+    OPENBLAS_NUM_THREADS, stays. So the bits of a small fit depend on nothing but its data, and
+    those of a large one on the number of threads too, as LAPACK cuts its work by it.
     """
-    controller = ThreadpoolController().select(user_api="blas")
-    present = [library.num_threads for library in controller.lib_controllers]
-    wanted = 1 if n < SMALL else joblib.cpu_count()
-    with controller.limit(limits=min([wanted, *present])):
+    with blas_limit(1 if n < SMALL else joblib.cpu_count()):
         yield
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from ..checks import shown
 from ..errors import NetworkError
 from .signal import Signal
 from .teach import check_call
-from .values import choice, number, per_axis, plain, shown, truth, whole, whole_or_axes
+from .values import choice, number, per_axis, plain, truth, whole, whole_or_axes
 
 __all__ = [
     "Layer",

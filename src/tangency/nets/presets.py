@@ -109,7 +109,7 @@ def ckn(
         )
     layers: list[Layer] = []
     for patch, factor in zip(patches, pools, strict=True):
-        layers += [Conv(patch), activation or ReLU(), GaussianPool(factor)]
+        layers += [Conv(patch), ReLU() if activation is None else activation, GaussianPool(factor)]
     return Sequential(*layers, Flatten(), Dense())
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..errors import NetworkError
+from .. import checks
+from ..checks import shown
+from ..errors import InputError, NetworkError
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,15 @@ def input_signal(input_shape: tuple[int, ...]) -> Signal:
     Raises:
         NetworkError: not one to four whole numbers of at least 1.
     """
-    shape = tuple(input_shape)
-    good = all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in shape)
-    if not good or not 1 <= len(shape) <= 4:
+    try:
+        shape = checks.sizes(input_shape, "input_shape")
+    except InputError:
+        shape = ()
+    if not 1 <= len(shape) <= 4:
         raise NetworkError(
             f"input_shape must be (*space, channels) with 0 to 3 spatial axes and sizes of at "
-            f"least 1, got {input_shape!r}; a grey 28×28 image is (28, 28, 1), a vector of 784 "
-            "features is (784,)"
+            f"least 1, got {shown(input_shape)}; a grey 28×28 image is (28, 28, 1), a vector of "
+            "784 features is (784,)"
         )
     if math.prod(shape[:-1]) > _POSITIONS:
         raise NetworkError(

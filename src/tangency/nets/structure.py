@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from .. import checks
 from ..errors import NetworkError
 from .base import Layer, check_identity, number, shown
 from .signal import Signal, input_signal
@@ -93,7 +94,7 @@ class Sequential(Layer):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return Sequential(*self.layers[index])
-        return self.layers[index]
+        return self.layers[checks.whole(index, "the place of a layer", error=NetworkError)]
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"

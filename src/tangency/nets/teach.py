@@ -6,8 +6,8 @@ import inspect
 from functools import lru_cache
 from typing import Any
 
+from ..checks import shown
 from ..errors import NetworkError
-from .values import shown
 
 CLOSED_FORMS = {
     "relu": "ReLU()",

@@ -16,11 +16,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import checks
+from ..checks import cut
 from ..errors import NetworkError
 from . import activations, linear, pooling, quadrature, structure
 from .base import Layer, options, plain, shown
 from .structure import Residual, Sequential
-from .values import cut
 
 LAYERS: dict[str, type[Layer]] = {
     cls.token: cls
@@ -131,7 +132,8 @@ def parse(text: str, functions: Mapping[str, Callable[[Any], Any]] | None = None
     """
     if not isinstance(text, str):
         raise NetworkError(f"parse reads a text such as 'conv3 relu gap dense', got {shown(text)}")
-    net, rest = _sequence(text, 0, functions or {}, 0)
+    known = {} if functions is None else checks.mapping(functions, "functions", error=NetworkError)
+    net, rest = _sequence(text, 0, known, 0)
     if rest < len(text):
         raise NetworkError(f"unexpected {text[rest]!r} at position {rest + 1} of {shown(text)}")
     if not net.layers:

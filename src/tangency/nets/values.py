@@ -1,4 +1,4 @@
-"""Parameters of layers, checked; and any value, shown in a message whatever its size."""
+"""Parameters of layers, checked: `tangency.checks` with what is particular to networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import numbers
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_torch_array
 
+from .. import checks
+from ..checks import shown
 from ..errors import NetworkError
 
 LARGEST_NUMBER = 1e50
@@ -15,26 +18,6 @@ LARGEST_NUMBER = 1e50
 
 LARGEST_COUNT = 10_000
 """The largest size of a patch, a window, a stride, an offset or a degree."""
-
-_SHOWN = 80
-
-
-def shown(value: Any) -> str:
-    """`repr`, cut to a length that a message can hold, on one line."""
-    if isinstance(value, str | bytes | list | tuple) and len(value) > 2 * _SHOWN:
-        value = value[: 2 * _SHOWN]  # more would be cut again
-    try:
-        text = repr(value)
-    except Exception:  # a foreign object's own affair
-        text = f"<{type(value).__name__}>"
-    return cut(" ".join(text.split()))
-
-
-def cut(text: str, most: int = _SHOWN) -> str:
-    """A text, or its two ends if it is long."""
-    if len(text) <= most:
-        return text
-    return f"{text[: most - 20]}…{text[-15:]}"
 
 
 def number(
@@ -61,7 +44,10 @@ def number(
             value = math.inf
     elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__"):
         raise NetworkError(f"{name} must be a number or a 0-d tensor, got {shown(value)}")
-    size = plain(value)
+    try:
+        size = plain(value)
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):  # a date, a tensor of none
+        raise NetworkError(f"{name} must be a number or a 0-d tensor, got {shown(value)}") from None
     if not math.isfinite(size):
         raise NetworkError(f"{name} must be finite, got {size}")
     if positive and size <= 0:
@@ -82,13 +68,33 @@ def plain(value: Any) -> float:
 
 def whole(value: Any, name: str, least: int | None = None, most: int = LARGEST_COUNT) -> int:
     """A whole number of at least `least`, and of at most `most` in size."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise NetworkError(f"{name} must be a whole number, got {shown(value)}")
-    if least is not None and value < least:
-        raise NetworkError(f"{name} must be at least {least}, got {shown(int(value))}")
-    if abs(int(value)) > most:
-        raise NetworkError(f"{name} must be at most {most} in size, got {shown(int(value))}")
-    return int(value)
+    found = checks.whole(value, name, error=NetworkError)
+    if least is not None and found < least:
+        raise NetworkError(f"{name} must be at least {least}, got {shown(found)}")
+    if abs(found) > most:
+        raise NetworkError(f"{name} must be at most {most} in size, got {shown(found)}")
+    return found
+
+
+def elementwise(u: Any) -> Any:
+    """Numbers for a scalar function to work on: an array, a tensor, or one number as an array.
+
+    Raises:
+        NetworkError: no numbers, or tensors that have no arithmetic.
+    """
+    if checks.is_number(u) and not hasattr(u, "shape"):
+        return np.asarray(float(u))
+    if is_torch_array(u):
+        narrow = u.is_floating_point() and u.dtype.itemsize < 2
+        good = not (narrow or u.is_quantized or u.is_nested)
+    elif isinstance(u, np.ndarray | np.generic):
+        good = u.dtype.kind in "biufc"
+    else:
+        # Of another library, or of the caller's.
+        good = hasattr(u, "shape") and hasattr(u, "dtype") and hasattr(u, "__mul__")
+    if not good:
+        raise NetworkError(f"an activation is a function of an array of numbers, got {shown(u)}")
+    return np.asarray(u) if isinstance(u, np.generic) else u
 
 
 def whole_or_axes(value: Any, name: str, least: int | None = None) -> int | tuple[int, ...]:
@@ -122,6 +128,4 @@ def choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
 
 def truth(value: Any, name: str) -> bool:
     """True or False, nothing that merely counts as one of them."""
-    if not isinstance(value, bool):
-        raise NetworkError(f"{name} must be True or False, got {shown(value)}")
-    return value
+    return checks.flag(value, name, error=NetworkError)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import items, mapping, number, shown, text, whole
 from ..errors import InputError
 from .style import (
     GREY,
@@ -43,12 +44,14 @@ class Curve:
     scores: Sequence[Sequence[float]]
 
     def __post_init__(self) -> None:
-        if not self.sizes or len(self.sizes) != len(self.scores):
+        sizes = [number(n, "each of sizes", above=0) for n in items(self.sizes, "sizes")]
+        scores = [_scores(draws) for draws in items(self.scores, "scores")]
+        if not sizes or len(sizes) != len(scores):
             raise InputError(
-                f"a curve needs one list of scores for each size, got {len(self.sizes)} sizes and "
-                f"{len(self.scores)} lists"
+                f"a curve needs one list of scores for each size, got {len(sizes)} sizes and "
+                f"{len(scores)} lists"
             )
-        if any(len(draws) == 0 for draws in self.scores):
+        if not all(scores):
             raise InputError("a curve needs at least one score for every size")
 
     @property
@@ -70,6 +73,10 @@ class Accuracy:
     kernel: str | None
     correct: int
     total: int
+
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        whole(self.correct, "correct", 0, whole(self.total, "total", 1))
 
     @property
     def value(self) -> float:
@@ -96,6 +103,11 @@ class Repeated:
     kernel: str | None
     scores: Sequence[float]
 
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        if not _scores(self.scores):
+            raise InputError("a row of repeated draws needs at least one score")
+
     @property
     def value(self) -> float:
         """The mean over draws."""
@@ -105,6 +117,10 @@ class Repeated:
     def error(self) -> float:
         """The standard deviation over draws."""
         return float(np.std(self.scores, ddof=1))
+
+
+def _scores(draws: Any) -> list[float]:
+    return [number(score, "each of scores") for score in items(draws, "scores")]
 
 
 def learning_curves(
@@ -123,8 +139,9 @@ def learning_curves(
     another score, shown as it is. examples: what they are called; note: what the bars are, if not
     repeated draws of the training part.
     """
-    if not panels or not all(panels.values()):
-        raise InputError("learning_curves needs at least one panel with one curve")
+    panels = _panels(panels)
+    title, score = text(title, "title"), text(score, "score")
+    examples, note = text(examples, "examples"), text(note, "note")
     figure = new_figure(7.2 if len(panels) == 1 else 1.0 + 4.3 * len(panels), 4.7)
     grid = np.atleast_1d(np.asarray(figure.subplots(1, len(panels), sharey=True)))
     every = [curve for curves in panels.values() for curve in curves.values()]
@@ -167,6 +184,22 @@ def learning_curves(
     return figure
 
 
+def _panels(given: Any) -> dict[str, dict[str, Curve]]:
+    panels = {
+        text(network, "each network"): mapping(curves, "the curves of a panel")
+        for network, curves in mapping(given, "panels").items()
+    }
+    if not panels or not all(panels.values()):
+        raise InputError("learning_curves needs at least one panel with one curve")
+    for curves in panels.values():
+        for name, curve in curves.items():
+            if not isinstance(curve, Curve):
+                raise InputError(
+                    f"{shown(name)} must be a Curve(sizes, scores), got {shown(curve)}"
+                )
+    return panels
+
+
 def _draw_curve(axes: Axes, curve: Curve, factor: float, shift: float, **look: Any) -> None:
     axes.errorbar(
         np.asarray(curve.sizes) * shift,
@@ -189,8 +222,13 @@ def accuracy_comparison(
     Points rather than bars, because bars would have to begin at zero to be honest, and the
     differences of interest are a few per cent. Kernels of one model share its line.
     """
+    rows = items(rows, "rows")
     if not rows:
         raise InputError("accuracy_comparison needs at least one row")
+    for row in rows:
+        if not isinstance(row, Accuracy | Repeated):
+            raise InputError(f"each row must be an Accuracy or a Repeated, got {shown(row)}")
+    title, note = text(title, "title"), text(note, "note")
     best: dict[str, float] = {}
     for row in rows:
         best[row.name] = max(row.value, best.get(row.name, 0.0))

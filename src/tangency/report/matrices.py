@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import checks
 from ..bias.tables import Table
 from ..errors import InputError
+from ..printable import printable
 from .style import INK, LABEL, TICK, legend_name, new_figure, put_title
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ class KernelMatrices:
     labels: np.ndarray
     names: Sequence[str]
     examples: str = "examples"
+
+    def __post_init__(self) -> None:
+        checks.mapping(self.kernels, "kernels")
+        checks.labels(self.labels)
+        checks.items(self.names, "names")
+        checks.text(self.examples, "examples")
 
     @property
     def title(self) -> str:
@@ -101,9 +109,14 @@ def kernel_matrices(
     distinct label in sorted order. Shown is K(x, x') / √(K(x, x) K(x', x')), so that kernels of
     different size can share a scale. Raises `InputError` for shapes that do not fit.
     """
-    labels = np.asarray(labels)
+    labels = checks.labels(labels)
+    kernels, title = checks.mapping(kernels, "kernels"), checks.text(title, "title")
+    stacked = checks.flag(stacked, "stacked")
+    if not kernels:
+        raise InputError("kernel_matrices needs at least one kernel matrix")
     classes, counts = np.unique(labels, return_counts=True)
-    names = [str(c) for c in classes] if class_names is None else list(class_names)
+    named = classes if class_names is None else checks.items(class_names, "class_names")
+    names = [printable(str(name)) for name in named]
     if len(names) != len(classes):
         raise InputError(f"{len(names)} class names for {len(classes)} classes")
     order = np.argsort(labels, kind="stable")

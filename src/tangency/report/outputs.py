@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import stratified_subset
+from ..files import replaced
 from .demo import Grams, Result
 from .figures import accuracy_comparison, learning_curves
 from .matrices import kernel_matrices
@@ -44,9 +45,8 @@ def write_outputs(result: Result, page: Page, folder: Path) -> list[Path]:
     ):
         text = io.StringIO()
         write(text)
-        draft = folder / f".{name}.part"
-        draft.write_text(text.getvalue(), encoding="utf-8")
-        draft.replace(folder / name)
+        with replaced(folder / name) as draft:
+            draft.write_text(text.getvalue(), encoding="utf-8")
     save_figure(learning_curves(result.curves), folder / "learning_curve.png")
     size, few = result.few
     title = f"Test accuracy after training on {size:,} digits, mean of {len(few[0].scores)} draws"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..bias.tables import Table
+from ..printable import printable
 from .narrow import narrowed
 from .svg import inline_svg, small_print
 
@@ -121,7 +122,8 @@ class Page:
         )
         environment.filters["numeric_columns"] = numeric_columns
         environment.filters["powers"] = with_powers
-        return environment.get_template("page.html").render(page=self, version=__version__)
+        page = environment.get_template("page.html").render(page=self, version=__version__)
+        return printable(page, keep="\n\t")
 
 
 def exhibit(result: Result, key: str, **words: str) -> Exhibit:

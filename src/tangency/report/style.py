@@ -7,11 +7,13 @@ imported inside functions, so that importing the package stays fast.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import checks
 from ..errors import InputError
+from ..files import replaced
+from ..printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +35,7 @@ _OTHERS = ({"color": GREEN, "marker": "^"}, {"color": ORANGE, "marker": "D"}, {"
 
 TITLE, LABEL, TICK = 13, 11, 10
 SUFFIXES = (".png", ".svg", ".pdf")
+_FINEST = 10_000
 
 
 def line_style(name: str, position: int = 0) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def line_style(name: str, position: int = 0) -> dict[str, Any]:
 
 def legend_name(kernel: str) -> str:
     """How a kernel is called in a legend: the two neural kernels say what is trained."""
-    return _LEGENDS.get(kernel, kernel)
+    return _LEGENDS.get(kernel, printable(kernel))
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -85,15 +88,19 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     `InputError` for another suffix.
     """
     import matplotlib
+    from matplotlib.figure import Figure as AnyFigure
 
-    path = Path(path)
+    if not isinstance(figure, AnyFigure):
+        raise InputError(f"figure must be a figure of Matplotlib, got {checks.shown(figure)}")
+    path, dpi = checks.path(path), checks.whole(dpi, "dpi", 1, _FINEST)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InputError(f"{path}: figures are written as {', '.join(SUFFIXES)}, not {kind!r}")
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
-        with matplotlib.rc_context({"svg.hashsalt": "tangency", "svg.fonttype": "none"}):
-            figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
-        os.replace(draft, path)
+    settings: Any = {"svg.hashsalt": "tangency", "svg.fonttype": "none"}
+    with replaced(path, path.suffix) as draft, matplotlib.rc_context(settings):
+        figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
+        if kind == ".svg":
+            text = draft.read_text(encoding="utf-8")
+            draft.write_text(printable(text, keep="\n\t"), encoding="utf-8")
     return path

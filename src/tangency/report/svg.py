@@ -12,6 +12,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
+from ..printable import printable
 from . import style
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def inline_svg(figure: Figure, key: str, alt: str) -> Markup:
     """
     from markupsafe import Markup
 
-    root = ET.fromstring(_saved(figure))
+    # matplotlib repeats every text in a comment, where control characters are no XML.
+    root = ET.fromstring(printable(_saved(figure), keep="\n\t"))
     _tidy(root)
     _rename_ids(root, key)
     box = root.attrib["viewBox"]
@@ -55,7 +57,7 @@ def inline_svg(figure: Figure, key: str, alt: str) -> Markup:
         "viewBox": box,
         "class": "plot",
         "role": "img",
-        "aria-label": alt,
+        "aria-label": printable(alt),
         # matplotlib says this in a <style> element, which would reach the whole page.
         "style": "stroke-linejoin:round;stroke-linecap:butt;fill:var(--ink);"
         f"max-width:{_PIXELS * float(box.split()[2]):.0f}px",

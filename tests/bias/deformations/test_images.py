@@ -35,6 +35,48 @@ def test_whole_pixel_translations_are_shifts(digits, order, shift) -> None:
     np.testing.assert_allclose(cut, moved[:, 8:16, 8:16], atol=1e-12)
 
 
+_OUTSIDE = {"zeros": "constant", "nearest": "edge", "reflect": "symmetric", "circular": "wrap"}
+
+
+@pytest.mark.parametrize("mode", _OUTSIDE)
+@pytest.mark.parametrize("order", range(6))
+def test_whole_pixel_moves_are_exact_on_axes_of_any_length(mode, order) -> None:
+    # The oracle is the image written out beyond its edges, and a slice of it.
+    rng = np.random.default_rng(order)
+    for rows, columns in [*((n, 13 - n) for n in range(1, 13)), (2, 2), (23, 24), (25, 2)]:
+        images = rng.standard_normal((2, rows, columns, 2))
+        wide = np.pad(images, ((0, 0), (40, 40), (40, 40), (0, 0)), mode=_OUTSIDE[mode])
+        for down, right in [(0, 0), (1, -2), (-rows, 3), (30, -17)]:
+            moved = deform(images, Translation((down, right)), order, antialias=0, mode=mode)
+            expected = wide[:, 40 - down :, 40 - right :][:, :rows, :columns]
+            np.testing.assert_allclose(moved, expected, atol=2e-14)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4, 5])
+@pytest.mark.parametrize("mode", _OUTSIDE)
+def test_between_pixels_short_axes_are_their_endless_continuation(mode, order) -> None:
+    rng = np.random.default_rng(order)
+    for n in (1, 2, 3, 5, 8, 12, 24):
+        signal = rng.standard_normal((1, n))
+        wide = np.pad(signal[0], 90, mode=_OUTSIDE[mode])  # too far to be felt
+        for shift in (0.3, -0.7, 4.25, -25.8):
+            moved = deform(signal, Translation((shift,)), order, antialias=0, mode=mode)
+            places = (np.arange(n) + 90 - shift)[None]
+            expected = ndimage.map_coordinates(wide, places, order=order, mode="mirror")
+            # scipy's 12 pixels beyond the edge leave 0.431^(24 - 6) at order 5.
+            tolerance = 1e-12 if mode in ("reflect", "circular") or abs(shift) > 8 else 1e-6
+            np.testing.assert_allclose(moved[0], expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("mode", _OUTSIDE)
+def test_smoothing_short_axes_is_smoothing_their_continuation(mode) -> None:
+    signal = np.random.default_rng(0).standard_normal((1, 3))
+    wide = np.pad(signal, ((0, 0), (60, 60)), mode=_OUTSIDE[mode])
+    for width in (0.5, 2.0, 9.0):  # the filter is cut 4 widths away
+        smoothed = smooth(signal, width, mode, axes=1)
+        np.testing.assert_allclose(smoothed, smooth(wide, width, axes=1)[:, 60:63], atol=1e-14)
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3, -1])
 def test_quarter_turns_are_rot90(digits, turns) -> None:
     turned = deform(digits, Rotation(turns * np.pi / 2), antialias=0)

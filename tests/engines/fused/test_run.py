@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import threading
@@ -17,6 +16,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
 
 import tangency as tg
+from processes import started
 from tangency.engines import fused
 from tangency.engines.fused import run
 from tangency.nets.plan import plan
@@ -28,15 +28,9 @@ def images(n, side=8, seed=0):
     return np.random.default_rng(seed).normal(size=(n, side, side, 1))
 
 
-def child(code, *arguments, **environment):
-    """A Python process that runs `code`, with some variables of its environment changed."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
+def child(code, *arguments):
+    """A Python process that runs `code`, for `with`."""
+    return started([sys.executable, "-c", textwrap.dedent(code), *arguments])
 
 
 def kernel(x, n_jobs=None):
@@ -142,8 +136,8 @@ LONG_CALL = """
     kernel(x[:3])
     if sys.argv[2] == "progress":
         kernel = tg.NTK(kernel.net, engine="fused", n_jobs=int(sys.argv[1]), progress=True)
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         kernel(x)
     except KeyboardInterrupt:
         names = [t.name for t in threading.enumerate()]
@@ -155,14 +149,11 @@ LONG_CALL = """
 @pytest.mark.parametrize(("jobs", "bar"), [(1, "plain"), (2, "plain"), (2, "progress")])
 def test_interruption_stops_a_long_call(jobs, bar):
     """The whole call would take hours. No time is asserted but that it does not hang."""
-    process = child(LONG_CALL, jobs, bar)
-    try:
+    with child(LONG_CALL, jobs, bar) as process:
         assert process.stdout.readline() == "ready\n"
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
     assert out.startswith("interrupted"), err
     assert process.returncode == 0
     # The threads of the pool are gone.
@@ -210,11 +201,8 @@ def test_in_a_forked_worker_after_use_in_the_parent():
         assert os.waitpid(pid, 0)[1] == 0
         print("same")
     """
-    process = child(code)
-    try:
+    with child(code) as process:
         out, err = process.communicate(timeout=120)
-    finally:
-        process.kill()
     assert out == "same\n", err
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 import sys
 import time
 
 import numpy as np
+
+from processes import started
 
 PROGRAM = """
 import sys, time
@@ -34,32 +35,26 @@ print(model.dual_coef_.tobytes().hex(), model.n_products_)
 """
 
 
-def start(*arguments):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+def fit(*arguments):
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    return started(command, stderr=None, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def test_kill_9_at_random_moments(tmp_path):
-    expected = start().communicate()[0].split()[1]
+    with fit() as process:
+        expected = process.communicate()[0].split()[1]
     draws = random.Random(0)
     kills, found = 0, ""
     while not found:
-        process = start(tmp_path / "c")
-        assert process.stdout is not None
-        process.stdout.readline()
-        if kills < 3:
-            time.sleep(draws.uniform(0.05, 0.5))
-            process.kill()
-            kills += 1
-        else:
-            found = process.communicate()[0].split()[0]
-        process.wait()
-        process.stdout.close()
+        with fit(tmp_path / "c") as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            if kills < 3:
+                time.sleep(draws.uniform(0.05, 0.5))
+                process.kill()
+                kills += 1
+            else:
+                found = process.communicate()[0].split()[0]
     assert found == expected
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
     assert np.frombuffer(bytes.fromhex(found)).shape == (60,)

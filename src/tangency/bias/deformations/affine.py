@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...checks import array, shown
 from ...errors import InputError
 from .base import Deformation, pixel_grid
 from .checks import finite, finite_tuple, positive, spatial_shape, whole
@@ -65,11 +66,11 @@ class Affine(AffineDeformation):
 
     def __post_init__(self) -> None:
         shift = finite_tuple(self.shift, "shift")
-        rows = np.asarray(self.matrix, dtype=float)
+        rows = array(self.matrix, "matrix")
         if rows.shape != (len(shift), len(shift)) or not np.all(np.isfinite(rows)):
             raise InputError(
                 f"matrix must be {len(shift)} rows of {len(shift)} finite numbers, one for each "
-                f"axis of shift; got {self.matrix!r}"
+                f"axis of shift; got {shown(self.matrix)}"
             )
         object.__setattr__(self, "shift", shift)
         object.__setattr__(self, "matrix", tuple(map(tuple, rows.tolist())))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...checks import array, shown, sizes
 from ...errors import InputError
 from .checks import finite, spatial_shape, whole
+
+_MOST_POINTS = 10**8
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ class Deformation:
         wanted = finite(wanted, f"the {name} to scale to", least=0.0)
         if now == 0:
             raise InputError(
-                f"{self!r} has {name} = 0, which cannot be scaled to {wanted:g}; scale its other "
-                "norm, or take another deformation"
+                f"{shown(self)} has {name} = 0, which cannot be scaled to {wanted:g}; scale its "
+                "other norm, or take another deformation"
             )
         return self._times(wanted / now)
 
@@ -127,10 +131,7 @@ class Deformation:
         return Multiple(factor, self)
 
     def _points(self, points: Any) -> np.ndarray:
-        try:
-            u = np.asarray(points, dtype=float)
-        except (TypeError, ValueError):
-            raise InputError(f"points must be numbers, of shape (m, {self.dims})") from None
+        u = array(points, "points")
         if u.ndim != 2 or u.shape[1] != self.dims or not np.all(np.isfinite(u)):
             raise InputError(
                 f"points must be finite numbers of shape (m, {self.dims}), in pixels from the "
@@ -150,5 +151,12 @@ def pixel_grid(shape: Sequence[int], refine: int = 1) -> np.ndarray:
     >>> pixel_grid((2,)).tolist()
     [[-0.5], [0.5]]
     """
-    axes = [np.linspace(-(n - 1) / 2, (n - 1) / 2, (n - 1) * refine + 1) for n in shape]
+    refine, lengths = whole(refine, "refine", 1), sizes(shape, "shape")
+    total = math.prod((n - 1) * refine + 1 for n in lengths)
+    if not 0 < total <= _MOST_POINTS or not lengths:
+        raise InputError(
+            f"shape {shown(shape)} with refine={refine} has {total} points; give one or more sizes "
+            f"that make at most {_MOST_POINTS:,}"
+        )
+    axes = [np.linspace(-(n - 1) / 2, (n - 1) / 2, (n - 1) * refine + 1) for n in lengths]
     return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)

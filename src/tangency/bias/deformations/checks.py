@@ -1,42 +1,37 @@
-"""Parameters of deformations, checked."""
+"""Parameters of deformations, checked: `tangency.checks`, and what has to do with axes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
+from ... import checks
+from ...checks import whole
 from ...errors import InputError
+
+__all__ = ["finite", "finite_tuple", "positive", "spatial_shape", "whole"]
 
 
 def finite(value: Any, name: str, least: float = -math.inf) -> float:
     """A finite number of at least `least`, as a float."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
-        raise InputError(f"{name} must be a number, got {value!r}")
-    if isinstance(value, complex) or not math.isfinite(value):
-        raise InputError(f"{name} must be finite, got {value!r}")
-    if value < least:
-        raise InputError(f"{name} must be at least {least:g}, got {value!r}")
-    return float(value)
+    return checks.number(value, name, least=None if least == -math.inf else least)
 
 
 def positive(value: Any, name: str) -> float:
     """A finite number greater than 0."""
-    number = finite(value, name)
-    if number <= 0:
-        raise InputError(f"{name} must be greater than 0, got {value!r}")
-    return number
+    return checks.number(value, name, above=0)
 
 
 def finite_tuple(values: Any, name: str) -> tuple[float, ...]:
     """One finite number per spatial axis, 1 or 2 of them; a bare number is one axis."""
-    if isinstance(values, int | float | np.number):
+    if checks.is_number(values):
         values = (values,)
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InputError(f"{name} must be one number per axis, got {values!r}")
-    numbers = tuple(finite(value, f"each number of {name}") for value in values)
+    try:
+        given = checks.items(values, name)
+    except InputError:
+        message = f"{name} must be one number per axis, got {checks.shown(values)}"
+        raise InputError(message) from None
+    numbers = tuple(finite(v, f"each number of {name}") for v in given)
     if not 1 <= len(numbers) <= 2:
         raise InputError(
             f"{name} must be one number per axis, 1 (signals) or 2 (images); got {len(numbers)}"
@@ -44,22 +39,12 @@ def finite_tuple(values: Any, name: str) -> tuple[float, ...]:
     return numbers
 
 
-def whole(value: Any, name: str, least: int) -> int:
-    """A whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise InputError(f"{name} must be a whole number, got {value!r}")
-    if value < least:
-        raise InputError(f"{name} must be at least {least}, got {value}")
-    return int(value)
-
-
-def spatial_shape(shape: Sequence[int] | int, dims: int) -> tuple[int, ...]:
+def spatial_shape(shape: Any, dims: int) -> tuple[int, ...]:
     """`dims` sizes of at least 1: the shape of an image without its channels."""
-    given = shape if isinstance(shape, Iterable) else (shape,)
-    sizes = tuple(whole(n, "a size in shape", 1) for n in given)
+    sizes = checks.sizes(shape, "shape")
     if len(sizes) != dims:
         raise InputError(
-            f"the deformation acts on {dims} spatial axes, but shape is {sizes}; give the size of "
-            "the image along each of them, without its channels"
+            f"the deformation acts on {dims} spatial axes, but shape is {checks.shown(sizes)}; "
+            "give the size of the image along each of them, without its channels"
         )
     return sizes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...checks import items, shown
 from ...errors import InputError
 from .affine import AffineDeformation, affine
 from .base import Deformation
@@ -19,9 +20,9 @@ class Sum(Deformation):
     parts: tuple[Deformation, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", tuple(self.parts))
-        if not self.parts or not all(isinstance(part, Deformation) for part in self.parts):
-            raise InputError(f"parts must be one or more deformations, got {self.parts!r}")
+        object.__setattr__(self, "parts", tuple(items(self.parts, "parts")))
+        if not self.parts:
+            raise InputError("parts must be one or more deformations, got none")
         _same_dims(*self.parts)
 
     @property
@@ -74,6 +75,7 @@ class Multiple(Deformation):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", finite(self.factor, "the factor of a deformation"))
+        _same_dims(self.part)
 
     @property
     def dims(self) -> int:
@@ -109,9 +111,12 @@ def compose(after: Deformation, first: Deformation) -> Deformation:
 
 
 def _same_dims(*parts: Deformation) -> None:
+    for part in parts:
+        if not isinstance(part, Deformation):
+            raise InputError(f"expected a deformation such as Rotation(0.1), got {shown(part)}")
     dims = {part.dims for part in parts}
     if len(dims) > 1:
         raise InputError(
             "deformations of signals (1 axis) and of images (2 axes) cannot be combined; got "
-            + ", ".join(map(repr, parts))
+            + ", ".join(map(shown, parts))
         )

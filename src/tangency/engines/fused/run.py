@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from functools import cache
 from numbers import Integral
 from typing import Any
 
 import numba
-from threadpoolctl import ThreadpoolController
 
+from ...checks import shown
 from ...errors import InputError
+from ..blas import limit_this_thread
+from ..blas import one_blas_thread as one_blas_thread  # where callers of this module look for it
 from ..progress import progress_bar
 
 # A call into compiled code cannot be interrupted, so that it should not last much longer.
@@ -42,7 +42,9 @@ def threads(n_jobs: int | None) -> int:
     if n_jobs is None:
         return available
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
-        raise InputError(f"n_jobs must be a whole number other than 0, or None; got {n_jobs!r}")
+        raise InputError(
+            f"n_jobs must be a whole number other than 0, or None; got {shown(n_jobs)}"
+        )
     n_jobs = int(n_jobs)
     return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
 
@@ -86,7 +88,8 @@ def _run_threads(
 ) -> None:
     stop = threading.Event()
     lock = threading.Lock()
-    with progress_bar(total, progress) as bar, ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs, initializer=limit_this_thread)
+    with progress_bar(total, progress) as bar, pool:
 
         def work() -> None:
             room = None
@@ -105,52 +108,6 @@ def _run_threads(
                     future.result()
         finally:
             stop.set()
-
-
-class _Blas:
-    """The calls that have BLAS limited to one thread, which may overlap in time."""
-
-    lock = threading.Lock()
-    calls = 0
-    limits: Any = None
-
-
-@cache
-def _controller() -> ThreadpoolController:
-    """The libraries with threads of their own: looking for them takes milliseconds."""
-    return ThreadpoolController()
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """BLAS on one thread, until the last of all calls that overlap is over.
-
-    A limit for each call would not do: the first one to end lifts it for the others, and the last
-    one to end restores what it found, the limit of the first.
-    """
-    with _Blas.lock:
-        if _Blas.calls == 0:
-            _Blas.limits = _controller().limit(limits=1, user_api="blas")
-        _Blas.calls += 1
-    try:
-        yield
-    finally:
-        with _Blas.lock:
-            _Blas.calls -= 1
-            if _Blas.calls == 0:
-                _Blas.limits.restore_original_limits()
-
-
-def _after_fork() -> None:
-    """Calls in other threads of the parent will not end in the child."""
-    _Blas.lock = threading.Lock()
-    if _Blas.calls:
-        _Blas.calls = 0
-        _Blas.limits.restore_original_limits()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _timed(

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ...checks import whole
 from ...errors import InputError
-from ...nets.base import whole
 from ..samples import fit_inputs, predict_samples
 
 # Features held beside the result while a block of rows is on its way: this many numbers.
@@ -77,15 +77,14 @@ def blocks(rows: int, work: int) -> list[slice]:
 
 def at_least_one(value: Any, name: str) -> int:
     """A parameter that counts something."""
-    try:
-        return whole(value, name, 1)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return whole(value, name, 1)
 
 
 def generator(random_state: Any) -> np.random.Generator:
     """A generator from scikit-learn's `random_state`: None, a number, or a generator itself."""
     if isinstance(random_state, np.random.Generator):
         return random_state
+    if not (random_state is None or isinstance(random_state, np.random.RandomState)):
+        random_state = whole(random_state, "random_state", 0, 2**32 - 1)
     words = check_random_state(random_state).randint(0, 2**32, size=4, dtype=np.uint32)
     return np.random.default_rng(words)

@@ -9,8 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from sklearn.utils.validation import check_is_fitted
 
+from ...checks import choice
 from ...errors import InputError
-from ..grams import cross_gram, is_precomputed, kernel_diagonal, resolve_kernel
+from ...kernels import Kernel
+from ..grams import (
+    cross_gram,
+    is_precomputed,
+    kernel_diagonal,
+    require_symmetric,
+    resolve_kernel,
+)
+from ..indefinite import require_sample, sample_of
 from ..lowrank import METHODS, LowRank, Method, low_rank
 from ..samples import predict_samples
 from .base import FeatureMap, at_least_one, blocks, generator
@@ -29,7 +38,8 @@ class NystromFeatures(FeatureMap):
 
     Parameters
     ----------
-    kernel : a kernel object or callable kernel(X, Y), or None for the NTK of `dense relu dense`.
+    kernel : a kernel object or callable kernel(X, Y); a network or its text form stands for its
+        NTK, None for that of `dense relu dense`.
     n_components : the number of landmarks r, and of features. There are fewer features where the
         samples have fewer independent ones.
     method : how landmarks are chosen. "rpcholesky" (randomly pivoted Cholesky) takes each with a
@@ -113,8 +123,7 @@ class NystromFeatures(FeatureMap):
 
     def _fit(self, X: np.ndarray) -> None:
         count = at_least_one(self.n_components, "n_components")
-        if self.method not in METHODS:
-            raise InputError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}")
+        choice(self.method, "method", METHODS)
         if is_precomputed(self.kernel):
             raise InputError(
                 'NystromFeatures computes the entries it needs, so it takes no "precomputed" '
@@ -135,6 +144,11 @@ class NystromFeatures(FeatureMap):
             return cross_gram(kernel, X[some], X[others], len(others))
 
         diagonal = kernel_diagonal(kernel, X)
+        if not isinstance(kernel, Kernel):
+            places = sample_of(len(X))
+            block = entries(places, places)
+            require_symmetric(block)
+            require_sample(block, places, diagonal, float(np.finfo(block.dtype).eps))
         found = low_rank(columns, diagonal, count, method=self.method, seed=rng, entries=entries)
         if found.rank == 0:
             raise InputError(

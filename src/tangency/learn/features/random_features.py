@@ -9,11 +9,11 @@ import numpy as np
 from ...errors import InputError
 from ...kernels import NNGP, NTK
 from ...kernels.algebra import Scaled
-from ...kernels.network import NetworkKernel, as_network
+from ...kernels.network import NetworkKernel
 from ...nets import Layer
 from ...nets.parameters import numbers_only
 from ...nets.plan import plan
-from ..grams import DEFAULT_NETWORK
+from ..grams import resolve_kernel
 from .base import FeatureMap, at_least_one, generator
 from .stages import (
     Chain,
@@ -99,7 +99,9 @@ class RandomFeatures(FeatureMap):
                 f"RandomFeatures takes vectors, (n, d); X has shape {X.shape}; flatten its "
                 "samples, or use NystromFeatures, which takes images and any network"
             )
-        kernel = _as_kernel(self.kernel)
+        kernel = self.kernel
+        if kernel is None or isinstance(kernel, str | Layer):
+            kernel = resolve_kernel(kernel)
         network_kernel, factor = _unscaled(kernel)
         self._tangent = isinstance(network_kernel, NTK)
         self._normalize, self._factor = network_kernel.normalize, factor**0.5
@@ -123,14 +125,6 @@ class RandomFeatures(FeatureMap):
         if self._normalize:
             features = features / row_norms(features)
         return self._factor * features
-
-
-def _as_kernel(kernel: Any) -> Any:
-    if kernel is None:
-        return NTK(as_network(DEFAULT_NETWORK))
-    if isinstance(kernel, str | Layer):
-        return NTK(as_network(kernel))
-    return kernel
 
 
 def _unscaled(kernel: Any) -> tuple[NetworkKernel, float]:

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg as sla
 from numpy.typing import NDArray
 
-from ...engines.fused.run import one_blas_thread
+from ...engines.blas import one_blas_thread
 from ...errors import InputError
 from ..conditioning import require_finite
 from .operators import Product

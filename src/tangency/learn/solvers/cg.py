@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ...engines.progress import progress_bar
 from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..grid import edge_of, warn_at_edge
+from ..indefinite import require_psd_products
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
 from ..plan import Plan
@@ -33,11 +35,13 @@ def fit_cg(
     each from the best combination of the last three solutions and to a tolerance of 1e-3; the
     best is then solved for again, to `options.tol`. The grid of "loo" is left early once nothing
     better is in sight: see `search.levels_off`. Warns with scikit-learn's `ConvergenceWarning`
-    where the tolerance is not reached.
+    where the tolerance is not reached, and with `SearchWarning` where the best alpha stands at an
+    edge of the grid.
     """
     shows = bool(options.progress)
     with blas_threads(tiles.size), progress_bar(None, shows, "product") as bar:
         bar.set_description("preconditioner")
+        tiles.require_kernel()
         diagonal = tiles.diagonal()
         operator = make_operator(tiles, options.matrix, options.client)
         preconditioner = make_preconditioner(tiles, diagonal, options, bar)
@@ -51,8 +55,17 @@ def fit_cg(
             alphas = np.array(plan.alphas)
         if options.checkpoint is not None:
             search.attach(Path(options.checkpoint), tiles, alphas)
+        if not tiles.trusted and search.resumed is None:
+            search.products += require_psd_products(
+                operator, preconditioner.approximation, diagonal, tiles.eps, options.seed
+            )
         found = search.best_of(alphas, stops_early=plan.alphas is None)
     _warn_if_noisy(preconditioner, tiles, cutoff, found.alpha)
+    if plan.alphas is None and found.losses is not None:
+        edge = edge_of(list(found.losses))
+        # a search that has ended before the lowest alpha found nothing more to gain, or said why
+        if edge == "upper" or found.alphas[0] == alphas[0]:
+            warn_at_edge(edge, found.alpha, "alpha", str(tiles.dtype))
     return found
 
 

@@ -6,8 +6,6 @@ import glob
 import hashlib
 import json
 import math
-import os
-import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 import psutil
 
 from ...errors import InputError
+from ...files import replaced
 
 FORMAT = "tangency-cg"
 FORMAT_VERSION = 1
@@ -105,15 +104,6 @@ class Checkpoint:
             "numbers": numbers,
         }
         text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-        temporary = self.path.with_name(
-            f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        )
-        try:
-            with open(temporary, "xb") as file:
-                np.savez(file, allow_pickle=False, header=text, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replaced(self.path, ".tmp", sync=True) as temporary, open(temporary, "xb") as file:
+            np.savez(file, allow_pickle=False, header=text, **arrays)
         self._last = time.monotonic()

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..flow import flow_filter
+from ..grid import best_place, search, warn_at_edge
 from ..loo import Criterion, alpha_grid, loo_residuals
-from ..lowrank import low_rank
+from ..lowrank import LowRank, low_rank
 from ..plan import Plan
 from ..ridge import DualFit
 from ..spectrum import Spectrum
@@ -42,6 +43,7 @@ def fit_nystrom(
     """
     n = tiles.size
     with blas_threads(n):
+        tiles.require_kernel()
         found = low_rank(
             tiles.columns,
             tiles.diagonal(),
@@ -56,30 +58,41 @@ def fit_nystrom(
         values = np.maximum(values, 0.0)
         cutoff = rank_cutoff(found.trace, float(values.max(initial=0.0)), n, tiles.eps)
         spectrum = Spectrum(values, basis, cutoff)
-        if plan.alphas is None:
-            alphas = alpha_grid(found.trace / n, cutoff, n)
-        else:
-            alphas = np.array(plan.alphas)
         fit = _Features(factor, spectrum, targets, centred)
         exact = math.isinf(plan.time) and n > 1
-        losses = np.array([criterion(fit.residuals(a)) for a in alphas]) if exact else None
-        alpha = float(alphas[0] if losses is None else alphas[_best(losses)])
+        if plan.alphas is None:
+            grid = alpha_grid(found.trace / n, cutoff, n)
+            best = search(lambda alpha: criterion(fit.residuals(alpha)), grid, cutoff)
+            alpha, alphas, losses = best.best, best.alphas, best.losses
+            warn_at_edge(best.at_edge, alpha, "alpha", str(tiles.dtype))
+        else:
+            alphas = np.array(plan.alphas)
+            losses = np.array([criterion(fit.residuals(a)) for a in alphas]) if exact else None
+            alpha = float(alphas[0] if losses is None else alphas[best_place(losses)])
         dropped = found.rank < min(options.n_components, n) or spectrum.rank < found.rank
         if dropped and alpha < cutoff and plan.time * cutoff >= 1.0:
             _warn_noisy(spectrum, tiles, alpha)
         weights = fit.weights(alpha, plan.time)
-        # F = K[:, S] F[S]⁻ᵀ, so the function F w has the coefficients F[S]⁻ᵀ w
-        dual: Any = sla.lstsq(factor[found.pivots].T, weights, check_finite=False)
+        landmarks, dual = _coefficients(found, weights)
         return DualFit(
-            np.ascontiguousarray(dual[0]),
+            dual,
             alpha,
             np.linalg.norm(weights, axis=0),
             fit.residuals(alpha) if exact else None,
             alphas,
             losses,
             solver="nystrom",
-            landmarks=found.pivots,
+            landmarks=landmarks,
         )
+
+
+def _coefficients(found: LowRank, weights: Matrix) -> tuple[NDArray[np.intp], Matrix]:
+    """Return landmarks (r,) and c (r, k) with Σ cⱼ K(·, xⱼ) = F w."""
+    if found.rank == 0:  # K = 0; a function is a sum over one sample at least
+        return np.zeros(1, dtype=np.intp), np.zeros((1, weights.shape[1]))
+    # F = K[:, S] F[S]⁻ᵀ, so the function F w has the coefficients F[S]⁻ᵀ w
+    dual: Any = sla.lstsq(found.factor[found.pivots].T, weights, check_finite=False)
+    return found.pivots, np.ascontiguousarray(dual[0])
 
 
 class _Features:
@@ -135,9 +148,3 @@ def _warn_noisy(spectrum: Spectrum, tiles: Tiles, alpha: float) -> None:
         consequence=consequence,
         remedy="set alpha to about {value} or more",
     )
-
-
-def _best(losses: Matrix) -> int:
-    """The place of the smallest loss; of those equal to nine digits, the last."""
-    smallest = float(losses.min())
-    return int(np.flatnonzero(losses <= smallest + 1e-9 * abs(smallest))[-1])

@@ -7,6 +7,7 @@ product is the same bits however many workers share it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from itertools import pairwise
@@ -15,8 +16,8 @@ from typing import Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from ...engines.blas import one_blas_thread
 from ...errors import InputError
 from ...gram.client import check_client
 from .parallel import each
@@ -28,7 +29,9 @@ Product = Callable[[Matrix], Matrix]
 
 _GROUPS = 32
 _STRIP = 128  # rows
-_ROUNDS = 8  # in which parts that were lost are done again
+_ROUNDS = 8  # lost in a row, after which K may be the reason
+_STALLED = 180  # seconds without a single part, in case workers only take long to start
+_PAUSE = 0.2  # seconds after a lost round: whoever is gone may still be listed
 _WAIT = 60  # seconds for a worker to come back
 _PATIENCE = 10  # seconds for a worker to take something, or between looks whether it is there
 _GONE = (CancelledError, asyncio.CancelledError, OSError, KeyError, TimeoutError)
@@ -85,10 +88,12 @@ class RemoteOperator:
 
     What the tiles are made from is sent to each worker once. Each keeps its share of the tiles in
     memory, as far as 40 % of its limit go, unless `keeps` is false. The work of a worker that is
-    lost is done by the others, or by the one that comes in its place.
+    lost is done by the others, or by the one that comes in its place, as often as that happens.
 
     Raises:
-        InputError: workers were lost again and again, or none has come for a minute.
+        InputError: no worker has been there for a minute; every part was lost with its worker
+            eight times in a row, for three minutes at least, without one that was finished; the
+            connection to the scheduler is lost.
     """
 
     def __init__(self, tiles: Tiles, client: Any, keeps: bool = True) -> None:
@@ -100,23 +105,36 @@ class RemoteOperator:
     def __call__(self, vectors: Matrix) -> Matrix:
         total, summed = np.zeros_like(vectors), 0
         found: dict[int, Matrix] = {}
-        for _ in range(_ROUNDS):
+        fruitless, since = 0, time.monotonic()
+        while summed < len(self._groups):
+            self._wait_for_a_worker(summed)
             left = [k for k in range(summed, len(self._groups)) if k not in found]
+            fruitless += 1
             for k, part in self._shared_out(left, vectors):
+                fruitless, since = 0, time.monotonic()
                 found[k] = part
                 while summed in found:  # always in this order
                     total += found.pop(summed)
                     summed += 1
-            if summed == len(self._groups):
-                return total
-            try:
-                self.client.wait_for_workers(1, timeout=_WAIT)
-            except TimeoutError:
-                break
-        raise InputError(
-            f"a product with K lost its workers ({len(self._groups) - summed} of "
-            f"{len(self._groups)} parts are missing); see why they end (memory?), or leave client "
-            "out; a CG with checkpoint= goes on where it stopped"
+            if fruitless >= _ROUNDS and time.monotonic() - since > _STALLED:
+                raise self._given_up("its workers were lost before one could finish a part", summed)
+            if fruitless:
+                time.sleep(_PAUSE)
+        return total
+
+    def _wait_for_a_worker(self, summed: int) -> None:
+        if self.client.status not in ("running", "connecting"):
+            raise self._given_up("the connection to the Dask scheduler was lost", summed)
+        try:
+            self.client.wait_for_workers(1, timeout=_WAIT)
+        except TimeoutError:
+            raise self._given_up(f"no worker has come for {_WAIT} seconds", summed) from None
+
+    def _given_up(self, reason: str, summed: int) -> InputError:
+        missing = f"{len(self._groups) - summed} of {len(self._groups)} parts are missing"
+        return InputError(
+            f"a product with K lost its workers ({missing}): {reason}; see why they end (memory?), "
+            "or leave client out; a CG with checkpoint= goes on where it stopped"
         )
 
     def _shared_out(self, left: list[int], vectors: Matrix) -> Iterator[tuple[int, Matrix]]:
@@ -175,7 +193,7 @@ def _on_worker(tiles: Tiles, pairs: list[Pair], vectors: Matrix, keeps: bool) ->
     if keeps and not tiles.keeps:
         limit = get_worker().memory_manager.memory_limit or psutil.virtual_memory().available // 4
         tiles.keep_up_to(int(_WORKERS_SHARE * limit))
-    with threadpool_limits(1, user_api="blas"):  # a worker's neighbours use the other processors
+    with one_blas_thread():  # a worker's neighbours use the other processors
         return group_product(tiles, pairs, vectors)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
+from ...checks import choice, path, shown, whole
 from ...errors import InputError
 
 Preconditioning = Literal["rpcholesky", "uniform", "leverage", "none"]
@@ -84,16 +84,17 @@ class CG(Solver):
 
     def __post_init__(self) -> None:
         if not (_is(self.tol, Real) and 0 < self.tol < 1):
-            raise InputError(f"CG: tol must be a number between 0 and 1, got {self.tol!r}")
+            raise InputError(f"CG: tol must be a number between 0 and 1, got {shown(self.tol)}")
         _whole(self, "max_iter", 1)
         _whole(self, "probes", 0)
         _whole(self, "seed", 0)
-        if self.rank != "auto":
+        if not (isinstance(self.rank, str) and self.rank == "auto"):
             _whole(self, "rank", 1)
         _one_of(self, "precondition", ("rpcholesky", "uniform", "leverage", "none"))
         _one_of(self, "matrix", ("auto", "memory", "on_the_fly"))
         if self.checkpoint is not None:
-            object.__setattr__(self, "checkpoint", os.fspath(self.checkpoint))
+            place = str(path(self.checkpoint, "CG: checkpoint"))
+            object.__setattr__(self, "checkpoint", place)
         if self.matrix == "memory" and self.client is not None:
             raise InputError(
                 'CG: matrix="memory" keeps K in this process, so a client has nothing to do; leave '
@@ -109,6 +110,7 @@ class CG(Solver):
         >>> CG().rank_for(10_000), CG().rank_for(60), CG(precondition="none").rank_for(60)
         (500, 60, 0)
         """
+        n = whole(n, "n", 1)
         if self.precondition == "none":
             return 0
         wanted = min(max(round(5 * n**0.5), 100), 2000) if self.rank == "auto" else self.rank
@@ -162,13 +164,13 @@ def as_solver(solver: Any) -> Solver | None:
     """
     if isinstance(solver, Solver):
         return solver
-    if solver == "auto":
+    if isinstance(solver, str) and solver == "auto":
         return None
     if isinstance(solver, str) and solver in NAMES:
         return NAMES[solver]()
     raise InputError(
-        f'solver={solver!r} is not known; expected "auto", {", ".join(map(repr, NAMES))}, or one '
-        "of them with options, such as CG(tol=1e-4)"
+        f'solver={shown(solver)} is not known; expected "auto", {", ".join(map(repr, NAMES))}, or '
+        "one of them with options, such as CG(tol=1e-4)"
     )
 
 
@@ -208,14 +210,11 @@ def _whole(solver: Solver, name: str, least: int) -> None:
         also = ' or "auto"' if name == "rank" else ""
         raise InputError(
             f"{type(solver).__name__}: {name} must be a whole number of at least {least}{also}, "
-            f"got {value!r}"
+            f"got {shown(value)}"
         )
     object.__setattr__(solver, name, int(value))
 
 
 def _one_of(solver: Solver, name: str, allowed: tuple[str, ...]) -> None:
     value = getattr(solver, name)
-    if value not in allowed:
-        raise InputError(
-            f"{type(solver).__name__}: {name} must be one of {', '.join(allowed)}; got {value!r}"
-        )
+    choice(value, f"{type(solver).__name__}: {name}", allowed)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from ...engines.fused.run import one_blas_thread, threads
+from ...engines.blas import limit_this_thread, one_blas_thread
+from ...engines.fused.run import threads
 
 _Piece = TypeVar("_Piece")
 _Result = TypeVar("_Result")
@@ -23,7 +24,10 @@ def each(
     >>> list(each(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
-    with one_blas_thread(), ThreadPoolExecutor(jobs or threads(None)) as pool:
+    with (
+        one_blas_thread(),
+        ThreadPoolExecutor(jobs or threads(None), initializer=limit_this_thread) as pool,
+    ):
         waiting = [pool.submit(function, piece) for piece in pieces]
         try:
             while waiting:

@@ -26,6 +26,10 @@ class Preconditioner:
     values: Matrix
     left: Matrix
 
+    def approximation(self, vectors: Matrix) -> Matrix:
+        """Return F Fᵀ vectors, (n, k)."""
+        return self.vectors @ (self.values[:, None] * (self.vectors.T @ vectors))
+
     def solve(self, targets: Matrix, alpha: float) -> Matrix:
         """Return M⁻¹ targets, (n, k): 4 n r k operations.
 

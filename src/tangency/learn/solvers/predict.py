@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..grams import as_matrix, cross_gram, is_precomputed, is_stored, takes_prep
 Matrix = NDArray[np.float64]
 
 BLOCK_BYTES = 2**27
+DEVIATION_BYTES = 2**24  # of each of some six blocks that a standard deviation takes
 _ROUND = 256
 
 
@@ -27,16 +29,36 @@ def expand(kernel: Any, X: Any, X_fit: np.ndarray | None, dual: Matrix) -> Matri
     n = len(dual)
     if is_precomputed(kernel) and not is_stored(X):
         return times(cross_gram(kernel, X, None, n), dual)
-    rows = max(BLOCK_BYTES // (8 * n) // _ROUND, 1) * _ROUND
-    shows = bool(getattr(kernel, "progress", False)) and len(X) > rows
-    if shows and dataclasses.is_dataclass(kernel):
-        kernel = dataclasses.replace(kernel, progress=False)  # pyright: ignore[reportArgumentType]
-    fitted = Prepared(X_fit) if takes_prepared(kernel) else X_fit
+    shows = bool(getattr(kernel, "progress", False))
+    kernel, fitted = block_kernel(kernel), prepared_for(kernel, X_fit)
     out = np.empty((len(X), *dual.shape[1:]))
-    with progress_bar(len(X), shows, "row") as bar:
-        for start in range(0, len(X), rows):
-            block = X[start : start + rows]
-            gram = block if is_precomputed(kernel) else kernel(block, fitted)
-            out[start : start + rows] = times(as_matrix(gram, (len(block), n), kernel), dual)
-            bar.update(len(block))
+    for rows in row_blocks(len(X), 8 * n, shows, BLOCK_BYTES):
+        block = X[rows]
+        gram = block if is_precomputed(kernel) else kernel(block, fitted)
+        out[rows] = times(as_matrix(gram, (len(block), n), kernel), dual)
     return out
+
+
+def row_blocks(count: int, row_bytes: int, shows: bool, block_bytes: int) -> Iterator[slice]:
+    """Yield slices that cover `count` rows, of `block_bytes` each but at least 256 rows.
+
+    With `shows`, a bar counts the rows that are done, where there are several blocks.
+    """
+    step = max(block_bytes // row_bytes // _ROUND, 1) * _ROUND
+    with progress_bar(count, shows and count > step, "row") as bar:
+        for start in range(0, count, step):
+            stop = min(start + step, count)
+            yield slice(start, stop)
+            bar.update(stop - start)
+
+
+def block_kernel(kernel: Any) -> Any:
+    """Return the kernel without bars of its own, which each block would draw."""
+    if bool(getattr(kernel, "progress", False)) and dataclasses.is_dataclass(kernel):
+        return dataclasses.replace(kernel, progress=False)  # pyright: ignore[reportArgumentType]
+    return kernel
+
+
+def prepared_for(kernel: Any, X_fit: np.ndarray | None) -> Any:
+    """Return samples with what the kernel derives from them, once for all blocks."""
+    return Prepared(X_fit) if takes_prepared(kernel) else X_fit

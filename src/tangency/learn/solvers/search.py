@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from ...errors import InputError
 from ..conditioning import caller_level
 from ..loo import Criterion, loo_residuals
 from ..ridge import DualFit
@@ -75,7 +76,7 @@ class Search:
         tried = alphas[::-1]
         if len(alphas) > 1:
             if not self.probes.shape[1]:
-                raise ValueError(
+                raise InputError(
                     "CG(probes=0) does without leave-one-out, but several alphas are to be chosen "
                     "among by it; give one alpha, or set probes to 16"
                 )

@@ -15,13 +15,19 @@ from numpy.typing import NDArray
 from ...engines.progress import progress_bar
 from ...errors import InputError
 from ...kernels import Kernel, Prepared
-from ..conditioning import require_psd_within
 from ..grams import (
     TrainGram,
     as_matrix,
     kernel_diagonal,
     require_symmetric,
     takes_prepared,
+)
+from ..indefinite import (
+    largest_partners,
+    require_diagonal,
+    require_pairs,
+    require_sample,
+    sample_of,
 )
 
 Matrix = NDArray[np.float64]
@@ -31,6 +37,7 @@ EDGE = 1024
 _PREPARED_BYTES = 2**30
 _SAMPLED = 8
 _LOOKED_AT = 64  # columns
+_STRIP = 256  # rows
 _LOCAL = ("_kept", "_room", "_held", "_lock")
 
 
@@ -144,11 +151,25 @@ class Tiles:
                 found[self.span(i), here] = block
         return found
 
+    def require_kernel(self) -> None:
+        """Refuse a matrix of the user's own that is no kernel's, as far as a look at it shows."""
+        if self.trusted:
+            return
+        assert self.entries is not None
+        places = sample_of(self.size)
+        block = as_matrix(self.entries(places, places), (len(places),) * 2, "precomputed")
+        require_symmetric(block)
+        require_sample(block, places, self.diagonal(), self.eps)
+
     def require_psd(self, places: NDArray[np.intp]) -> None:
-        """Refuse an indefinite matrix of the user's own, as far as some of its columns show it."""
-        if not self.trusted:
-            places = places[:_LOOKED_AT]
-            require_psd_within(self.columns(places), places, self.diagonal(), self.eps)
+        """The same as far as the columns show it that were picked, the largest so to say."""
+        places = places[:_LOOKED_AT]
+        if self.trusted or len(places) == 0:
+            return
+        columns, diagonal = self.columns(places), self.diagonal()
+        partners = largest_partners(diagonal, self.eps)
+        require_pairs(columns, np.arange(self.size), places, diagonal, partners)
+        require_sample(columns[places], places, diagonal, self.eps)
 
     def digest(self) -> str:
         """What tells this matrix from another one: its size, diagonal and some columns."""
@@ -170,6 +191,16 @@ class ArrayTiles(Tiles):
         self.matrix = as_matrix(matrix, (n, n), "precomputed")
         require_symmetric(self.matrix)
         self.size, self.edge, self.dtype = n, edge, self.matrix.dtype
+
+    def require_kernel(self) -> None:
+        diagonal, places = self.diagonal(), np.arange(self.size)
+        require_diagonal(diagonal, self.eps)
+        partners = largest_partners(diagonal, self.eps)
+        for start in range(0, self.size, _STRIP):
+            rows = slice(start, start + _STRIP)
+            block = self.matrix[rows, start:]
+            require_pairs(block, places[rows], places[start:], diagonal, partners)
+        super().require_kernel()
 
     @property
     def nbytes(self) -> int:

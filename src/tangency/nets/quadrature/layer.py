@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array
 
+from ... import checks
 from ...errors import NetworkError
 from ..activations import ActivationLayer
 from ..base import truth
 from ..teach import closed_form
-from ..values import shown
+from ..values import elementwise, number, shown
 from .functions import FUNCTIONS, sample
 from .series import HermiteSeries
 
@@ -87,7 +88,7 @@ class Activation(ActivationLayer):
         return getattr(self.function, "__name__", type(self.function).__name__)
 
     def __call__(self, u: Any) -> Any:
-        return self.scale * _callable(self.function)(u)
+        return self.scale * _callable(self.function)(elementwise(u))
 
     @property
     def scale(self) -> float:
@@ -140,7 +141,9 @@ class Activation(ActivationLayer):
         """
         from .measure import measured_error
 
-        return measured_error(_family(self.function, self.name), tuple(variances))
+        given = checks.items(variances, "variances", error=NetworkError)
+        given = tuple(number(q, "a variance", positive=True) for q in given)
+        return measured_error(_family(self.function, self.name), given)
 
 
 def _callable(function: str | Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -173,9 +173,7 @@ class _Builder:
         edges = np.append(np.concatenate(lows)[order], start[-1])
         return edges, np.concatenate(found)[order]
 
-    def joined(
-        self, edges: np.ndarray, coefficients: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def joined(self, edges: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Neighbours on one side of 0 made one piece where one polynomial does for both."""
         changed = True
         while changed:

@@ -1,0 +1,65 @@
+"""Files that are there whole or not at all: the one way in which the library replaces a file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def temporary_name(path: Path, suffix: str) -> Path:
+    """A new name in the same folder, hidden, which says what it becomes and which process writes.
+
+    >>> temporary_name(Path("K.npy"), ".part").name.startswith(f".K.npy.{os.getpid()}-")
+    True
+    """
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{suffix}")
+
+
+@contextmanager
+def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterator[Path]:
+    """A new name beside `path`; what is written there takes the place of `path` at the end.
+
+    If the block fails or is interrupted, `path` stays as it was and nothing is left behind.
+
+    Args:
+        suffix: of the new name, for writers that go by it, and for those who sweep up after
+            processes that were killed.
+        sync: have the data on the disk first, whatever happens to the machine then.
+
+    Raises:
+        OSError: with the name of `path`, which is what the caller knows.
+    """
+    temporary = temporary_name(path, suffix)
+    try:
+        yield temporary
+        if sync:
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _named(error, path, temporary) from error
+        raise
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What is written to in this block, for errors of the system that name no file."""
+    try:
+        yield
+    except OSError as error:
+        raise _named(error, Path(path), Path(path)) from error
+
+
+def _named(error: OSError, path: Path, temporary: Path) -> OSError:
+    """The same error with the path, where the system gave none or that of the temporary file."""
+    if error.filename not in (None, temporary, str(temporary)):
+        return error
+    if error.errno is None:  # NumPy's own: "22500 requested and 8176 written"
+        return OSError(f"{path} cannot be written: {error}")
+    return type(error)(error.errno, error.strerror or os.strerror(error.errno), str(path))

@@ -1,0 +1,116 @@
+"""Data of other libraries, and of NumPy's masked arrays, on its way to plain arrays."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_torch_array
+
+from ..errors import InputError
+
+_NUMBERS = "biufc"
+
+
+def refuse_masked(data: Any, name: str) -> None:
+    """Refuse masked values, which NumPy would take for the numbers behind the mask.
+
+    They may stand in a masked array, or in those of a list.
+
+    >>> import numpy as np
+    >>> refuse_masked(np.ma.masked_array([1.0, 2.0], mask=[False, True]), "X")
+    Traceback (most recent call last):
+        ...
+    tangency.errors.InputError: X is an array with masked values; impute or drop them, or pass \
+X.data to use the values behind the mask
+    """
+    if np.ma.is_masked(data):
+        what = f"{name} is an array" if isinstance(data, np.ma.MaskedArray) else f"{name} is a list"
+        raise InputError(
+            f"{what} with masked values; impute or drop them, or pass {name}.data to use the "
+            "values behind the mask"
+        )
+    if isinstance(data, list | tuple):
+        for part in data:
+            if isinstance(part, np.ma.MaskedArray | list | tuple):
+                refuse_masked(part, name)
+
+
+def refuse_uncomputed(data: Any, name: str) -> None:
+    """Refuse a query that has not been run."""
+    if type(data).__name__ == "LazyFrame":
+        raise InputError(f"{name} is a LazyFrame, a query that has not run; pass {name}.collect()")
+
+
+def refuse_no_data(data: Any, name: str) -> None:
+    """Refuse a dictionary, a set, an iterator, and None."""
+    if isinstance(data, dict) and not hasattr(data, "toarray"):  # one of SciPy's is a dict too
+        raise InputError(
+            f"{name} is a dict; pass an array with a row for each sample, such as "
+            f"np.column_stack(list({name}.values()))"
+        )
+    if data is None or isinstance(data, set | frozenset | Iterator):
+        raise InputError(
+            f"{name} is {'None' if data is None else f'a {type(data).__name__}'}; pass an array "
+            "with a row for each sample"
+        )
+
+
+def refuse_other_columns(data: Any, name: str) -> None:
+    """Refuse a table of pandas or polars with columns of dates or text, and name these."""
+    if not is_table(data):
+        return
+    other = [f"{each} ({dtype})" for each, dtype in _columns(data) if not _is_numeric(dtype)]
+    if other:
+        more = f" and {len(other) - 5} more" if len(other) > 5 else ""
+        raise InputError(
+            f"{name} has columns that are not numbers: {', '.join(other[:5])}{more}; encode or "
+            "drop them"
+        )
+
+
+def is_table(data: Any) -> bool:
+    """Tell whether `data` is a DataFrame of pandas or polars."""
+    library = type(data).__module__.partition(".")[0]
+    return library in ("pandas", "polars") and type(data).__name__ == "DataFrame"
+
+
+def table_values(data: Any, name: str) -> np.ndarray:
+    """Return the numbers of a table as an array (n, d); what is missing becomes NaN.
+
+    Columns may be nullable, backed by Arrow, or of several types: then the type is float64.
+    """
+    refuse_other_columns(data, name)
+    values = np.asarray(data)
+    if values.dtype.kind in _NUMBERS:
+        return values
+    if type(data).__module__.partition(".")[0] == "pandas":
+        return data.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.column_stack([np.asarray(data[each], dtype=np.float64) for each in data.columns])
+
+
+def readable_tensor(data: Any) -> Any:
+    """Return a tensor whose memory holds its values: not lazily negated or conjugated."""
+    return data.resolve_conj().resolve_neg()
+
+
+def holds_tensors(data: Any) -> bool:
+    """Tell whether a list holds PyTorch tensors, as far as its first few items show."""
+    return isinstance(data, list | tuple) and any(map(is_torch_array, itertools.islice(data, 8)))
+
+
+def _columns(data: Any) -> Iterable[tuple[Any, Any]]:
+    return zip(data.columns, data.dtypes, strict=True)
+
+
+def _is_numeric(dtype: Any) -> bool:
+    if hasattr(dtype, "is_numeric"):  # polars
+        return bool(dtype.is_numeric()) or str(dtype) in ("Boolean", "Null")
+    kind = getattr(dtype, "kind", "O")
+    inner = getattr(dtype, "categories", None)
+    if inner is not None:  # categories that are numbers themselves
+        return inner.dtype.kind in _NUMBERS
+    # columns of Python objects are judged by their values
+    return kind in _NUMBERS or (kind == "O" and str(dtype) == "object")

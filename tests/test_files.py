@@ -1,0 +1,113 @@
+"""Files are replaced whole or not at all, and errors name them."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+
+from tangency import KernelRegressor
+from tangency.files import naming, replaced
+
+
+def test_what_was_written_takes_the_place_at_the_end(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    for sync in (False, True):
+        with replaced(path, ".txt", sync=sync) as draft:
+            draft.write_text(f"new {sync}")
+            assert draft.parent == tmp_path
+            assert draft.suffix == ".txt"
+        assert path.read_text() == f"new {sync}"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write():
+        with replaced(path) as draft:
+            draft.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as write() says it, without a name
+
+
+def test_a_full_disk_is_named(tmp_path):
+    path = tmp_path / "a.txt"
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*a\.txt'$") as found,
+        replaced(path),
+    ):
+        full()
+    assert found.value.errno == errno.ENOSPC
+    assert found.value.filename == str(path)
+
+
+def test_an_error_of_numpy_is_named(tmp_path):
+    """Of a disk that is full `np.save` says how many items went, and nothing else."""
+    path, message = (
+        tmp_path / "a.npy",
+        r"a\.npy cannot be written: 22500 requested and 8176 written$",
+    )
+    with pytest.raises(OSError, match=message), replaced(path):
+        raise OSError("22500 requested and 8176 written")
+
+
+def test_the_name_is_not_that_of_the_draft(tmp_path):
+    path = tmp_path / "none" / "a.txt"
+    with (
+        pytest.raises(FileNotFoundError, match=r"directory: '.*none/a\.txt'$"),
+        replaced(path) as draft,
+    ):
+        draft.write_text("x")
+
+
+def test_what_has_no_draft_is_named_too(tmp_path):
+    full_disk = pytest.raises(OSError, match=r"No space left on device: 'standard output'$")
+    with full_disk, naming("standard output"):
+        full()
+    with pytest.raises(FileNotFoundError, match=r"'.*other'$"), naming("standard output"):
+        (tmp_path / "other").read_text()
+
+
+def test_the_name_of_another_file_stays(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"'.*other'$"), replaced(tmp_path / "a.txt"):
+        (tmp_path / "other").read_text()
+
+
+def test_every_writer_names_its_file(tmp_path, monkeypatch):
+    """Models, checkpoints, matrices of the command line, figures, pages."""
+    from matplotlib.figure import Figure
+
+    from tangency.cli.files import draft
+    from tangency.learn.solvers.checkpoint import Checkpoint
+    from tangency.report.style import save_figure
+
+    model = KernelRegressor().fit(np.eye(3), np.ones(3))
+    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(Figure, "savefig", full)
+
+    def matrix():
+        with draft(tmp_path / "x.npy") as path:
+            np.save(path, np.eye(2))
+
+    for name, write in {
+        "x.npz": lambda: model.save(tmp_path / "x.npz"),
+        "x.c": lambda: Checkpoint(tmp_path / "x.c", {}).write({}, {}),
+        "x.npy": matrix,
+        "x.png": lambda: save_figure(Figure(), tmp_path / "x.png"),
+    }.items():
+        with pytest.raises(OSError, match=rf"No space left on device: '.*{name}'$"):
+            write()
+        assert os.listdir(tmp_path) == []
