@@ -93,14 +93,13 @@ def _real(value: Any) -> float | None:
     """The value of a real number, infinite where a float cannot hold it; None for anything else."""
     if isinstance(value, bool | np.bool_ | np.timedelta64):
         return None
-    if not isinstance(value, numbers.Real):
-        value = _item(value)
-        if value is None:
-            return None
+    found: Any = value if isinstance(value, numbers.Real) else _item(value)
+    if found is None:
+        return None
     try:
-        return float(value)
+        return float(found)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if found > 0 else -math.inf
 
 
 def _item(value: Any) -> Any:
