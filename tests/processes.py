@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psutil
+
 
 @contextmanager
 def default_interrupt() -> Iterator[None]:
@@ -51,3 +53,18 @@ def end(process: subprocess.Popen[str]) -> None:
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
+
+
+def commands() -> dict[psutil.Process, str]:
+    """The processes below this one with their command lines, without those that are ending."""
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        # Between two looks at it a process may be gone, or wait as a zombie to be.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[child] = " ".join(child.cmdline())
+    return found
+
+
+def worker_processes() -> list[psutil.Process]:
+    """Processes below this one that were spawned to compute, as the workers of a cluster are."""
+    return [child for child, command in commands().items() if "spawn_main" in command]

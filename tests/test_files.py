@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tangency import KernelRegressor
-from tangency.files import replaced
+from tangency.files import naming, replaced
 
 
 def test_what_was_written_takes_the_place_at_the_end(tmp_path):
@@ -70,6 +70,14 @@ def test_the_name_is_not_that_of_the_draft(tmp_path):
         replaced(path) as draft,
     ):
         draft.write_text("x")
+
+
+def test_what_has_no_draft_is_named_too(tmp_path):
+    full_disk = pytest.raises(OSError, match=r"No space left on device: 'standard output'$")
+    with full_disk, naming("standard output"):
+        full()
+    with pytest.raises(FileNotFoundError, match=r"'.*other'$"), naming("standard output"):
+        (tmp_path / "other").read_text()
 
 
 def test_the_name_of_another_file_stays(tmp_path):

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
-from processes import started
+from processes import commands, started
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and groups of POSIX")
 READY = "print('ready', flush=True); import time; time.sleep(600)"
@@ -56,3 +57,16 @@ def test_a_group_that_is_gone_is_no_trouble():
         assert process.wait(60) == 0
     with started([sys.executable, "-c", ""], stdout=subprocess.DEVNULL) as process:
         assert process.communicate()[0] is None
+
+
+@posix
+def test_a_zombie_is_no_process():
+    with started([sys.executable, "-c", READY]) as process:
+        child = psutil.Process(process.pid)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        assert commands()[child].endswith("time.sleep(600)")
+        process.kill()
+        while child.status() != psutil.STATUS_ZOMBIE:  # it is not waited for
+            time.sleep(0.001)
+        assert child not in commands()

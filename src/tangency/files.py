@@ -47,6 +47,15 @@ def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterat
         raise
 
 
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What is written to in this block, for errors of the system that name no file."""
+    try:
+        yield
+    except OSError as error:
+        raise _named(error, Path(path), Path(path)) from error
+
+
 def _named(error: OSError, path: Path, temporary: Path) -> OSError:
     """The same error with the path, where the system gave none or that of the temporary file."""
     if error.filename not in (None, temporary, str(temporary)):

@@ -155,3 +155,21 @@ def test_control_c_in_a_real_process(tmp_path):
     # The first use of the machine may have been told that it compiles.
     assert error.splitlines()[-1] == "tangency: interrupted; nothing was written"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of the size of files")
+def test_a_disk_that_is_full_is_said_in_one_line_with_the_name(tmp_path):
+    # Files may grow to 1,000 bytes, the matrix of iris takes 180,000.
+    limited = (
+        "import resource; from tangency.cli import app; import numpy, sklearn.datasets, psutil; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); app(prog_name='tangency')"
+    )
+    out = tmp_path / "K.npy"
+    arguments = ["gram", "iris", "--net", "dense relu dense", "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"tangency: {out} cannot be written: ")
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,12 @@
 """Output files: refused before the work, whole after it."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
-from tangency.cli.files import claim, draft
+from tangency.cli.files import claim, claim_place, draft
 
 
 @pytest.mark.parametrize(
@@ -19,6 +23,23 @@ def test_claims_that_are_refused(tmp_path, name, message):
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(ValueError, match=message):
         claim(tmp_path / name, force=False, suffixes=(".npz",))
+
+
+def test_inputs_are_not_written_over(tmp_path):
+    (tmp_path / "data.npz").write_text("data")
+    (tmp_path / "link.npz").symlink_to(tmp_path / "data.npz")
+    for name in ("data.npz", "link.npz"):
+        with pytest.raises(ValueError, match=f"{name}: is read as input; give another name"):
+            claim(tmp_path / name, True, sources=("digits", None, tmp_path / "data.npz"))
+
+
+def test_places_where_nothing_can_be_written(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="is no plain file"):
+        claim(Path(os.devnull), force=True)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # whoever runs this test
+    for check in (claim_place, lambda path: claim(path, force=False)):
+        with pytest.raises(ValueError, match=r"a\.npy: the folder .* cannot be written to"):
+            check(tmp_path / "a.npy")
 
 
 def test_claims(tmp_path):
@@ -53,3 +74,13 @@ def test_a_failed_draft_leaves_nothing_behind(tmp_path, error):
         fail()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_said_with_the_name_that_was_asked_for(tmp_path):
+    def fill():
+        with draft(tmp_path / "a.npy"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device") as error:
+        fill()
+    assert error.value.filename == str(tmp_path / "a.npy")

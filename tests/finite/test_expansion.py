@@ -9,6 +9,8 @@ import tangency as tg
 from tangency import finite
 
 torch = pytest.importorskip("torch")
+from awkward_modules import CASES  # noqa: E402
+
 nn = torch.nn
 
 
@@ -297,3 +299,32 @@ def test_modules_that_cannot_be_expanded():
 def test_bad_orders(order):
     with pytest.raises(tg.InputError, match="order must be a whole number from 0 to 8"):
         finite.taylor(nn.Linear(2, 2), order)
+
+
+def after_step(model, x, size):
+    """The outputs after a step of this size along a fixed direction."""
+    generator, model = torch.Generator().manual_seed(0), copy.deepcopy(model)
+    for p in model.parameters():
+        p.data.add_(torch.randn(p.shape, generator=generator, dtype=p.dtype), alpha=size)
+    return model(x.clone()).detach()
+
+
+@pytest.mark.parametrize("name", ["autograd inside", "energy", "func.grad inside"])
+def test_derivatives_inside_the_module(name):
+    """Against difference quotients of the module itself."""
+    module, x = CASES[name].module(), CASES[name].inputs(3, 1)
+    linear, square = finite.linearize(module), finite.taylor(module, 2)
+    start = after_step(module, x, 0.0)
+    slope = (after_step(module, x, 1e-4) - after_step(module, x, -1e-4)) / 2e-4
+    torch.testing.assert_close(after_step(linear, x, 1.0), start + slope, rtol=1e-6, atol=1e-6)
+    bend = (after_step(module, x, 1e-3) - 2 * start + after_step(module, x, -1e-3)) / 1e-6
+    expected = start + slope + bend / 2
+    size = float(bend.abs().max())
+    torch.testing.assert_close(after_step(square, x, 1.0), expected, rtol=0, atol=1e-4 * size)
+    # Its gradient at the start is the module's.
+    gradients = [
+        torch.autograd.grad(m(x.clone()).sum(), list(m.parameters()), materialize_grads=True)
+        for m in (linear, module)
+    ]
+    for found, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, wanted)

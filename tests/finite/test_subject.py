@@ -72,6 +72,11 @@ def test_a_frozen_parameter_by_name():
         (np.zeros((0, 5)), "X is empty"),
         (np.array([[1.0] * 5, [np.nan] * 5]), "NaN or infinity in 1 of 2 inputs.*number 1"),
         (torch.ones(2, 5, dtype=torch.complex64), "complex"),
+        ((np.ones((2, 5)), np.ones((2, 3))), r"a tuple of arrays, of shapes \(2, 5\), \(2, 3\)"),
+        ((torch.ones(2, 5), torch.ones(2, 5)), r"a tuple of arrays, of shapes \(2, 5\), \(2, 5\)"),
+        ([[1.0, 2.0], [3.0]], "all its rows of one shape; got a list"),
+        ([np.ones(5), np.ones(3)], "all its rows of one shape; got a list"),
+        (3.0, r"X is empty: shape \(\)"),
     ],
 )
 def test_bad_inputs(data, message):
@@ -92,3 +97,20 @@ def test_inputs_are_brought_to_the_dtype_of_the_module():
     subject = subject_of(made("dense", dtype=torch.float32)[0])
     assert inputs_of(subject, np.ones((2, 5))).dtype == torch.float32
     assert inputs_of(subject, np.ones((2, 5), dtype=int)).dtype == torch.float32
+
+
+def test_inputs_of_all_kinds_are_the_same():
+    subject = subject_of(made("dense")[0])
+    x = torch.arange(10.0, dtype=torch.float64).reshape(2, 5)
+    kinds = [
+        *(x.numpy(), x.numpy().astype(">f8"), x.tolist(), x.clone().requires_grad_()),
+        *(list(x), list(x.numpy()), x.to_sparse(), torch.complex(x, -x).conj().imag, x.int()),
+        torch.tensor([1.0]).new_tensor(x.tolist(), dtype=torch.bfloat16),
+    ]
+    for kind in kinds:
+        assert torch.equal(inputs_of(subject, kind), x)
+
+
+def test_a_layer_without_a_shape():
+    with pytest.raises(InputError, match=r"'weight' has no shape yet; call the module once"):
+        subject_of(nn.LazyLinear(2))

@@ -1,5 +1,7 @@
 """Training of modules: against closed forms, and what is recorded."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from tangency import finite
 
 torch = pytest.importorskip("torch")
 
+from awkward_modules import CASES  # noqa: E402
 from tangency.finite.descent import Schedule, kernel_descent  # noqa: E402
 from tangency.finite.losses import as_targets, find_loss  # noqa: E402
 from tangency.finite.training import train  # noqa: E402
@@ -173,3 +176,68 @@ def test_table_words_and_figure():
     axes = Figure().subplots()
     assert run.plot(axes) is axes.figure
     assert len(axes.lines) == 2
+
+
+# Modules of all kinds.
+
+
+def plain_steps(module, x, y, lr, steps):
+    """Gradient descent on ½ Σ (f − y)², as anybody would write it."""
+    module = copy.deepcopy(module)
+    optimizer = torch.optim.SGD(module.parameters(), lr=lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (0.5 * (module(x.clone()) - y).square().sum()).backward()
+        optimizer.step()
+    return module(x.clone()).detach()
+
+
+KINDS = ["autograd inside", "energy", "func.grad inside", "embedding", "functional embedding"]
+KINDS += ["indices", "one hot", "embedding, by frequency", "checkpoint, re-entrant", "in place"]
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.parametrize("name", KINDS)
+def test_modules_of_all_kinds(name):
+    case = CASES[name]
+    module, x = case.module(), case.inputs(4, 1)
+    with torch.enable_grad():
+        shape = module(x.clone()).shape
+    y = torch.linspace(-1, 1, shape.numel(), dtype=torch.float64).reshape(shape)
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    given = x.clone()
+    run = train(module, x.numpy(), y.requires_grad_(), lr=0.01, steps=5, X_test=x, kernel_points=2)
+    expected = plain_steps(module, x, y.detach(), 0.01, 5)
+    np.testing.assert_allclose(run.values[-1].reshape(shape), expected, rtol=1e-9)
+    np.testing.assert_allclose(run.test_values[-1], run.values[-1])
+    assert (run.kernel_change[-1] > 0) == (name != "one hot")
+    assert torch.equal(x, given)
+    for key, value in module.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+def test_inputs_and_targets_that_require_a_gradient():
+    x, y = (torch.tensor(values, requires_grad=True) for values in (X, SINE))
+    module = network()
+    run = train(module, x, y, lr=0.1, steps=3, X_test=x)
+    assert np.array_equal(run.values, train(module, X, SINE, lr=0.1, steps=3).values)
+    lazy = finite.lazy_training("dense erf dense", x, y, (8, 16), 1, X_test=x, steps=3)
+    plain = finite.lazy_training("dense erf dense", X, SINE, (8, 16), 1, X_test=X, steps=3)
+    assert lazy.losses["network"].tolist() == plain.losses["network"].tolist()
+    assert finite.max_learning_rate(torch.eye(2).requires_grad_()) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": (X, X[:, :2])}, r"X is a tuple of arrays, of shapes \(9, 4\), \(9, 2\)"),
+        ({"X": X[:, :3]}, r"cannot evaluate the module on an input of shape \(3,\)"),
+        ({"X_test": X[:, :3]}, r"cannot evaluate the module on an input of shape \(3,\)"),
+        ({"X_test": X * np.inf}, "X_test holds NaN or infinity"),
+        ({"module": "dense"}, "module must be a torch.nn.Module; got a str"),
+    ],
+)
+def test_what_does_not_fit(change, message):
+    options = {"module": torch.nn.Linear(4, 1), "X": X, "y": SINE, "steps": 1, "kernel_points": 0}
+    with pytest.raises(tg.InputError, match=message):
+        train(**{**options, **change})

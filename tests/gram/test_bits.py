@@ -26,11 +26,13 @@ def inputs():
 
 
 def compute(folder, client=None):
-    """Stores of kernels, and the coefficients of some fits."""
+    """Stores of kernels, random features, and some fits with their predictions."""
     X, names = inputs(), list(NETS)
     for name in names:
         place = os.path.join(folder, name)
         tg.gram.compute(NETS[name], X, store=place, tile=128, client=client, progress=False)
+    features = tg.RandomFeatures("dense relu dense relu dense", 600, random_state=0)
+    np.save(os.path.join(folder, "features.npy"), features.fit_transform(X))
     y = X[:, 0].astype(float)
     kernel = tg.NTK(NETS[names[0]])
     for solver in ("cholesky", "eigh", "nystrom", tg.learn.CG(client=client)):
@@ -43,7 +45,7 @@ def values(folder):
     """The bytes of all tiles and fits, by name."""
     tiles = (path for path in folder.rglob("c/*/*") if path.is_file())
     found = [*folder.glob("*.npy"), *tiles]
-    assert len(found) > 4 + 12
+    assert len(found) > 5 + 12
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 

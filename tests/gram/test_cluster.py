@@ -1,5 +1,6 @@
 """Tiles computed by real processes, which are killed, come late, or do not see the store."""
 
+import contextlib
 import os
 import random
 import threading
@@ -12,6 +13,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import tangency as tg
+from processes import worker_processes
 from tangency import InputError, StoreError
 from tangency.gram import cluster, local_cluster, troubles
 from tangency.kernels import Kernel
@@ -31,12 +33,6 @@ def files(store):
         for path in store.rglob("*")
         if path.is_file() and "tiles" not in path.relative_to(store).parts
     }
-
-
-def worker_processes():
-    """The processes that compute, which are children of this one."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +135,8 @@ def kill_now_and_then(path, processes, times, over):
     chance, before, kills = random.Random(times), 0, 0
     while kills < times and not over.wait(chance.uniform(0.01, 0.3)):
         if (done := len(finished(path))) > before and (alive := processes()):
-            chance.choice(alive).kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                chance.choice(alive).kill()
             kills, before = kills + 1, done
     return kills
 

@@ -6,16 +6,17 @@ from importlib import import_module
 import psutil
 import pytest
 
+from processes import commands, worker_processes
 from tangency import InputError
 from tangency.gram import local_cluster
 from tangency.gram.local_cluster import dashboard_address
 
 
 def test_only_the_loopback_and_nobody_left():
-    before = set(psutil.Process().children(recursive=True))
+    before = set(commands())
     with local_cluster(2) as client:
         assert list(client.nthreads().values()) == [1, 1]
-        processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        processes = [psutil.Process(), *commands()]
         workers = set(processes) - before
         addresses = {
             connection.laddr.ip
@@ -25,26 +26,22 @@ def test_only_the_loopback_and_nobody_left():
         }
         assert addresses == {"127.0.0.1"}
     assert len(workers) >= 3
-    left = set(psutil.Process().children(recursive=True)) - before
     # Python's own helper stays until this process ends.
-    assert all("resource_tracker" in " ".join(child.cmdline()) for child in left)
+    left = [command for child, command in commands().items() if child not in before]
+    assert all("resource_tracker" in command for command in left)
 
 
 def test_gone_after_an_error_too():
-    def workers():
-        children = psutil.Process().children(recursive=True)
-        return [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
-
-    before = workers()
+    before = worker_processes()
 
     def fail():
         with local_cluster(1):
-            assert len(workers()) == len(before) + 1
+            assert len(worker_processes()) == len(before) + 1
             raise RuntimeError("mine")
 
     with pytest.raises(RuntimeError, match="mine"):
         fail()
-    assert workers() == before
+    assert worker_processes() == before
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True, None])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -191,6 +193,36 @@ class TestEnsemble:
         mean, deviation = model.predict(new, return_std=True)
         assert mean.shape == (6, 3)
         assert deviation.shape == (6,)
+
+
+@pytest.mark.parametrize("inference", ["posterior", "ensemble"])
+def test_deviations_take_blocks_of_rows(rng, monkeypatch, inference):
+    X, new = rng.standard_normal((30, 3)), rng.standard_normal((1500, 3))
+    model = GaussianProcess(NETWORK, noise=0.1, inference=inference).fit(X, np.sin(X[:, :2]))
+    whole = model.predict(new, return_std=True)
+    monkeypatch.setattr("tangency.learn.gp.DEVIATION_BYTES", 1)  # 256 rows, the least
+    for one, other in zip(model.predict(new, return_std=True), whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    rows = []
+    parts = GaussianProcess._parts
+    monkeypatch.setattr(
+        GaussianProcess, "_parts", lambda self, k, x, f: rows.append(len(x)) or parts(self, k, x, f)
+    )
+    model.predict(new, return_std=True)
+    assert rows == [256, 256, 256, 256, 256, 220]
+
+
+def test_the_memory_of_deviations_does_not_grow_with_the_points(rng):
+    X, new = rng.standard_normal((300, 3)), rng.standard_normal((30_000, 3))
+    model = GaussianProcess(NETWORK, noise=0.1).fit(X, X[:, 0])
+    model.predict(new[:300], return_std=True)
+    tracemalloc.start()
+    try:
+        model.predict(new, return_std=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 2**24 + 30_000 * 8 * 8  # the matrix alone would have 72 MB, its copies 290
 
 
 def test_both_kinds_of_spread_at_once_are_refused(vectors, targets):

@@ -46,6 +46,24 @@ def test_a_page_is_complete_and_accessible():
     ]
 
 
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("dog\x0b", r"dog\x0b"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("end\uffff\0", r"end\uffff\x00"),
+        ("lone\udc80", r"lone\udc80"),
+    ],
+)
+def test_characters_that_are_not_to_be_seen_are_shown_by_their_codes(word, shown):
+    html = page(word, (word, "b")).html()
+    html.encode("utf-8")
+    root = check(html)  # which reads the pictures as XML
+    assert root.all("h1")[0].text == shown
+    assert word not in html
+
+
 @pytest.mark.parametrize("word", [HOSTILE, "a & b", "{{ 7 * 7 }}", "{% raw %}", 'x" onload="y'])
 def test_what_is_passed_in_stays_text(word):
     html = page(word, (word, "b")).html()

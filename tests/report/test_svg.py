@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tangency.report.matrices import KernelMatrices
-from tangency.report.style import BLUE, new_figure, plain_axes, put_note, put_title
+from tangency.report.style import BLUE, new_figure, plain_axes, put_note, put_title, save_figure
 from tangency.report.svg import inline_svg, small_print
 
 
@@ -28,6 +28,14 @@ def matrices(n=12, names=("a", "b", "c")):
     features = np.random.default_rng(0).normal(size=(n, 5)) + 1
     K = features @ features.T
     return KernelMatrices({"NTK": K, "last-layer": K}, np.arange(n) % len(names), names)
+
+
+def test_control_characters_in_names_leave_a_picture_that_can_be_read(tmp_path):
+    hostile = KernelMatrices({"e\x1b[1m": np.eye(4)}, np.array([0, 0, 1, 1]), ("a\x0b", "b\uffff"))
+    ET.fromstring(inline_svg(hostile.plot(), "k", "alt\x0b"))
+    path = save_figure(hostile.plot(), tmp_path / "a.svg")
+    assert r"a\x0b" in path.read_text(encoding="utf-8")
+    ET.fromstring(path.read_bytes())
 
 
 def test_colours_are_those_of_the_page():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -51,7 +52,7 @@ def _report(error: Exception) -> int:
         say(f"tangency: {one_line(message)}{where}", err=True)
         return 2
     if isinstance(error, _EXPECTED):
-        say(f"tangency: {one_line(str(error) or type(error).__name__)}", err=True)
+        say(f"tangency: {one_line(_words(error))}", err=True)
         return 2
     say(
         f"tangency: internal error, {type(error).__name__}: {one_line(str(error))} "
@@ -59,6 +60,12 @@ def _report(error: Exception) -> int:
         err=True,
     )
     return 1
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:

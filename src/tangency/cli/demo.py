@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from ..files import naming
 from . import options as o
+from .files import claim_place
 from .progress import named_steps
 from .report import command_text
 from .say import say
@@ -47,12 +49,14 @@ def demo(
     say(f"\n{explanation(result)}")
     if folder is None:
         path = Path(tempfile.mkdtemp(prefix="tangency-")) / "report.html"
-        path.write_text(page.html(), encoding="utf-8")
+        with naming(path):
+            path.write_text(page.html(), encoding="utf-8")
         say(f"\npage with figures: {path} (--out DIR keeps it, with tables and figures)")
         return
     from tangency.report.outputs import write_outputs
 
-    folder.mkdir(exist_ok=True)
+    with naming(folder):
+        folder.mkdir(exist_ok=True)
     for path in write_outputs(result, page, folder):
         say(f"wrote {path}")
     say(f"\npage with all figures: {folder / 'report.html'}")
@@ -63,8 +67,7 @@ def _claim_folder(folder: Path, force: bool) -> Path:
 
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; give the name of a folder")
-    if not folder.parent.is_dir():
-        raise ValueError(f"{folder}: there is no folder {folder.parent}; create it first")
+    claim_place(folder / FILES[0] if folder.is_dir() else folder)
     taken = [name for name in FILES if (folder / name).exists()]
     if taken and not force:
         raise ValueError(

@@ -53,7 +53,7 @@ def lazy(
     Each network is trained by gradient descent, beside its linearisation and the infinite
     network, which start from the same function. Needs PyTorch: pip install "tangency[torch]".
     """
-    claim_figure(out, force)
+    claim_figure(out, force, data)
     numbers = parse_widths(widths)
     from ..finite.requirement import require_torch
 

@@ -84,7 +84,8 @@ def gram(
     stored = claim_store(out, force, max_memory, tile)
     cluster.check(stored, jobs)
     if not stored:
-        claim(out, force, (".npz", ".zarr") if kernel is Kind.both else (".npy", ".npz", ".zarr"))
+        kinds = (".npz", ".zarr") if kernel is Kind.both else (".npy", ".npz", ".zarr")
+        claim(out, force, kinds, (data, labels))
     memory, threads, side = o.parse_memory(max_memory), o.parse_jobs(jobs), parse_tile(tile)
     import tangency as tg
     from tangency.data import load

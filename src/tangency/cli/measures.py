@@ -66,7 +66,7 @@ def smoothness(
     The slope is the Hölder exponent: 1/2 for the NTK of a ReLU network, 1 for its last-layer
     kernel.
     """
-    claim_figure(out, force)
+    claim_figure(out, force, data)
     kernels = _kernels(net, jobs)
     dataset = read(data, label_column, header, input_shape, channels, scale)
     from ..report.measured import smoothness_of
@@ -93,7 +93,7 @@ def stability(
 
     Deformations are smooth random fields ("elastic"), the same ones for both kernels.
     """
-    claim_figure(out, force)
+    claim_figure(out, force, data)
     kernels = _kernels(net, jobs)
     dataset = read(data, label_column, header, input_shape, channels, scale)
     from ..bias.stability import stability_curve
@@ -104,10 +104,10 @@ def stability(
     )
 
 
-def claim_figure(out: Path | None, force: bool) -> None:
+def claim_figure(out: Path | None, force: bool, source: object = None) -> None:
     """Check that the figure or the numbers can be written; see `claim`."""
     if out is not None:
-        claim(out, force, _SUFFIXES)
+        claim(out, force, _SUFFIXES, (source,))
 
 
 def _kernels(net: str, jobs: int | None) -> dict[str, Any]:

@@ -244,7 +244,7 @@ def write_predictions(fitted: Fitted, dataset: Dataset, part: str, path: Path) -
         else [f"prediction_{i}" for i in range(outputs.shape[1])]
     )
     named = Dataset(X, None, class_names=fitted.class_names) if classifies else None
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         has_names = named is not None and fitted.class_names is not None
         single = y is not None and y.ndim == 1

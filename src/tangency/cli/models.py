@@ -38,7 +38,7 @@ def fit(
     Preprocessing learns from the training part only, in the order normalize, standardize, zca; it
     is stored in the model and applied by predict. If there is a test part, its score is shown.
     """
-    claim(out, force, (".npz",))
+    claim(out, force, (".npz",), (data, labels))
     ridge = o.parse_alpha(alpha)
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     reading = {
@@ -86,7 +86,7 @@ def predict(
 
     DATA is read and preprocessed as it was for fit. A table may lack the label column.
     """
-    claim(out, force, (".csv",))
+    claim(out, force, (".csv",), (data, labels, model))
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     from ..data.tables import is_table
     from .modelling import open_model, read_for, with_means, write_predictions

@@ -46,7 +46,7 @@ def report(
     Kernel matrices, learning curve, spectra, smoothness and stability on DATA, each with a figure,
     how to read it, and its numbers. The page needs no network access and runs no script.
     """
-    claim(out, force, (".html",))
+    claim(out, force, (".html",), (data,))
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     reading = {
         "label_column": o.parse_column(label_column),

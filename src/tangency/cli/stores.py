@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from . import options as o
+from .files import claim_place
 from .say import say
 
 
@@ -24,8 +25,7 @@ def claim_store(out: Path, force: bool, max_memory: str | None, tile: str | None
         )
     if max_memory is not None:
         raise ValueError("a store needs memory for some tiles only; use --tile, not --max-memory")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out}: there is no folder {out.parent}; create it first")
+    claim_place(out)
     return True
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import naming
 from .arrays import open_npz, read_member
 from .errors import DataError
 from .preprocessing import ZCA, NormalizeImages, Standardize
@@ -33,7 +34,7 @@ def add_preprocessing(path: Path, steps: Sequence[Step], metadata: dict[str, Any
     arrays = {_HEADER: np.array(json.dumps(header))}
     for i, step in enumerate(steps):
         arrays |= {f"{_HEADER}.{i}.{name}": getattr(step, name) for name in step.fitted}
-    with zipfile.ZipFile(path, "a") as archive:
+    with naming(path), zipfile.ZipFile(path, "a") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)

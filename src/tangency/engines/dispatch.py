@@ -81,18 +81,10 @@ def diagonal(
     x = given.inputs
     plan = settled(plan, x)
     if _reference(plan, x, None, engine):
-        if differentiates(plan.net, x):
-            return driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
-        return given.derive(
-            ("reference diagonal", plan, want_ntk),
-            lambda: driver.diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory),
-        )
+        return driver.diagonal_of(plan, given, want_ntk=want_ntk, max_memory=max_memory)
     from . import fused
 
-    pair = given.derive(
-        ("fused diagonal", plan, want_ntk),
-        lambda: fused.diagonal(plan, _numpy(given).inputs, want_ntk=want_ntk, n_jobs=n_jobs),
-    )
+    pair = fused.diagonal(plan, _numpy(given), want_ntk=want_ntk, n_jobs=n_jobs)
     return KernelPair(*(_like(x, k) for k in pair))
 
 

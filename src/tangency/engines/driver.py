@@ -9,11 +9,13 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from ..nets.plan import Plan
 from . import reference
-from .gradients import differentiates
+from .gradients import differentiates, without_gradients
 from .memory import default_budget
+from .overflow import check_values, quiet
 from .prepared import Prepared, prepared
 from .progress import progress_bar
 from .tiles import Tiles, tiles
+from .twins import twins, write
 
 
 class KernelPair(NamedTuple):
@@ -42,6 +44,7 @@ def gram(
 
     Raises:
         MemoryLimitError: the request cannot fit.
+        InputError: values beyond the range of the dtype.
     """
     first, second = prepared(x), None if y is None else prepared(y)
     xp = array_namespace(first.inputs)
@@ -55,9 +58,10 @@ def gram(
     grid = tiles(plan, x.shape[0], z.shape[0], size, budget, symmetric, gradient, kinds)
     if gradient:  # a graph serves one backward pass
         first, second = Prepared(x), None if second is None else Prepared(z)
-    left = _marginals(plan, first, x, grid.side)
-    right = left if second is None else _marginals(plan, second, z, grid.side)
-    products = None if plan.space else reference.vector_products(x, z)
+    with quiet():
+        left = _marginals(plan, first, x, grid.side)
+        right = left if second is None else _marginals(plan, second, z, grid.side)
+        products = None if plan.space else reference.vector_products(x, z)
     shape = (x.shape[0], z.shape[0])
     results = KernelPair(
         *(
@@ -65,7 +69,7 @@ def gram(
             for wanted in (want_nngp, want_ntk)
         )
     )
-    with progress_bar(grid.pairs, progress) as bar:
+    with progress_bar(grid.pairs, progress) as bar, quiet():
         for rows, cols in grid:
             values = reference.block(
                 plan,
@@ -80,7 +84,29 @@ def gram(
                 if out is not None and value is not None:
                     _store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
+    without_gradients(x, lambda: _write_equal(plan, first, second, results, max_memory))
+    for values in results:
+        check_values(values)
     return results
+
+
+def _write_equal(
+    plan: Plan, first: Prepared, second: Prepared | None, results: KernelPair, budget: int | None
+) -> None:
+    """Writes K(x, x) on the diagonal, and wherever equal inputs meet."""
+    x, symmetric, found = first.inputs, second is None, twins(first, second)
+    if not symmetric and not found:
+        return
+    rows, some = np.arange(len(x)), first
+    if not symmetric:
+        rows = np.concatenate([t.rows for t in found])
+        some = Prepared(x[rows])
+    alone = diagonal_of(plan, some, want_ntk=results.ntk is not None, max_memory=budget)
+    for out, values in zip(results, alone, strict=True):
+        if out is not None and values is not None:
+            known = array_namespace(x).zeros(len(x), dtype=x.dtype, device=device(x))
+            known[rows] = values
+            write(out, found, known, symmetric)
 
 
 def _store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
@@ -106,7 +132,27 @@ def marginals(plan: Plan, x: Any, side: int) -> list[Any]:
 
 def _marginals(plan: Plan, given: Prepared, x: Any, side: int) -> list[Any]:
     """The marginals of inputs whose contiguous form is `x`, computed once."""
-    return given.derive(("marginals", plan, side), lambda: marginals(plan, x, side))
+
+    def make() -> list[Any]:
+        found = marginals(plan, x, side)
+        for q in found:
+            check_values(q)
+        return found
+
+    return given.derive(("marginals", plan, side), make)
+
+
+def diagonal_of(
+    plan: Plan, given: Prepared, *, want_ntk: bool = True, max_memory: int | None = None
+) -> KernelPair:
+    """`diagonal` of inputs that come prepared, computed once if nothing is to be differentiated."""
+    x = given.inputs
+    if differentiates(plan.net, x):
+        return diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory)
+    return given.derive(
+        ("reference diagonal", plan, want_ntk),
+        lambda: diagonal(plan, x, want_ntk=want_ntk, max_memory=max_memory),
+    )
 
 
 def diagonal(
@@ -122,13 +168,15 @@ def diagonal(
     # A diagonal tile of side s holds as many pairs as s inputs taken one by one.
     grid = tiles(plan, n, 1, size, budget, False, gradient)
     step = max(1, min(n, grid.side * grid.side))
-    parts = [reference.diagonal(plan, x[i : i + step], want_ntk) for i in range(0, n, step)]
-    nngp = xp.concat([p[0] for p in parts], axis=0)
-    if not want_ntk:
-        return KernelPair(nngp, None)
-    if parts[0][1] is None:
-        return KernelPair(nngp, xp.zeros_like(nngp))
-    return KernelPair(nngp, xp.concat([p[1] for p in parts], axis=0))
+    with quiet():
+        parts = [reference.diagonal(plan, x[i : i + step], want_ntk) for i in range(0, n, step)]
+    nngp, ntk = xp.concat([p[0] for p in parts], axis=0), None
+    if want_ntk:
+        none = parts[0][1] is None
+        ntk = xp.zeros_like(nngp) if none else xp.concat([p[1] for p in parts], axis=0)
+    for values in (nngp, ntk):
+        check_values(values)
+    return KernelPair(nngp, ntk)
 
 
 def _contiguous(x: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from array_api_compat import is_torch_array
 
 from ..nets.parameters import numbers_only, tensors
 from ..nets.plan import Need, Plan, plan
+
+_Made = TypeVar("_Made")
 
 
 def differentiates(net: Any, *arrays: Any) -> bool:
@@ -17,6 +20,16 @@ def differentiates(net: Any, *arrays: Any) -> bool:
     import torch
 
     return torch.is_grad_enabled() and (any(a.requires_grad for a in arrays) or has_gradient(net))
+
+
+def without_gradients(array: Any, make: Callable[[], _Made]) -> _Made:
+    """`make()`, where PyTorch keeps nothing for a backward pass; `array` says if it is PyTorch."""
+    if not is_torch_array(array):
+        return make()
+    import torch
+
+    with torch.no_grad():
+        return make()
 
 
 def has_gradient(net: Any) -> bool:

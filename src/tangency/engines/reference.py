@@ -95,17 +95,20 @@ def pairs(
 def vector_products(x: Any, y: Any) -> Any:
     """⟨x_i, y_j⟩ for vectors (n, p) and (m, p), exactly ±‖x_i‖‖y_j‖ where rounding cannot tell.
 
-    Identical inputs then have correlation exactly 1, whatever order the products are summed in.
+    Identical inputs then have correlation exactly 1, whatever order the products are summed in,
+    and their product is their variance ‖x_i‖² to the last bit.
     """
     xp = array_namespace(x)
     products = x @ xp.matrix_transpose(y)
-    norms_x, norms_y = (safe_sqrt(_square_norms(z)) for z in (x, y))
+    squares_x, squares_y = _square_norms(x)[:, None], _square_norms(y)[None, :]
+    norms_x, norms_y = safe_sqrt(squares_x), safe_sqrt(squares_y)
     # A blocked sum of p products is off by a few units in the last place, slowly growing with p.
     slack = (4 + 0.25 * x.shape[-1] ** 0.5) * xp.finfo(products.dtype).eps
     step = max(1, PRODUCTS // y.shape[0])
     for i in range(0, x.shape[0], step):
-        s = products[i : i + step, :]
-        norm = norms_x[i : i + step, None] * norms_y[None, :]
+        s, square = products[i : i + step, :], squares_x[i : i + step, :]
+        norm = norms_x[i : i + step, :] * norms_y
+        norm = xp.where(square == squares_y, square, norm)
         missing = xp.where(xp.abs(s) >= (1 - slack) * norm, xp.sign(s) * norm - s, 0.0 * s)
         products[i : i + step, :] += missing.detach() if is_torch_array(missing) else missing
     return products

@@ -37,9 +37,11 @@ def empirical_ntk(
     """⟨∂f(x)/∂θ, ∂f(y)/∂θ⟩ of any `torch.nn.Module`, at its present parameters.
 
     Args:
-        module: takes a batch and returns one tensor (n, ...), flattened to o outputs. It is left
-            as it is; buffers and eval mode are respected.
+        module: takes a batch and returns one tensor (n, ...), flattened to o outputs. f(x) is its
+            output for x alone, a batch of one. It is left as it is, bit for bit; buffers and eval
+            mode are respected.
         X: (n, ...) as the module wants it, NumPy or torch; brought to its dtype and device.
+            Integers stay so for modules with an `Embedding`, or that take nothing else.
         Y: (m, ...); None for X itself, and an exactly symmetric result.
         outputs: "trace": the mean over the outputs of the kernel of each, (n, m), which for wide
             networks is `NTK(net)`; "diagonal": one kernel for each output, (n, m, o); "full":
@@ -48,8 +50,10 @@ def empirical_ntk(
             all that require gradients.
         method: "jacobian" multiplies Jacobians, "ntvp" takes one product J(x)(J(y)ᵀe) for each
             column, "layers" contracts the activations and gradients of each layer and never
-            stores a Jacobian; "auto" takes the cheapest that fits: see `explain_ntk`.
+            stores a Jacobian; "auto" takes the cheapest that fits: see `explain_ntk`. All are
+            compared with plain autograd on inputs by themselves, block by block.
         max_memory: bytes, for the result and all on the way; default: a quarter of what is free.
+            A copy of the parameters and one gradient of theirs come on top.
         progress: show a bar.
 
     Returns:
@@ -59,6 +63,8 @@ def empirical_ntk(
 
     Raises:
         InputError: a module that mixes the batch or is random, no such parameters, NaN.
+        ModuleError: an `InputError` and `RuntimeError`: PyTorch cannot evaluate or differentiate
+            the module on one input, or `method="layers"` cannot follow it.
         MemoryLimitError: not even two inputs at a time fit in `max_memory`.
 
     >>> import torch

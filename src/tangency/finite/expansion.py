@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -75,7 +76,11 @@ class TaylorModel(nn.Module):
         while True:
             try:
                 return _derivatives(value, start, step, self.order, WAYS[self._way])
-            except NotImplementedError as error:
+            except (NotImplementedError, RuntimeError) as error:
+                if self._way == 0 and not isinstance(error, NotImplementedError):
+                    # Inputs that the module cannot take are no matter of derivatives.
+                    with torch.enable_grad():
+                        value(start)
                 if self._way + 1 == len(WAYS):
                     raise InputError(
                         "PyTorch knows neither forward mode nor a second derivative of an "

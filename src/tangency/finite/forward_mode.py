@@ -42,7 +42,38 @@ def twice_backward(function: Any, point: tuple[Any], step: tuple[Any]) -> tuple[
     return value, push(*step)[0]
 
 
-WAYS: tuple[Jvp, ...] = (forward, forward_in_parts, twice_backward)
+def by_autograd(function: Any, point: tuple[Any], step: tuple[Any]) -> tuple[Any, Any]:
+    """The same by `torch.autograd.grad`, for functions that call it themselves.
+
+    The function takes a dictionary of tensors, and gives a tensor or several.
+    """
+    with torch.enable_grad():
+        here = {
+            n: p if p.requires_grad else p.detach().requires_grad_() for n, p in point[0].items()
+        }
+        value = function(here)
+        values = value if isinstance(value, tuple) else (value,)
+        slopes = tuple(_slope(one, here, step[0]) for one in values)
+    return value, slopes if isinstance(value, tuple) else slopes[0]
+
+
+def _slope(value: torch.Tensor, point: dict[str, Any], step: dict[str, Any]) -> torch.Tensor:
+    """The derivative of one tensor along the step."""
+    if not value.requires_grad:
+        return torch.zeros_like(value)
+    w = torch.zeros_like(value, requires_grad=True)
+    options = {"create_graph": True, "allow_unused": True}
+    pulled = torch.autograd.grad(value, list(point.values()), w, **options)
+    kept = [(g, step[name]) for name, g in zip(point, pulled, strict=True) if g is not None]
+    kept = [(g, u) for g, u in kept if g.requires_grad]
+    if not kept:
+        return torch.zeros_like(value)
+    gradients, steps = zip(*kept, strict=True)
+    (found,) = torch.autograd.grad(gradients, w, steps, **options)
+    return torch.zeros_like(value) if found is None else found
+
+
+WAYS: tuple[Jvp, ...] = (forward, forward_in_parts, twice_backward, by_autograd)
 """From the fastest to the one that asks least of PyTorch."""
 
 

@@ -49,8 +49,8 @@ def tensor_of(data: Any, name: str = "X") -> Tensor:
                 "tensor (n, ...): wrap it in a module that splits one tensor, or pass a list"
             )
         array = numbers_of(data, name)
+        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
         # A copy where NumPy forbids to write, which tensors do not know of.
-        array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
         data = torch.from_numpy(array if array.flags.writeable else array.copy())
     x = data.detach().resolve_neg().resolve_conj()
     if x.is_complex():

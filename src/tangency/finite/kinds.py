@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,6 +35,11 @@ class Kind:
 
     sliceable = True
     factored = True
+
+    @property
+    def key(self) -> Any:
+        """Equal for equal operations."""
+        return self
 
     def stored(self, x: Tensor | None, g: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
         """(a, g) with one row for each of n inputs."""
@@ -162,6 +167,10 @@ class Elementwise(Kind):
 
     sliceable = False
     factored = False
+
+    @property
+    def key(self) -> Any:
+        return Elementwise, self.shape
 
     def stored(self, x: Tensor | None, g: Tensor, n: int) -> tuple[Tensor | None, Tensor]:
         return (self.prepare(x) if self.prepare and x is not None else x), g

@@ -71,6 +71,7 @@ class Layout:
         activation_bytes: kept for the backward pass of one input, and the largest of them.
         tracked: for parameters that steps treat, the layout in which they do.
         seen: what it was made from.
+        checked: the gradients of two inputs have been found right.
     """
 
     steps: tuple[Step, ...]
@@ -80,6 +81,7 @@ class Layout:
     activation_bytes: tuple[int, int]
     tracked: dict[str, Tracked] = field(default_factory=dict)
     seen: Seen | None = None
+    checked: bool = False
 
     @property
     def numbers(self) -> int:

@@ -49,9 +49,9 @@ class Call:
     bias: Tracked | None
 
     @property
-    def signature(self) -> tuple[type[Kind], Tracked | None, Tracked | None]:
+    def signature(self) -> tuple[Any, Tracked | None, Tracked | None]:
         """What two passes have in common that call the same layers."""
-        return type(self.kind), self.weight, self.bias
+        return self.kind.key, self.weight, self.bias
 
 
 Lookup = Callable[[Any], Tracked | None]
@@ -64,10 +64,10 @@ _TRANSPOSED_CONVOLUTIONS = {
     torch.conv_transpose2d: 2,
     torch.conv_transpose3d: 3,
 }
-_ADD = ("add", "__add__", "__radd__")
-_SUBTRACT = ("sub", "subtract", "__sub__")
-_MULTIPLY = ("mul", "multiply", "__mul__", "__rmul__")
-_DIVIDE = ("div", "divide", "true_divide", "__truediv__", "__div__")
+ADD = ("add", "__add__", "__radd__")
+SUBTRACT = ("sub", "subtract", "__sub__")
+MULTIPLY = ("mul", "multiply", "__mul__", "__rmul__")
+DIVIDE = ("div", "divide", "true_divide", "__truediv__", "__div__")
 _LAYOUTS = [
     "contiguous",
     "flatten",
@@ -106,10 +106,10 @@ def derived(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], look:
         return found.times(-1.0)
     if len(args) != 2:
         return None
-    if found and name in _DIVIDE:
+    if found and name in DIVIDE:
         factor = _number(args[1], look)
         return found.times(1.0 / factor) if factor else None
-    if name in _MULTIPLY:
+    if name in MULTIPLY:
         found, other = (found, args[1]) if found else (look(args[1]), args[0])
         factor = _number(other, look)
         return found.times(factor) if found and factor is not None else None
@@ -236,11 +236,11 @@ def _binary(name: str, left: Any, right: Any, look: Lookup) -> Call | None:
         return None
     if x.ndim < 2 or (p.ndim == x.ndim and p.shape[0] != 1):
         return None
-    if name in _ADD:
+    if name in ADD:
         return Call(Elementwise(tuple(p.shape)), None, None, found)
-    if name in _SUBTRACT and p is right:
+    if name in SUBTRACT and p is right:
         return Call(Elementwise(tuple(p.shape)), None, None, found.times(-1.0))
-    if name in _MULTIPLY:
+    if name in MULTIPLY:
         return Call(Elementwise(tuple(p.shape)), x, found, None)
     return None
 

@@ -40,7 +40,7 @@ def prepared(request: Request) -> Layout:
         except WrongGradientsError as error:
             seen = _without(request, seen, layout, error)
         else:
-            return dataclasses.replace(layout, seen=seen)
+            return dataclasses.replace(layout, seen=seen, checked=True)
 
 
 def blocks_of(request: Request, layout: Layout) -> Blocks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .matching import Call, Tracked, derived, match
+from .rowwise import Rows, leaves
 
 #: Called in the backward pass with the number of a call, the call, its gradient and its input.
 Receiver = Callable[[int, Call, Tensor, Tensor | None], None]
@@ -26,6 +27,7 @@ class Recorder(TorchFunctionMode):
         calls: the calls that were understood, in their order; without their tensors.
         shapes: the shapes of their outputs.
         elsewhere: names of parameters that something else takes too.
+        rows: what is known about inputs meeting each other.
         anchor: the backward pass is asked for its gradient, so that it reaches every tap.
     """
 
@@ -37,6 +39,7 @@ class Recorder(TorchFunctionMode):
         self.calls: list[Call] = []
         self.shapes: list[tuple[int, ...]] = []
         self.elsewhere: set[str] = set()
+        self.rows = Rows()
         first = next(iter(params.values()))
         self.anchor = torch.zeros((), dtype=first.dtype, device=first.device, requires_grad=True)
 
@@ -46,20 +49,28 @@ class Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        used = {t.name for value in _leaves((args, kwargs)) if (t := self.look(value))}
-        out = None
-        if used:
-            again = derived(func, args, kwargs, self.look)
-            call = None if again else match(func, args, kwargs, self.look)
-            out = func(*args, **kwargs)
-            if again:
-                self._tracked[id(out)] = (out, again)
-            elif call is not None:
-                out = self._tap(out, call)
-            elif any(map(_differentiable, _leaves(out))) and not any(out is a for a in args):
-                self.elsewhere |= used
-            return out
-        return func(*args, **kwargs)
+        kept = self.rows.keeps(func, args, kwargs, self.look)
+        out = self._called(func, args, kwargs)
+        if kept and isinstance(out, Tensor):
+            self.rows.add(out)
+        elif kept:
+            self.rows.mixed = True
+        return out
+
+    def _called(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        used = {t.name for value in leaves((args, kwargs)) if (t := self.look(value))}
+        if not used:
+            return func(*args, **kwargs)
+        again = derived(func, args, kwargs, self.look)
+        call = None if again else match(func, args, kwargs, self.look)
+        out = func(*args, **kwargs)
+        if again:
+            self._tracked[id(out)] = (out, again)
+        elif call is not None:
+            out = self._tap(out, call)
+        elif any(map(_differentiable, leaves(out))) and not any(out is a for a in args):
+            self.elsewhere |= used
+        return out
 
     def _tap(self, out: Tensor, call: Call) -> Tensor:
         index = len(self.calls)
@@ -96,17 +107,6 @@ class _Tap(torch.autograd.Function):
         with torch.no_grad():
             ctx.receive(g, *ctx.saved_tensors)
         return g, None, None, *(None for _ in ctx.saved_tensors)
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from _leaves(part)
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from _leaves(part)
-    else:
-        yield value
 
 
 def _differentiable(value: Any) -> bool:

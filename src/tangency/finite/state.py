@@ -42,7 +42,9 @@ def untouched(module: Any) -> Iterator[None]:
 
 def _attributes(part: nn.Module) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     kept = dict(part.__dict__)
-    return kept, {name: dict(kept[name]) for name in _REGISTRIES if name in kept}
+    # Those of compiled modules (TorchScript) are no dictionaries, and cannot change.
+    found = {name: kept[name] for name in _REGISTRIES if isinstance(kept.get(name), dict)}
+    return kept, {name: dict(entries) for name, entries in found.items()}
 
 
 def _restore(part: nn.Module, before: tuple[dict[str, Any], dict[str, dict[str, Any]]]) -> None:

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from ..checks import cut, items, text
 from ..errors import InputError
@@ -90,7 +90,10 @@ class Subject:
     def evaluated(self, module: nn.Module, x: Tensor) -> Tensor:
         """(n, outputs) of the module as it is."""
         # A copy: the module may overwrite its input.
-        out = module(x.clone())
+        return self.in_rows(module(x.clone()), x)
+
+    def in_rows(self, out: Any, x: Tensor) -> Tensor:
+        """What the module has returned for x, (n, outputs)."""
         if not isinstance(out, Tensor):
             raise InputError(
                 f"the module returns a {type(out).__name__}; empirical kernels need one tensor "
@@ -118,11 +121,11 @@ class Subject:
     def renewed(self) -> Subject:
         """The same parameters of the module as they are by now."""
         everything = dict(self.module.named_parameters())
-        copies = [
+        params, fixed = (
             {name: everything[name].detach().clone() for name in which}
             for which in (self.params, self.fixed)
-        ]
-        return Subject(self.module, *copies, _buffers(self.module), self.ways)
+        )
+        return Subject(self.module, params, fixed, _buffers(self.module), self.ways)
 
     def _original(self, name: str) -> Tensor:
         return self.module.get_parameter(name).detach().clone()
@@ -167,7 +170,7 @@ def subject_of(module: Any, params: Params = None, frozen: bool = False) -> Subj
     check_fixed(module)
     everything = dict(module.named_parameters())
     for name, tensor in (*everything.items(), *module.named_buffers()):
-        if isinstance(tensor, UninitializedTensorMixin):
+        if is_lazy(tensor):
             raise InputError(
                 f"{name!r} has no shape yet; call the module once on an input to initialise it"
             )

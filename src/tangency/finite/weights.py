@@ -108,7 +108,7 @@ def values(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """The same without a graph."""
     try:
         with torch.no_grad():
-            return outputs(module, x)
+            return outputs(module, x).detach()
     except ModuleError:
         # Derivatives inside the module need one on the way.
         with torch.enable_grad():

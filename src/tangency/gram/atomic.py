@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .. import files
 from ..files import replaced
@@ -60,6 +63,27 @@ def read(path: Path, most: int) -> bytes:
     if not stat.S_ISREG(about.st_mode) or about.st_size > most:
         raise ValueError(f"{path} is no file of at most {most} bytes")
     return path.read_bytes()
+
+
+def read_whole(path: Path, size: int) -> np.ndarray:
+    """The bytes of a file that must have so many; memory is taken only if it has.
+
+    Raises:
+        ValueError: another size, in words.
+        IsADirectoryError: no file.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    got = about.st_size
+    if got == size:
+        data, got = np.empty(size, np.uint8), 0
+        with path.open("rb", buffering=0) as stream:
+            while got < size and (count := stream.readinto(data.data[got:])):  # type: ignore[attr-defined]
+                got += count
+        if got == size:
+            return data
+    raise ValueError(f"has {got} bytes instead of {size}")
 
 
 def sweep(folder: Path) -> None:

@@ -12,7 +12,6 @@ import errno
 import math
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ import numpy as np
 
 from .. import checks
 from ..checks import shown
-from ..engines.tiles import size_text
 from ..errors import StoreError
 from . import atomic, layout, lock, records
 from .differences import differences
@@ -31,13 +29,12 @@ from .grid import Grid
 from .job import Job
 from .layout import RECORDS, Header
 from .records import Record
-from .room import room_for
 from .sources import all_finite
+from .words import REMEDY, cannot_write, gone, not_finite, removed
 
 # What a disk or its server says of a file that it cannot give any more, whoever asks.
 _LOST = (errno.EIO, getattr(errno, "ESTALE", errno.EIO), errno.EISDIR)
 
-REMEDY = "run gram.compute again with the same inputs, it goes on where it stopped"
 _READ = "get the right to read there, or see what is wrong with that disk; nothing was changed"
 
 
@@ -150,27 +147,19 @@ class Store:
             self._put(RECORDS, self.record_path(i, j), [record.to_bytes()])
         except OSError as error:
             self.require_owner(owner)  # a folder that is gone is no fault of the disk
-            raise StoreError(self._cannot_write(i, j, error)) from error
+            raise StoreError(cannot_write(self, i, j, error)) from error
 
     def require_owner(self, owner: lock.Owner | None) -> None:
         """Raises `StoreError` where the store is not that any more in which `owner` computes."""
-        if owner is None or self.seen_from_here(owner):
-            return
-        raise StoreError(
-            f"{self.path} was removed, renamed or replaced while tiles were computed into it; what "
-            "is there now was left alone, and finished tiles are where that folder went; bring it "
-            "back, or give another path, and run gram.compute again"
-        )
+        if owner is not None and not self.seen_from_here(owner):
+            raise StoreError(gone(self))
 
     def require_written(self, tiles: list[tuple[int, int]]) -> None:
         """Raises `StoreError` where files of these tiles, which were written, are gone."""
         for i, j in tiles:
             paths = [self.tile_path(i, j, name) for name in self._names(i, j)]
             if not all(map(os.path.exists, [self.record_path(i, j), *paths])):
-                raise StoreError(
-                    f"{self.path}: tile ({i}, {j}) was written, but is gone, so that somebody has "
-                    f"removed files while tiles were computed; {REMEDY}"
-                )
+                raise StoreError(removed(self, i, j))
 
     def _put(self, name: str, path: Path, parts: list[Any]) -> None:
         """Write a file below the folder `name`, which must be there still."""
@@ -296,7 +285,7 @@ class Store:
                     f"{values.shape} of {values.dtype}"
                 )
             if not all_finite(values):
-                raise StoreError(_not_finite(i, j, name, self.header.dtype))
+                raise StoreError(not_finite(i, j, name, self.header.dtype))
             whole = self._shape(name)
             if values.shape != whole:
                 filled = np.full(whole, np.nan, dtype=values.dtype)
@@ -310,20 +299,13 @@ class Store:
         size = math.prod(shape) * dtype.itemsize
         path = layout.require_inside(self.path, self.tile_path(i, j, name))
         try:
-            about = path.stat()
-            if not stat.S_ISREG(about.st_mode):
-                raise IsADirectoryError(errno.EISDIR, "no file", str(path))
-            if about.st_size != size + 4:
-                raise self._damaged(i, j, f"{name} has {about.st_size} bytes instead of {size + 4}")
-            data = np.empty(size + 4, np.uint8)
-            with path.open("rb", buffering=0) as stream:
-                got = _fill(stream, data)
+            data = atomic.read_whole(path, size + 4)
         except FileNotFoundError:
             raise self._damaged(i, j, f"{name} is gone, though its record is there") from None
         except OSError as error:
             raise self._unreadable(i, j, name, error) from error
-        if got != len(data):
-            raise self._damaged(i, j, f"{name} has {got} bytes instead of {len(data)}")
+        except ValueError as reason:
+            raise self._damaged(i, j, f"{name} {reason}") from None
         if atomic.checksum(data[:size]) != record.crc32c.get(name):
             raise self._damaged(i, j, f"{name} does not match the checksum in its record")
         if data[size:].tobytes() != record.crc32c[name].to_bytes(4, "little"):
@@ -341,21 +323,6 @@ class Store:
             return self._damaged(i, j, f"{name} cannot be read ({error.strerror})")
         return StoreError(f"{self.path}: tile ({i}, {j}): {name} cannot be read ({error}); {_READ}")
 
-    def _cannot_write(self, i: int, j: int, error: OSError) -> str:
-        try:
-            done = self.recorded()
-        except StoreError:
-            return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); then {REMEDY}"
-        safe = f"{len(done)} of {len(self.grid)} tiles are safe"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            left = (tile for tile in self.grid if tile not in done)
-            room = size_text(room_for(self.path, self.header, left))
-            return (
-                f"{self.path}: there is no room for tile ({i}, {j}) ({error.strerror}); {safe}; "
-                f"make room for {room}, then {REMEDY}"
-            )
-        return f"{self.path}: tile ({i}, {j}) cannot be written ({error}); {safe}; then {REMEDY}"
-
 
 def folder(path: Any) -> Path:
     """The place of a store; raises `StoreError` for an address, or what is no path at all."""
@@ -365,21 +332,3 @@ def folder(path: Any) -> Path:
             "disk that is mounted here"
         )
     return checks.path(path, "the path of a store", error=StoreError).absolute()
-
-
-def _fill(stream: Any, data: np.ndarray) -> int:
-    """Reads until `data` is full or the file ends."""
-    view, got = data.data, 0
-    while got < len(data):
-        count = stream.readinto(view[got:])
-        if not count:
-            break
-        got += count
-    return got
-
-
-def _not_finite(i: int, j: int, name: str, dtype: Any) -> str:
-    return (
-        f"tile ({i}, {j}) of {name} holds NaN or infinity: values too large for {dtype}; scale the "
-        "inputs down, or use float64"
-    )

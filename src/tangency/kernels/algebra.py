@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
 from ..checks import cut, items, number
+from ..engines.overflow import check_values, quiet
 from ..engines.pairs import Differences
 from ..errors import InputError
 from ..nets.base import shown
 from ..nets.identity import from_description
 from ..nets.special import positive_part
 from .base import Kernel
-from .network import NNGP, NTK
+from .network import NNGP, NTK, NetworkKernel
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,37 @@ class _Combination(Kernel):
             raise InputError(f"{type(self).__name__} needs one kernel or more, got none")
         _require_kernels(*self.parts)
 
-    def _join(self, values: list[Any]) -> Any:
+    def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         raise NotImplementedError
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
-        return self._join([part(X, Y) for part in self.parts])
+        first, *others = self.parts
+        total = first(X, Y)
+        limit = self._limit
+        for part in others:
+            if limit is not None:
+                part = part._within(max(1, limit - _bytes_of(total)))
+            # What a kernel of the user's own returns is its own.
+            in_place = _ours(first) and not _differentiates(total)
+            total = self._join(total, part(X, Y), in_place)
+        check_values(total)
+        return total
 
     def diag(self, X: Any) -> Any:
-        return self._join([part.diag(X) for part in self.parts])
+        first, *others = self.parts
+        total = first.diag(X)
+        for part in others:
+            total = self._join(total, part.diag(X), False)
+        check_values(total)
+        return total
+
+    @property
+    def _limit(self) -> int | None:
+        limits = [part._limit for part in self.parts]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def _within(self, max_memory: int) -> Kernel:
+        return replace(self, parts=tuple(part._within(max_memory) for part in self.parts))
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
         return reduce(
@@ -63,8 +87,12 @@ class Sum(_Combination):
     array([3.])
     """
 
-    def _join(self, values: list[Any]) -> Any:
-        return sum(values[1:], start=values[0])
+    def _join(self, total: Any, values: Any, in_place: bool) -> Any:
+        with quiet():
+            if not in_place or total.dtype != values.dtype:
+                return total + values
+            total += values
+            return total
 
     @staticmethod
     def _join_differences(a: Differences, b: Differences) -> Differences:
@@ -82,8 +110,12 @@ class Product(_Combination):
     array([2.])
     """
 
-    def _join(self, values: list[Any]) -> Any:
-        return reduce(lambda a, b: a * b, values)
+    def _join(self, total: Any, values: Any, in_place: bool) -> Any:
+        with quiet():
+            if not in_place or total.dtype != values.dtype:
+                return total * values
+            total *= values
+            return total
 
     @staticmethod
     def _join_differences(a: Differences, b: Differences) -> Differences:
@@ -121,10 +153,27 @@ class Scaled(Kernel):
         object.__setattr__(self, "factor", factor)
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
-        return self.factor * self.kernel(X, Y)
+        values = self.kernel(X, Y)
+        with quiet():
+            if _ours(self.kernel) and not _differentiates(values):
+                values *= self.factor
+            else:
+                values = self.factor * values
+        check_values(values)
+        return values
 
     def diag(self, X: Any) -> Any:
-        return self.factor * self.kernel.diag(X)
+        with quiet():
+            values = self.factor * self.kernel.diag(X)
+        check_values(values)
+        return values
+
+    @property
+    def _limit(self) -> int | None:
+        return self.kernel._limit
+
+    def _within(self, max_memory: int) -> Kernel:
+        return replace(self, kernel=self.kernel._within(max_memory))
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
         found = self.kernel._differences(X, Y, paired, rtol)
@@ -133,6 +182,19 @@ class Scaled(Kernel):
     def to_dict(self) -> dict[str, Any]:
         self._require(Scaled)
         return {"type": "Scaled", "factor": self.factor, "kernel": self.kernel.to_dict()}
+
+
+def _ours(kernel: Kernel) -> bool:
+    """What it returns is new, and may be written to."""
+    return isinstance(kernel, NetworkKernel | _Combination | Scaled)
+
+
+def _differentiates(values: Any) -> bool:
+    return bool(getattr(values, "requires_grad", False))
+
+
+def _bytes_of(values: Any) -> int:
+    return int(getattr(values, "nbytes", 0))
 
 
 def kernel_from_dict(data: dict[str, Any]) -> Kernel:

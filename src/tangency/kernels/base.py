@@ -9,8 +9,7 @@ from array_api_compat import array_namespace, device
 
 from ..engines.pairs import Differences, Pairs, differences
 from ..errors import InputError
-from ..nets.special import safe_sqrt
-from .inputs import result_dtype
+from .blocks import distances
 
 # Rows of a kernel matrix of which only the diagonal is wanted.
 _BLOCK = 16
@@ -79,8 +78,16 @@ class Kernel:
     def _distance(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Any:
         if isinstance(rtol, bool) or not isinstance(rtol, int | float) or not 1e-12 <= rtol <= 1:
             raise InputError(f"rtol must be a number from 1e-12 to 1, got {rtol!r}")
-        root = safe_sqrt(self._differences(X, Y, paired, rtol).squared)
-        return array_namespace(root).astype(root, result_dtype(X, Y), copy=False)
+        return distances(self, X, Y, paired, rtol)
+
+    @property
+    def _limit(self) -> int | None:
+        """Bytes to work in, if there is a limit."""
+        return None
+
+    def _within(self, max_memory: int) -> Kernel:
+        """The same kernel with another limit, if it keeps to one."""
+        return self
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
         """Squared distances and what goes with them: of all pairs, or of rows taken two by two.
@@ -127,12 +134,3 @@ class Kernel:
         return Scaled(self, other) if isinstance(other, int | float) else NotImplemented
 
     __rmul__ = __mul__
-
-
-def normalized(matrix: Any, first: Any, second: Any) -> Any:
-    """K(x,y)/√(K(x,x)K(y,y)); 0 where one of the diagonals is 0."""
-    xp = array_namespace(matrix)
-    norm = safe_sqrt(first)[:, None] * safe_sqrt(second)[None, :]
-    positive = norm > 0
-    safe = xp.where(positive, norm, xp.ones_like(norm))
-    return xp.where(positive, matrix / safe, xp.zeros_like(matrix))

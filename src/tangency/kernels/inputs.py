@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from typing import Any
 
@@ -97,6 +98,26 @@ def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     )
 
 
+def callers_level() -> int:
+    """The `stacklevel` of a warning that points at the first caller outside of this library."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tangency."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def prepared_inputs(
+    net: Sequential, X: Any, Y: Any | None, input_shape: tuple[int, ...] | None
+) -> tuple[Prepared, Prepared | None]:
+    """Checked inputs; no second set where the call is symmetric."""
+    if Y is None or Y is X:
+        x, y = checked(X, input_shape), None
+    else:
+        x, y = pair(X, Y, input_shape)
+    warn_if_ambiguous(net, x.inputs, input_shape)
+    return x, y
+
+
 def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[Prepared, Prepared]:
     """Two sets of inputs of one library, one dtype and one shape.
 
@@ -119,10 +140,11 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
         raise InputError(f"X is on {x.device} and Y on {y.device}; move them to one device")
     xp = array_namespace(x)
     dtype = xp.result_type(x.dtype, y.dtype)
-    return _as_type(left, dtype), _as_type(right, dtype)
+    return as_type(left, dtype), as_type(right, dtype)
 
 
-def _as_type(given: Prepared, dtype: Any) -> Prepared:
+def as_type(given: Prepared, dtype: Any) -> Prepared:
+    """Inputs in another precision, converted once."""
     if given.inputs.dtype == dtype:
         return given
     xp = array_namespace(given.inputs)
@@ -167,7 +189,7 @@ def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | No
             f"channels; for grey images pass X[..., None] or input_shape=({n}, {n}, 1), and for "
             f"1-d signals input_shape=({n}, {n}) to say so",
             InputWarning,
-            stacklevel=4,
+            stacklevel=callers_level(),
         )
 
 

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
 from .. import checks
 from ..checks import flag
-from ..engines import dispatch
+from ..engines import dispatch, precision
 from ..engines.driver import KernelPair
 from ..engines.pairs import Differences
 from ..engines.prepared import Prepared
 from ..engines.select import ENGINES, select
-from ..errors import InputError, NetworkError
+from ..errors import InputError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
 from ..nets.identity import described, unsaved
-from ..nets.plan import Need, Plan, plan
-from .base import Kernel, normalized
+from .base import Kernel
+from .blocks import normalized
 from .coerce import as_network, kinds_of
 from .differences import Request
-from .inputs import checked, pair, warn_if_ambiguous
+from .inputs import checked, prepared_inputs
+from .work import Work, vector_plan, whole_bytes
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,8 +79,8 @@ class NetworkKernel(Kernel):
         if self.input_shape is not None:
             shape = _shape(self.input_shape)
             object.__setattr__(self, "input_shape", shape)
-            _plan(self.net, shape)
-        _check_memory(self.max_memory)
+            vector_plan(self.net, shape)
+        object.__setattr__(self, "max_memory", whole_bytes(self.max_memory))
 
     @property
     def _index(self) -> int:
@@ -87,42 +88,29 @@ class NetworkKernel(Kernel):
         raise NotImplementedError
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
-        x, y = _inputs(self.net, X, Y, self.input_shape)
-        matrix = self._matrix(x, y)
-        if not self.normalize:
-            return matrix
-        first = self._diagonal(x)
-        if y is None:
-            xp = array_namespace(matrix)
-            scaled = normalized(matrix, first, first)
-            same = xp.eye(matrix.shape[0], dtype=xp.bool, device=device(matrix))
-            one = same & (first > 0)[:, None]
-            return xp.where(one, xp.ones_like(scaled), scaled)
-        return normalized(matrix, first, self._diagonal(y))
+        work = Work(self.net, X, Y, self.input_shape, self._index == 1, self.normalize)
+        matrix = work.gram(self._index == 0, **self._options)[self._index]
+        if self.normalize:
+            first = self._diagonal(work.x)
+            matrix = normalized(matrix, first, first if work.y is None else self._diagonal(work.y))
+        return work.narrowed(matrix)
 
     def diag(self, X: Any) -> Any:
-        x, _ = _inputs(self.net, X, None, self.input_shape)
-        values = self._diagonal(x)
-        if not self.normalize:
-            return values
-        return array_namespace(values).astype(values > 0, values.dtype)
+        work = Work(self.net, X, None, self.input_shape, self._index == 1, self.normalize, True)
+        values = self._diagonal(work.x)
+        xp = array_namespace(values)
+        if self.normalize:
+            return work.narrowed(xp.astype(values > 0, values.dtype))
+        # A copy: what is kept for the inputs is nobody else's to write to.
+        return work.narrowed(1 * values)
 
-    def _matrix(self, x: Prepared, y: Prepared | None) -> Any:
-        steps = _plan(self.net, tuple(x.inputs.shape[1:]))
-        return dispatch.gram(
-            steps,
-            x,
-            y,
-            want_nngp=self._index == 0,
-            want_ntk=self._index == 1,
-            engine=self.engine,
-            max_memory=self.max_memory,
-            n_jobs=self.n_jobs,
-            progress=self.progress,
-        )[self._index]
+    @property
+    def _options(self) -> dict[str, Any]:
+        names = ("engine", "max_memory", "n_jobs", "progress")
+        return {name: getattr(self, name) for name in names}
 
     def _diagonal(self, x: Prepared) -> Any:
-        steps = _plan(self.net, tuple(x.inputs.shape[1:]))
+        steps = vector_plan(self.net, tuple(x.inputs.shape[1:]))
         return dispatch.diagonal(
             steps,
             x,
@@ -133,7 +121,7 @@ class NetworkKernel(Kernel):
         )[self._index]
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
-        first, second = _inputs(self.net, X, Y, self.input_shape)
+        first, second = prepared_inputs(self.net, X, Y, self.input_shape)
         x, y = first.inputs, None if second is None else second.inputs
         xp = array_namespace(x)
         if paired and y is not None and x.shape[0] != y.shape[0]:
@@ -144,7 +132,7 @@ class NetworkKernel(Kernel):
         x = xp.astype(x, xp.float64, copy=False)
         y = None if y is None else xp.astype(y, xp.float64, copy=False)
         request = Request(
-            _plan(self.net, tuple(x.shape[1:])),
+            vector_plan(self.net, tuple(x.shape[1:])),
             self._index == 1,
             self.normalize,
             rtol,
@@ -154,6 +142,13 @@ class NetworkKernel(Kernel):
             self.progress,
         )
         return request.of_pairs(x, x if y is None else y) if paired else request.of_all(x, y)
+
+    @property
+    def _limit(self) -> int | None:
+        return self.max_memory
+
+    def _within(self, max_memory: int) -> NetworkKernel:
+        return replace(self, max_memory=max_memory)
 
     def to_dict(self) -> dict[str, Any]:
         self._require(NTK, NNGP)
@@ -246,25 +241,19 @@ def gram(
     wanted, progress = kinds_of(kind), _progress(progress)
     engine = checks.choice(engine, "engine", ENGINES)
     input_shape = None if input_shape is None else _shape(input_shape)
-    _check_memory(max_memory)
-    network = as_network(net)
-    x, y = _inputs(network, X, Y, input_shape)
-    steps = _plan(network, tuple(x.inputs.shape[1:]))
-    result = dispatch.gram(
-        steps,
-        x,
-        y,
-        want_nngp="nngp" in wanted,
-        want_ntk="ntk" in wanted,
+    work = Work(as_network(net), X, Y, input_shape, "ntk" in wanted, False)
+    found = work.gram(
+        "nngp" in wanted,
         engine=engine,
-        max_memory=max_memory,
+        max_memory=whole_bytes(max_memory),
         n_jobs=n_jobs,
         progress=progress,
     )
+    result = KernelPair(*(None if k is None else work.narrowed(k) for k in found))
     if isinstance(kind, str) and kind != "both":
         return getattr(result, kind)
-    found = tuple(getattr(result, name) for name in wanted)
-    return result if wanted == KernelPair._fields else found
+    chosen = tuple(getattr(result, name) for name in wanted)
+    return result if wanted == KernelPair._fields else chosen
 
 
 def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
@@ -291,13 +280,17 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     stated = isinstance(X, tuple) and all(isinstance(n, numbers.Integral) for n in X)
     data = None if stated else checked(X, None).inputs
     shape = tuple(map(int, X)) if data is None else tuple(data.shape[1:])
-    steps = _plan(network, shape)
+    steps = vector_plan(network, shape)
     choice = select(steps, data, engine)
+    digits = ""
+    if data is not None and precision.verdict(steps, True, [Prepared(data)], normalize=False)[0]:
+        digits = "precision: float64, as float32 would round too much away, or has not the range\n"
     space = "×".join(map(str, shape[:-1]))
     what = f"signals on a grid of {space}, {shape[-1]} channels"
     if not space:
         what = f"vectors of {shape[-1]} features"
-    return f"engine: {choice.engine} ({choice.reason})\ninput: {what}\n{network.summary(shape)}"
+    head = f"engine: {choice.engine} ({choice.reason})\n{digits}input: {what}\n"
+    return head + network.summary(shape)
 
 
 def _progress(progress: Any) -> bool:
@@ -307,34 +300,3 @@ def _progress(progress: Any) -> bool:
 def _shape(shape: Any) -> tuple[int, ...]:
     shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     return tuple(whole(n, "input_shape", 1, most=2**62) for n in shape)
-
-
-def _check_memory(max_memory: Any) -> None:
-    good = isinstance(max_memory, int | float) and not isinstance(max_memory, bool)
-    if max_memory is not None and not (good and max_memory > 0):
-        raise InputError(
-            f"max_memory must be a number of bytes greater than 0, as in 2**30; got {max_memory!r}"
-        )
-
-
-def _inputs(
-    net: Sequential, X: Any, Y: Any | None, input_shape: tuple[int, ...] | None
-) -> tuple[Prepared, Prepared | None]:
-    """Checked inputs; no second set where the call is symmetric."""
-    if Y is None or Y is X:
-        x, y = checked(X, input_shape), None
-    else:
-        x, y = pair(X, Y, input_shape)
-    warn_if_ambiguous(net, x.inputs, input_shape)
-    return x, y
-
-
-def _plan(net: Sequential, shape: tuple[int, ...]) -> Plan:
-    steps = plan(net, shape, Need.DIAGONAL)
-    if steps.space_out:
-        grid = "×".join(map(str, steps.space_out))
-        raise NetworkError(
-            f"the network ends on a grid of {grid}, but a kernel needs a vector at the end; add "
-            "Flatten() or GlobalAvgPool(), then Dense()"
-        )
-    return steps

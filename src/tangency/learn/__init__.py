@@ -7,6 +7,7 @@ from .gp import GaussianProcess
 from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
+from .predictions import KernelPredictions, kernel_predictions
 from .solvers import CG, Cholesky, Eigh, Nystrom, choose_solver
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",
+    "KernelPredictions",
     "KernelRegressor",
     "LowRank",
     "ModelFileError",
@@ -24,6 +26,7 @@ __all__ = [
     "RandomFeatures",
     "SearchWarning",
     "choose_solver",
+    "kernel_predictions",
     "load",
     "low_rank",
 ]

@@ -30,7 +30,7 @@ from .grams import (
 from .plan import Penalty, Plan, make_noise_plan
 from .process import fit_ensemble, fit_posterior
 from .samples import fit_samples, require_square
-from .solvers.predict import block_kernel, prepared_for, row_blocks
+from .solvers.predict import DEVIATION_BYTES, block_kernel, prepared_for, row_blocks
 from .solvers.tiles import StoredTiles, assembled
 
 Matrix = NDArray[np.float64]
@@ -167,7 +167,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         mean = np.empty((len(X), *self.dual_coef_.shape[1:]))
         variance = np.empty(len(X))
         shows = bool(getattr(self.kernel_, "progress", False))
-        for rows in row_blocks(len(X), 8 * len(self.dual_coef_), shows):
+        for rows in row_blocks(len(X), 8 * len(self.dual_coef_), shows, DEVIATION_BYTES):
             raw, left, right = self._parts(kernel, X[rows], fitted)
             mean[rows] = self._evaluate(raw)
             change = np.einsum("ij,ij->i", left, right)

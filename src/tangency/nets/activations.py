@@ -18,7 +18,7 @@ from ..errors import NetworkError
 from .base import Layer, number, plain, truth, whole
 from .facts import Steepness
 from .signal import Signal
-from .special import correlation, erf, half_square, positive_part, sine_and_arcsine
+from .special import correlation, erf, excess, half_square, positive_part, sine_and_arcsine
 from .values import elementwise
 
 _RAW = {"raw": ("normalized", False)}
@@ -242,7 +242,8 @@ class Erf(_Normalizable):
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         xp = array_namespace(s)
         # (1+2q)(1+2q') − 4s² without the cancellation of two large products.
-        root = xp.sqrt(1 + 2 * (q1 + q2) + 4 * positive_part(q1 * q2 - s * s))
+        size = 1 + 2 * (q1 + q2)
+        root = xp.sqrt(size) * xp.sqrt(1 + 4 * excess(s, q1, q2, size))
         return (2 / math.pi) * xp.atan2(2 * s, root), (4 / math.pi) / root
 
     def _raw(self, u: Any) -> Any:
@@ -254,7 +255,7 @@ class GELU(_Normalizable):
     """σ(u) = u·Φ(u), Φ the standard normal distribution function.
 
     With P = E[Φ(f)Φ(f')] = 1/4 + arctan2(s, A)/2π, A² = (1+q)(1+q') − s², E = 1/(2πA):
-    k = s·P + E·(q q' + s²(1/(1+q) + 1/(1+q') − 1)),
+    k = s·P + E·(q q' − s² + s²(1/(1+q) + 1/(1+q'))),
     k̇ = P + E·s·(1/(1+q) + 1/(1+q') + 1/A²).
     Source: Gaussian integration by parts, with E[φ(f)φ(f')] = E; the same dual in another form
     is in Tsuchida et al. 2021, "Avoiding kernel fixed points".
@@ -277,13 +278,15 @@ class GELU(_Normalizable):
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         xp = array_namespace(s)
-        area2 = 1 + q1 + q2 + positive_part(q1 * q2 - s * s)
-        area = xp.sqrt(area2)
-        both = 0.25 + xp.atan2(s, area) / (2 * math.pi)
-        density = 1 / (2 * math.pi * area)
-        shrink = 1 / (1 + q1) + 1 / (1 + q2)
-        k = s * both + density * (q1 * q2 + s * s * (shrink - 1))
-        return k, both + density * s * (shrink + 1 / area2)
+        # All in units of `size`, as q q' and s² may be too large, or too small, for a float.
+        size = 1 + q1 + q2
+        rest = excess(s, q1, q2, size)
+        root, ratio = xp.sqrt(size), xp.sqrt(1 + rest)
+        both = 0.25 + xp.atan2(s, root * ratio) / (2 * math.pi)
+        density = 1 / (2 * math.pi) / (root * ratio)
+        shrink = s / (1 + q1) + s / (1 + q2)
+        k = s * both + root * (rest / ratio) / (2 * math.pi) + density * (s * shrink)
+        return k, both + density * (shrink + s / size / (1 + rest))
 
     def _raw(self, u: Any) -> Any:
         return 0.5 * u * (1 + erf(u / math.sqrt(2.0)))
@@ -308,12 +311,13 @@ class _Trigonometric(_Normalizable):
     def _waves(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         """E[cos af·cos af'] and E[sin af·sin af']: e^{−a²(q+q')/2} times cosh and sinh of a²s.
 
-        No exponent is positive, and the sinh loses no digits where s is small.
+        No exponent is positive: (q+q')/2 ≥ |s|, and where that is so to rounding only, they are
+        taken as equal. The sinh loses no digits where s is small.
         """
         xp = array_namespace(s)
         square = self.frequency * self.frequency
         size = xp.where(s < 0, -s, s)
-        wave = 0.5 * xp.exp(square * (size - (q1 + q2) / 2))
+        wave = 0.5 * xp.exp(-square * positive_part(0.5 * q1 + 0.5 * q2 - size))
         rest = xp.expm1(-2 * square * size)
         return wave * (2 + rest), xp.where(s < 0, rest, -rest) * wave
 
@@ -406,17 +410,24 @@ class Hermite(_Normalizable):
     def second_moment(self) -> float:
         return float(math.factorial(self.degree))
 
-    def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+    def weights(self) -> tuple[float, ...]:
+        """What belongs to ((q−1)(q'−1))^i·s^{d−2i}, normalisation included, i = 0, 1, …"""
         d = self.degree
-        excess = (q1 - 1) * (q2 - 1)
-        k, k_dot = 0.0 * s + 0.0 * excess, 0.0 * s + 0.0 * excess
-        for i in range(d // 2 + 1):
-            power = d - 2 * i
-            root = math.factorial(d) / (2**i * math.factorial(i) * math.factorial(power))
-            weight = root * root * math.factorial(power) * excess**i
-            k = k + weight * s**power
+        whole = 1 if self.normalized else math.factorial(d)
+        # (d!/(2^i i! (d−2i)!))²·(d−2i)!/d!, a fraction of whole numbers.
+        return tuple(
+            whole * math.factorial(d) / (4**i * math.factorial(i) ** 2 * math.factorial(d - 2 * i))
+            for i in range(d // 2 + 1)
+        )
+
+    def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+        both = (q1 - 1) * (q2 - 1)
+        k = k_dot = 0.0 * s + 0.0 * q1 + 0.0 * q2
+        for i, weight in enumerate(self.weights()):
+            power = self.degree - 2 * i
+            k = k + weight * both**i * s**power
             if power:
-                k_dot = k_dot + weight * power * s ** (power - 1)
+                k_dot = k_dot + power * weight * both**i * s ** (power - 1)
         return k, k_dot
 
     def _raw(self, u: Any) -> Any:

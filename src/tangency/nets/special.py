@@ -41,6 +41,19 @@ def correlation(s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
     return c + _constant(rest), norm
 
 
+def excess(s: Any, q1: Any, q2: Any, size: Any) -> Any:
+    """(q1 q2 − s²)/size, which is not negative, for a `size` of at least q1 and q2.
+
+    No product is larger than q1 or q2: q1 q2 itself may be too large for a float. It is exactly 0
+    where it is so to within rounding (4 units in the last place of q1 q2), as in `correlation`:
+    the two products may be rounded differently.
+    """
+    xp = array_namespace(s)
+    product = q1 * (q2 / size)
+    rest = product - s * (s / size)
+    return xp.where(rest > 4 * xp.finfo(rest.dtype).eps * product, rest, xp.zeros_like(rest))
+
+
 def sine_and_arcsine(c: Any) -> tuple[Any, Any]:
     """√(1−c²) and arcsin(c); at c = ±1 their derivatives, infinite, count as zero.
 

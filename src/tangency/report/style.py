@@ -97,7 +97,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     if kind not in SUFFIXES:
         raise InputError(f"{path}: figures are written as {', '.join(SUFFIXES)}, not {kind!r}")
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    settings = {"svg.hashsalt": "tangency", "svg.fonttype": "none"}
+    settings: Any = {"svg.hashsalt": "tangency", "svg.fonttype": "none"}
     with replaced(path, path.suffix) as draft, matplotlib.rc_context(settings):
         figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
         if kind == ".svg":

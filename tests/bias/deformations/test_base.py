@@ -152,8 +152,14 @@ def test_pixel_grid_is_centred() -> None:
         (lambda: Rotation(1.0) + Scaling(2.0, 1), "cannot be combined"),
         (lambda: RandomField(1.0) @ Scaling(2.0, 1), "cannot be combined"),
         (lambda: Rotation(1.0).sup_norm((8,)), "acts on 2 spatial axes, but shape is \\(8,\\)"),
-        (lambda: Rotation(1.0).gradient_norm((8, 0)), "a size in shape must be a whole number of at least 1"),
-        (lambda: RandomField(1.0).sup_norm((8, 8), refine=0), "refine must be a whole number of at least 1"),
+        (
+            lambda: Rotation(1.0).gradient_norm((8, 0)),
+            "a size in shape must be a whole number of at least 1",
+        ),
+        (
+            lambda: RandomField(1.0).sup_norm((8, 8), refine=0),
+            "refine must be a whole number of at least 1",
+        ),
         (lambda: Rotation(1.0).displacement([[1.0]]), "finite numbers of shape \\(m, 2\\)"),
         (lambda: Rotation(1.0).displacement("x"), "points must be numbers"),
         (lambda: Translation((1, 0)).scale_to((8, 8), gradient=0.1), "scale its other norm"),

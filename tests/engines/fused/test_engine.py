@@ -1,8 +1,6 @@
 """The fused engine held to the reference engine: values, bits, and the laws of a kernel matrix."""
 
-from dataclasses import replace
 from functools import lru_cache, partial
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,9 +9,10 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import tangency as tg
+from conditioning import conditioning, relative
 from strategies import inputs, networks
-from tangency.engines import driver, fused, reference
-from tangency.nets.plan import Need, plan
+from tangency.engines import driver, fused
+from tangency.nets.plan import plan
 
 F64, F32 = 1e-12, 2e-6
 
@@ -98,13 +97,6 @@ def both_errors(net, x, y):
     return max(map(relative, found, exact, first, second))
 
 
-def relative(a, b, p, q):
-    """The largest difference relative to √(p q); where that is zero both must be zero too."""
-    scale = np.sqrt(p.astype(float))[:, None] * np.sqrt(q.astype(float))[None, :]
-    assert np.all(a[scale == 0] == 0)
-    return np.max(np.abs(a.astype(float) - b) / np.where(scale > 0, scale, 1))
-
-
 @pytest.mark.parametrize(("shape", "text"), CASES, ids=[f"{s}-{t}" for s, t in CASES])
 def test_the_reference_engine(shape, text):
     net = tg.parse(text)
@@ -148,29 +140,6 @@ def test_random_networks(dtype, drawn, n, m, seed):
     for second in (y, None):
         error = both_errors(net, x, second)
         assert error <= bound or error <= bound + 8 * conditioning(steps, x, second)
-
-
-def conditioning(steps, x, y):
-    """How far the reference moves if covariances are off by 2 units in the last place."""
-    signs = np.random.default_rng(0)
-    eps = np.finfo(x.dtype).eps
-
-    def perturbed(step, layer, state, source):
-        q1, q2 = source.next(state)
-        if step.need_out is Need.NOTHING:
-            return state
-        # What counts as c = ±1 goes on doing so.
-        free = np.abs(state.nngp) < (1 - 16 * eps) * np.sqrt(q1) * np.sqrt(q2)
-        off = np.where(free, 2 * eps * signs.choice([-1, 1], state.nngp.shape), 0)
-        k, slope = layer.dual(state.nngp * (1 + off).astype(x.dtype), q1, q2)
-        return replace(state, nngp=k, ntk=None if state.ntk is None else state.ntk * slope)
-
-    found = driver.gram(steps, x, y)
-    with patch.object(reference, "_activation", perturbed):
-        moved = driver.gram(steps, x, y)
-    first = driver.diagonal(steps, x)
-    second = first if y is None else driver.diagonal(steps, y)
-    return max(map(relative, found, moved, first, second))
 
 
 def test_rounding_alone_moves_a_kernel_only_where_positions_are_nearly_parallel():

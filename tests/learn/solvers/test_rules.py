@@ -121,3 +121,30 @@ def test_estimators_can_be_asked():
     assert KernelClassifier().explain_solver(X).startswith('eigh: "loo" chooses')
     assert KernelClassifier(solver=Nystrom(5)).explain_solver(X).startswith("nystrom: asked for")
     assert KernelRegressor(training_time=1.0).explain_solver(X.tolist()).startswith("eigh: a fin")
+
+
+@pytest.mark.parametrize("alpha", [0.1, "loo"])
+@pytest.mark.parametrize("matrix", ["on_the_fly", "auto", "memory"])
+def test_the_memory_that_is_stated_holds(alpha, matrix):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((700, 5)), rng.standard_normal((700, 10))
+    solver = CG(matrix=matrix, max_iter=30, tol=1e-2)
+    model = KernelRegressor(NTK("dense:b=1 relu dense"), alpha=alpha, solver=solver)
+    model.fit(X[:50], y[:50])
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    stated = choose_solver(700, alpha=alpha, solver=solver)
+    assert 0.5 * stated.need < peak < stated.need + stated.kept
+    assert (stated.kept == 0) == (matrix == "on_the_fly")
+    told = model.explain_solver(X)
+    assert "for 10 outputs" in told
+    assert ("and keeps up to 3.7 MiB of K" in told) == (matrix != "on_the_fly")
+
+
+def test_what_is_kept_of_the_matrix_fits_in_half_of_the_memory():
+    assert choose_solver(60_000, available=10**9).kept == 5 * 10**8
+    assert choose_solver(1000, alpha=1.0).kept == 0

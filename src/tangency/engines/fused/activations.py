@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from ...nets.activations import (
     GELU,
     ActivationLayer,
@@ -30,27 +28,11 @@ def kind_and_parameters(layer: ActivationLayer) -> tuple[int, tuple[float, ...]]
         return scalars.EXPONENTIAL, (float(layer.sigma) ** -2, 0.0, 0.0, 0.0)
     if isinstance(layer, Polynomial):
         return scalars.POLYNOMIAL, (0.0, 0.0, 0.0, float(layer.degree))
-    assert isinstance(layer, Erf | GELU | Sine | Cosine | Hermite)
+    if isinstance(layer, Hermite):
+        return scalars.HERMITE, (0.0, 0.0, 0.0, float(layer.degree), *layer.weights())
+    assert isinstance(layer, Erf | GELU | Sine | Cosine)
     scale = 1 / float(layer.second_moment()) if layer.normalized else 1.0
     if isinstance(layer, Erf | GELU):
         return (scalars.ERF if isinstance(layer, Erf) else scalars.GELU), (scale, 0.0, 0.0, 0.0)
-    if isinstance(layer, Hermite):
-        return scalars.HERMITE, (
-            scale,
-            0.0,
-            0.0,
-            float(layer.degree),
-            *_hermite_weights(layer, scale),
-        )
     kind, sign = (scalars.SINE, -1.0) if isinstance(layer, Sine) else (scalars.COSINE, 1.0)
     return kind, (scale, float(layer.frequency) ** 2, sign, 0.0)
-
-
-def _hermite_weights(layer: Hermite, scale: float) -> tuple[float, ...]:
-    """Weights of (v v')^i s^{d−2i}, normalisation included, see `Hermite`."""
-    d = layer.degree
-    weights = []
-    for i in range(d // 2 + 1):
-        root = math.factorial(d) / (2**i * math.factorial(i) * math.factorial(d - 2 * i))
-        weights.append(scale * root * root * math.factorial(d - 2 * i))
-    return tuple(weights)

@@ -51,7 +51,7 @@ def spread_image(work, x, aux, i, lanes, positions, channels, marginals):
 
 
 PAIRS, UPPER, MARGINALS, DIAGONAL = range(4)
-"""What `image_block` does: pairs of images, those with j ≥ i, or images with themselves."""
+"""What `image_block` does: pairs of images, those with j > i, or images with themselves."""
 
 
 @jit
@@ -83,7 +83,7 @@ def image_block(
             if alone:
                 for k in range(marginals):
                     q[j0 + lane, k] = work.q[k * lanes + lane]
-            if mode == MARGINALS or (mode == UPPER and j0 + lane < i):
+            if mode == MARGINALS or (mode == UPPER and j0 + lane <= i):
                 continue
             out_s[at[0] + i, at[1] + j0 + lane] = work.total_s[lane]
             if tangent:
@@ -147,11 +147,17 @@ def mirror(k, rows, cols):
 
 
 @jit
-def snap(tile, roots_x, roots_y, slack):
-    """Makes ⟨x, y⟩ exactly ±‖x‖‖y‖ where rounding cannot tell them apart, as the reference does."""
+def snap(tile, norms_x, norms_y, slack):
+    """Makes ⟨x, y⟩ exactly ±‖x‖‖y‖ where rounding cannot tell them apart, as the reference does.
+
+    Norms are (squares, roots): where the squares are equal, ‖x‖‖y‖ is that number to the last bit.
+    """
+    squares_x, roots_x = norms_x
+    squares_y, roots_y = norms_y
     for i in range(tile.shape[0]):
         for j in range(tile.shape[1]):
             norm = roots_x[i] * roots_y[j]
             value = tile[i, j]
             if abs(value) >= norm - norm * slack:
+                norm = squares_x[i] if squares_x[i] == squares_y[j] else norm
                 tile[i, j] = norm if value > 0 else -norm if value < 0 else value

@@ -24,7 +24,9 @@ from ...nets.geometry import GridMatrix
 from ...nets.plan import Plan, walk
 from ...nets.pooling import LinearGridLayer
 from ..blas import one_blas_thread
+from ..overflow import check_values
 from ..prepared import Prepared, prepared
+from ..twins import row_squares, twins, write
 from . import blocks, warm
 from .activations import KNOWN
 from .head import BAND, ROOM, THREAD, head_of
@@ -33,7 +35,7 @@ from .program import Uncovered
 from .run import run, threads
 from .tables import tables
 from .tail import Tail
-from .vectors import Products, norms
+from .vectors import Products
 from .work import room_bytes
 
 _LAYERS = (
@@ -102,9 +104,23 @@ def gram(
         return nngp, ntk
     one = _rows(first)
     two = one if second is None else _rows(second)
+    symmetric, jobs = second is None, threads(n_jobs)
+    found = twins(one, None if symmetric else two)
     compute = _of_grids if plan.space else _of_vectors
-    want = want_nngp, want_ntk
-    return compute(plan, one, two, second is None, want, threads(n_jobs), progress)
+    pair = compute(plan, one, two, symmetric, (want_nngp, want_ntk), jobs, progress)
+    if plan.space:
+        for k in pair:
+            check_values(k)
+    if symmetric or found:
+        # Of two sets only the inputs that are in both are taken with themselves.
+        rows = np.arange(len(one)) if symmetric else np.concatenate([t.rows for t in found])
+        some = one if symmetric else Prepared(one.inputs[rows])
+        for k, values in zip(pair, _diagonal(plan, some, want_ntk, jobs), strict=True):
+            if k is not None and values is not None:
+                alone = np.zeros(len(one), dtype=k.dtype)
+                alone[rows] = values
+                write(k, found, alone, symmetric)
+    return pair
 
 
 def _of_grids(
@@ -153,13 +169,15 @@ def _of_vectors(
     """As `_of_grids`; of Σ, where it is not wanted, there is one tile at a time."""
     x, y = one.inputs, two.inputs
     tail = Tail(plan.steps, want[1], False, x.dtype)
-    aux = _marginals(plan, tail, one, jobs), _marginals(plan, tail, two, jobs)
+    aux = _passed(plan, tail, one)[2], _passed(plan, tail, two)[2]
     products = Products(plan, tail, one, two, aux, want[0])
     s, t = (np.zeros((len(x), len(y)), dtype=x.dtype) if wanted else None for wanted in want)
 
     def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
         for out, values in zip((s, t), products.tile(work, rows, cols), strict=True):
             if out is not None:
+                # Here, where they are in cache: another pass over the matrix would take longer.
+                check_values(values)
                 out[slice(*rows), slice(*cols)] = values
         if symmetric:
             _mirror((s, t), rows, cols)
@@ -210,34 +228,59 @@ def _mirror(pair: Iterable[np.ndarray | None], rows: Any, cols: Any) -> None:
 
 
 def diagonal(
-    plan: Plan, x: np.ndarray, *, want_ntk: bool = True, n_jobs: int | None = None
+    plan: Plan, x: np.ndarray | Prepared, *, want_ntk: bool = True, n_jobs: int | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """K(x_i, x_i) for each input: (nngp, ntk)."""
-    warm.get_ready(x.dtype, bool(plan.space))
-    x = _rows(Prepared(x)).inputs
-    if plan.space:
-        head = head_of(plan, want_ntk, x.dtype)
-        s, t = head.diagonal(x, threads(n_jobs))
-        tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
-    else:
-        s, t = np.einsum("ij,ij->i", x, x), np.zeros(len(x), dtype=x.dtype)
-        tail = Tail(plan.steps, want_ntk, False, x.dtype)
-    tail.diagonal(s, t)
-    return s, t if want_ntk else None
+    given = prepared(x)
+    warm.get_ready(given.inputs.dtype, bool(plan.space))
+    return _diagonal(plan, _rows(given), want_ntk, threads(n_jobs))
+
+
+def _diagonal(
+    plan: Plan, given: Prepared, want_ntk: bool, jobs: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """`diagonal` of inputs that are rows, computed once."""
+
+    def make() -> tuple[np.ndarray, np.ndarray | None]:
+        x = given.inputs
+        if plan.space:
+            head = head_of(plan, want_ntk, x.dtype)
+            s, t = head.diagonal(x, jobs)
+            tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
+            tail.diagonal(s, t)
+        else:
+            s, t, _ = _passed(plan, Tail(plan.steps, want_ntk, False, x.dtype), given)
+        for values in (s, t):
+            check_values(values)
+        return s, t if want_ntk else None
+
+    return given.derive(("diagonal", plan, want_ntk), make)
+
+
+def _passed(plan: Plan, tail: Tail, given: Prepared) -> tuple[np.ndarray, ...]:
+    """Vectors taken through all layers alone: K(x, x) of both kinds, and (u, v) of all marginals.
+
+    They start from the one sum of squares that products of two vectors are measured against.
+    """
+
+    def make() -> tuple[np.ndarray, ...]:
+        s = row_squares(given).copy()
+        t = np.zeros_like(s)
+        aux = tail.diagonal(s, t)
+        return s, t, aux
+
+    return given.derive(("tail", plan, tail.want_ntk), make)
 
 
 def _marginals(plan: Plan, tail: Tail, given: Prepared, jobs: int) -> np.ndarray:
-    """(u, v) of each input at every layer of the tail that asks for them."""
+    """(u, v) of each image at every layer of the tail that asks for them."""
 
     def make() -> np.ndarray:
         x = given.inputs
-        if not plan.space:
-            q = norms(given).squares.copy()
-        elif tail.reads_marginals:
+        q = np.zeros(len(x), dtype=x.dtype)
+        if tail.reads_marginals:
             # Σ of each input with itself at the readout.
             q = head_of(plan, False, x.dtype).diagonal(x, jobs)[0]
-        else:
-            q = np.zeros(len(x), dtype=x.dtype)
         return tail.diagonal(q, np.zeros_like(q))
 
     return given.derive(("tail", plan, tail.want_ntk), make)
@@ -245,7 +288,13 @@ def _marginals(plan: Plan, tail: Tail, given: Prepared, jobs: int) -> np.ndarray
 
 def _rows(given: Prepared) -> Prepared:
     """Inputs as rows, in the one kind of array that the loops are compiled for."""
-    return given.derive("rows", lambda: Prepared(_flat(given.inputs)))
+
+    def make() -> Prepared:
+        rows = Prepared(_flat(given.inputs))
+        rows.derive("squares", lambda: row_squares(given))
+        return rows
+
+    return given.derive("rows", make)
 
 
 def _flat(x: np.ndarray) -> np.ndarray:

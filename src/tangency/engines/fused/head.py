@@ -113,7 +113,7 @@ class Head:
         jobs: int,
         progress: bool,
     ) -> None:
-        """Writes K(x_i, y_j); of a symmetric matrix the pairs with j ≥ i."""
+        """Writes K(x_i, y_j); of a symmetric matrix the pairs with j > i."""
         x, y = first.inputs, second.inputs
         each = 3 * self.sizes.marginals * self.dtype.itemsize
         # A whole number of groups, so that the grid of groups does not depend on the band.
@@ -173,14 +173,15 @@ class Head:
         """((first column, lanes), first row, last row): groups of columns and their rows.
 
         On the diagonal of a symmetric matrix a group of k lanes computes k²/2 pairs in vain, so
-        that groups are half as large there.
+        that groups are half as large there. The last row of a group would have the pair of an
+        image with itself only, which `diagonal` has.
         """
         for j0 in range(0, m, lanes):
             yield (j0, lanes), 0, min(n, j0) if upper else n
             if upper:
                 small = max(lanes // 2, min(lanes, width_of(self.dtype)))
                 for j in range(j0, min(m, j0 + lanes), small):
-                    yield (j, small), j0, min(n, j + small)
+                    yield (j, small), j0, min(n, j + small) - 1
 
 
 @lru_cache(maxsize=32)

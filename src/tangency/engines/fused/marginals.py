@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..overflow import check_values
 from . import blocks
 from .program import Code, Program
 from .tables import Tables
@@ -24,6 +25,8 @@ def kinds_of(program: Program) -> np.ndarray:
 
 
 def auxiliary(q: np.ndarray, kinds: np.ndarray, table: Tables) -> np.ndarray:
+    """(u, v) of inputs from their marginals q (n, marginals); InputError where q overflows."""
+    check_values(q)
     aux = np.empty((q.shape[0], 2 * q.shape[1]), dtype=q.dtype)
     blocks.prepare_block(q, aux, kinds, 0, q.shape[0], table.tiny[0])
     return aux

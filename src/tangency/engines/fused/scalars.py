@@ -120,10 +120,10 @@ def snapped(c):
 
 
 @register_jitable(**_OPTIONS)
-def excess_of(s, v1, v2):
-    """q q' − s², which is not negative."""
-    product = v1 * v2
-    excess = product - s * s
+def excess_of(s, v1, v2, size):
+    """(q q' − s²)/size, not negative, as in `nets.special.excess`."""
+    product = v1 * (v2 / size)
+    excess = product - s * (s / size)
     # The two products may be rounded differently, so that nothing is left only to rounding.
     return excess if excess > edge(s) * product else lit(s, 0.0)
 
@@ -131,35 +131,40 @@ def excess_of(s, v1, v2):
 @register_jitable(**_OPTIONS)
 def erf_dual(s, v1, v2, scale):
     """erf; v = q; `scale` normalises."""
-    excess = excess_of(s, v1, v2)
-    root = math.sqrt(lit(s, 1.0) + lit(s, 2.0) * (v1 + v2) + lit(s, 4.0) * excess)
-    angle = math.atan2(lit(s, 2.0) * s, root)
+    one, two = lit(s, 1.0), lit(s, 2.0)
+    size = one + two * (v1 + v2)
+    root = math.sqrt(size) * math.sqrt(one + lit(s, 4.0) * excess_of(s, v1, v2, size))
+    angle = math.atan2(two * s, root)
     return scale * lit(s, 2 / math.pi) * angle, scale * lit(s, 4 / math.pi) / root
 
 
 @register_jitable(**_OPTIONS)
 def gelu_dual(s, u1, u2, v1, v2, scale):
     """u·Φ(u); u = 1/√(1+q), v = q."""
-    one = lit(s, 1.0)
-    area2 = one + v1 + v2 + excess_of(s, v1, v2)
-    area = math.sqrt(area2)
-    both = lit(s, 0.25) + lit(s, 0.5 / math.pi) * math.atan2(s, area)
-    density = lit(s, 0.5 / math.pi) / area
-    shrink = u1 * u1 + u2 * u2
-    k = s * both + density * (v1 * v2 + s * s * (shrink - one))
-    return scale * k, scale * (both + density * s * (shrink + one / area2))
+    one, turn = lit(s, 1.0), lit(s, 0.5 / math.pi)
+    size = one + v1 + v2
+    rest = excess_of(s, v1, v2, size)
+    root, ratio = math.sqrt(size), math.sqrt(one + rest)
+    area = root * ratio
+    both = lit(s, 0.25) + turn * math.atan2(s, area)
+    density = turn / area
+    shrink = s * u1 * u1 + s * u2 * u2
+    k = s * both + turn * (root * (rest / ratio)) + density * (s * shrink)
+    return scale * k, scale * (both + density * (shrink + s / size / (one + rest)))
 
 
 @register_jitable(**_OPTIONS)
 def wave_dual(s, v1, v2, square, scale, sign):
     """sin (sign −1) or cos (sign 1) of a·u, square = a²; v = q."""
-    size = abs(s)
+    zero, half, size = lit(s, 0.0), lit(s, 0.5), abs(s)
+    # (q + q')/2 ≥ |s|, and where that is so to rounding only, they are taken as equal.
+    apart = half * v1 + half * v2 - size
     # The sine in the form e^{x}(1 − e^{−2y})/2, which loses no digits where s is small.
-    wave = lit(s, 0.5) * math.exp(square * (size - lit(s, 0.5) * (v1 + v2)))
+    wave = half * math.exp(-square * where(apart > zero, apart, zero))
     rest = math.expm1(lit(s, -2.0) * square * size)
     cosines = wave * (lit(s, 2.0) + rest)
-    sines = wave * (rest if s < lit(s, 0.0) else -rest)
-    if sign < lit(s, 0.0):
+    sines = wave * (rest if s < zero else -rest)
+    if sign < zero:
         return scale * sines, scale * square * cosines
     return scale * cosines, scale * square * sines
 

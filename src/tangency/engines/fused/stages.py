@@ -43,6 +43,9 @@ def run_stages(tb, work, count, lanes, plane, marginals, channels, record, plane
             run_plane(tb, work, stage, 0, 0, lanes, plane, marginals, channels, True)
             if stage == count - 1 and not planes_too:
                 return
+        # Of an image with itself, the planes δ and −δ have the same numbers at the readout, whose
+        # weights are symmetric.
+        half = record and row[SINK] < 0 and row[WRAP] == 0
         if row[SINK] >= 0:
             _zero_register(tb, work, stage, lanes)
         else:
@@ -56,9 +59,12 @@ def run_stages(tb, work, count, lanes, plane, marginals, channels, record, plane
                     work.touched[k] = 0
             for k1 in range(row[SHIFT1_FIRST], row[SHIFT1_LAST]):
                 d1 = tb.shifts[k1]
+                if half and (d2 < 0 or (d2 == 0 and d1 < 0)):
+                    continue
                 run_plane(tb, work, stage, d1, d2, lanes, plane, marginals, channels, False)
                 if row[SINK] < 0:
-                    _read_out(tb, work, row, d1, d2, lanes, plane)
+                    twice = half and (d1 != 0 or d2 != 0)
+                    _read_out(tb, work, row, d1, d2, lanes, plane, 2.0 if twice else 1.0)
                 else:
                     _pool_rows(tb, work, row, d1, d2, lanes, plane)
             if row[SINK] >= 0:
@@ -79,8 +85,11 @@ def _zero_register(tb, work, stage, lanes):
 
 
 @jit
-def _read_out(tb, work, row, d1, d2, lanes, plane):
-    """Adds Σ_u G₁[i,i']·G₂[j,j']·Σ[u,u'] of a plane to the totals, in float64 across rows."""
+def _read_out(tb, work, row, d1, d2, lanes, plane, times):
+    """Adds Σ_u G₁[i,i']·G₂[j,j']·Σ[u,u'] of a plane to the totals, in float64 across rows.
+
+    `times`: how often the plane counts.
+    """
     wrap = row[WRAP] != 0
     height, width = row[S_END1], row[S_END2]
     e1, e2 = d1 // row[S_DOWN1], d2 // row[S_DOWN2]
@@ -100,7 +109,7 @@ def _read_out(tb, work, row, d1, d2, lanes, plane):
                 at = src + (i * width + j0) * lanes
                 add_scaled(sums, 0, x, at, row_weights[g1 + i], n)
         for j in range(j0, j1):
-            w = weights[g2 + j]
+            w = times * weights[g2 + j]
             if w != 0.0:
                 for lane in range(lanes):
                     total[lane] += w * sums[(j - j0) * lanes + lane]

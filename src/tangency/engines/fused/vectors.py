@@ -9,7 +9,9 @@ import numpy as np
 
 from ...nets.plan import Plan
 from .. import reference
+from ..overflow import quiet
 from ..prepared import Prepared
+from ..twins import row_squares
 from . import blocks
 from .angle import Series, angle_block, homogeneous, series
 from .tail import COLUMNS, Tail
@@ -27,8 +29,7 @@ def norms(given: Prepared) -> Norms:
     """The norms of inputs, computed once."""
 
     def make() -> Norms:
-        x = given.inputs
-        squares = np.einsum("ij,ij->i", x, x)
+        x, squares = given.inputs, row_squares(given)
         roots = np.sqrt(squares)
         with np.errstate(divide="ignore"):
             inverse = np.where(squares >= np.finfo(x.dtype).smallest_normal, 1 / roots, 0)
@@ -71,13 +72,15 @@ class Products:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """(Σ, Θ) of some rows and columns; what is in Σ's place is of no use if not asked for."""
         r, c = slice(*rows), slice(*cols)
-        s = self.x[r] @ self.y[c].T
+        with quiet():
+            s = self.x[r] @ self.y[c].T
         if self.angle is not None:
             t = np.empty_like(s) if self.tail.want_ntk else None
             self._by_angle(s, s if t is None else t, r, c)
             return s, t
         t = np.zeros_like(s) if self.tail.want_ntk else None
-        blocks.snap(s, self.norms[0].roots[r], self.norms[1].roots[c], self.slack)
+        one, two = self.norms
+        blocks.snap(s, (one.squares[r], one.roots[r]), (two.squares[c], two.roots[c]), self.slack)
         if not self.tail.empty:
             aux = self.aux[0][r], self.aux[1][c]
             self.tail.tile(work, s, s if t is None else t, aux, (0, s.shape[0]), (0, s.shape[1]))

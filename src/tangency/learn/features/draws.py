@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..solvers.parallel import each
+
 Matrix = NDArray[np.float64]
 
 # Beyond this dimension, vectors are orthogonal in groups smaller than it: orthogonalising takes
@@ -45,10 +47,14 @@ def isotropic_rows(rng: np.random.Generator, count: int, size: int) -> Matrix:
 
 def _directions(rng: np.random.Generator, count: int, size: int) -> Matrix:
     """Unit vectors (count, size), each uniform on the sphere, orthogonal in groups."""
-    group, groups = size if size <= _WHOLE else _GROUP, []
-    for start in range(0, count, group):
-        normal = rng.standard_normal((size, min(group, count - start)))
-        q, r = np.linalg.qr(normal)
-        # Signs make the columns uniform: those of LAPACK follow a rule of their own.
-        groups.append((q * np.where(np.diagonal(r) < 0, -1.0, 1.0)).T)
-    return np.concatenate(groups)
+    group = size if size <= _WHOLE else _GROUP
+    widths = [min(group, count - start) for start in range(0, count, group)]
+    normals = [rng.standard_normal((size, width)) for width in widths]
+    return np.concatenate(list(each(_orthogonal, normals)))
+
+
+def _orthogonal(normal: Matrix) -> Matrix:
+    """The columns of a matrix (size, b), orthogonalised, as rows (b, size)."""
+    q, r = np.linalg.qr(normal)
+    # Signs make the columns uniform: those of LAPACK follow a rule of their own.
+    return (q * np.where(np.diagonal(r) < 0, -1.0, 1.0)).T

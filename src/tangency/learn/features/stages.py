@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engines.blas import product
 from ...errors import NetworkError
 from ...nets import Dense, Layer, LayerNorm, Rescale, Residual, Sequential
 from ...nets.activations import GELU, ActivationLayer, PiecewiseLinear, _SphereKernel
@@ -187,10 +188,10 @@ class Neurons:
 
     def __call__(self, features: Features) -> Features:
         scale = 1 / math.sqrt(len(self.inputs))
-        before = features.sigma @ self.inputs.T
+        before = product(features.sigma, self.inputs.T)
         theta = features.theta
         if theta.shape[1]:
-            theta = (theta @ self.mixing.T) * (scale * slope(self.layer, before))
+            theta = product(theta, self.mixing.T) * (scale * slope(self.layer, before))
         return Features(scale * self.layer(before), theta)
 
 

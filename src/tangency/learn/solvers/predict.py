@@ -16,6 +16,7 @@ from ..grams import as_matrix, cross_gram, is_precomputed, is_stored, takes_prep
 Matrix = NDArray[np.float64]
 
 BLOCK_BYTES = 2**27
+DEVIATION_BYTES = 2**24  # of each of some six blocks that a standard deviation takes
 _ROUND = 256
 
 
@@ -38,9 +39,7 @@ def expand(kernel: Any, X: Any, X_fit: np.ndarray | None, dual: Matrix) -> Matri
     return out
 
 
-def row_blocks(
-    count: int, row_bytes: int, shows: bool, block_bytes: int = 2**25
-) -> Iterator[slice]:
+def row_blocks(count: int, row_bytes: int, shows: bool, block_bytes: int) -> Iterator[slice]:
     """Yield slices that cover `count` rows, of `block_bytes` each but at least 256 rows.
 
     With `shows`, a bar counts the rows that are done, where there are several blocks.

@@ -17,6 +17,8 @@ from .options import CG, Cholesky, Eigh, Nystrom, Solver, as_solver, name_of
 CHOLESKY_LIMIT = 15_000
 EIGH_LIMIT = 8_000
 _CG_BLOCKS = 20
+_EDGE = 1024  # of the tiles of K, as in `tiles`
+_OUTPUTS = 10  # where their number is not known
 _SHARE = 0.8  # of the free memory; the rest is for everything else
 
 
@@ -24,16 +26,21 @@ _SHARE = 0.8  # of the free memory; the rest is for everything else
 class Choice:
     """A solver with the reason for it, and the bytes that it needs for n samples.
 
-    `asked` says that it was not "auto" that chose it.
+    `asked` says that it was not "auto" that chose it, `kept` how many bytes of K conjugate
+    gradients keep in addition, at most, where there is room.
     """
 
     solver: Solver
     reason: str
     need: int
     asked: bool = False
+    kept: int = 0
 
     def __str__(self) -> str:
-        return f"{name_of(self.solver)}: {self.reason}; needs {size_text(self.need)}"
+        text = f"{name_of(self.solver)}: {self.reason}; needs {size_text(self.need)}"
+        if isinstance(self.solver, CG):
+            text += f" for {_OUTPUTS} outputs"
+        return f"{text}, and keeps up to {size_text(self.kept)} of K" if self.kept else text
 
 
 def choose_solver(
@@ -75,7 +82,8 @@ def choose(n: int, plan: Plan, solver: Any, available: int | None = None) -> Cho
     asked = as_solver(solver)
     if asked is not None:
         check_applies(asked, plan)
-        return Choice(asked, "asked for", memory_need(asked, n), asked=True)
+        need = memory_need(asked, n)
+        return Choice(asked, "asked for", need, asked=True, kept=_kept(asked, n, available))
     free = psutil.virtual_memory().available if available is None else available
     spectral, factor = memory_need(Eigh(), n), memory_need(Cholesky(), n)
     if not math.isinf(plan.time):
@@ -96,7 +104,18 @@ def choose(n: int, plan: Plan, solver: Any, available: int | None = None) -> Cho
         )
     else:
         return Choice(exact, f"{what}, up to {limit:,} samples", need)
-    return Choice(CG(), reason, memory_need(CG(), n))
+    return Choice(CG(), reason, memory_need(CG(), n), kept=_kept(CG(), n, available))
+
+
+def _kept(solver: Solver, n: int, available: int | None) -> int:
+    """Bytes of K, in float64, that a solver keeps: the upper triangle, as far as there is room."""
+    if not isinstance(solver, CG) or solver.matrix == "on_the_fly":
+        return 0
+    triangle = 4 * n * (n + min(n, _EDGE))
+    if solver.matrix == "memory":
+        return triangle
+    free = psutil.virtual_memory().available if available is None else available
+    return min(triangle, free // 2)
 
 
 def check_applies(solver: Solver, plan: Plan) -> None:
@@ -124,10 +143,11 @@ def check_applies(solver: Solver, plan: Plan) -> None:
         )
 
 
-def memory_need(solver: Solver, n: int, outputs: int = 10) -> int:
+def memory_need(solver: Solver, n: int, outputs: int = _OUTPUTS) -> int:
     """Return the bytes that a fit of n samples takes at its peak, beside the samples.
 
-    `outputs` are columns of targets, of which only conjugate gradients take room for many.
+    `outputs` are columns of targets, of which only conjugate gradients take room for many. What
+    these keep of K, where there is room for it, is not counted.
 
     >>> memory_need(Cholesky(), 1000), memory_need(Eigh(), 1000)
     (8000000, 24000000)
@@ -137,9 +157,11 @@ def memory_need(solver: Solver, n: int, outputs: int = 10) -> int:
     if isinstance(solver, Eigh):
         return 24 * n * n
     if isinstance(solver, CG):
-        # the factor and its copy, and blocks of vectors: two states of the iteration with what
-        # leads from one to the other, and the solutions and residuals for the last alphas
-        return 16 * n * solver.rank_for(n) + 8 * _CG_BLOCKS * n * (outputs + 1 + solver.probes)
+        # the factor and its copy, a tile of K twice, and blocks of vectors: two states of the
+        # iteration with what leads from one to the other, and solutions and residuals for the
+        # last alphas
+        vectors = 8 * _CG_BLOCKS * n * (outputs + 1 + solver.probes)
+        return 16 * n * solver.rank_for(n) + vectors + 16 * min(n, _EDGE) ** 2
     assert isinstance(solver, Nystrom)
     # the factor, turned into its basis, and the squares of that
     return 24 * n * min(solver.n_components, n)
@@ -162,7 +184,9 @@ def require_memory(need: int, what: str, name: str, available: int | None = None
     )
 
 
-def require_solver_memory(solver: Solver, n: int, outputs: int = 10, *, beside: int = 0) -> None:
+def require_solver_memory(
+    solver: Solver, n: int, outputs: int = _OUTPUTS, *, beside: int = 0
+) -> None:
     """`require_memory` for a fit of n samples, of whose need `beside` bytes are held already."""
     name = name_of(solver)
     need = memory_need(solver, n, outputs) - beside

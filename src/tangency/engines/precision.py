@@ -1,0 +1,270 @@
+"""How much of a kernel rounding may take, and whether float32 is enough for some inputs.
+
+Rounding changes a covariance by a few units in the last place, relative to √(q q'). Layers may
+multiply that: a sine of variance q by a²q, as K = e^{−a²‖x−y‖²/2}/2 there takes a small difference
+of large numbers. And the k̇ of a kink, arccos(1 − δ)/π, makes a square root of it. All this matters
+for inputs that are nearly parallel, not equal: equal ones are known to be (`twins`), and others are
+far from where duals are steep.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import is_torch_array
+
+from ..errors import InputError
+from ..nets import Conv, Dense, LayerNorm, Residual
+from ..nets.activations import (
+    GELU,
+    ActivationLayer,
+    Cosine,
+    Erf,
+    Exponential,
+    Hermite,
+    PiecewiseLinear,
+    Polynomial,
+    Sine,
+)
+from ..nets.base import plain
+from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
+from ..nets.parameters import numbers_only
+from ..nets.plan import Need, Plan, Step, plan, walk
+from ..nets.structure import Rescale
+from .gradients import has_gradient
+from .overflow import quiet
+from .prepared import Prepared
+from .twins import row_squares
+
+LIMIT = 2e-3
+"""The most that rounding may take of K(x, y), against √(K(x,x)K(y,y))."""
+
+# Units in the last place that a covariance may be off by.
+_UNITS = 4
+
+# Activations whose dual is a formula.
+_CLOSED = (PiecewiseLinear, Erf, GELU, Sine, Cosine, Hermite, Exponential, Polynomial)
+# Numbers of inputs that are looked at together.
+_NUMBERS = 2**20
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is known of all positions at a layer, and what rounding has grown to.
+
+    Attributes:
+        most, least: of the variances other than zero.
+        high, low: the same over all layers before.
+        gain: what the layers before have made of a relative error of 1 in Σ.
+        slope: the most that is made of one in a k̇ that is smooth.
+        kink: the largest gain in front of a kink.
+    """
+
+    most: float
+    least: float
+    high: float = 0.0
+    low: float = math.inf
+    gain: float = 1.0
+    slope: float = 1.0
+    kink: float = 0.0
+
+
+class Verdict(NamedTuple):
+    """What precision a kernel takes.
+
+    Attributes:
+        double: float64 is needed for inputs that are float32.
+        warning: what is lost in float64 too, if it matters.
+    """
+
+    double: bool
+    warning: str | None
+
+
+def verdict(
+    plan_: Plan, want_ntk: bool, sets: Sequence[Prepared], *, normalize: bool, alone: bool = False
+) -> Verdict:
+    """The precision for a kernel on some inputs of float32 or float64.
+
+    Args:
+        normalize: the kernel is divided by √(K(x,x)K(y,y)).
+        alone: only K(x, x) is asked for, where rounding does not grow; the precision is that for
+            all pairs, as its values are the same to the last bit.
+
+    Raises:
+        InputError: inputs whose squares are below the range of float64, and a kernel that does not
+            go to zero with them.
+    """
+    single = "32" in str(sets[0].inputs.dtype)
+    double = False
+    if single:
+        eps = float(np.finfo(np.float32).eps)
+        found = bounds(plan_, eps, *sets)
+        double = not fits(found, np.float32) or loss(found, eps, want_ntk) > LIMIT
+        if not double:
+            return Verdict(False, None)
+    eps = float(np.finfo(np.float64).eps)
+    found = bounds(plan_, eps, *sets)
+    needed = normalize or any(isinstance(step.layer, LayerNorm) for step in walk(plan_.steps))
+    if needed and found.low < np.finfo(np.float64).smallest_normal:
+        raise InputError(
+            "some inputs are so small that their squares are below the range of float64 (2.2e-308) "
+            "and would count as zeros, though the kernel is normalized; scale the inputs up "
+            "(X / np.abs(X).max())"
+        )
+    most = loss(found, eps, want_ntk)
+    if alone or most <= LIMIT:
+        return Verdict(double, None)
+    return Verdict(
+        double,
+        "of inputs that are nearly equal or parallel, but not quite, rounding may take up to "
+        f"{min(most, 1.0):.0%} of the kernel, in float64 too: variances on the way are as large as "
+        f"{found.high:.1g}, and layers of the network multiply rounding with them; scale the "
+        "inputs down, or take smaller weights",
+    )
+
+
+def loss(found: Bounds, eps: float, want_ntk: bool) -> float:
+    """What rounding by units of `eps` may take of K(x, y), against √(K(x,x)K(y,y))."""
+    eps = _UNITS * eps
+    smooth = max(found.gain, found.slope if want_ntk else 0.0) * eps
+    return max(smooth, math.sqrt(2 * found.kink * eps) / math.pi if want_ntk else 0.0)
+
+
+def fits(found: Bounds, dtype: Any) -> bool:
+    """All variances are well inside the range of a dtype."""
+    info = np.finfo(dtype)
+    least = float(info.smallest_normal) / float(info.eps)
+    return found.high < float(info.max) / 2**7 and found.low > least
+
+
+def bounds(plan_: Plan, eps: float, *sets: Prepared) -> Bounds:
+    """`Bounds` at the end of a network, for some inputs and a precision."""
+    if has_gradient(plan_.net):
+        plan_ = plan(numbers_only(plan_.net), plan_.input_shape, Need.DIAGONAL)
+    ranges = [_range(given) for given in sets]
+    most, least = max(m for m, _ in ranges), min(n for _, n in ranges)
+    with quiet(), np.errstate(under="ignore"):
+        return _through(plan_.steps, Bounds(most, least), eps)
+
+
+def _range(given: Prepared) -> tuple[float, float]:
+    """The largest ‖x[u]‖² of all positions, and the smallest that is the largest of an input.
+
+    Inputs of zeros do not count; dark places of an image say nothing of it.
+    """
+
+    def make() -> tuple[float, float]:
+        x = given.inputs
+        x = x.detach().cpu().numpy() if is_torch_array(x) else x
+        peaks = row_squares(given) if x.ndim == 2 else _peaks(x)
+        info = np.finfo(peaks.dtype)
+        good = (peaks > info.smallest_normal) & np.isfinite(peaks)
+        values = peaks[good].astype(float)
+        if len(values) < len(peaks):
+            values = np.concatenate([values, _anew(x[~good])])
+        return (float(values.max()), float(values.min())) if len(values) else (0.0, math.inf)
+
+    return given.derive("range", make)
+
+
+def _peaks(x: np.ndarray) -> np.ndarray:
+    """The largest ‖x[u]‖² of each input (n, *space, channels)."""
+    step = max(1, _NUMBERS // math.prod(x.shape[1:]))
+    parts = []
+    for i in range(0, len(x), step):
+        part = np.ascontiguousarray(x[i : i + step])
+        flat = part.reshape(len(part), -1, x.shape[-1])
+        parts.append(np.einsum("ijk,ijk->ij", flat, flat).max(axis=1))
+    return np.concatenate(parts)
+
+
+def _anew(x: np.ndarray) -> np.ndarray:
+    """The same of inputs other than zero whose squares are beyond the range of their dtype."""
+    flat = x.reshape(len(x), -1, x.shape[-1]).astype(float)
+    largest = np.abs(flat).max(axis=(1, 2))
+    flat, largest = flat[largest > 0], largest[largest > 0]
+    with quiet(), np.errstate(under="ignore"):
+        peaks = np.sum((flat / largest[:, None, None]) ** 2, axis=-1).max(axis=1, initial=0.0)
+        # Squares may be too small for float64 too, but are not zero.
+        return np.maximum(peaks * largest * largest, np.finfo(float).smallest_subnormal)
+
+
+def _through(steps: tuple[Step, ...], b: Bounds, eps: float) -> Bounds:
+    for step in steps:
+        b = _step(step, b, eps)
+        b = replace(b, high=max(b.high, b.most), low=min(b.low, b.least))
+    return b
+
+
+def _step(step: Step, b: Bounds, eps: float) -> Bounds:
+    layer, geometry = step.layer, step.geometry
+    if isinstance(layer, Residual):
+        one, two = (_through(branch, b, eps) for branch in (step.body, step.shortcut))
+        names = ("high", "gain", "slope", "kink")
+        largest = {name: max(getattr(one, name), getattr(two, name)) for name in names}
+        least = {name: min(getattr(one, name), getattr(two, name)) for name in ("least", "low")}
+        return Bounds(most=one.most + two.most, **least, **largest)
+    if isinstance(layer, Dense | Conv):
+        w, bias = plain(layer.weight_std) ** 2, plain(layer.bias_std) ** 2
+        count = geometry.count if isinstance(geometry, Box | Points) else 1
+        return replace(b, most=w * b.most + bias, least=w * b.least / count + bias)
+    if isinstance(layer, ActivationLayer):
+        return _activation(layer, b, eps)
+    if isinstance(layer, LayerNorm):
+        return replace(b, most=1.0, least=1.0)
+    if isinstance(layer, Rescale):
+        square = plain(layer.factor) ** 2
+        return replace(b, most=square * b.most, least=square * b.least)
+    if isinstance(geometry, AxisMatrices | GridMatrix):
+        matrices = [geometry.matrix] if isinstance(geometry, GridMatrix) else geometry.matrices
+        size = math.prod(float(np.abs(a).sum(axis=1).max()) for a in matrices)
+        return replace(b, most=size * size * b.most)
+    return b
+
+
+def _activation(layer: ActivationLayer, b: Bounds, eps: float) -> Bounds:
+    # Polynomials need not grow with the variance, but are largest at one of its ends.
+    sizes = [abs(_second_moment(layer, q)) for q in (0.0, min(b.least, b.most), b.most)]
+    # Of zeros alone comes what σ(0) is, or zeros again, which do not count.
+    least = min((size for size in sizes[1:] if size > 0 or b.most > 0), default=math.inf)
+    after = replace(b, most=max(sizes), least=least)
+    if isinstance(layer, PiecewiseLinear | GELU):
+        return replace(after, kink=max(b.kink, b.gain))
+    if isinstance(layer, Sine | Cosine):
+        factor = max(1.0, plain(layer.frequency) ** 2 * b.most)
+    elif isinstance(layer, Exponential):
+        factor = max(1.0, plain(layer.sigma) ** -2)
+    elif isinstance(layer, Hermite | Polynomial):
+        factor = float(max(1, layer.degree))
+    else:
+        # Others may be as steep as erf, which goes to a step: k → (2/π)·arcsin(c), k̇ → ∞ at c = 1.
+        gain = min(b.gain * math.sqrt(1 + b.most), math.sqrt(max(1.0, b.gain) / eps))
+        return replace(after, gain=gain, slope=max(b.slope, b.gain * (1 + b.most)))
+    gain = b.gain * factor
+    return replace(after, gain=gain, slope=max(b.slope, gain))
+
+
+def _second_moment(layer: ActivationLayer, q: float) -> float:
+    """E[σ(f)²] at the variance q, roughly where there is no closed form."""
+    if isinstance(layer, _CLOSED):
+        variance = np.asarray(q)
+        return float(layer.dual(variance, variance, variance)[0])
+    nodes, weights = _rule()
+    try:
+        return float(weights @ np.asarray(layer(math.sqrt(q) * nodes), dtype=float) ** 2)
+    except Exception:
+        # A function that takes arrays of another library: as large as its argument, say.
+        return max(q, 1.0)
+
+
+@lru_cache(maxsize=1)
+def _rule() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of E[f(g)] for a standard normal g."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    return nodes, weights / weights.sum()

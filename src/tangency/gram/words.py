@@ -1,0 +1,58 @@
+"""What a store says when it cannot write, and what is to be done then."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from ..engines.tiles import size_text
+from ..errors import StoreError
+from .room import room_for
+
+if TYPE_CHECKING:
+    from .store import Store
+
+REMEDY = "run gram.compute again with the same inputs, it goes on where it stopped"
+
+
+def cannot_write(store: Store, i: int, j: int, error: OSError) -> str:
+    """A tile that the disk does not take: how many are safe, and how much room is needed."""
+    where = f"{store.path}: tile ({i}, {j})"
+    try:
+        done = store.recorded()
+    except StoreError:
+        return f"{where} cannot be written ({error}); then {REMEDY}"
+    safe = f"{len(done)} of {len(store.grid)} tiles are safe"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        left = (tile for tile in store.grid if tile not in done)
+        room = size_text(room_for(store.path, store.header, left))
+        return (
+            f"{store.path}: there is no room for tile ({i}, {j}) ({error.strerror}); {safe}; make "
+            f"room for {room}, then {REMEDY}"
+        )
+    return f"{where} cannot be written ({error}); {safe}; then {REMEDY}"
+
+
+def gone(store: Store) -> str:
+    """The folder is not that any more into which the job computes."""
+    return (
+        f"{store.path} was removed, renamed or replaced while tiles were computed into it; what is "
+        "there now was left alone, and finished tiles are where that folder went; bring it back, "
+        "or give another path, and run gram.compute again"
+    )
+
+
+def removed(store: Store, i: int, j: int) -> str:
+    """A tile that was written is not there at the end."""
+    return (
+        f"{store.path}: tile ({i}, {j}) was written, but is gone, so that somebody has removed "
+        f"files while tiles were computed; {REMEDY}"
+    )
+
+
+def not_finite(i: int, j: int, name: str, dtype: Any) -> str:
+    """Values that no store may take."""
+    return (
+        f"tile ({i}, {j}) of {name} holds NaN or infinity: values too large for {dtype}; scale the "
+        "inputs down, or use float64"
+    )

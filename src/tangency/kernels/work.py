@@ -1,0 +1,101 @@
+"""One call of a network's kernel: checked inputs, their precision, the plan, the limit."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from ..engines import dispatch, precision
+from ..engines.driver import KernelPair
+from ..engines.overflow import check_values, quiet
+from ..errors import InputError, NetworkError
+from ..nets import Sequential
+from ..nets.plan import Need, Plan, plan
+from .inputs import InputWarning, as_type, callers_level, prepared_inputs
+
+
+class Work:
+    """Checked inputs of one call, in the precision that their kernel takes.
+
+    float32 inputs are computed in float64 where float32 has not the range, or rounds too much away
+    (see `engines.precision`), and results are rounded at the end.
+
+    Args:
+        want_ntk: the NTK is among what is asked for.
+        normalize: kernels are divided by √(K(x,x)K(y,y)), which needs tiny ones too.
+        alone: inputs are not compared with each other, which float64 is always good for.
+    """
+
+    def __init__(
+        self,
+        net: Sequential,
+        X: Any,
+        Y: Any | None,
+        input_shape: tuple[int, ...] | None,
+        want_ntk: bool,
+        normalize: bool,
+        alone: bool = False,
+    ) -> None:
+        x, y = prepared_inputs(net, X, Y, input_shape)
+        self.plan = vector_plan(net, tuple(x.inputs.shape[1:]))
+        self.want_ntk = want_ntk
+        sets = [x] if y is None else [x, y]
+        self.wide, warning = precision.verdict(
+            self.plan, want_ntk, sets, normalize=normalize, alone=alone
+        )
+        if warning:
+            warnings.warn(warning, InputWarning, stacklevel=callers_level())
+        xp = array_namespace(x.inputs)
+        if self.wide:
+            x, y = as_type(x, xp.float64), None if y is None else as_type(y, xp.float64)
+        self.x, self.y = x, y
+
+    def gram(self, want_nngp: bool, *, max_memory: int | None, **options: Any) -> KernelPair:
+        if self.wide and max_memory is not None:
+            # The rounded result comes beside the other.
+            n, m = len(self.x), len(self.x if self.y is None else self.y)
+            max_memory = max(1, max_memory - 4 * n * m * (want_nngp + self.want_ntk))
+        return dispatch.gram(
+            self.plan,
+            self.x,
+            self.y,
+            want_nngp=want_nngp,
+            want_ntk=self.want_ntk,
+            max_memory=max_memory,
+            **options,
+        )
+
+    def narrowed(self, values: Any) -> Any:
+        """A result in the precision of the inputs."""
+        if not self.wide:
+            return values
+        xp = array_namespace(values)
+        with quiet():
+            values = xp.astype(values, xp.float32)
+        check_values(values)
+        return values
+
+
+def whole_bytes(max_memory: Any) -> int | None:
+    """A limit as whole bytes."""
+    good = isinstance(max_memory, int | float) and not isinstance(max_memory, bool)
+    if max_memory is not None and not (good and 0 < max_memory < math.inf):
+        raise InputError(
+            f"max_memory must be a number of bytes greater than 0, as in 2**30; got {max_memory!r}"
+        )
+    return None if max_memory is None else max(1, int(max_memory))
+
+
+def vector_plan(net: Sequential, shape: tuple[int, ...]) -> Plan:
+    """The plan of a network that ends in a vector; raises `NetworkError` for one that does not."""
+    steps = plan(net, shape, Need.DIAGONAL)
+    if steps.space_out:
+        grid = "×".join(map(str, steps.space_out))
+        raise NetworkError(
+            f"the network ends on a grid of {grid}, but a kernel needs a vector at the end; add "
+            "Flatten() or GlobalAvgPool(), then Dense()"
+        )
+    return steps
