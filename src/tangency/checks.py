@@ -9,47 +9,22 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import InputError, MemoryLimitError
-from .printable import printable
+from .printable import cut, shown
 
 Refusal = type[ValueError]
 
-_SHOWN = 80
-_FEW = 8
-_MANY_BITS = 200
 _LONGEST_PATH, _LONGEST_NAME = 4095, 255
 """In bytes; of Linux, and no system takes much more."""
 
 _WIDEST = 2**63 - 1
-
-
-def shown(value: Any) -> str:
-    """`repr`, cut to a length that a message can hold, on one line; never an error of its own."""
-    if isinstance(value, str | bytes | list | tuple) and len(value) > 2 * _SHOWN:
-        value = value[: 2 * _SHOWN]  # more would be cut again
-    if isinstance(value, np.ndarray) and value.size > _FEW:
-        return f"an array of shape {value.shape} and dtype {cut(str(value.dtype))}"
-    if isinstance(value, int) and value.bit_length() > _MANY_BITS:
-        # Python itself refuses to print the longest.
-        return f"a whole number of {int(value.bit_length() * math.log10(2)) + 1} digits"
-    try:
-        text = repr(value)
-    except (Exception, RecursionError):  # a foreign object's own affair
-        text = f"<{type(value).__name__}>"
-    return cut(printable(" ".join(text.split())))
-
-
-def cut(text: str, most: int = _SHOWN) -> str:
-    """A text, or its two ends if it is long."""
-    if len(text) <= most:
-        return text
-    return f"{text[: most - 20]}…{text[-15:]}"
 
 
 def number(
@@ -93,14 +68,13 @@ def _real(value: Any) -> float | None:
     """The value of a real number, infinite where a float cannot hold it; None for anything else."""
     if isinstance(value, bool | np.bool_ | np.timedelta64):
         return None
-    if not isinstance(value, numbers.Real):
-        value = _item(value)
-        if value is None:
-            return None
+    found: Any = value if isinstance(value, numbers.Real) else _item(value)
+    if found is None:
+        return None
     try:
-        return float(value)
+        return float(found)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf if found > 0 else -math.inf
 
 
 def _item(value: Any) -> Any:
@@ -292,6 +266,20 @@ def _of_tensor(value: Any, name: str, error: Refusal) -> np.ndarray:
             f"{name} must be a dense tensor with its data in memory, got one of dtype "
             f"{value.dtype}, layout {value.layout}, on {value.device}"
         ) from None
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Arrays that there is no room for end in a `MemoryLimitError`; a decorator too."""
+    try:
+        yield
+    except MemoryLimitError:
+        raise
+    except MemoryError as error:
+        raise MemoryLimitError(
+            f"what is computed does not fit in memory ({cut(str(error), 200) or 'all is taken'}); "
+            "pass fewer inputs at a time, or smaller ones"
+        ) from error
 
 
 def axes(value: Any) -> Any:

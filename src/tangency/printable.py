@@ -6,14 +6,23 @@ direction of a line, end a document early or make it unreadable. Shown are their
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from typing import Any
+
+import numpy as np
 
 #: Control, format, surrogate and separator characters; and those that Unicode keeps out of texts.
 _HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 #: Joiners, without which some scripts and emoji are written wrongly.
 _KEPT = "\u200c\u200d"
 _PLAIN = re.compile(r"[ -~]*")
+
+# Of what a message repeats: characters in all, numbers of an array, bits of an integer.
+_SHOWN = 80
+_FEW = 8
+_MANY_BITS = 200
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -39,3 +48,26 @@ def _code(character: str) -> str:
     shown = repr(character)[1:-1]
     # What this Python's repr would show is written out all the same.
     return shown if shown != character else f"\\u{ord(character):04x}"
+
+
+def shown(value: Any) -> str:
+    """`repr`, cut to a length that a message can hold, on one line; never an error of its own."""
+    if isinstance(value, str | bytes | list | tuple) and len(value) > 2 * _SHOWN:
+        value = value[: 2 * _SHOWN]  # more would be cut again
+    if isinstance(value, np.ndarray) and value.size > _FEW:
+        return f"an array of shape {value.shape} and dtype {cut(str(value.dtype))}"
+    if isinstance(value, int) and value.bit_length() > _MANY_BITS:
+        # Python itself refuses to print the longest.
+        return f"a whole number of {int(value.bit_length() * math.log10(2)) + 1} digits"
+    try:
+        text = repr(value)
+    except (Exception, RecursionError):  # a foreign object's own affair
+        text = f"<{type(value).__name__}>"
+    return cut(printable(" ".join(text.split())))
+
+
+def cut(text: str, most: int = _SHOWN) -> str:
+    """A text, or its two ends if it is long."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 20]}…{text[-15:]}"

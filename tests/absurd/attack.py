@@ -24,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections import Counter
@@ -238,6 +239,9 @@ def _ring(*_: Any) -> None:
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
     """Of the processor's time, so that a loaded machine changes nothing; and of a long wait."""
+    # A loop in compiled code is not interrupted: the process ends, which is a finding as well.
+    spent = int(time.process_time() + 3 * SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent, resource.RLIM_INFINITY))
     # Again after a second, should something have swallowed the first.
     signal.setitimer(signal.ITIMER_PROF, SECONDS, 1.0)
     signal.setitimer(signal.ITIMER_REAL, 30 * SECONDS, 1.0)

@@ -134,7 +134,8 @@ class ApproximationCurve:
         """Error against δ√K(x, x), logarithmic, with the fitted range drawn thick."""
         from ..report.style import GREY, new_figure, plain_axes, put_note, put_title
 
-        figure = new_figure(7.2, 5.0) if checks.axes(axes) is None else axes.figure
+        axes = checks.axes(axes)
+        figure = new_figure(7.2, 5.0) if axes is None else axes.figure
         if axes is None:
             axes = figure.subplots()
             put_title(figure, self.title)  # pyright: ignore[reportArgumentType]

@@ -29,7 +29,8 @@ def draw_stability(curve: StabilityCurve, axes: Axes | None) -> Figure:
     """Relative distance against ‖∇τ‖ and ‖τ‖; only the prescribed norm into given axes."""
     from ..report.style import new_figure, put_note, put_title
 
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         _panel(curve, axes, curve.by, legend=True)
         return axes.figure  # type: ignore[return-value]
     shown = [curve.by]
@@ -86,7 +87,8 @@ def draw_constants(result: StabilityConstants, axes: Axes | None) -> Figure:
     from ..report.style import new_figure, put_note, put_title
 
     names = list(result.constants)
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         for position, name in enumerate(names):
             _points(result, name, position, axes)
         _diagonal(result, axes)
@@ -151,7 +153,8 @@ def draw_trends(trends: StabilityTrends, axes: Axes | None) -> Figure:
     """Bars for each network, beside each other for each kernel: one panel for each constant."""
     from ..report.style import new_figure, put_note, put_title
 
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         _bars(trends, axes, *_TERMS[0], legend=True)
         return axes.figure  # type: ignore[return-value]
     figure = new_figure(11.5, 4.4)

@@ -109,7 +109,8 @@ class InterpolationNorms:
         """Scale-free norms against n, with one standard deviation over draws."""
         from ..report.style import new_figure, plain_axes, put_note, put_title
 
-        figure = new_figure(6.8, 4.6) if checks.axes(axes) is None else axes.figure
+        axes = checks.axes(axes)
+        figure = new_figure(6.8, 4.6) if axes is None else axes.figure
         if axes is None:
             axes = figure.subplots()
             put_title(figure, self.title)  # pyright: ignore[reportArgumentType]

@@ -112,7 +112,8 @@ class RkhsNorm:
         """The norm of f up to degree k against k."""
         from ..report.style import legend_name, line_style, new_figure, plain_axes, put_title
 
-        figure = new_figure(6.4, 4.4) if checks.axes(axes) is None else axes.figure
+        axes = checks.axes(axes)
+        figure = new_figure(6.4, 4.4) if axes is None else axes.figure
         if axes is None:
             axes = figure.subplots()
             put_title(figure, self.title)  # pyright: ignore[reportArgumentType]

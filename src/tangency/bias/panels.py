@@ -24,7 +24,8 @@ def draw_geometry(result: Geometry, axes: Axes | None) -> Figure:
     from ..report.style import INK, LABEL, legend_name, new_figure, plain_axes, put_note, put_title
 
     names = list(result.neighbours)
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         _lines(result, result.neighbours[names[0]], axes)
         plain_axes(axes, _X, _Y)
         return axes.figure  # type: ignore[return-value]
@@ -45,7 +46,8 @@ def draw_geometries(results: Geometries, axes: Axes | None) -> Figure:
     from ..report.style import INK, LABEL, legend_name, new_figure, plain_axes, put_note, put_title
 
     first = next(iter(results.results.values()))
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         return draw_geometry(first, axes)
     columns, names = list(results.results.items()), list(first.neighbours)
     figure = new_figure(2.9 + 2.7 * len(columns), 1.4 + 2.7 * len(names))

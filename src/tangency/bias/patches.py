@@ -102,7 +102,8 @@ class PatchCondition:
         from ..report.style import GREEN, GREY, PURPLE, TICK, new_figure, plain_axes, put_title
 
         figure = None
-        if checks.axes(axes) is None:
+        axes = checks.axes(axes)
+        if axes is None:
             figure = new_figure(1.6 + 1.1 * max(len(self.rows), 3), 3.8)
             axes = figure.subplots()
             put_title(figure, self.title)

@@ -21,7 +21,8 @@ def draw_modulus(found: Modulus, axes: Axes | None) -> Figure:
     """Distances and ratios side by side; only the distances into given axes."""
     from ..report.style import new_figure, put_note, put_title
 
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         _panel(found, axes, divide=False)
         _legend(found, axes)
         return axes.figure  # type: ignore[return-value]

@@ -35,7 +35,8 @@ def spectra_figure(
     spectra: Mapping[str, MercerSpectrum], title: str, axes: Axes | None = None
 ) -> Figure:
     """Eigenvalues, and beside them (unless drawn into given axes) the shares of variance."""
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         draw_eigenvalues(axes, spectra)
         return axes.get_figure(root=True)  # pyright: ignore[reportReturnType]
     figure = new_figure(10.5, 4.9)
@@ -170,7 +171,8 @@ def _powers_of_ten(axes: Axes) -> None:
 
 def clusters_figure(results: Mapping[str, Any], title: str, axes: Axes | None = None) -> Figure:
     """Eigenvalues of K/n on data, in order, over the steps of theory."""
-    figure = new_figure(8.0, 4.9) if checks.axes(axes) is None else None
+    axes = checks.axes(axes)
+    figure = new_figure(8.0, 4.9) if axes is None else None
     draw = figure.subplots() if figure is not None else axes
     assert draw is not None
     for position, (name, result) in enumerate(results.items()):

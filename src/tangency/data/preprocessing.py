@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import flag, shown
+from ..checks import flag, shown, within_memory
 from .dataset import check_finite, shape_text
 from .errors import DataError
 from .given import given_numbers
@@ -167,6 +167,7 @@ class ZCA(_Preprocessing):
         return (centred @ self.whitening_.astype(X.dtype)).reshape(X.shape)
 
 
+@within_memory()
 def _checked(X: np.ndarray, where: str) -> np.ndarray:
     array = given_numbers(X, where)
     if array.ndim < 2 or array.size == 0:

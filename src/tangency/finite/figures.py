@@ -23,7 +23,8 @@ def draw_training(run: Training, axes: Axes | None) -> Figure:
     """Loss against time, and movement of weights and kernel; the latter alone into given axes."""
     from ..report.style import new_figure, put_note, put_title
 
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         _movement(run, axes)
         return axes.figure  # type: ignore[return-value]
     figure = new_figure(10.2, 4.4)
@@ -71,7 +72,8 @@ def draw_lazy(lazy: LazyTraining, axes: Axes | None) -> Figure:
     from ..report.style import new_figure, put_note, put_title
 
     functions = _functions(lazy)
-    if checks.axes(axes) is not None:
+    axes = checks.axes(axes)
+    if axes is not None:
         _against_width(functions, axes)
         return axes.figure  # type: ignore[return-value]
     figure = new_figure(10.8, 5.2)

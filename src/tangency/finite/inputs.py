@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checks import within_memory
 from ..errors import InputError
 from .subject import Subject
 
@@ -35,6 +36,7 @@ def inputs_of(subject: Subject, data: Any, name: str = "X") -> Tensor:
     return x.clone() if x.is_inference() else x
 
 
+@within_memory()
 def tensor_of(data: Any, name: str = "X") -> Tensor:
     """Real numbers of any kind as a tensor that shares nothing with autograd.
 

@@ -58,7 +58,7 @@ def verify(path: Any, progress: bool = False) -> Verification:
     Raises:
         StoreError: there is no store.
     """
-    progress = None if progress is None else flag(progress, "progress")
+    progress = progress is not None and flag(progress, "progress")
     store = Store.open(path)
     grid, missing, damaged = store.grid, [], {}
     with progress_bar(len(grid), progress, "tile") as bar:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y, validate_data
 
-from ..checks import cut
+from ..checks import cut, within_memory
 from ..errors import InputError
 from .grams import is_precomputed, is_stored
 from .plain import plain, plain_targets
@@ -28,7 +28,8 @@ class SampleTypeError(InputError, TypeError):
 def in_a_few_lines() -> Iterator[None]:
     """What scikit-learn refuses as an `InputError`, without the whole of the data it shows."""
     try:
-        yield
+        with within_memory():
+            yield
     except InputError:
         raise
     except (TypeError, ValueError, RuntimeError, OverflowError, IndexError) as error:
