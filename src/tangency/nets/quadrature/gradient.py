@@ -26,15 +26,16 @@ def _function() -> Any:
         def forward(ctx: Any, family: Family, s: Any, q1: Any, q2: Any) -> Any:
             ctx.save_for_backward(s, q1, q2)
             ctx.family, ctx.eps = family, torch.finfo(s.dtype).eps
-            return tuple(_like(a, s) for a in duals(family, *_host(s, q1, q2), ctx.eps))
+            x, y, z = _host(s, q1, q2)
+            return tuple(_like(a, s) for a in duals(family, x, y, z, ctx.eps))
 
         @staticmethod
         @once_differentiable
         def backward(ctx: Any, by_k: Any, by_dot: Any) -> Any:
             arrays = ctx.saved_tensors
-            host = _host(*arrays)
-            k_dot = duals(ctx.family, *host, ctx.eps)[1]
-            found = slopes(ctx.family, *host, ctx.eps)
+            s, q1, q2 = _host(*arrays)
+            k_dot = duals(ctx.family, s, q1, q2, ctx.eps)[1]
+            found = slopes(ctx.family, s, q1, q2, ctx.eps)
             g, h = _host(by_k, by_dot)
             parts = (
                 g * k_dot + h * found.dot_s,

@@ -104,9 +104,10 @@ class Activation(ActivationLayer):
         if is_torch_array(s):
             k, k_dot = differentiable_dual(family, s, q1, q2)
         elif is_numpy_array(s) or isinstance(s, np.generic):
-            eps = float(np.finfo(s.dtype).eps)
-            k, k_dot = duals(family, *(np.asarray(a, dtype=np.float64) for a in (s, q1, q2)), eps)
-            k, k_dot = (np.asarray(a, dtype=s.dtype) for a in (k, k_dot))
+            eps = float(np.finfo(np.dtype(s.dtype).type).eps)
+            x, y, z = (np.asarray(a, dtype=np.float64) for a in (s, q1, q2))
+            exact = duals(family, x, y, z, eps)
+            k, k_dot = exact[0].astype(s.dtype), exact[1].astype(s.dtype)
         else:
             return self._in_other_arithmetic(family, s, q1, q2)
         return square * k, square * k_dot

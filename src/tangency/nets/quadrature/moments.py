@@ -82,10 +82,10 @@ def _computed(family: Family, s: Any, q1: Any, q2: Any, eps: float, backward: bo
     degree = hermite.LONG
     if values.size * (degree + 1) * 8 > _ROOM and math.prod(shape) > 1:
         axis = int(np.argmax(shape))
-        halves = [
-            [_half(a, len(shape), shape[axis], axis, side) for a in (s, q1, q2)] for side in (0, 1)
-        ]
-        parts = [_computed(family, *half, eps, backward) for half in halves]
+        parts = []
+        for side in (0, 1):
+            x, y, z = (_half(a, len(shape), shape[axis], axis, side) for a in (s, q1, q2))
+            parts.append(_computed(family, x, y, z, eps, backward))
         return np.concatenate(parts, axis=axis + 1)
     i1 = np.broadcast_to(places[: q1.size].reshape(q1.shape), shape).ravel()
     i2 = np.broadcast_to(places[q1.size :].reshape(q2.shape), shape).ravel()
@@ -223,8 +223,8 @@ class _Work:
 
     def _fill(self, cells: np.ndarray) -> None:
         table = self.family.tables["backward" if self.backward else "forward"]
-        for cell in cells:
-            table.fill(*map(int, cell), self.family.reaching)
+        for sign, octave, ratio in cells.tolist():
+            table.fill(sign, octave, ratio, self.family.reaching)
 
 
 def _deltas(scale: Scale) -> np.ndarray:
