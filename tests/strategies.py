@@ -67,8 +67,7 @@ def duals() -> st.SearchStrategy:
 
 def quadratures() -> st.SearchStrategy:
     names = st.sampled_from(["tanh", "sigmoid", "softplus", "silu", "elu", "gaussian"])
-    degrees = st.sampled_from([20, 100])
-    return st.builds(tg.Activation, names, degrees, normalized=st.booleans())
+    return st.builds(tg.Activation, names, normalized=st.booleans())
 
 
 def pools(dims: int) -> st.SearchStrategy:

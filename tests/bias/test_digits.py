@@ -26,7 +26,7 @@ LAYERS = [
     tg.Exponential(0.6),
     tg.Polynomial(1),
     tg.Polynomial(4),
-    tg.Activation("tanh", 40),
+    tg.Activation("tanh"),
 ]
 COSINES = np.array([-1.0, -0.99, -0.5, 0.0, 0.25, 0.875, 1.0])
 

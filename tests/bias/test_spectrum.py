@@ -156,7 +156,7 @@ def test_a_function_carries_its_noise():
 @pytest.mark.parametrize(("function", "dim"), [("tanh", 3), ("softplus", 5), ("elu", 4)])
 def test_truncated_series_carry_their_error(function, dim):
     def net(degree):
-        return tg.Sequential(tg.Dense(), tg.Activation(function, degree), tg.Dense())
+        return tg.Sequential(tg.Dense(), tg.Activation(function).series(degree), tg.Dense())
 
     rough, fine = spectrum(tg.NTK(net(60)), dim, 40), spectrum(tg.NTK(net(240)), dim, 40)
     # Both have errors: they differ by no more than the sum.

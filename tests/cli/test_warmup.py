@@ -20,8 +20,8 @@ def test_all_precisions_and_the_place():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for what in ("float32", "float64", "32 digits"):
-        assert f"of 3: {what} ready after" in done.stdout
+    for what in ("float32", "float64", "32 digits", "quadrature"):
+        assert f"of 4: {what} ready after" in done.stdout
     assert f"cache: {blocks.image_block.stats.cache_path}" in done.stdout
 
 

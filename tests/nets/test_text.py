@@ -59,7 +59,7 @@ EVERY = [
     ("exp0.6", tg.Exponential(0.6)),
     ("poly2", tg.Polynomial(2)),
     ("hermite3", tg.Hermite(3)),
-    ("activation:function=tanh,degree=50,raw", tg.Activation("tanh", 50, normalized=False)),
+    ("activation:function=tanh,raw", tg.Activation("tanh", normalized=False)),
     ("avg2", tg.AvgPool(2)),
     ("avg3x2:stride=1,pad=same", tg.AvgPool((3, 2), 1, "same")),
     ("gauss2:stride=1", tg.GaussianPool(2, stride=1)),

@@ -29,7 +29,7 @@ from ..nets.activations import (
 )
 from ..nets.facts import is_a
 from ..nets.parameters import numbers_only
-from ..nets.quadrature import Activation
+from ..nets.quadrature import Activation, HermiteSeries
 from .walk import Arithmetic, State, walk
 
 
@@ -77,6 +77,11 @@ def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: 
 def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]:
     """(k, k̇) at covariances s (an object array) for the variance q of both inputs."""
     if isinstance(layer, Activation):
+        if not q > 0:
+            k, k_dot = (digits.number(float(a[0])) for a in layer.dual(*np.zeros((3, 1))))
+            return s * 0 + k, s * 0 + k_dot
+        layer = layer.complete_series(float(q)) or layer.series(256)
+    if isinstance(layer, HermiteSeries):
         return _series(layer, s, q, digits)
     for kind, function in _DUALS:
         if is_a(layer, kind):
@@ -90,7 +95,7 @@ def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]
 
 def supported(layer: Any) -> bool:
     """The activation has a dual here."""
-    return is_a(layer, (Activation, *(kind for kind, _ in _DUALS)))
+    return is_a(layer, (Activation, HermiteSeries, *(kind for kind, _ in _DUALS)))
 
 
 def _cosines(s: Any, q: Any) -> Any:
@@ -158,7 +163,7 @@ def _polynomial(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
     return q * c**layer.degree, layer.degree * c ** (layer.degree - 1)
 
 
-def _series(layer: Activation, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
+def _series(layer: HermiteSeries, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
     """The finite series that the engines sum, with its float64 coefficients taken as exact."""
     c = _cosines(s, q)
     k, k_dot = s * 0, s * 0

@@ -14,6 +14,7 @@ from ..kernels.network import as_network
 from ..nets import Activation, Dense, Sequential
 from ..nets.activations import ActivationLayer, Exponential, PiecewiseLinear, Polynomial
 from ..nets.facts import is_a
+from ..nets.quadrature import HermiteSeries
 
 # Hermite coefficients that are enough for smooth functions, and as many again to see that.
 _DEGREES = (120, 240)
@@ -65,8 +66,7 @@ def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int
 
 
 def _from_hermite(layer: ActivationLayer, orders: int, degree: int) -> np.ndarray:
-    series = Activation(layer, degree, normalized=False)  # pyright: ignore[reportArgumentType]
-    squares = np.square(series.coefficients(np.asarray(1.0)))
+    squares = np.square(HermiteSeries(layer, degree).coefficients(np.asarray(1.0)))
     n = np.arange(degree + 1.0)
     found, falling = [], np.ones(degree + 1)
     for j in range(orders):

@@ -19,7 +19,7 @@ from ..nets.base import Layer
 from ..nets.parameters import numbers_only
 from ..nets.plan import Need, plan, quadratures
 from ..nets.plan import walk as steps_of
-from ..nets.quadrature import Activation
+from ..nets.quadrature import Activation, HermiteSeries
 from ..nets.structure import Residual, Sequential
 from . import walk
 from .arccosine import NotClosed, Span, span_dual
@@ -241,6 +241,8 @@ def _fewer(layer: Any) -> Any:
     if isinstance(layer, Sequential):
         return Sequential(*map(_fewer, layer.layers))
     if isinstance(layer, Activation):
+        return layer.series(75)
+    if isinstance(layer, HermiteSeries):
         return replace(layer, degree=max(1, 3 * layer.degree // 4))
     if isinstance(layer, Residual):
         shortcut = None if layer.shortcut is None else _fewer(layer.shortcut)

@@ -6,7 +6,7 @@ import time
 
 from .say import say
 
-_WHAT = ("float32", "float64", "32 digits")
+_WHAT = ("float32", "float64", "32 digits", "quadrature")
 
 
 def warmup() -> None:
@@ -43,6 +43,10 @@ def _compile(what: str) -> float:
         from ..engines.extended.warm import warm_up as warm_up_extended
 
         warm_up_extended()
+    elif what == "quadrature":
+        from ..nets.quadrature.warm import warm_up as warm_up_quadrature
+
+        warm_up_quadrature()
     else:
         from ..engines.fused.warm import warm_up
 

@@ -18,6 +18,8 @@ from .reference import PRODUCTS
 _SCRATCH = 10
 # Temporaries of the products of vectors, in arrays of so many numbers.
 _SNAP = 6
+# What quadrature keeps of one variance, in numbers; for steep functions it works in parts.
+_COEFFICIENTS = 400
 # Numbers of Σ in one tile: temporaries then stay near the processor's caches, and the loop over
 # tiles costs little beside the work in them.
 _TILE_ENTRIES = 2**18
@@ -120,12 +122,12 @@ def coefficient_entries(step: Step) -> int:
     """Values and coefficients of an activation by quadrature, of two inputs, in numbers."""
     if not isinstance(step.layer, Activation):
         return 0
-    return 6 * (step.layer.degree + 1) * math.prod(step.space_in)
+    return _COEFFICIENTS * math.prod(step.space_in)
 
 
 def _kept(layer: Layer) -> int:
     """Arrays of Σ's size that a backward pass needs from one layer."""
-    if isinstance(layer, Activation | Hermite):
+    if isinstance(layer, Hermite):
         return _SCRATCH + 3 * (layer.degree + 1)
     return _SCRATCH
 

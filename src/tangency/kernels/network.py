@@ -20,11 +20,13 @@ from ..errors import InputError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
 from ..nets.identity import described, unsaved
+from ..nets.summary import summary_table
 from .base import Kernel
 from .blocks import normalized
 from .coerce import as_network, kinds_of
 from .differences import Request
 from .inputs import checked, prepared_inputs
+from .variances import met_variances
 from .work import Work, vector_plan, whole_bytes
 
 
@@ -290,7 +292,8 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     if not space:
         what = f"vectors of {shape[-1]} features"
     head = f"engine: {choice.engine} ({choice.reason})\n{digits}input: {what}\n"
-    return head + network.summary(shape)
+    variances = None if data is None else met_variances(steps, data)
+    return head + summary_table(network, shape, variances)
 
 
 def _progress(progress: Any) -> bool:

@@ -17,7 +17,7 @@ from .base import Layer
 from .geometry import AxisMatrices, Box, GridMatrix, Points
 from .linear import Conv
 from .pooling import GlobalAvgPool, LinearGridLayer
-from .quadrature import Activation
+from .quadrature.layer import Activation
 from .signal import Signal, input_signal
 from .structure import LayerNorm, Residual, Sequential
 

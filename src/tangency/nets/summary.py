@@ -14,6 +14,7 @@ from .pooling import Flatten, GlobalAvgPool
 from .structure import Residual
 
 if TYPE_CHECKING:
+    from .quadrature import Activation
     from .structure import Sequential
 
 # A dual takes a root, an inverse sine and a dozen products; LayerNorm and sums a few.
@@ -63,8 +64,12 @@ def operations(step: Step) -> int:
     return 2 * (_PLAIN + 1) * after
 
 
-def summary_table(net: Sequential, input_shape: tuple[int, ...]) -> str:
-    """One row a layer, and a line for what is computed by quadrature."""
+def summary_table(
+    net: Sequential,
+    input_shape: tuple[int, ...],
+    variances: dict[Activation, tuple[float, ...]] | None = None,
+) -> str:
+    """One row a layer, and a line for what is computed by quadrature, at the variances it meets."""
     steps = plan(net, checks.sizes(input_shape, "input_shape", error=NetworkError))
     first = entries(steps.space, steps.need_in)
     rows = [("layer", "output", "Σ for a pair", "operations")]
@@ -82,7 +87,11 @@ def summary_table(net: Sequential, input_shape: tuple[int, ...]) -> str:
         "  ".join([*map(str.ljust, row[:3], widths[:3]), row[3].rjust(widths[3])]) for row in rows
     ]
     for layer in quadratures(net):
-        lines.append(f"{layer}: quadrature, measured error {layer.quadrature_error():.1e}")
+        there = (variances or {}).get(layer, (0.25, 1.0, 4.0))
+        lines.append(
+            f"{layer}: quadrature, measured error {layer.quadrature_error(there):.1e} at variances "
+            f"{min(there):.3g} to {max(there):.3g}"
+        )
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..jit import compiler
+from ...compiled import compiler
 
 jit = compiler(Path(__file__).parent)
 """`numba.njit` without any licence to rearrange floating-point operations, cached on disk."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..jit import compiler
+from ...compiled import compiler
 
 # Products and sums may fuse, and the sign of zero does not matter. NaN and infinity keep their
 # meaning, and sums keep their order: the same call gives the same bits.

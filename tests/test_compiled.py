@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tangency.engines import jit
+from tangency import compiled as jit
 
-FOLDER = Path(jit.__file__).parent / "fused"
+FOLDER = Path(jit.__file__).parent / "engines" / "fused"
 
 SMALL = """
     import sys
