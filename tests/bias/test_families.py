@@ -31,5 +31,5 @@ def test_errors() -> None:
     for bad in ([], [0.0, 1.0], [2.0, 1.0], [1.0, 1.0]):
         with pytest.raises(InputError, match="sizes must increase and be greater than 0"):
             increasing(bad, "sizes")
-    with pytest.raises(InputError, match="each of sizes must be finite"):
+    with pytest.raises(InputError, match="each of sizes must be a finite number, got nan"):
         increasing([np.nan], "sizes")

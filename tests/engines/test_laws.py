@@ -188,6 +188,10 @@ def test_the_block_size_on_real_digits(text, monkeypatch):
     """Real images with twins, near-twins and a blank one."""
     from sklearn.datasets import load_digits
 
+    # Eight units in the last place: tiles of other shapes go to other routines of BLAS, whose sums
+    # differ by more with AVX-512 than with AVX2.
+    bound = 8 * np.finfo(np.float64).eps
+
     x = load_digits().images[:10, ..., None] / 16.0
     x = np.concatenate([x, x[:3], x[:2] * (1 + 1e-15), x[:2] + 1e-9, 0 * x[:1]])
     if text.startswith("dense"):
@@ -198,6 +202,6 @@ def test_the_block_size_on_real_digits(text, monkeypatch):
         monkeypatch.setattr(tiles, "_TILE_ENTRIES", entries)
         parts = run(tg.parse(text), x, max_memory=2**34)
         for one, other, third in zip(whole, parts, cross, strict=True):
-            assert np.max(np.abs(one - other) / scales(one)) <= 1e-15
+            assert np.max(np.abs(one - other) / scales(one)) <= bound
             # Below the diagonal the positions are summed in the other order.
-            assert np.max(np.triu(np.abs(one - third)) / scales(one)) <= 1e-15
+            assert np.max(np.triu(np.abs(one - third)) / scales(one)) <= bound

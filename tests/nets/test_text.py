@@ -158,7 +158,7 @@ def test_numpy_numbers_are_numbers():
     [
         ("dense tanh dense", "dense activation:function=tanh dense"),
         ("dense TANH:raw dense", "dense activation:function=tanh,raw dense"),
-        ("sigmoid:degree=50", "activation:function=sigmoid,degree=50"),
+        ("sigmoid:raw", "activation:function=sigmoid,raw"),
         ("softplus silu swish elu gaussian", " ".join(
             f"activation:function={f}" for f in ("softplus", "silu", "silu", "elu", "gaussian"))),
         ("ReLU LeakyReLU0.1 Sine:frequency=2 Exponential0.6 Polynomial2",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, shown
+from ..checks import array, cut, shown
 from ..errors import InputError
 from .deformations import Deformation, RandomField
 from .deformations.checks import finite, whole
@@ -40,13 +40,23 @@ def drawn(family: Family, draws: int, rng: np.random.Generator) -> list[Deformat
             f"{shown(family)}"
         )
     seeds = rng.integers(2**31, size=whole(draws, "draws", 1))
-    found = [family(int(seed)) for seed in seeds]
+    found = [_member(family, int(seed)) for seed in seeds]
     for tau in found:
         if not isinstance(tau, Deformation):
             raise InputError(
                 f"the function must give a deformation for each seed, got {shown(tau)}"
             )
     return found
+
+
+def _member(family: Family, seed: int) -> Any:
+    try:
+        return family(seed)
+    except Exception as error:
+        raise InputError(
+            f"the function from a seed to a deformation fails for {seed} with "
+            f"{type(error).__name__}: {cut(str(error))}"
+        ) from error
 
 
 def increasing(sizes: Any, name: str) -> np.ndarray:

@@ -52,7 +52,7 @@ class InputOptions:
             return
         number = isinstance(self.scale, int | float | np.integer | np.floating)
         if not number or isinstance(self.scale, bool):
-            raise DataError(f"scale must be a number, 'auto' or None, got {self.scale!r}")
+            raise DataError(f"scale must be a number, 'auto' or None, got {shown(self.scale)}")
         if not 0 < self.scale < float("inf"):
             raise DataError(f"scale must be a positive number, got {self.scale}")
 
@@ -62,7 +62,7 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     good = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
     if not sizes or not good or min(sizes) < 1:
         raise DataError(
-            f"input_shape must be whole numbers from 1 on, as in (28, 28, 1); got {shape!r}"
+            f"input_shape must be whole numbers from 1 on, as in (28, 28, 1); got {shown(shape)}"
         )
     return tuple(int(n) for n in sizes)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import flag
+from ..checks import flag, shown
 from .arrays import read_npy, read_npz
 from .bundled import BUNDLED, read_bundled, read_openml
 from .dataset import Dataset
@@ -97,15 +97,17 @@ def _check_table_options(source: str, label_column: Any, header: Any) -> None:
     """Options of tables are for tables: elsewhere they would be passed over in silence."""
     whole = isinstance(label_column, int) and not isinstance(label_column, bool)
     if not (whole or label_column is None or isinstance(label_column, str)):
-        raise DataError(f"label_column must be a name, a position or None, got {label_column!r}")
+        raise DataError(
+            f"label_column must be a name, a position or None, got {shown(label_column)}"
+        )
     if header not in (None, True, False):
-        raise DataError(f"header must be True, False or None, got {header!r}")
+        raise DataError(f"header must be True, False or None, got {shown(header)}")
     if is_table(source) and source not in BUNDLED and not source.startswith("openml:"):
         return
     if label_column != -1:
         raise DataError(
-            f"{source}: a label column ({label_column!r}) is for tables (.csv, .tsv); labels of "
-            "other data are y_train or y in a .npz, or a second file (labels=, --labels)"
+            f"{source}: a label column ({shown(label_column)}) is for tables (.csv, .tsv); labels "
+            "of other data are y_train or y in a .npz, or a second file (labels=, --labels)"
         )
     if header is not None:
         raise DataError(f"{source}: a header is for tables (.csv, .tsv); leave header= out")

@@ -142,7 +142,7 @@ class ZCA(_Preprocessing):
         given = self.regularization
         number = isinstance(given, int | float | np.number) and not isinstance(given, complex)
         if not number or not 0 <= given < np.inf:
-            raise DataError(f"regularization must be 0 or more, got {given!r}")
+            raise DataError(f"regularization must be 0 or more, got {shown(given)}")
         X = self._begin_fit(X)
         flat = X.reshape(len(X), -1).astype(float)
         self.mean_ = flat.mean(axis=0)

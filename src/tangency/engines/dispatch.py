@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 from array_api_compat import is_torch_array
 
+from ..checks import within_memory
 from ..errors import MemoryLimitError
 from ..nets.plan import Plan
 from . import driver
@@ -18,6 +19,7 @@ from .select import select
 from .tiles import size_text
 
 
+@within_memory()
 @blas_limit(1)  # products on other numbers of threads have other bits
 def gram(
     plan: Plan,
@@ -66,6 +68,7 @@ def gram(
     return KernelPair(*(_like(x, k) for k in pair))
 
 
+@within_memory()
 @blas_limit(1)
 def diagonal(
     plan: Plan,

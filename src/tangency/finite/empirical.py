@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import choice, is_number, shown
+from ..checks import choice, flag, is_number, shown
 from ..engines.memory import default_budget
 from ..engines.progress import progress_bar
 from ..errors import InputError, MemoryLimitError
@@ -75,6 +75,7 @@ def empirical_ntk(
             [0., 1., 0.],
             [0., 0., 1.]])
     """
+    progress = progress is not None and flag(progress, "progress")
     with torch.inference_mode(False), untouched(module):
         request = request_of(module, X, Y, outputs, params, max_memory)
         choice = choose(request, method)

@@ -48,15 +48,7 @@ class TaylorModel(nn.Module):
         step = {name: theta - start[name] for name, theta in self._trainable().items()}
 
         def value(parameters: Parameters) -> Tensor:
-            try:
-                out = functional_call(self.module, parameters, args, kwargs)
-            except (InputError, NotImplementedError):
-                raise
-            except Exception as error:
-                raise InputError(
-                    f"the module fails on these inputs with {type(error).__name__}: "
-                    f"{cut(str(error), 300)}"
-                ) from error
+            out = functional_call(self.module, parameters, args, kwargs)
             if not isinstance(out, Tensor):
                 raise InputError(
                     f"the module returns a {type(out).__name__}, not one tensor; wrap it in a "
@@ -76,11 +68,13 @@ class TaylorModel(nn.Module):
         while True:
             try:
                 return _derivatives(value, start, step, self.order, WAYS[self._way])
-            except (NotImplementedError, RuntimeError) as error:
+            except InputError:
+                raise
+            except Exception as error:
                 if self._way == 0 and not isinstance(error, NotImplementedError):
-                    # Inputs that the module cannot take are no matter of derivatives.
-                    with torch.enable_grad():
-                        value(start)
+                    _require_value(value, start)
+                if not isinstance(error, NotImplementedError | RuntimeError):
+                    raise
                 if self._way + 1 == len(WAYS):
                     raise InputError(
                         "PyTorch knows neither forward mode nor a second derivative of an "
@@ -94,6 +88,19 @@ class TaylorModel(nn.Module):
 
     def extra_repr(self) -> str:
         return f"order={self.order}"
+
+
+def _require_value(value: Callable[[Parameters], Tensor], start: Parameters) -> None:
+    """Inputs that the module itself cannot take are no matter of derivatives."""
+    try:
+        with torch.enable_grad():
+            value(start)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"the module fails on these inputs with {type(error).__name__}: {cut(str(error), 300)}"
+        ) from error
 
 
 def _derivatives(

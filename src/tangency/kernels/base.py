@@ -24,11 +24,11 @@ class Kernel:
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
         """K(x_i, y_j), an (n, m) array in the dtype of the inputs; exactly symmetric without Y."""
-        raise NotImplementedError
+        raise InputError(f"{type(self).__name__} has no values: define __call__(self, X, Y=None)")
 
     def diag(self, X: Any) -> Any:
         """K(x_i, x_i), an (n,) array."""
-        raise NotImplementedError
+        raise InputError(f"{type(self).__name__} has no diagonal: define diag(self, X)")
 
     def distance(self, X: Any, Y: Any | None = None, *, rtol: float = 1e-6) -> Any:
         """‖Φ(x_i) − Φ(y_j)‖ in the RKHS, an (n, m) array in the dtype of the inputs.

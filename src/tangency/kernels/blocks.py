@@ -45,6 +45,14 @@ def _normalized(matrix: Any, first: Any, second: Any) -> Any:
     return xp.where(positive, matrix / safe, xp.zeros_like(matrix))
 
 
+def _shape(data: Any) -> tuple[int, ...]:
+    """The shape of an array; () of what has none, which the kernel refuses in its own words."""
+    try:
+        return tuple(getattr(data, "shape", ()))
+    except (RuntimeError, TypeError):  # a nested tensor, or what only looks like an array
+        return ()
+
+
 def distances(kernel: Kernel, X: Any, Y: Any | None, paired: bool, rtol: float) -> Any:
     """‖Φ(x_i) − Φ(y_j)‖ in the dtype of the inputs; of all pairs, (n, m), by blocks of rows."""
 
@@ -54,7 +62,7 @@ def distances(kernel: Kernel, X: Any, Y: Any | None, paired: bool, rtol: float) 
 
     Y = None if Y is X and not paired else Y
     x, y = prepared(X).inputs, None if Y is None else prepared(Y).inputs
-    shapes: list[Any] = [getattr(a, "shape", ()) for a in (x, x if Y is None else y)]
+    shapes = [_shape(a) for a in (x, x if Y is None else y)]
     # Nested lists are small, and what is refused is so by the kernel.
     odd = any(len(shape) < 2 or 0 in shape for shape in shapes)
     if paired or odd or any(getattr(a, "requires_grad", False) for a in (x, y)):

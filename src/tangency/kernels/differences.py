@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
+from ..checks import within_memory
 from ..engines import dispatch
 from ..engines.pairs import Differences, Pairs, differences, pairs
 from ..engines.rounding import near
@@ -30,6 +31,7 @@ class Request:
     n_jobs: int | None
     progress: bool
 
+    @within_memory()
     def of_pairs(self, x: Any, y: Any) -> Differences:
         """Of rows taken two by two, (n,)."""
         values = pairs(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
+from ..checks import within_memory
 from ..engines.prepared import Prepared, prepared
 from ..errors import InputError
 from ..nets import Sequential
@@ -90,6 +91,7 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     return array
 
 
+@within_memory()
 def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> Prepared:
     """`signals`, prepared: of inputs that come prepared, they are made and checked once."""
     given = prepared(data)
@@ -118,6 +120,7 @@ def prepared_inputs(
     return x, y
 
 
+@within_memory()
 def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[Prepared, Prepared]:
     """Two sets of inputs of one library, one dtype and one shape.
 
@@ -197,6 +200,8 @@ def _array(data: Any, name: str) -> Any:
     if is_torch_array(data):
         if str(data.layout) != "torch.strided":
             raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
+        if data.is_nested:
+            raise InputError(f"{name} is a nested tensor; pass one whose rows have one length")
         return readable_tensor(data)
     refuse_masked(data, name)
     refuse_uncomputed(data, name)

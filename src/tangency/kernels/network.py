@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from array_api_compat import array_namespace
 
 from .. import checks
-from ..checks import flag, within_memory
+from ..checks import flag
 from ..engines import dispatch, precision
 from ..engines.driver import KernelPair
 from ..engines.pairs import Differences
@@ -89,7 +89,6 @@ class NetworkKernel(Kernel):
         """Which of the two kernels this is: its place in a `KernelPair`."""
         raise NotImplementedError
 
-    @within_memory()
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
         work = Work(self.net, X, Y, self.input_shape, self._index == 1, self.normalize)
         matrix = work.gram(self._index == 0, **self._options)[self._index]
@@ -98,7 +97,6 @@ class NetworkKernel(Kernel):
             matrix = normalized(matrix, first, first if work.y is None else self._diagonal(work.y))
         return work.narrowed(matrix)
 
-    @within_memory()
     def diag(self, X: Any) -> Any:
         work = Work(self.net, X, None, self.input_shape, self._index == 1, self.normalize, True)
         values = self._diagonal(work.x)
@@ -124,7 +122,6 @@ class NetworkKernel(Kernel):
             n_jobs=self.n_jobs,
         )[self._index]
 
-    @within_memory()
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
         first, second = prepared_inputs(self.net, X, Y, self.input_shape)
         x, y = first.inputs, None if second is None else second.inputs
@@ -216,7 +213,6 @@ class NNGP(NetworkKernel):
         return 0
 
 
-@within_memory()
 def gram(
     net: Sequential | str,
     X: Any,

@@ -54,7 +54,9 @@ class Layer:
 
     def infer(self, signal: Signal) -> Signal:
         """What leaves the layer when `signal` enters; raises `NetworkError` if it cannot."""
-        raise NotImplementedError
+        raise NetworkError(
+            f"{type(self).__name__} does not say what leaves it; define infer(self, signal)"
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(arguments(self))})"
