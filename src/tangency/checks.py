@@ -238,6 +238,19 @@ def plain_array(value: Any, name: str, *, error: Refusal = InputError) -> np.nda
         ) from None
 
 
+def called(function: Any, what: str, *arguments: Any, error: Refusal = InputError) -> Any:
+    """What a function of the caller's gives, or a refusal that says how it failed.
+
+    Functions of scalars, of tensors, or of another number of arguments raise `TypeError`.
+    """
+    try:
+        return function(*arguments)
+    except TypeError as reason:
+        raise error(
+            f"{what} failed on NumPy arrays ({cut(str(reason))}); got {shown(function)}"
+        ) from reason
+
+
 def labels(value: Any, name: str = "labels", *, error: Refusal = InputError) -> np.ndarray:
     """Labels as an array (n,) that can be sorted: numbers, texts or truth values.
 

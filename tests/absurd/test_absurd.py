@@ -54,7 +54,7 @@ def test_the_net_has_no_holes():
     bad = [
         "np.zeros(3).reshape(2)",
         "tg.kernels.kernel_from_dict(1 / 0)",
-        "fitted(np.zeros, shape='x')",
+        "tg.NTK.__repr__(3)",
     ]
     good = ["tg.NTK(None)", "tg.NTK()", "tg.NTK(NET)(X, Z)", "tg.nets.parse('f', {'f': len})"]
     found = attack.attack(bad + good)

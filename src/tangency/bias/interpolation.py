@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, flag, plain_array, shown, whole
+from ..checks import array, called, flag, plain_array, shown, whole
 from ..errors import InputError
 from ..kernels import Kernel
 from ..learn.conditioning import count_copies, warn_singular
@@ -83,8 +83,14 @@ def interpolation_norms(
 def _gram(kernel: Any, X: np.ndarray) -> tuple[np.ndarray, str]:
     if not callable(kernel):
         raise InputError(f"a kernel is called as K(X, Y) on arrays, got {shown(kernel)}")
-    gram = as_train_gram(kernel(X) if isinstance(kernel, Kernel) else kernel(X, X), kernel, X)
+    gram = as_train_gram(_called(kernel, X), kernel, X)
     return gram.matrix.astype(gram.dtype), gram.dtype
+
+
+def _called(kernel: Any, X: np.ndarray) -> Any:
+    if isinstance(kernel, Kernel):
+        return kernel(X)
+    return called(kernel, "a kernel, which is called as K(X, Y),", X, X)
 
 
 def _norms(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, choice, number, shown, whole
+from ..checks import array, called, choice, number, shown, whole
 from ..engines import reference
 from ..errors import InputError, NetworkError
 from ..kernels.base import Kernel
@@ -55,7 +55,8 @@ class ZonalKernel:
 
     def __call__(self, u: Any) -> np.ndarray:
         t = interval(u)
-        values = array(self.function(t), f"h(u) of {shown(self.name)}")
+        what = f"h(u) of {shown(self.name)}"
+        values = array(called(self.function, what, t), what)
         if values.shape != t.shape:
             raise InputError(
                 f"h(u) of {self.name!r} gave shape {values.shape} for cosines of shape {t.shape}; "

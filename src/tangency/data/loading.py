@@ -88,7 +88,7 @@ def _path_text(path: Any, name: str) -> str:
         text = os.fspath(path)
     except TypeError:
         raise DataError(f"{name} must be a path or a name, got {path!r:.100}") from None
-    if not isinstance(text, str) or not text or "\0" in text:
+    if not isinstance(text, str) or not text or "\0" in text or len(text) > 4096:
         raise DataError(f"{name} must be a path or a name, got {text!r:.100}")
     return text
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -64,7 +65,7 @@ class FiniteNetwork(nn.Module):
     def _signals(self, x: Any) -> Tensor:
         like = next(self.layers.parameters())
         if not isinstance(x, Tensor):
-            x = torch.as_tensor(signals(x, self.input_shape))
+            x = torch.as_tensor(np.ascontiguousarray(signals(x, self.input_shape)))
         shape, wanted = tuple(x.shape), self.input_shape
         if shape[1:] != wanted:
             if len(shape) != 2 or shape[1] != math.prod(wanted):

@@ -14,7 +14,11 @@ from ..errors import InputError
 _NUMBERS = "biufc"
 
 
-def refuse_masked(data: Any, name: str) -> None:
+# No array has more axes: what is nested deeper is refused elsewhere.
+_DEEPEST = 64
+
+
+def refuse_masked(data: Any, name: str, depth: int = 0) -> None:
     """Refuse masked values, which NumPy would take for the numbers behind the mask.
 
     They may stand in a masked array, or in those of a list.
@@ -32,10 +36,10 @@ X.data to use the values behind the mask
             f"{what} with masked values; impute or drop them, or pass {name}.data to use the "
             "values behind the mask"
         )
-    if isinstance(data, list | tuple):
+    if isinstance(data, list | tuple) and depth < _DEEPEST:
         for part in data:
             if isinstance(part, np.ma.MaskedArray | list | tuple):
-                refuse_masked(part, name)
+                refuse_masked(part, name, depth + 1)
 
 
 def refuse_uncomputed(data: Any, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import shown
+from ..checks import called, shown
 from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
@@ -136,8 +136,12 @@ def kernel_diagonal(kernel: Any, X: np.ndarray) -> NDArray[np.float64]:
     blocks: list[np.ndarray] = []
     for start in range(0, len(X), 64):
         block = X[start : start + 64]
-        blocks.append(np.diagonal(as_matrix(kernel(block, block), (len(block),) * 2, kernel)))
+        blocks.append(np.diagonal(as_matrix(_called(kernel, block), (len(block),) * 2, kernel)))
     return np.concatenate(blocks).astype(np.float64)
+
+
+def _called(kernel: Any, block: np.ndarray) -> Any:
+    return called(kernel, "a kernel, which is called as K(X, Y),", block, block)
 
 
 def times(gram: np.ndarray, weights: NDArray[np.float64]) -> NDArray[np.float64]:

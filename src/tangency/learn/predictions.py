@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import plain_array, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.network import NetworkKernel
@@ -80,7 +81,9 @@ def kernel_predictions(
     ([[1.0, -1.0]], True)
     """
     tangent = _network_kernel(kernel)
-    X, X_test = _plain(X), None if X_test is None else _plain(X_test)
+    X, X_test = _plain(X, "X"), None if X_test is None else _plain(X_test, "X_test")
+    if X.ndim < 2:
+        raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
     targets, flat = _targets(y, len(X)), np.ndim(y) == 1
     moments, rate = _times(times), _rate(lr)
     both = both_grams(tangent, X)
@@ -164,9 +167,9 @@ def _rate(lr: Any) -> float | None:
     return float(lr)
 
 
-def _plain(values: Any) -> Any:
+def _plain(values: Any, name: str) -> np.ndarray:
     """A tensor of PyTorch, also one that requires a gradient, as an array."""
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    return plain_array(values, name)
 
 
 def _network_kernel(kernel: Any) -> NTK:
@@ -180,7 +183,7 @@ def _network_kernel(kernel: Any) -> NTK:
 
 def _targets(y: Any, n: int, name: str = "y") -> np.ndarray:
     try:
-        y = _plain(y)
+        y = _plain(y, name)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be numbers (n,) or (n, outputs): {error}") from None
     if y.ndim not in (1, 2) or len(y) != n or y.dtype.kind not in "iubf":

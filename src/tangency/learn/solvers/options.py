@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
-from ...checks import choice, path, shown, whole
+from ...checks import choice, flag, path, shown, whole
 from ...errors import InputError
 
 Preconditioning = Literal["rpcholesky", "uniform", "leverage", "none"]
@@ -92,6 +92,8 @@ class CG(Solver):
             _whole(self, "rank", 1)
         _one_of(self, "precondition", ("rpcholesky", "uniform", "leverage", "none"))
         _one_of(self, "matrix", ("auto", "memory", "on_the_fly"))
+        if self.progress is not None:
+            object.__setattr__(self, "progress", flag(self.progress, "CG: progress"))
         if self.checkpoint is not None:
             place = str(path(self.checkpoint, "CG: checkpoint"))
             object.__setattr__(self, "checkpoint", place)

@@ -88,7 +88,9 @@ class Activation(ActivationLayer):
         return getattr(self.function, "__name__", type(self.function).__name__)
 
     def __call__(self, u: Any) -> Any:
-        return self.scale * _callable(self.function)(elementwise(u))
+        name = f"the activation {shown(self.name)}"
+        function = _callable(self.function)
+        return self.scale * checks.called(function, name, elementwise(u), error=NetworkError)
 
     @property
     def scale(self) -> float:
@@ -131,6 +133,7 @@ class Activation(ActivationLayer):
 
         None for kinks, jumps and steep functions, of which it goes on too far.
         """
+        variance = number(variance, "variance", nonnegative=True)
         degree = _degree(_family(self.function, self.name), variance)
         return None if degree is None else self.series(degree)
 
