@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .base import Kernel
 
 # Numbers of a matrix that are divided by norms at a time.
-_NUMBERS = 2**20
+_NUMBERS = 2**17
 # Bytes for each pair on the way to distances: float64 values, three differences and their copies.
 _PAIR = 112
 # Bytes that a block of pairs may take.
@@ -54,7 +54,7 @@ def distances(kernel: Kernel, X: Any, Y: Any | None, paired: bool, rtol: float) 
 
     Y = None if Y is X and not paired else Y
     x, y = prepared(X).inputs, None if Y is None else prepared(Y).inputs
-    shapes = [getattr(a, "shape", ()) for a in (x, x if Y is None else y)]
+    shapes: list[Any] = [getattr(a, "shape", ()) for a in (x, x if Y is None else y)]
     # Nested lists are small, and what is refused is so by the kernel.
     odd = any(len(shape) < 2 or 0 in shape for shape in shapes)
     if paired or odd or any(getattr(a, "requires_grad", False) for a in (x, y)):
