@@ -107,3 +107,20 @@ def test_errors(tmp_path, monkeypatch, arguments, message):
     assert message in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["old.npy"]
     assert (tmp_path / "old.npy").read_bytes() == b"old"
+
+
+def test_what_no_float_can_hold_is_refused(tmp_path):
+    """Values that fit are right, whatever overflows on the way to them; others end in one line."""
+    x = np.random.default_rng(0).normal(size=(6, 4))
+    options = ["--net", "dense gelu dense", "--dtype", "float32", "--out", tmp_path / "K.npy"]
+    np.save(tmp_path / "fits.npy", 3e9 * x)
+    result = run(tmp_path / "fits.npy", *options)
+    assert result.exit_code == 0, result.stderr
+    exact = tg.NTK("dense gelu dense")((3e9 * x).astype(np.float32).astype(float))
+    assert np.max(np.abs(np.load(tmp_path / "K.npy") - exact)) <= 1e-5 * np.max(exact)
+    (tmp_path / "K.npy").unlink()
+    np.save(tmp_path / "large.npy", 3e22 * x)
+    result = run(tmp_path / "large.npy", *options)
+    assert result.exit_code != 0
+    assert "beyond the range of float32" in result.stderr
+    assert not (tmp_path / "K.npy").exists()

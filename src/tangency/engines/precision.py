@@ -33,10 +33,9 @@ from ..nets.activations import (
 )
 from ..nets.base import plain
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
-from ..nets.parameters import numbers_only
+from ..nets.parameters import numbers_only, tensors
 from ..nets.plan import Need, Plan, Step, plan, walk
 from ..nets.structure import Rescale
-from .gradients import has_gradient
 from .overflow import quiet
 from .prepared import Prepared
 from .twins import row_squares
@@ -147,7 +146,7 @@ def fits(found: Bounds, dtype: Any) -> bool:
 
 def bounds(plan_: Plan, eps: float, *sets: Prepared) -> Bounds:
     """`Bounds` at the end of a network, for some inputs and a precision."""
-    if has_gradient(plan_.net):
+    if any(True for _ in tensors(plan_.net)):
         plan_ = plan(numbers_only(plan_.net), plan_.input_shape, Need.DIAGONAL)
     ranges = [_range(given) for given in sets]
     most, least = max(m for m, _ in ranges), min(n for _, n in ranges)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .base import Kernel
 
 # Numbers of a matrix that are divided by norms at a time.
-_NUMBERS = 2**20
+_NUMBERS = 2**17
 # Bytes for each pair on the way to distances: float64 values, three differences and their copies.
 _PAIR = 112
 # Bytes that a block of pairs may take.

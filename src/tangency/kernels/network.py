@@ -48,8 +48,14 @@ class NetworkKernel(Kernel):
 
     Raises:
         NetworkError: a network whose layers do not fit the input, or that ends on a grid.
-        InputError: data with NaN or infinity, of the wrong shape or type, or empty.
+        InputError: data with NaN or infinity, of the wrong shape or type, or empty; values of the
+            kernel beyond the range of the dtype.
         MemoryLimitError: a matrix that does not fit in `max_memory`.
+
+    float32 inputs are computed in float64, and rounded at the end, where float32 has not the range
+    or would round more than about 2e-3 of √(K(x,x)K(y,y)) away; `explain(net, X)` says so. Where
+    float64 would lose as much, an `InputWarning` does. Equal inputs have the value of `diag`, to
+    the last bit, on the diagonal and wherever they meet.
     """
 
     net: Sequential
