@@ -103,7 +103,7 @@ def test_table_words_and_figure(found) -> None:
         ([Rotation(0.1)], {}, "given by name"),
         ({"a": Rotation(0.1), "b": Translation((1,))}, {}, "all act on signals, or all on images"),
         ({str(i): 0 * Rotation(0.1) for i in range(3)}, {}, "nothing to fit"),
-        (None, {"scale": -1.0}, "scale must be greater than 0"),
+        (None, {"scale": -1.0}, "scale must be a finite number greater than 0"),
         (None, {"antialias": 0.0}, "no pooling, and antialias is 0"),
     ],
 )

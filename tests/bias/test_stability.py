@@ -147,7 +147,7 @@ def test_translations_have_no_gradient_panel() -> None:
         ({"images": DIGITS * 0}, "has ‖Φ\\(x\\)‖ = 0"),
         ({"images": DIGITS[0]}, "expected images \\(n, height, width"),
         ({"kernels": "relu"}, "pass a kernel"),
-        ({"fit_below": 0}, "fit_below must be greater than 0"),
+        ({"fit_below": 0}, "fit_below must be a finite number greater than 0"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),
     ],
 )

@@ -144,7 +144,7 @@ def test_matrices_that_are_no_kernels(K, message):
         ({"y": SINE[:3]}, "targets must be numbers"),
         ({"X": X * np.nan}, "X holds NaN"),
         ({"X": X[:0]}, "X must hold real inputs"),
-        ({"loss": "hinge"}, "loss must be one of"),
+        ({"loss": "hinge"}, "loss must be squared or cross_entropy"),
         ({"steps": None}, "say how long"),
         ({"module": torch.nn.Linear(4, 1).requires_grad_(False)}, "no parameter that requires"),
         ({"module": torch.nn.Unflatten(1, (2, 2))}, r"must give \(n,\) or .* got \(9, 2, 2\)"),

@@ -17,7 +17,7 @@ from ..kernels.base import Kernel
 from ..kernels.network import NNGP, NTK, NetworkKernel, as_network
 from ..nets.base import Layer
 from ..nets.parameters import numbers_only
-from ..nets.plan import Need, plan, quadratures
+from ..nets.plan import Need, plan
 from ..nets.plan import walk as steps_of
 from ..nets.quadrature import Activation, HermiteSeries
 from ..nets.structure import Residual, Sequential
@@ -123,7 +123,7 @@ class ZonalKernel:
 
     def coarser(self) -> ZonalKernel | None:
         """The kernel with a quarter fewer Hermite coefficients in each quadrature; None without."""
-        if self.kernel is None or not any(quadratures(leaf.net) for leaf in leaves(self.kernel)):
+        if self.kernel is None or not any(map(_has_series, leaves(self.kernel))):
             return None
         return sphere_kernel(_replace_nets(self.kernel, _fewer), radius=self.radius)
 
@@ -236,6 +236,10 @@ def _check_dense(kernel: NetworkKernel) -> None:
             f"the network {str(kernel.net)!r} is not dense, so that its kernel is no function of "
             f"the cosine alone: {error}"
         ) from None
+
+
+def _has_series(leaf: NetworkKernel) -> bool:
+    return any(isinstance(layer, Activation | HermiteSeries) for layer in activations(leaf.net))
 
 
 def _fewer(layer: Any) -> Any:

@@ -137,16 +137,16 @@ def test_pixel_grid_is_centred() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Translation((np.nan, 0)), "shift must be finite, got nan"),
+        (lambda: Translation((np.nan, 0)), "shift must be a finite number, got nan"),
         (lambda: Translation(()), "1 \\(signals\\) or 2 \\(images\\); got 0"),
         (lambda: Translation("ab"), "one number per axis, got 'ab'"),
-        (lambda: Scaling(0.0), "factor must be greater than 0, got 0.0"),
+        (lambda: Scaling(0.0), "factor must be a finite number greater than 0, got 0.0"),
         (lambda: Scaling(2.0, 3), "1 \\(signals\\) or 2 \\(images\\), got 3"),
-        (lambda: Rotation(True), "angle must be a number, got True"),
+        (lambda: Rotation(True), "angle must be a finite number, got True"),
         (lambda: Shear(0.1, axis=2), "axis must be 0 or 1, got 2"),
         (lambda: Affine(((1.0, 0.0),), (0.0, 0.0)), "matrix must be 2 rows of 2 finite numbers"),
         (lambda: Sinusoidal((1.0,), (1.0, 2.0)), "amplitude has 1 numbers and frequency 2"),
-        (lambda: RandomField(-1.0), "correlation must be greater than 0, got -1.0"),
+        (lambda: RandomField(-1.0), "correlation must be a finite number greater than 0, got -1.0"),
         (lambda: RandomField(1.0, seed=0.5), "seed must be a whole number of at least 0, got 0.5"),
         (lambda: RandomField(1.0, axes=4), "1 \\(signals\\) or 2 \\(images\\), got 4"),
         (lambda: Rotation(1.0) + Scaling(2.0, 1), "cannot be combined"),
@@ -164,7 +164,7 @@ def test_pixel_grid_is_centred() -> None:
         (lambda: Rotation(1.0).displacement("x"), "points must be numbers"),
         (lambda: Translation((1, 0)).scale_to((8, 8), gradient=0.1), "scale its other norm"),
         (lambda: Rotation(1.0).scale_to((8, 8)), "give one of gradient= and displacement="),
-        (lambda: np.inf * Rotation(1.0), "factor of a deformation must be finite"),
+        (lambda: np.inf * Rotation(1.0), "factor of a deformation must be a finite number"),
     ],
 )
 def test_errors_say_what_came(make, message) -> None:

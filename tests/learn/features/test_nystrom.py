@@ -154,7 +154,7 @@ def test_the_kernel_matrix_is_never_computed_whole(points):
         ({"method": "best"}, "method must be one of rpcholesky, uniform, leverage; got 'best'"),
         ({"kernel": "precomputed"}, 'no "precomputed" matrix; pass a kernel'),
         ({"kernel": 3}, "kernel=3 is not a kernel"),
-        ({"max_samples": 0}, "max_samples must be at least 1, got 0"),
+        ({"max_samples": 0}, "max_samples must be a whole number of at least 1, got 0"),
     ],
 )
 def test_bad_parameters_are_refused(change, message, points):
