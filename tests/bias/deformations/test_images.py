@@ -140,7 +140,7 @@ def test_types(digits) -> None:
         (lambda x: deform(x, Rotation(0.1), order=6), "order must be 0 to 5"),
         (
             lambda x: deform(x, Rotation(0.1), antialias=-1),
-            "antialias must be a finite number of at least 0, got -1",
+            "antialias must be .* at least 0, got -1",
         ),
         (lambda x: deform(x * np.nan, Rotation(0.1)), "images holds NaN or infinity"),
         (lambda x: deform(x.astype(object), Rotation(0.1)), "Python objects"),
