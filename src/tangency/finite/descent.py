@@ -77,7 +77,7 @@ def make_schedule(
     if lr is not None:
         steps = _affordable(time / lr, time)
     elif steps is None:
-        steps = max(10, _affordable(2 * time * fastest(), time))
+        steps = max(10, _affordable(float(np.ceil(2 * time * fastest())), time))
     return Schedule(time / steps, steps, _marks(record, steps), flow=lr is None)
 
 

@@ -490,6 +490,10 @@ class Exponential(_SphereKernel):
     def steepness(self) -> Steepness:  # type: ignore[override]
         return Steepness(*[plain(self.sigma) ** -4] * 2)
 
+    @property
+    def homogeneous(self) -> bool:
+        return True
+
     def _kappa(self, c: Any) -> tuple[Any, Any]:
         xp = array_namespace(c)
         scale = 1 / (self.sigma * self.sigma)
@@ -518,6 +522,10 @@ class Polynomial(_SphereKernel):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "degree", whole(self.degree, "degree", 1))
+
+    @property
+    def homogeneous(self) -> bool:
+        return True
 
     def _kappa(self, c: Any) -> tuple[Any, Any]:
         return c**self.degree, self.degree * c ** (self.degree - 1)

@@ -62,7 +62,8 @@ def test_one_hot_targets_take_no_more_steps_than_without_the_dependent_one(matri
     all_three, two = (
         solved(system(matrix, b, 0.1, rank=20)).iteration for b in (block, block[:, :2])
     )
-    assert all_three <= two + 2
+    # Rounding, which differs by BLAS and processor, moves the last step by a few.
+    assert all_three <= 1.1 * two
 
 
 @given(st.integers(1, 12), st.integers(1, 6), st.floats(1e-3, 1e3), st.integers(0, 5))
