@@ -107,7 +107,7 @@ def test_the_figure_has_a_bar_for_each_layer(net) -> None:
 def test_errors() -> None:
     with pytest.raises(InputError, match="beta must be a finite number greater than 0, got 0"):
         patch_condition("conv3 relu gap dense", (8, 8, 1), beta=0)
-    with pytest.raises(InputError, match="antialias must be .* at least 0"):
+    with pytest.raises(InputError, match=r"antialias must be .* at least 0"):
         patch_condition("conv3 relu gap dense", (8, 8, 1), antialias=-1)
     with pytest.raises(NetworkError, match="GlobalAvgPool needs a grid"):
         patch_condition("gap dense", (8,))
