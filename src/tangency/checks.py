@@ -288,7 +288,10 @@ def within_memory() -> Iterator[None]:
         yield
     except MemoryLimitError:
         raise
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch has an error of its own for accelerators only.
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
         raise MemoryLimitError(
             f"what is computed does not fit in memory ({cut(str(error), 200) or 'all is taken'}); "
             "pass fewer inputs at a time, or smaller ones"

@@ -13,6 +13,7 @@ from ..errors import InputError
 from .subject import Subject
 
 
+@within_memory()
 def inputs_of(subject: Subject, data: Any, name: str = "X") -> Tensor:
     """`data` as a tensor that the module takes: its dtype and device, nothing else changed.
 
@@ -36,7 +37,6 @@ def inputs_of(subject: Subject, data: Any, name: str = "X") -> Tensor:
     return x.clone() if x.is_inference() else x
 
 
-@within_memory()
 def tensor_of(data: Any, name: str = "X") -> Tensor:
     """Real numbers of any kind as a tensor that shares nothing with autograd.
 

@@ -216,7 +216,7 @@ def _precision(dtype: Any) -> Any:
         return None
     try:
         found = np.dtype(dtype)
-    except (TypeError, ValueError):  # what it is given decides which
+    except (TypeError, ValueError, RecursionError):  # what it is given decides which
         found = np.dtype(np.void)
     if found not in (np.float32, np.float64):
         raise InputError(

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace, device
 
 from ..engines.pairs import Differences, Pairs, differences
 from ..errors import InputError
+from ..printable import shown
 from .blocks import distances
 
 # Rows of a kernel matrix of which only the diagonal is wanted.
@@ -77,7 +78,7 @@ class Kernel:
 
     def _distance(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Any:
         if isinstance(rtol, bool) or not isinstance(rtol, int | float) or not 1e-12 <= rtol <= 1:
-            raise InputError(f"rtol must be a number from 1e-12 to 1, got {rtol!r}")
+            raise InputError(f"rtol must be a number from 1e-12 to 1, got {shown(rtol)}")
         return distances(self, X, Y, paired, rtol)
 
     @property

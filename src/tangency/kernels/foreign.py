@@ -95,8 +95,20 @@ def table_values(data: Any, name: str) -> np.ndarray:
     return np.column_stack([np.asarray(data[each], dtype=np.float64) for each in data.columns])
 
 
-def readable_tensor(data: Any) -> Any:
-    """Return a tensor whose memory holds its values: not lazily negated or conjugated."""
+def readable_tensor(data: Any, name: str) -> Any:
+    """Return a dense tensor whose memory holds its values: not lazily negated or conjugated.
+
+    Raises:
+        InputError: sparse, nested and quantized tensors, and those that hold no values.
+    """
+    if str(data.layout) != "torch.strided":
+        raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
+    if data.is_nested:
+        raise InputError(f"{name} is a nested tensor; pass one whose rows have one length")
+    if data.is_quantized:
+        raise InputError(f"{name} is a quantized tensor; pass {name}.dequantize()")
+    if data.is_meta:
+        raise InputError(f"{name} is a tensor on the meta device, which holds no values")
     return data.resolve_conj().resolve_neg()
 
 

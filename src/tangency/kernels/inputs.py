@@ -198,11 +198,7 @@ def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | No
 
 def _array(data: Any, name: str) -> Any:
     if is_torch_array(data):
-        if str(data.layout) != "torch.strided":
-            raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
-        if data.is_nested:
-            raise InputError(f"{name} is a nested tensor; pass one whose rows have one length")
-        return readable_tensor(data)
+        return readable_tensor(data, name)
     refuse_masked(data, name)
     refuse_uncomputed(data, name)
     if holds_tensors(data):

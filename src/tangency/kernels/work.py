@@ -14,6 +14,7 @@ from ..engines.overflow import check_values, quiet
 from ..errors import InputError, NetworkError
 from ..nets import Sequential
 from ..nets.plan import Need, Plan, plan
+from ..printable import shown
 from .inputs import InputWarning, as_type, callers_level, prepared_inputs
 
 
@@ -84,7 +85,8 @@ def whole_bytes(max_memory: Any) -> int | None:
     good = isinstance(max_memory, int | float) and not isinstance(max_memory, bool)
     if max_memory is not None and not (good and 0 < max_memory < math.inf):
         raise InputError(
-            f"max_memory must be a number of bytes greater than 0, as in 2**30; got {max_memory!r}"
+            "max_memory must be a number of bytes greater than 0, as in 2**30; got "
+            f"{shown(max_memory)}"
         )
     return None if max_memory is None else max(1, int(max_memory))
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from ..checks import choice, function, shown, whole
+from ..checks import called, choice, function, shown, whole
 from ..errors import InputError
 from .conditioning import require_finite
 from .leverage import Entries, leverage_scores
@@ -157,8 +157,9 @@ class _Factor:
     def entries(self, rows: Indices, columns: Indices) -> Matrix:
         """K[rows, columns] in float64."""
         if self.given_entries is None:
-            return self._checked(self.columns(columns), columns)[rows]
-        found = np.asarray(plain(self.given_entries(rows, columns), "what entries gave"))
+            return self._columns(columns)[rows]
+        found = called(self.given_entries, "entries", rows, columns)
+        found = np.asarray(plain(found, "what entries gave"))
         return self._real(found, (len(rows), len(columns)), "entries")
 
     def select(self, block: Indices, rng: np.random.Generator | None) -> _Selection:
@@ -170,7 +171,7 @@ class _Factor:
         unique, place = np.unique(block, return_inverse=True)
         computed = None
         if self.given_entries is None:
-            computed = self._checked(self.columns(unique), unique)
+            computed = self._columns(unique)
             inner = computed[unique].copy()
         else:
             inner = self.entries(unique, unique)
@@ -193,7 +194,7 @@ class _Factor:
         start, stop = len(self.pivots), len(self.pivots) + len(new)
         found = chosen.columns
         if found is None:
-            found = self._checked(self.columns(new), new)
+            found = self._columns(new)
         found -= self.factor[:, :start] @ self.factor[new, :start].T
         part = solve_triangular(chosen.lower, found.T, lower=True, check_finite=False).T
         squares = np.einsum("ij,ij->i", part, part)
@@ -214,7 +215,8 @@ class _Factor:
         pivots = np.array(self.pivots, dtype=np.intp)
         return LowRank(pivots, factor, self.trace, float(self.residual.sum()))
 
-    def _checked(self, found: Any, indices: Indices) -> Matrix:
+    def _columns(self, indices: Indices) -> Matrix:
+        found = called(self.columns, "columns", indices)
         found = np.asarray(plain(found, "what columns gave"))
         return self._real(found, (len(self.diagonal), len(indices)), "columns")
 

@@ -56,11 +56,7 @@ def plain_targets(y: Any) -> Any:
 
 
 def _from_tensor(tensor: Any, name: str) -> np.ndarray:
-    if str(tensor.layout) != "torch.strided":
-        raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
-    if tensor.is_nested:
-        raise InputError(f"{name} is a nested tensor; pass one whose rows have one length")
-    tensor = readable_tensor(tensor.detach().cpu())
+    tensor = readable_tensor(tensor.detach(), name).cpu()
     if tensor.is_floating_point() and str(tensor.dtype) not in _NUMPYS:
         tensor = tensor.float()  # bfloat16 and narrower ones
     return tensor.numpy()

@@ -162,7 +162,7 @@ def _rate(lr: Any) -> float | None:
     number = isinstance(lr, int | float | np.number) and not isinstance(lr, bool)
     if not (number and 0 < lr < np.inf):
         raise InputError(
-            f"lr must be a finite number greater than 0, or None for gradient flow; got {lr!r}"
+            f"lr must be a finite number greater than 0, or None for gradient flow; got {shown(lr)}"
         )
     return float(lr)
 
@@ -177,7 +177,7 @@ def _network_kernel(kernel: Any) -> NTK:
         return ensemble_kernel(kernel)
     raise InputError(
         f"expected NTK(net), for training all layers, or NNGP(net), for the last one alone, "
-        f"without normalize; got {kernel!r}"
+        f"without normalize; got {shown(kernel)}"
     )
 
 
@@ -203,5 +203,5 @@ def _times(times: Any) -> np.ndarray:
     except (TypeError, ValueError):
         found = np.array([np.nan])
     if found.ndim != 1 or len(found) == 0 or not np.all(found >= 0):
-        raise InputError(f"times must be numbers, 0 or more; got {times!r}")
+        raise InputError(f"times must be numbers, 0 or more; got {shown(times)}")
     return found

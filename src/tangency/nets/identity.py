@@ -56,19 +56,19 @@ def register(cls: _Class) -> _Class:
     tangency.errors.NetworkError: ActivationLayer needs a token of its own, ...
     """
     if not isinstance(cls, type) or not issubclass(cls, Layer):
-        raise NetworkError(f"register takes a class of layers, got {cls!r}")
+        raise NetworkError(f"register takes a class of layers, got {shown(cls)}")
     token = vars(cls).get("token")
     if not isinstance(token, str) or not re.fullmatch(r"[a-z_]+", token):
         raise NetworkError(
             f"{cls.__name__} needs a token of its own, its name in texts, of small letters and "
-            f'underscores, as in token = "mine"; got {token!r}'
+            f'underscores, as in token = "mine"; got {shown(token)}'
         )
     holder = text.LAYERS.get(token)
     # A class that is defined again, as notebooks do, takes its own place.
     taken = holder is not None and (holder in text.OWN or _path(holder) != _path(cls))
     if taken or token in text.SYNONYMS:
         other = _path(holder) if holder else repr(text.SYNONYMS[token])
-        raise NetworkError(f"the token {token!r} is taken by {other}; choose another")
+        raise NetworkError(f"the token {shown(token)} is taken by {other}; choose another")
     text.LAYERS[token] = cls
     return cls
 

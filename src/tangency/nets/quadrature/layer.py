@@ -77,7 +77,7 @@ class Activation(ActivationLayer):
                     "any other can be passed as a callable"
                 )
         elif not callable(self.function):
-            raise NetworkError(f"function must be a name or a callable, got {self.function!r}")
+            raise NetworkError(f"function must be a name or a callable, got {shown(self.function)}")
         truth(self.normalized, "normalized")
 
     @property
