@@ -10,7 +10,7 @@ from strategies import dense, duals
 from tangency.bias.digits import Digits
 from tangency.bias.walk import Arithmetic, State, fold, walk
 from tangency.bias.zonal import sphere_kernel
-from tangency.errors import InputError
+from tangency.errors import InputError, NetworkError
 
 
 def networks():
@@ -44,7 +44,7 @@ def test_walking_in_many_digits_gives_what_the_engine_gives(net, kind, radius):
 
 def test_layers_and_kernels_that_are_unknown_are_named():
     arithmetic = Arithmetic(lambda layer, s, q: (s, s), lambda layer, q: q)
-    with pytest.raises(InputError, match=r"Conv\(3\) is not a layer of dense networks"):
-        walk([tg.Conv(3)], State(1.0, None, 1.0), arithmetic)
+    with pytest.raises(NetworkError, match=r"Conv\(3\), cannot take a vector"):
+        walk(tg.Sequential(tg.Conv(3)), State(1.0, None, 1.0), arithmetic)
     with pytest.raises(InputError, match="pass a function h"):
         fold(object(), lambda leaf: leaf)

@@ -11,8 +11,6 @@ from tangency.bias import lipschitz_constant, spectrum
 from tangency.bias.digits import supported
 from tangency.engines.fused.engine import uncovered
 from tangency.engines.rounding import near
-from tangency.finite.trial import _smooth
-from tangency.learn.features.slopes import has_slope
 from tangency.nets import facts
 from tangency.nets.activations import ActivationLayer, PiecewiseLinear
 from tangency.nets.plan import plan
@@ -80,8 +78,8 @@ def test_a_fact_counts_for_the_formula_it_was_stated_with():
     assert facts.edge(Slanted(0.5)) == 1.5
     assert facts.edge(tg.LeakyReLU(1.0)) == math.inf
     assert not facts.smooth(Copy())
-    assert facts.is_a(Slanted(0.5), PiecewiseLinear)
-    assert not facts.is_a(Bent(), tg.Erf)
+    assert facts.compiled(Slanted(0.5))[0] == "piecewise"
+    assert facts.compiled(Bent()) is None
     assert not facts.stated(Copy(), "homogeneous")
 
 
@@ -114,7 +112,7 @@ def test_no_interpreter_takes_a_layer_for_its_base():
         net = sandwich(layer)
         assert uncovered(plan(net, (5,))) == f"{layer} has no compiled dual"
         assert not supported(layer)
-        assert not _smooth(net)
+        assert not facts.smooth(layer)
         assert np.allclose(tg.NTK(net)(X), tg.NTK("dense relu dense")(X), rtol=1e-13)
     assert supported(Slanted(0.5))
     assert uncovered(plan(sandwich(Slanted(0.5)), (5,))) is None
@@ -125,8 +123,8 @@ def test_no_interpreter_takes_a_layer_for_its_base():
         def __call__(self, u):
             return np.sign(u)
 
-    assert has_slope(tg.Sine())
-    assert not has_slope(Rough())
+    assert facts.derivative(tg.Sine()) is not None
+    assert facts.derivative(Rough()) is None
 
 
 def test_what_a_class_does_not_have_is_refused_by_name():

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln
 
-from ..nets.activations import PiecewiseLinear
-from ..nets.facts import is_a
+from ..nets.facts import arc_cosine
 
 _SHIFT = 16
 """From this argument on, Stirling's series below is exact to the last bit of a double."""
@@ -89,9 +88,10 @@ class Span:
 
 def span_dual(layer: Any, s: Span, q: Any) -> tuple[Span, Span]:
     """(k, k̇) of an activation of ReLU type on top of s = q·t, or on top of a constant."""
-    if not is_a(layer, PiecewiseLinear):
+    weights = arc_cosine(layer)
+    if weights is None:
         raise NotClosed
-    linear, absolute = map(float, layer.weights())
+    linear, absolute = weights
     if s._terms() == (0.0, s.line, 0.0, 0.0, 0.0):
         return s * linear + Span(even=absolute * s.line), Span(one=linear, odd=absolute)
     if not absolute:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, NetworkError
 from ..kernels.base import Kernel
 from ..kernels.network import NTK, NetworkKernel
 from ..nets import Dense, ReLU, Sequential
-from ..nets.activations import ActivationLayer
 from ..nets.facts import stated
+from ..nets.plan import activations, plan
 from .jets import lipschitz_constant
 
 _TWO_LAYER_RELU = Sequential(Dense(), ReLU(), Dense())
@@ -52,8 +52,11 @@ def bound(kernel: Kernel, sphere: bool) -> Bound | None:
             "√(min(‖x‖, ‖y‖) ‖x − y‖) + 2 ‖x − y‖",
             lambda norm, distance: np.sqrt(norm * distance) + 2 * distance,
         )
-    activations = [layer for layer in kernel.net.layers if isinstance(layer, ActivationLayer)]
-    homogeneous = all(stated(layer, "homogeneous") for layer in activations)
+    try:
+        found = activations(plan(kernel.net, (2,)).steps)
+    except NetworkError:
+        return None
+    homogeneous = all(stated(layer, "homogeneous") for layer in found)
     if not (sphere or homogeneous):
         return None
     try:

@@ -17,7 +17,6 @@ import numpy as np
 from ..errors import InputError
 from ..nets import facts
 from ..nets.activations import ActivationLayer
-from .reach import known
 
 _UNKNOWN, _FAST = -1.0, facts.SMOOTH
 
@@ -54,7 +53,7 @@ def edge_dual(layer: ActivationLayer, s: Edge, q: float) -> tuple[Edge, Edge]:
     """The edges of k(s) and k̇(s), unknown for an activation whose class does not state its own."""
     order = facts.edge(layer)
     # A series that is analytic and not known may also be finite.
-    if order is None or (math.isinf(order) and not known(layer)):
+    if order is None or (math.isinf(order) and facts.powers(layer) is None):
         return s + Edge(_UNKNOWN), s + Edge(_UNKNOWN)
     return s + Edge(order), s + Edge(order if order == facts.SMOOTH else order - 1)
 

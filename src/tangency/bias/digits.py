@@ -1,4 +1,4 @@
-"""The zonal function of a dense network in extended precision, by the duals written once more.
+"""The zonal function of a dense network in extended precision, by the duals of the layers.
 
 Float64 values carry a rounding of 1e-16 of the kernel's size, while eigenvalues of high degree in
 high dimension are many orders smaller. Constants of layers (weights, normalisations) stay the
@@ -8,42 +8,46 @@ relative rounding is only passed on.
 
 from __future__ import annotations
 
-import math
+import copy
+import dataclasses
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..kernels.network import NetworkKernel
-from ..nets.activations import (
-    GELU,
-    ActivationLayer,
-    Cosine,
-    Erf,
-    Exponential,
-    Hermite,
-    PiecewiseLinear,
-    Polynomial,
-    Sine,
-)
-from ..nets.facts import is_a
+from ..nets.activations import ActivationLayer
+from ..nets.facts import any_precision
 from ..nets.parameters import numbers_only
-from ..nets.quadrature import Activation, HermiteSeries
 from .walk import Arithmetic, State, walk
 
 
 class Digits:
-    """An own mpmath context of some binary precision, with functions of object arrays."""
+    """An own mpmath context of some binary precision, and arrays in it.
+
+    It is the namespace of `DigitArray`: the part of the Array API standard that duals use.
+    """
+
+    float64 = "digits"
 
     def __init__(self, bits: int) -> None:
         import mpmath
 
         self.ctx: Any = mpmath.mp.clone()
         self.ctx.prec = bits
-        for name in ("sqrt", "acos", "atan2", "exp", "cosh", "sinh", "cos", "sin"):
-            function = getattr(self.ctx, name)
-            setattr(self, name, np.frompyfunc(function, 2 if name == "atan2" else 1, 1))
+        self.__name__ = "digits"
+        self.pi = self.ctx.mpf(self.ctx.pi)
+        self._info = SimpleNamespace(
+            eps=self.ctx.ldexp(self.ctx.mpf(1), 4 - bits),
+            smallest_normal=np.finfo(np.float64).smallest_normal,
+        )
+        for name in ("sqrt", "acos", "exp", "cosh", "sinh", "cos", "sin"):
+            setattr(self, name, self._function(getattr(self.ctx, name), 1))
+        for name in ("asin", "expm1", "log1p", "tanh"):
+            setattr(self, name, self._function(getattr(self.ctx, name), 1))
+        self.atan2 = self._function(self.ctx.atan2, 2)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ctx, name)
@@ -51,6 +55,100 @@ class Digits:
     def number(self, x: float) -> Any:
         """An exact copy of a float64 number."""
         return self.ctx.mpf(float(x))
+
+    def _function(self, function: Callable[..., Any], count: int) -> Callable[..., Any]:
+        """A function of numbers, of object arrays, and of `DigitArray`s."""
+        elementwise = np.frompyfunc(function, count, 1)
+
+        def call(*arrays: Any) -> Any:
+            if not any(isinstance(a, DigitArray) for a in arrays):
+                return elementwise(*arrays)
+            return DigitArray(elementwise(*map(_values, arrays)), self)
+
+        return call
+
+    def finfo(self, dtype: Any) -> Any:
+        """Precision and range; `eps` leaves room for a few roundings."""
+        return self._info
+
+    def where(self, condition: Any, x: Any, y: Any) -> DigitArray:
+        return DigitArray(np.where(condition, _values(x), _values(y)), self)
+
+    def zeros_like(self, x: DigitArray) -> DigitArray:
+        return DigitArray(np.full(x.shape, self.ctx.mpf(0), dtype=object), self)
+
+    def ones_like(self, x: DigitArray) -> DigitArray:
+        return DigitArray(np.full(x.shape, self.ctx.mpf(1), dtype=object), self)
+
+    def abs(self, x: DigitArray) -> DigitArray:
+        return DigitArray(np.abs(x.values), self)
+
+    def sign(self, x: DigitArray) -> DigitArray:
+        return DigitArray(np.frompyfunc(self.ctx.sign, 1, 1)(x.values), self)
+
+
+class DigitArray:
+    """An object array of multiprecision numbers, as the duals of layers take arrays."""
+
+    dtype = Digits.float64
+    # NumPy's functions and operators must not take these arrays apart.
+    __array_ufunc__ = None
+
+    def __init__(self, values: Any, digits: Digits) -> None:
+        self.values, self.digits = np.asarray(values, dtype=object), digits
+
+    def __array_namespace__(self, api_version: str | None = None) -> Digits:
+        return self.digits
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    def _with(self, values: Any) -> DigitArray:
+        return DigitArray(values, self.digits)
+
+    def __add__(self, other: Any) -> DigitArray:
+        return self._with(self.values + _values(other))
+
+    def __sub__(self, other: Any) -> DigitArray:
+        return self._with(self.values - _values(other))
+
+    def __rsub__(self, other: Any) -> DigitArray:
+        return self._with(_values(other) - self.values)
+
+    def __mul__(self, other: Any) -> DigitArray:
+        return self._with(self.values * _values(other))
+
+    def __truediv__(self, other: Any) -> DigitArray:
+        return self._with(self.values / _values(other))
+
+    def __rtruediv__(self, other: Any) -> DigitArray:
+        return self._with(_values(other) / self.values)
+
+    def __pow__(self, power: int) -> DigitArray:
+        return self._with(self.values**power)
+
+    def __neg__(self) -> DigitArray:
+        return self._with(-self.values)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __lt__(self, other: Any) -> np.ndarray:
+        return np.asarray(self.values < _values(other), dtype=bool)
+
+    def __gt__(self, other: Any) -> np.ndarray:
+        return np.asarray(self.values > _values(other), dtype=bool)
+
+    def __le__(self, other: Any) -> np.ndarray:
+        return np.asarray(self.values <= _values(other), dtype=bool)
+
+    def __ge__(self, other: Any) -> np.ndarray:
+        return np.asarray(self.values >= _values(other), dtype=bool)
+
+
+def _values(x: Any) -> Any:
+    return x.values if isinstance(x, DigitArray) else x
 
 
 def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: Digits) -> Any:
@@ -65,7 +163,7 @@ def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: 
         return extended_dual(layer, np.array([q], dtype=object), q, digits)[0][0]
 
     points = np.append(t, digits.number(1))
-    state = walk(net.layers, State(points * square, None, square), Arithmetic(dual, variance))
+    state = walk(net, State(points * square, None, square), Arithmetic(dual, variance))
     values = state.theta if kernel._index == 1 else state.sigma
     if values is None:
         return t * digits.number(0)
@@ -76,26 +174,33 @@ def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: 
 
 def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]:
     """(k, k̇) at covariances s (an object array) for the variance q of both inputs."""
-    if isinstance(layer, Activation):
+    if layer.quadrature:
         if not q > 0:
             k, k_dot = (digits.number(float(a[0])) for a in layer.dual(*np.zeros((3, 1))))
             return s * 0 + k, s * 0 + k_dot
         layer = layer.complete_series(float(q)) or layer.series(256)
-    if isinstance(layer, HermiteSeries):
+    if layer.shorter() is not None:
         return _series(layer, s, q, digits)
-    for kind, function in _DUALS:
-        if is_a(layer, kind):
-            k, k_dot = function(layer, s, q, digits)
-            if getattr(layer, "normalized", False) and hasattr(layer, "second_moment"):
-                scale = 1 / digits.number(layer.second_moment())
-                return k * scale, k_dot * scale
-            return k, k_dot
-    raise InputError(f"{type(layer).__name__} has no dual in extended precision")
+    if not any_precision(layer):
+        raise InputError(f"{type(layer).__name__} has no dual in extended precision")
+    variance = DigitArray([q], digits)
+    k, k_dot = _exact(layer, digits).dual(DigitArray(s, digits), variance, variance)
+    return k.values, k_dot.values
+
+
+def _exact(layer: ActivationLayer, digits: Digits) -> ActivationLayer:
+    """The same layer, its parameters numbers of many digits."""
+    copied = copy.copy(layer)
+    for field in dataclasses.fields(layer):
+        value = getattr(layer, field.name)
+        if isinstance(value, float):
+            object.__setattr__(copied, field.name, digits.number(value))
+    return copied
 
 
 def supported(layer: Any) -> bool:
     """The activation has a dual here."""
-    return is_a(layer, (Activation, HermiteSeries, *(kind for kind, _ in _DUALS)))
+    return layer.shorter() is not None or any_precision(layer)
 
 
 def _cosines(s: Any, q: Any) -> Any:
@@ -103,67 +208,7 @@ def _cosines(s: Any, q: Any) -> Any:
     return np.clip(s / q, -1, 1) if q > 0 else s * 0
 
 
-def _piecewise(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    linear, absolute = map(d.number, layer.weights())
-    c = _cosines(s, q)
-    arcsine = d.pi / 2 - d.acos(c)
-    even = d.sqrt((1 - c) * (1 + c)) + c * arcsine
-    scale = absolute * 2 / d.pi
-    return linear * s + scale * q * even, linear + scale * arcsine
-
-
-def _erf(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    root = d.sqrt((1 + 2 * q - 2 * s) * (1 + 2 * q + 2 * s))
-    return 2 / d.pi * d.atan2(2 * s, root), 4 / d.pi / root
-
-
-def _gelu(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    square = (1 + q - s) * (1 + q + s)
-    area = d.sqrt(square)
-    both = d.atan2(s, area) / (2 * d.pi) + d.number(0.25)
-    density = 1 / (2 * d.pi * area)
-    shrink = 2 / (1 + q)
-    k = s * both + density * (q * q + s * s * (shrink - 1))
-    return k, both + density * s * (shrink + 1 / square)
-
-
-def _sine(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    square = d.number(layer.frequency) ** 2
-    decay = d.ctx.exp(-square * q)
-    return decay * d.sinh(square * s), square * decay * d.cosh(square * s)
-
-
-def _cosine(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    square = d.number(layer.frequency) ** 2
-    decay = d.ctx.exp(-square * q)
-    return decay * d.cosh(square * s), square * decay * d.sinh(square * s)
-
-
-def _hermite(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    n = layer.degree
-    k, k_dot = s * 0, s * 0
-    for i in range(n // 2 + 1):
-        power = n - 2 * i
-        root = math.factorial(n) // (2**i * math.factorial(i) * math.factorial(power))
-        weight = d.ctx.mpf(root * root * math.factorial(power)) * (q - 1) ** (2 * i)
-        k = k + weight * s**power
-        if power:
-            k_dot = k_dot + weight * power * s ** (power - 1)
-    return k, k_dot
-
-
-def _exponential(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    scale = 1 / d.number(layer.sigma) ** 2
-    kappa = d.exp((_cosines(s, q) - 1) * scale)
-    return q * kappa, scale * kappa
-
-
-def _polynomial(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
-    c = _cosines(s, q)
-    return q * c**layer.degree, layer.degree * c ** (layer.degree - 1)
-
-
-def _series(layer: HermiteSeries, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
+def _series(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
     """The finite series that the engines sum, with its float64 coefficients taken as exact."""
     c = _cosines(s, q)
     k, k_dot = s * 0, s * 0
@@ -171,17 +216,3 @@ def _series(layer: HermiteSeries, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
         k_dot = k_dot * c + k
         k = k * c + d.number(a) ** 2
     return k, k_dot / q if q > 0 else k_dot * 0
-
-
-_Table = tuple[tuple[type, Callable[[Any, Any, Any, Digits], tuple[Any, Any]]], ...]
-
-_DUALS: _Table = (
-    (PiecewiseLinear, _piecewise),
-    (Erf, _erf),
-    (GELU, _gelu),
-    (Sine, _sine),
-    (Cosine, _cosine),
-    (Hermite, _hermite),
-    (Exponential, _exponential),
-    (Polynomial, _polynomial),
-)

@@ -12,8 +12,10 @@ from ..checks import choice, flag, shown, whole
 from ..errors import InputError
 from ..kernels.network import as_network
 from ..nets import Activation, Dense, Sequential
-from ..nets.activations import ActivationLayer, Exponential, PiecewiseLinear, Polynomial
-from ..nets.facts import is_a
+from ..nets.activations import ActivationLayer
+from ..nets.facts import derivative_moments
+from ..nets.operators import Operator, Pointwise, Weights
+from ..nets.plan import Step, plan
 from ..nets.quadrature import HermiteSeries
 
 # Hermite coefficients that are enough for smooth functions, and as many again to see that.
@@ -45,15 +47,9 @@ def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int
     orders = whole(orders, "orders", 1, _MOST_ORDERS)
     if not isinstance(activation, ActivationLayer):
         activation = Activation(activation, normalized=False)
-    j = np.arange(orders)
-    if is_a(activation, Exponential):
-        return float(activation.sigma) ** (-2.0 * j)
-    if is_a(activation, Polynomial):
-        return np.array([float(math.perm(activation.degree, i)) for i in j])
-    if is_a(activation, PiecewiseLinear):
-        linear, kink = map(float, activation.weights())
-        beyond = math.inf if kink > 0 else 0.0
-        return np.where(j < 2, linear + kink, beyond)
+    closed = derivative_moments(activation, orders)
+    if closed is not None:
+        return closed
     short, long = (_from_hermite(activation, orders, degree) for degree in _DEGREES)
     loose = ~(np.abs(long - short) <= _SETTLED * long + 1e-14)
     if np.any(loose):
@@ -109,35 +105,39 @@ def lipschitz_constant(
     (1.0, inf)
     """
     kind, sphere = choice(kind, "kind", ("ntk", "nngp")), flag(sphere, "sphere")
-    value, slope = _jet(_dense_layers(network), kind == "ntk")
+    value, slope = _jet(_dense_steps(network), kind == "ntk")
     return math.sqrt(slope if sphere else max(value, slope))
 
 
-def _dense_layers(network: Any) -> tuple[Any, ...]:
-    """Layers of a dense network, checked: weight_std 1, no biases, all trained."""
+def _dense_steps(network: Any) -> tuple[Step, ...]:
+    """Steps of a dense network, checked: weight_std 1, no biases, all trained."""
     if isinstance(network, ActivationLayer):
-        return (Dense(), network, Dense())
-    if not isinstance(network, Sequential | str) and callable(network):
-        return (Dense(), Activation(network, normalized=False), Dense())
-    layers = as_network(network).layers
-    for layer in layers:
-        if not isinstance(layer, Dense | ActivationLayer) or (
-            isinstance(layer, Dense) and layer != Dense()
-        ):
+        network = Sequential(Dense(), network, Dense())
+    elif not isinstance(network, Sequential | str) and callable(network):
+        network = Sequential(Dense(), Activation(network, normalized=False), Dense())
+    net = as_network(network)
+    for layer in net.layers:
+        parts = () if isinstance(layer, Sequential) else layer.lower(())
+        if not all(map(_plain, parts)):
             raise InputError(
                 "a Lipschitz constant is known for plain dense layers (weight_std 1, no bias, "
                 f"trainable) and activations, but this network holds {shown(layer)}"
             )
-    return layers
+    return plan(net, (2,)).steps
 
 
-def _jet(layers: tuple[Any, ...], tangent: bool) -> tuple[float, float]:
+def _plain(operator: Operator) -> bool:
+    return isinstance(operator, Pointwise) or (isinstance(operator, Weights) and operator.plain)
+
+
+def _jet(steps: tuple[Step, ...], tangent: bool) -> tuple[float, float]:
     """κ(1) and κ'(1) of the NTK or the NNGP: the recursion with a first derivative."""
     s, ds, t, dt = 1.0, 1.0, 0.0, 0.0
-    for layer in layers:
-        if isinstance(layer, Dense):
+    for step in steps:
+        if isinstance(step.operator, Weights):
             t, dt = t + s, dt + ds
             continue
+        layer = step.operator.activation  # type: ignore[attr-defined]
         if abs(s - 1) > 1e-9:
             raise InputError(
                 f"{layer!r} gets inputs of variance {s:.4g}, not 1; with several activations, "

@@ -13,11 +13,9 @@ from .. import checks
 from ..checks import sizes
 from ..errors import InputError
 from ..kernels.network import as_network
-from ..nets import Conv, GaussianPool, GlobalAvgPool, Residual, Subsample
-from ..nets.base import per_axis
-from ..nets.geometry import AxisMatrices, Box, Points
+from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
+from ..nets.operators import Average, Shifts, Stack, Sum
 from ..nets.plan import Step, plan
-from ..nets.pooling import LinearGridLayer
 from .deformations.checks import finite, positive
 from .tables import Table
 
@@ -194,30 +192,29 @@ def _start(antialias: float) -> _State:
     return _State(1.0, finite(antialias, "antialias", least=0.0))
 
 
-def _follow(steps: tuple[Step, ...], state: _State, rows: list[PatchRow], place: int = 0) -> _State:
-    """Walks the layers; convolutions are added to `rows`. place: of the enclosing layer, if any."""
-    for index, step in enumerate(steps, 1):
-        layer = step.layer
-        if isinstance(layer, Residual):
-            where = place or index
-            body = _follow(step.body, state, rows, where)
-            shortcut = _follow(step.shortcut, state, rows, where)
-            state = _State(body.spacing, min(body.scale, shortcut.scale))
-        elif isinstance(layer, Conv):
-            reach = state.spacing * _reach(step.geometry)
-            rows.append(PatchRow(place or index, str(layer), reach, state.scale))
-            state = state._replace(spacing=state.spacing * _stride(layer, step))
-        elif isinstance(layer, Subsample):
-            state = state._replace(spacing=state.spacing * _stride(layer, step))
-        elif isinstance(layer, LinearGridLayer):
-            width = _width(layer, step)
-            state = _State(
-                state.spacing * _stride(layer, step),
-                max(state.scale, state.spacing * width),
-            )
-        elif isinstance(layer, GlobalAvgPool):
-            width = min(_spread(np.ones(n)) for n in step.space_in)
-            state = state._replace(scale=max(state.scale, state.spacing * width))
+def _follow(steps: Sequence[Step], state: _State, rows: list[PatchRow], place: int = 0) -> _State:
+    """Walks the layers; patches are added to `rows`. place: of the enclosing layer, if any."""
+    index = 0
+    for step in steps:
+        index += step.part == 0
+        match step.operator:
+            case Sum():
+                found = [_follow(b, state, rows, place or index) for b in step.branches]
+                state = _State(found[0].spacing, min(each.scale for each in found))
+            case Shifts(geometry):
+                reach = state.spacing * _reach(geometry)
+                rows.append(PatchRow(place or index, str(step.layer), reach, state.scale))
+                coarser = _mean_of([w.stride for w in geometry.axes])
+                state = state._replace(spacing=state.spacing * coarser)
+            case Stack() as stack:
+                coarser = _mean_of(stack.strides or np.divide(step.space_in, step.space_out))
+                # What only picks positions blurs nothing.
+                blurs = not all(a.selects for a in stack.maps)
+                width = state.spacing * _width(stack, step.space_in) if blurs else 0.0
+                state = _State(state.spacing * coarser, max(state.scale, width))
+            case Average():
+                width = min(_spread(np.ones(n)) for n in step.space_in)
+                state = state._replace(scale=max(state.scale, state.spacing * width))
     return state
 
 
@@ -230,26 +227,22 @@ def _reach(geometry: Any) -> float:
     raise InputError(f"a patch of kind {type(geometry).__name__} has no known reach")
 
 
-def _stride(layer: Any, step: Step) -> float:
-    """The mean over axes (as lengths: geometric) of how much coarser the next grid is."""
-    stride = getattr(layer, "stride", None)
-    if stride is None:
-        stride = getattr(layer, "factor", None) or getattr(layer, "size", None)
-    dims = len(step.space_in)
-    if stride is None:
-        pairs = zip(step.space_in, step.space_out, strict=True)
-        return float(np.prod([a / b for a, b in pairs])) ** (1 / dims)
-    return float(np.prod(per_axis(stride, dims, "stride"))) ** (1 / dims)
+def _mean_of(strides: Any) -> float:
+    """The mean over axes of how much coarser the next grid is (as lengths: geometric)."""
+    return float(np.prod(strides)) ** (1 / len(strides))
 
 
-def _width(layer: LinearGridLayer, step: Step) -> float:
+def _width(stack: Stack, space: tuple[int, ...]) -> float:
     """The scale of a pooling filter in positions of its own grid; the smallest over the axes."""
-    if isinstance(layer, GaussianPool):
-        return float(layer.factor)  # type: ignore[arg-type]
-    geometry = step.geometry
-    if isinstance(geometry, AxisMatrices):
-        return min(max(map(_spread, matrix)) for matrix in geometry.matrices)
-    kernels = np.abs(geometry.matrix).reshape(-1, *step.space_in)  # type: ignore[union-attr]
+    if stack.width is not None:
+        return stack.width
+    return min(_width_of(a, space) for a in stack.maps)
+
+
+def _width_of(a: AxisMatrices | GridMatrix, space: tuple[int, ...]) -> float:
+    if isinstance(a, AxisMatrices):
+        return min(max(map(_spread, matrix)) for matrix in a.matrices)
+    kernels = np.abs(a.matrix).reshape(-1, *space)
     dims = range(1, kernels.ndim)
     return min(
         max(map(_spread, kernels.sum(axis=tuple(d for d in dims if d != axis)))) for axis in dims

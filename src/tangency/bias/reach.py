@@ -9,25 +9,14 @@ follows from the layers alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..nets.activations import (
-    GELU,
-    ActivationLayer,
-    Cosine,
-    Erf,
-    Exponential,
-    Hermite,
-    PiecewiseLinear,
-    Polynomial,
-    Sine,
-)
-from ..nets.facts import is_a
-from ..nets.quadrature import Activation
+from ..nets import facts
+from ..nets.activations import ActivationLayer
+from ..nets.facts import Powers
 
 NONE = -math.inf
 
@@ -70,65 +59,19 @@ class Reach:
         return np.where(k % 2 == 0, k <= self.even, k <= self.odd)
 
 
-@dataclass(frozen=True)
-class Powers:
-    """The powers in a power series f: some, and whether they go on without end, by parity."""
-
-    some: Iterable[int]
-    even: bool = False
-    odd: bool = False
-
-    def of(self, s: Reach) -> Reach:
-        """The reach of f(s)."""
-        total = Reach()
-        for m in self.some:
-            total = total + s.power(m)
-        for endless, m in ((self.even, 2), (self.odd, 3)):
-            if endless:
-                once = s.power(m)
-                # A power of something that is not constant grows without end.
-                grows = s.even > 0 or s.odd > 0
-                even = math.inf if grows and once.even > NONE else once.even
-                total = total + Reach(even, math.inf if once.odd > NONE else NONE)
-        return total
-
-    def derivative(self) -> Powers:
-        """The powers in f'."""
-        return Powers(tuple(m - 1 for m in self.some if m), even=self.odd, odd=self.even)
-
-
-_EVEN, _ODD = Powers((0,), even=True), Powers((1,), odd=True)
-_NAMED = {
-    "tanh": _ODD,
-    "sigmoid": Powers((0, 1), odd=True),
-    "softplus": Powers((0, 1), even=True),
-    "silu": Powers((0, 1), even=True),
-    "gaussian": _EVEN,
-}
-
-
-def powers(layer: ActivationLayer) -> Powers:
-    """The powers of s in the dual k(s) of an activation."""
-    if is_a(layer, PiecewiseLinear):
-        linear, absolute = layer.weights()
-        return Powers((1,) * (linear > 0) + (0,) * (absolute > 0), even=bool(absolute > 0))
-    if is_a(layer, (Erf, Sine)):
-        return _ODD
-    if is_a(layer, Cosine):
-        return _EVEN
-    if is_a(layer, GELU):
-        return Powers((0, 1), even=True)
-    if is_a(layer, (Hermite, Polynomial)):
-        return Powers((layer.degree,))
-    if is_a(layer, Activation) and isinstance(layer.function, str):
-        return _NAMED.get(layer.function, Powers((0, 1), True, True))
-    return Powers((0, 1), even=True, odd=True)
-
-
-def known(layer: ActivationLayer) -> bool:
-    """Whether `powers` are those of the activation, not all that there could be."""
-    kinds = (PiecewiseLinear, Erf, Sine, Cosine, GELU, Hermite, Polynomial, Exponential)
-    return is_a(layer, kinds) or (isinstance(layer, Activation) and isinstance(layer.function, str))
+def of(series: Powers, s: Reach) -> Reach:
+    """The reach of f(s), for a power series f."""
+    total = Reach()
+    for m in series.some:
+        total = total + s.power(m)
+    for endless, m in ((series.even, 2), (series.odd, 3)):
+        if endless:
+            once = s.power(m)
+            # A power of something that is not constant grows without end.
+            grows = s.even > 0 or s.odd > 0
+            even = math.inf if grows and once.even > NONE else once.even
+            total = total + Reach(even, math.inf if once.odd > NONE else NONE)
+    return total
 
 
 def reach_dual(layer: ActivationLayer, s: Reach, q: float) -> tuple[Reach, Reach]:
@@ -136,8 +79,9 @@ def reach_dual(layer: ActivationLayer, s: Reach, q: float) -> tuple[Reach, Reach
     if s.zero:
         zero = np.zeros(())
         return _number(layer.dual(zero, zero, zero)[0]), _number(layer.dual(zero, zero, zero)[1])
-    series = powers(layer)
-    return series.of(s), series.derivative().of(s)
+    # All that there could be, where a class does not state what there is.
+    series = facts.powers(layer) or facts.ANY
+    return of(series, s), of(series.derivative(), s)
 
 
 def _number(value: Any) -> Reach:

@@ -7,19 +7,19 @@ in a basis, or only what is known of its parity. It needs `+` and `*`, with numb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..checks import shown
 from ..errors import InputError
-from ..kernels.algebra import Product, Scaled, Sum
+from ..kernels import algebra
 from ..kernels.base import Kernel
 from ..kernels.network import NetworkKernel
-from ..nets import Dense, Flatten, LayerNorm, Residual
+from ..nets import Sequential
 from ..nets.activations import ActivationLayer
-from ..nets.base import Layer
-from ..nets.structure import Rescale
+from ..nets.operators import Normalize, Pointwise, Positions, Scale, Sum, Weights
+from ..nets.plan import Step, plan
 
 Dual = Callable[[ActivationLayer, Any, Any], tuple[Any, Any]]
 """(layer, s, q) -> (k, k̇) of an activation, s a function of t with s(1) = q."""
@@ -45,54 +45,57 @@ class Arithmetic:
     variance: Callable[[ActivationLayer, Any], Any]
 
 
-def walk(layers: Iterable[Layer], state: State, arithmetic: Arithmetic) -> State:
-    """Σ and Θ after all layers.
+def walk(net: Sequential, state: State, arithmetic: Arithmetic) -> State:
+    """Σ and Θ after a network of vectors.
 
     Raises:
-        InputError: a layer that works on grids.
+        NetworkError: a layer that works on grids.
+        InputError: an operator that is no function of the cosine.
     """
-    for layer in layers:
-        state = _step(layer, state, arithmetic)
+    return _chain(plan(net, (2,)).steps, state, arithmetic)
+
+
+def _chain(steps: Sequence[Step], state: State, arithmetic: Arithmetic) -> State:
+    for step in steps:
+        state = _step(step, state, arithmetic)
     return state
 
 
-def _step(layer: Layer, state: State, arithmetic: Arithmetic) -> State:
+def _step(step: Step, state: State, arithmetic: Arithmetic) -> State:
     sigma, theta, q = state.sigma, state.theta, state.q
-    if isinstance(layer, Dense):
-        scale, shift = float(layer.weight_std) ** 2, float(layer.bias_std) ** 2
-        sigma, theta, q = sigma * scale, _scaled(theta, scale), q * scale
-        if shift:
-            sigma, q = sigma + shift, q + shift
-        if layer.trainable:
-            theta = sigma if theta is None else theta + sigma
-        return State(sigma, theta, q)
-    if isinstance(layer, ActivationLayer):
-        k, k_dot = arithmetic.dual(layer, sigma, q)
-        return State(k, None if theta is None else theta * k_dot, arithmetic.variance(layer, q))
-    if isinstance(layer, Residual):
-        shortcut = () if layer.shortcut is None else _chain(layer.shortcut)
-        a = walk(_chain(layer.body), state, arithmetic)
-        b = walk(shortcut, state, arithmetic)
-        thetas = [x for x in (a.theta, b.theta) if x is not None]
-        theta = sum(thetas[1:], start=thetas[0]) if thetas else None
-        return State(a.sigma + b.sigma, theta, a.q + b.q)
-    if isinstance(layer, Rescale):
-        scale = float(layer.factor) ** 2
-        return State(sigma * scale, _scaled(theta, scale), q * scale)
-    if isinstance(layer, LayerNorm):
-        scale = 1 / q if q > 0 else q
-        return State(sigma * scale, _scaled(theta, scale), q * scale)
-    if isinstance(layer, Flatten):
-        return state
-    raise InputError(f"{shown(layer)} is not a layer of dense networks")
+    match step.operator:
+        case Weights() as weights:
+            scale, shift = float(weights.weight_std) ** 2 / weights.fan, weights.bias_std
+            sigma, theta, q = sigma * scale, _scaled(theta, scale), q * scale
+            if shift := float(shift) ** 2:
+                sigma, q = sigma + shift, q + shift
+            if weights.trainable:
+                theta = sigma if theta is None else theta + sigma
+            return State(sigma, theta, q)
+        case Pointwise(activation):
+            k, k_dot = arithmetic.dual(activation, sigma, q)
+            tangent = None if theta is None else theta * k_dot
+            return State(k, tangent, arithmetic.variance(activation, q))
+        case Sum():
+            first, *rest = (_chain(branch, state, arithmetic) for branch in step.branches)
+            for other in rest:
+                tangents = [x for x in (first.theta, other.theta) if x is not None]
+                theta = sum(tangents[1:], start=tangents[0]) if tangents else None
+                first = State(first.sigma + other.sigma, theta, first.q + other.q)
+            return first
+        case Scale(factor):
+            scale = float(factor) ** 2
+            return State(sigma * scale, _scaled(theta, scale), q * scale)
+        case Normalize():
+            scale = 1 / q if q > 0 else q
+            return State(sigma * scale, _scaled(theta, scale), q * scale)
+        case Positions():
+            return state
+    raise InputError(f"{shown(step.layer)} is not a layer of dense networks")
 
 
 def _scaled(theta: Any, scale: Any) -> Any:
     return None if theta is None else theta * scale
-
-
-def _chain(branch: Any) -> tuple[Layer, ...]:
-    return branch.layers if hasattr(branch, "layers") else (branch,)
 
 
 def fold(kernel: Kernel, leaf: Callable[[NetworkKernel], Any]) -> Any:
@@ -103,12 +106,12 @@ def fold(kernel: Kernel, leaf: Callable[[NetworkKernel], Any]) -> Any:
     """
     if isinstance(kernel, NetworkKernel):
         return leaf(kernel)
-    if isinstance(kernel, Scaled):
+    if isinstance(kernel, algebra.Scaled):
         return fold(kernel.kernel, leaf) * kernel.factor
-    if isinstance(kernel, Sum | Product):
+    if isinstance(kernel, algebra.Sum | algebra.Product):
         first, *rest = (fold(part, leaf) for part in kernel.parts)
         for value in rest:
-            first = first + value if isinstance(kernel, Sum) else first * value
+            first = first + value if isinstance(kernel, algebra.Sum) else first * value
         return first
     raise InputError(
         f"the kernel on the sphere is known for NTK, NNGP, their sums, products and multiples; "

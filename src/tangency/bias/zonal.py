@@ -16,11 +16,11 @@ from ..errors import InputError, NetworkError
 from ..kernels.base import Kernel
 from ..kernels.network import NNGP, NTK, NetworkKernel, as_network
 from ..nets.base import Layer
-from ..nets.parameters import numbers_only
-from ..nets.plan import Need, plan
-from ..nets.plan import walk as steps_of
-from ..nets.quadrature import Activation, HermiteSeries
-from ..nets.structure import Residual, Sequential
+from ..nets.operators import Need
+from ..nets.parameters import numbers_only, with_activations
+from ..nets.plan import activations as activations_of
+from ..nets.plan import plan
+from ..nets.structure import Sequential
 from . import walk
 from .arccosine import NotClosed, Span, span_dual
 from .decay import Edge, edge_dual
@@ -129,7 +129,7 @@ class ZonalKernel:
 
     def _walk(self, leaf: NetworkKernel, line: Any, arithmetic: walk.Arithmetic, zero: Any) -> Any:
         start = walk.State(line, None, self.radius**2)
-        state = walk.walk(numbers_only(leaf.net).layers, start, arithmetic)
+        state = walk.walk(numbers_only(leaf.net), start, arithmetic)
         value = state.theta if leaf._index == 1 else state.sigma
         return zero if value is None else value
 
@@ -219,8 +219,7 @@ def leaves(kernel: Kernel) -> list[NetworkKernel]:
 
 def activations(net: Sequential) -> list[Any]:
     """The activations of a dense network."""
-    steps = plan(net, (2,), Need.DIAGONAL).steps
-    return [step.layer for step in steps_of(steps) if hasattr(step.layer, "dual")]
+    return activations_of(plan(net, (2,), Need.DIAGONAL).steps)
 
 
 def _check_dense(kernel: NetworkKernel) -> None:
@@ -239,20 +238,11 @@ def _check_dense(kernel: NetworkKernel) -> None:
 
 
 def _has_series(leaf: NetworkKernel) -> bool:
-    return any(isinstance(layer, Activation | HermiteSeries) for layer in activations(leaf.net))
+    return any(layer.shorter() is not None for layer in activations(leaf.net))
 
 
-def _fewer(layer: Any) -> Any:
-    if isinstance(layer, Sequential):
-        return Sequential(*map(_fewer, layer.layers))
-    if isinstance(layer, Activation):
-        return layer.series(75)
-    if isinstance(layer, HermiteSeries):
-        return replace(layer, degree=max(1, 3 * layer.degree // 4))
-    if isinstance(layer, Residual):
-        shortcut = None if layer.shortcut is None else _fewer(layer.shortcut)
-        return Residual(_fewer(layer.body), shortcut)
-    return layer
+def _fewer(net: Sequential) -> Sequential:
+    return with_activations(net, lambda layer: layer.shorter() or layer)
 
 
 def _replace_nets(kernel: Any, change: Callable[[Any], Any]) -> Any:

@@ -107,12 +107,14 @@ def parse_widths(text: str) -> tuple[int, ...]:
 def fitting(dataset: Dataset, net: Sequential) -> Dataset:
     """The data, images as rows where the network begins with a dense layer; says so."""
     from ..errors import NetworkError
-    from ..nets import Dense
 
     shape = dataset.input_shape
-    if not (len(shape) > 1 and net.layers and isinstance(net.layers[0], Dense)):
+    try:
         net.output_shape(shape)
         return dataset
+    except NetworkError:
+        if len(shape) == 1:
+            raise
     flat: dict[str, Any] = {
         part: None if X is None else X.reshape(len(X), -1)
         for part, X in (("X_train", dataset.X_train), ("X_test", dataset.X_test))

@@ -12,30 +12,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import is_torch_array
 
 from ..errors import InputError
-from ..nets import Conv, Dense, LayerNorm, Residual
-from ..nets.activations import (
-    GELU,
-    ActivationLayer,
-    Cosine,
-    Erf,
-    Exponential,
-    Hermite,
-    PiecewiseLinear,
-    Polynomial,
-    Sine,
-)
+from ..nets.activations import ActivationLayer
 from ..nets.base import plain
-from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
+from ..nets.facts import gain, steepness
+from ..nets.geometry import AxisMatrices, GridMatrix
+from ..nets.operators import Need, Normalize, Pointwise, Scale, Stack, Sum, Weights
 from ..nets.parameters import numbers_only, tensors
-from ..nets.plan import Need, Plan, Step, plan, walk
-from ..nets.structure import Rescale
+from ..nets.plan import Plan, Step, plan, walk
 from .overflow import quiet
 from .prepared import Prepared
 from .twins import row_squares
@@ -46,8 +35,6 @@ LIMIT = 2e-3
 # Units in the last place that a covariance may be off by.
 _UNITS = 4
 
-# Activations whose dual is a formula.
-_CLOSED = (PiecewiseLinear, Erf, GELU, Sine, Cosine, Hermite, Exponential, Polynomial)
 # Numbers of inputs that are looked at together.
 _NUMBERS = 2**20
 
@@ -109,7 +96,7 @@ def verdict(
             return Verdict(False, None)
     eps = float(np.finfo(np.float64).eps)
     found = bounds(plan_, eps, *sets)
-    needed = normalize or any(isinstance(step.layer, LayerNorm) for step in walk(plan_.steps))
+    needed = normalize or any(isinstance(step.operator, Normalize) for step in walk(plan_.steps))
     if needed and found.low < np.finfo(np.float64).smallest_normal:
         raise InputError(
             "some inputs are so small that their squares are below the range of float64 (2.2e-308) "
@@ -202,29 +189,33 @@ def _through(steps: tuple[Step, ...], b: Bounds, eps: float) -> Bounds:
 
 
 def _step(step: Step, b: Bounds, eps: float) -> Bounds:
-    layer, geometry = step.layer, step.geometry
-    if isinstance(layer, Residual):
-        one, two = (_through(branch, b, eps) for branch in (step.body, step.shortcut))
-        names = ("high", "gain", "slope", "kink")
-        largest = {name: max(getattr(one, name), getattr(two, name)) for name in names}
-        least = {name: min(getattr(one, name), getattr(two, name)) for name in ("least", "low")}
-        return Bounds(most=one.most + two.most, **least, **largest)
-    if isinstance(layer, Dense | Conv):
-        w, bias = plain(layer.weight_std) ** 2, plain(layer.bias_std) ** 2
-        count = geometry.count if isinstance(geometry, Box | Points) else 1
-        return replace(b, most=w * b.most + bias, least=w * b.least / count + bias)
-    if isinstance(layer, ActivationLayer):
-        return _activation(layer, b, eps)
-    if isinstance(layer, LayerNorm):
-        return replace(b, most=1.0, least=1.0)
-    if isinstance(layer, Rescale):
-        square = plain(layer.factor) ** 2
-        return replace(b, most=square * b.most, least=square * b.least)
-    if isinstance(geometry, AxisMatrices | GridMatrix):
-        matrices = [geometry.matrix] if isinstance(geometry, GridMatrix) else geometry.matrices
-        size = math.prod(float(np.abs(a).sum(axis=1).max()) for a in matrices)
-        return replace(b, most=size * size * b.most)
+    match step.operator:
+        case Sum():
+            found = [_through(branch, b, eps) for branch in step.branches]
+            names = ("high", "gain", "slope", "kink")
+            largest = {name: max(getattr(each, name) for each in found) for name in names}
+            least = {name: min(getattr(each, name) for each in found) for name in ("least", "low")}
+            return Bounds(most=sum(each.most for each in found), **least, **largest)
+        case Weights() as weights:
+            # Of a patch, all values may be as large, but only one need be other than zero.
+            w, bias = plain(weights.weight_std) ** 2, plain(weights.bias_std) ** 2
+            return replace(b, most=w * b.most + bias, least=w * b.least / weights.fan + bias)
+        case Pointwise(activation):
+            return _activation(activation, b, eps)
+        case Normalize():
+            return replace(b, most=1.0, least=1.0)
+        case Scale(factor):
+            square = plain(factor) ** 2
+            return replace(b, most=square * b.most, least=square * b.least)
+        case Stack(maps):
+            return replace(b, most=sum(_norm(a) ** 2 for a in maps) * b.most)
     return b
+
+
+def _norm(a: AxisMatrices | GridMatrix) -> float:
+    """The largest sum of absolute entries in a row."""
+    matrices = [a.matrix] if isinstance(a, GridMatrix) else a.matrices
+    return math.prod(float(np.abs(matrix).sum(axis=1).max()) for matrix in matrices)
 
 
 def _activation(layer: ActivationLayer, b: Bounds, eps: float) -> Bounds:
@@ -233,37 +224,20 @@ def _activation(layer: ActivationLayer, b: Bounds, eps: float) -> Bounds:
     # Of zeros alone comes what σ(0) is, or zeros again, which do not count.
     least = min((size for size in sizes[1:] if size > 0 or b.most > 0), default=math.inf)
     after = replace(b, most=max(sizes), least=least)
-    if isinstance(layer, PiecewiseLinear | GELU):
+    factor, steep = gain(layer, b.most), steepness(layer)
+    if factor is None:
+        # As steep as erf may be, which goes to a step: k → (2/π)·arcsin(c), k̇ → ∞ at c = 1.
+        most = min(b.gain * math.sqrt(1 + b.most), math.sqrt(max(1.0, b.gain) / eps))
+        return replace(after, gain=most, slope=max(b.slope, b.gain * (1 + b.most)))
+    if steep is None or math.isinf(steep.k_dot):
         return replace(after, kink=max(b.kink, b.gain))
-    if isinstance(layer, Sine | Cosine):
-        factor = max(1.0, plain(layer.frequency) ** 2 * b.most)
-    elif isinstance(layer, Exponential):
-        factor = max(1.0, plain(layer.sigma) ** -2)
-    elif isinstance(layer, Hermite | Polynomial):
-        factor = float(max(1, layer.degree))
-    else:
-        # Others may be as steep as erf, which goes to a step: k → (2/π)·arcsin(c), k̇ → ∞ at c = 1.
-        gain = min(b.gain * math.sqrt(1 + b.most), math.sqrt(max(1.0, b.gain) / eps))
-        return replace(after, gain=gain, slope=max(b.slope, b.gain * (1 + b.most)))
-    gain = b.gain * factor
-    return replace(after, gain=gain, slope=max(b.slope, gain))
+    return replace(after, gain=b.gain * factor, slope=max(b.slope, b.gain * factor))
 
 
 def _second_moment(layer: ActivationLayer, q: float) -> float:
-    """E[σ(f)²] at the variance q, roughly where there is no closed form."""
-    if isinstance(layer, _CLOSED):
-        variance = np.asarray(q)
-        return float(layer.dual(variance, variance, variance)[0])
-    nodes, weights = _rule()
+    """E[σ(f)²] at the variance q, roughly where there is no formula."""
     try:
-        return float(weights @ np.asarray(layer(math.sqrt(q) * nodes), dtype=float) ** 2)
+        return layer.second_moment_at(q)
     except Exception:
-        # A function that takes arrays of another library: as large as its argument, say.
+        # One that takes arrays of another library only: as large as its argument, say.
         return max(q, 1.0)
-
-
-@lru_cache(maxsize=1)
-def _rule() -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of E[f(g)] for a standard normal g."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
-    return nodes, weights / weights.sum()

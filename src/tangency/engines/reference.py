@@ -14,13 +14,22 @@ from typing import Any
 from array_api_compat import array_namespace, device, is_torch_array
 
 from ..errors import NetworkError
-from ..nets import Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual
 from ..nets.activations import ActivationLayer
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
-from ..nets.plan import Need, Plan, Step, plan
-from ..nets.pooling import LinearGridLayer
+from ..nets.operators import (
+    Average,
+    Need,
+    Normalize,
+    Pointwise,
+    Positions,
+    Scale,
+    Shifts,
+    Stack,
+    Sum,
+    Weights,
+)
+from ..nets.plan import Plan, Step, plan
 from ..nets.special import safe_sqrt
-from ..nets.structure import Rescale
 from .layout import Covariances
 
 # Products of vectors that are handled at a time, so that temporaries stay small.
@@ -197,71 +206,64 @@ def _evaluate(
 
 
 def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
-    layer = step.layer
-    if isinstance(layer, Residual):
-        return _residual(step, state, source, want_ntk)
-    if isinstance(layer, ActivationLayer):
-        return _activation(step, layer, state, source)
-    if isinstance(layer, LayerNorm):
-        q1, q2 = source.next(state)
-        norm = safe_sqrt(q1) * safe_sqrt(q2)
-        positive = norm > 0
-        scale = state.xp.where(positive, norm, state.xp.ones_like(norm))
-        return state.map(lambda a: state.xp.where(positive, a / scale, state.xp.zeros_like(a)))
-    if isinstance(layer, Rescale):
-        return state.map(lambda a: layer.factor * layer.factor * a)
-    if isinstance(layer, Dense):
-        return _weights(layer, state, 1.0, want_ntk)
-    if isinstance(layer, Conv):
-        assert isinstance(step.geometry, Box | Points)
-        geometry = step.geometry
-        state = state.map(lambda a: _patch_sum(a, geometry, state), step.space_out)
-        return _weights(layer, state, 1.0 / geometry.count, want_ntk)
-    if isinstance(layer, LinearGridLayer):
-        return _grid_map(step, state)
-    if isinstance(layer, GlobalAvgPool | Flatten):
-        if not state.space:
-            return state
-        axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
-        pooled = state.map(lambda a: state.xp.mean(a, axis=axes), ())
-        return replace(pooled, full=False)
-    raise NetworkError(
-        f"no engine knows how to compute {type(layer).__name__}; layers of your own are "
-        "activations with a dual (ActivationLayer) or linear maps of the grid (LinearGridLayer)"
-    )
+    match step.operator:
+        case Sum():
+            return _sum(step, state, source, want_ntk)
+        case Pointwise(activation):
+            return _pointwise(step, activation, state, source)
+        case Normalize():
+            q1, q2 = source.next(state)
+            norm = safe_sqrt(q1) * safe_sqrt(q2)
+            positive = norm > 0
+            scale = state.xp.where(positive, norm, state.xp.ones_like(norm))
+            return state.map(lambda a: state.xp.where(positive, a / scale, state.xp.zeros_like(a)))
+        case Scale(factor):
+            return state.map(lambda a: factor * factor * a)
+        case Weights() as weights:
+            return _weights(weights, state, want_ntk)
+        case Shifts(geometry):
+            return state.map(lambda a: _patch_sum(a, geometry, state), step.space_out)
+        case Stack(maps):
+            return state.map(lambda a: _stack(maps, a, state), step.space_out)
+        case Average() | Positions():
+            if not state.space:
+                return state
+            axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
+            pooled = state.map(lambda a: state.xp.mean(a, axis=axes), ())
+            return replace(pooled, full=False)
+    raise NetworkError(f"no engine knows the operator {type(step.operator).__name__}")
 
 
-def _residual(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
-    body = _evaluate(step.body, state, source, want_ntk)
-    shortcut = _evaluate(step.shortcut, state, source, want_ntk)
+def _sum(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
+    branches = [_evaluate(branch, state, source, want_ntk) for branch in step.branches]
     if step.need_out is Need.NOTHING:
         return state
-    body, shortcut = body.reduce(step.need_out), shortcut.reduce(step.need_out)
-    tangents = [b.ntk for b in (body, shortcut) if b.ntk is not None]
+    first, *rest = (branch.reduce(step.need_out) for branch in branches)
+    nngp, tangents = first.nngp, [b.ntk for b in (first, *rest) if b.ntk is not None]
+    for other in rest:
+        nngp = nngp + other.nngp
     ntk = sum(tangents[1:], start=tangents[0]) if tangents else None
-    return replace(body, nngp=body.nngp + shortcut.nngp, ntk=ntk)
+    return replace(first, nngp=nngp, ntk=ntk)
 
 
-def _activation(
-    step: Step, layer: ActivationLayer, state: Covariances, source: _Marginals
+def _pointwise(
+    step: Step, activation: ActivationLayer, state: Covariances, source: _Marginals
 ) -> Covariances:
     q1, q2 = source.next(state)
     if step.need_out is Need.NOTHING:
         return state
-    k, k_dot = layer.dual(state.nngp, q1, q2)
+    k, k_dot = activation.dual(state.nngp, q1, q2)
     return replace(state, nngp=k, ntk=None if state.ntk is None else state.ntk * k_dot)
 
 
-def _weights(
-    layer: Dense | Conv, state: Covariances, mean_weight: float, want_ntk: bool
-) -> Covariances:
-    """Σ̃ = w²·mean + b² and Θ̃ = w²·mean + Σ̃, given sums over the patch."""
-    scale = layer.weight_std * layer.weight_std * mean_weight
+def _weights(weights: Weights, state: Covariances, want_ntk: bool) -> Covariances:
+    """Σ̃ = w²Σ/fan + b² and Θ̃ = w²Θ/fan + Σ̃."""
+    scale = weights.weight_std * weights.weight_std * (1.0 / weights.fan)
     nngp = scale * state.nngp
-    if not (isinstance(layer.bias_std, float) and layer.bias_std == 0):
-        nngp = nngp + layer.bias_std * layer.bias_std
+    if not (isinstance(weights.bias_std, float) and weights.bias_std == 0):
+        nngp = nngp + weights.bias_std * weights.bias_std
     ntk = None if state.ntk is None else scale * state.ntk
-    if want_ntk and layer.trainable:
+    if want_ntk and weights.trainable:
         ntk = nngp if ntk is None else ntk + nngp
     return replace(state, nngp=nngp, ntk=ntk)
 
@@ -325,20 +327,19 @@ def _window(array: Any, axis: int, w: Windows, offset: int) -> Any:
     return array[(*(slice(None),) * axis, slice(first, stop, w.stride))]
 
 
-def _grid_map(step: Step, state: Covariances) -> Covariances:
-    """(A ⊗ A) Σ; on a diagonal, where A copies positions, A∘A does the same."""
-    geometry = step.geometry
+def _stack(maps: Sequence[AxisMatrices | GridMatrix], array: Any, state: Covariances) -> Any:
+    """Σ_v (A_v ⊗ A_v) Σ; on a diagonal, where A copies positions, A∘A does the same."""
+    first, *rest = (_grid_map(a, array, state) for a in maps)
+    return sum(rest, start=first)
+
+
+def _grid_map(geometry: AxisMatrices | GridMatrix, array: Any, state: Covariances) -> Any:
     if isinstance(geometry, GridMatrix):
-        return state.map(lambda a: _whole_grid_map(a, geometry, state), step.space_out)
-    assert isinstance(geometry, AxisMatrices)
-
-    def apply(array: Any) -> Any:
-        for i, matrix in enumerate(geometry.matrices):
-            for axis in state.grid_axes(i):
-                array = _axis_map(array, matrix if state.full else matrix**2, axis)
-        return array
-
-    return state.map(apply, step.space_out)
+        return _whole_grid_map(array, geometry, state)
+    for i, matrix in enumerate(geometry.matrices):
+        for axis in state.grid_axes(i):
+            array = _axis_map(array, matrix if state.full else matrix**2, axis)
+    return array
 
 
 def _axis_map(array: Any, matrix: Any, axis: int) -> Any:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..nets.activations import ActivationLayer
-from ..nets.facts import Steepness, steepness
-from ..nets.plan import Plan, walk
-from ..nets.quadrature import Activation
+from ..nets.facts import steepness
+from ..nets.plan import Plan, activations
 
 # What float64 may lose of K(x,x) + K(y,y) − 2K(x,y), against K(x,x) + K(y,y): a few units in the
 # last place of each K, with a factor of ten to spare.
@@ -18,8 +16,6 @@ _VECTORS, _GRIDS = 2e-14, 1e-13
 # And the most that it can be: correlations are taken as 1 from 4 units in the last place on, and
 # arccos(1 − 4·2⁻⁵²)/π = 1.3e-8.
 _MOST = 2e-8
-
-_STEP = Steepness(math.inf, math.inf)
 
 
 def near(plan: Plan, want_ntk: bool, rtol: float) -> float:
@@ -36,9 +32,7 @@ def near(plan: Plan, want_ntk: bool, rtol: float) -> float:
     How steep a dual is, is a fact of its class (`ActivationLayer.steepness`). Where it is not
     stated, e counts as the most that it can be.
     """
-    layers = [step.layer for step in walk(plan.steps) if isinstance(step.layer, ActivationLayer)]
-    # Whatever a quadrature stands for may be as steep as a step.
-    known = [_STEP if isinstance(layer, Activation) else steepness(layer) for layer in layers]
+    known = [steepness(layer) for layer in activations(plan.steps)]
     if None in known:
         return _MOST / (2 * rtol)
     facts = [fact for fact in known if fact is not None]

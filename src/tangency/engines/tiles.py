@@ -7,19 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import MemoryLimitError
-from ..nets.activations import Hermite
-from ..nets.base import Layer
+from ..nets.operators import Pointwise, Weights, entries
 from ..nets.plan import Plan, Step, walk
-from ..nets.quadrature import Activation
-from ..nets.summary import entries
 from .reference import PRODUCTS
 
 # Temporaries of a dual (masks, roots, angles) and of a padded sum, in arrays of Σ's size.
 _SCRATCH = 10
 # Temporaries of the products of vectors, in arrays of so many numbers.
 _SNAP = 6
-# What quadrature keeps of one variance, in numbers; for steep functions it works in parts.
-_COEFFICIENTS = 400
 # Numbers of Σ in one tile: temporaries then stay near the processor's caches, and the loop over
 # tiles costs little beside the work in them.
 _TILE_ENTRIES = 2**18
@@ -112,24 +107,25 @@ def pair_bytes(plan: Plan, itemsize: int, gradient: bool = False) -> int:
     """Working memory for one pair, an upper estimate."""
     start = entries(plan.space, plan.need_in)
     if gradient:
-        kept = sum(_kept(s.layer) * entries(s.space_in, s.need_in) for s in walk(plan.steps))
+        kept = sum(_kept(s) * entries(s.space_in, s.need_in) for s in walk(plan.steps))
         return itemsize * max(1, kept + 2 * start)
     coefficients = max((coefficient_entries(s) for s in walk(plan.steps)), default=0)
     return itemsize * max(_peak(plan.steps) + coefficients, 2 * start, 1)
 
 
 def coefficient_entries(step: Step) -> int:
-    """Values and coefficients of an activation by quadrature, of two inputs, in numbers."""
-    if not isinstance(step.layer, Activation):
+    """What an activation keeps of the variances of two inputs, in numbers."""
+    if not isinstance(step.operator, Pointwise):
         return 0
-    return _COEFFICIENTS * math.prod(step.space_in)
+    return step.operator.activation.kept_numbers * math.prod(step.space_in)
 
 
-def _kept(layer: Layer) -> int:
-    """Arrays of Σ's size that a backward pass needs from one layer."""
-    if isinstance(layer, Hermite):
-        return _SCRATCH + 3 * (layer.degree + 1)
-    return _SCRATCH
+def _kept(step: Step) -> int:
+    """Arrays of Σ's size that a backward pass needs from one operator."""
+    if isinstance(step.operator, Pointwise):
+        return _SCRATCH + step.operator.activation.kept_arrays
+    # Weights behind a patch count with it.
+    return 0 if isinstance(step.operator, Weights) and step.part > 0 else _SCRATCH
 
 
 def _peak(steps: tuple[Step, ...]) -> int:
@@ -137,7 +133,7 @@ def _peak(steps: tuple[Step, ...]) -> int:
     for step in steps:
         before, after = entries(step.space_in, step.need_in), entries(step.space_out, step.need_out)
         # Two arrays (Σ, Θ) of the input stay alive while a branch of a Residual runs.
-        inner = 4 * before + max(_peak(step.body), _peak(step.shortcut)) if step.body else 0
+        inner = 4 * before + max(map(_peak, step.branches)) if step.branches else 0
         peak = max(peak, inner, 2 * (before + after) + _SCRATCH * max(before, after))
     return peak
 

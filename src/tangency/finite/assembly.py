@@ -9,22 +9,32 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..errors import InputError
-from ..nets import Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual
-from ..nets.activations import ActivationLayer, Exponential, Polynomial
-from ..nets.facts import is_a
-from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
-from ..nets.plan import Step
-from ..nets.structure import Rescale
+from ..nets import Layer
+from ..nets.activations import ActivationLayer
+from ..nets.facts import HermiteOfDirection, Waves, limit_of
+from ..nets.geometry import Box, Points, Windows
+from ..nets.operators import (
+    Average,
+    Normalize,
+    Pointwise,
+    Positions,
+    Scale,
+    Stack,
+    Sum,
+    Weights,
+)
+from ..nets.plan import Step, joined
 from .layers import BoxWeights, DenseWeights, Draw, PointWeights
 from .shaping import (
     Branches,
+    Elementwise,
     GridMap,
+    GridMaps,
     Mean,
     Normalization,
     NormalizedHermite,
-    Pointwise,
     RandomWaves,
-    Scale,
+    Scaling,
 )
 
 
@@ -48,15 +58,20 @@ def readouts(steps: Sequence[Step]) -> frozenset[Step]:
             ones, or there are no weights.
     """
     for step in reversed(steps):
-        layer = step.layer
-        if isinstance(layer, Dense | Conv):
-            return frozenset([step])
-        if isinstance(layer, Residual):
-            return readouts(step.body) | readouts(step.shortcut)
-        mixes = isinstance(layer, LayerNorm | Exponential | Polynomial)
-        if mixes or (isinstance(layer, Flatten) and step.space_in):
+        match step.operator:
+            case Weights():
+                return frozenset([step])
+            case Sum():
+                return frozenset().union(*map(readouts, step.branches))
+            case Positions():
+                mixes = bool(step.space_in)
+            case Pointwise(activation):
+                mixes = limit_of(activation) is not None
+            case operator:
+                mixes = isinstance(operator, Normalize)
+        if mixes:
             raise InputError(
-                f"{layer!r} comes after the last layer with weights, whose channels are the "
+                f"{step.layer!r} comes after the last layer with weights, whose channels are the "
                 "outputs, but it does not act on each channel alone; add Dense() at the end"
             )
     raise InputError(
@@ -81,64 +96,73 @@ class Assembly:
 
     def _chain(self, steps: Sequence[Step], channels: Channels) -> tuple[nn.Sequential, Channels]:
         modules = []
-        for step in steps:
-            module, channels = self._module(step, channels)
+        for step, patch in joined(steps):
+            module, channels = self._module(step, patch, channels)
             modules.append(module)
         return nn.Sequential(*modules), channels
 
-    def _module(self, step: Step, channels: Channels) -> tuple[nn.Module, Channels]:
-        layer, geometry = step.layer, step.geometry
-        if isinstance(layer, Dense | Conv):
-            return self._weights(step, layer, channels)
-        if isinstance(layer, Residual):
-            return self._branches(step, channels)
-        if isinstance(layer, ActivationLayer):
-            return self._activation(layer, channels), channels
-        if isinstance(layer, LayerNorm):
-            self._wide_enough(layer)
-            return Normalization(), channels
-        if isinstance(layer, Rescale):
-            return Scale(layer.factor), channels
-        if isinstance(geometry, AxisMatrices | GridMatrix):
-            return GridMap(geometry, self.draw[1]), channels
-        if isinstance(layer, GlobalAvgPool):
-            return Mean(), channels
-        if isinstance(layer, Flatten):
-            positions = math.prod(step.space_in)
-            return nn.Flatten(), Channels(channels.count * positions, channels.fan * positions)
-        raise InputError(f"{layer!r} has no counterpart of finite width")
+    def _module(
+        self, step: Step, patch: Box | Points | None, channels: Channels
+    ) -> tuple[nn.Module, Channels]:
+        match step.operator:
+            case Weights() as weights:
+                return self._weights(step, weights, patch, channels)
+            case Sum():
+                return self._branches(step, channels)
+            case Pointwise(activation):
+                return self._activation(activation, channels), channels
+            case Normalize():
+                self._wide_enough(step.layer)
+                return Normalization(), channels
+            case Scale(factor):
+                return Scaling(factor), channels
+            case Stack((only,)):
+                return GridMap(only, self.draw[1]), channels
+            case Stack(maps):
+                found = GridMaps(GridMap(a, self.draw[1]) for a in maps)
+                return found, Channels(len(maps) * channels.count, channels.fan)
+            case Average():
+                return Mean(), channels
+            case Positions():
+                positions = math.prod(step.space_in)
+                return nn.Flatten(), Channels(channels.count * positions, channels.fan * positions)
+        raise InputError(f"{step.layer!r} has no counterpart of finite width")
 
     def _weights(
-        self, step: Step, layer: Dense | Conv, channels: Channels
+        self, step: Step, weights: Weights, patch: Box | Points | None, channels: Channels
     ) -> tuple[nn.Module, Channels]:
         out = self.outputs if step in self.last else self.width
-        sizes, geometry = (out, channels.count), step.geometry
-        if isinstance(layer, Dense):
-            module = DenseWeights(layer, sizes, channels.fan, self.draw)
-        elif isinstance(geometry, Box):
-            module = BoxWeights(layer, geometry, sizes, channels.fan, self.draw)
+        sizes, fan = (out, channels.count), channels.fan * weights.fan
+        if patch is None and step.space_in:
+            patch = Box(tuple(Windows(n, n, 0, 1, (0,)) for n in step.space_in))
+        if patch is None:
+            module = DenseWeights(weights, sizes, fan, self.draw)
+        elif isinstance(patch, Box):
+            module = BoxWeights(weights, patch, sizes, fan, self.draw)
         else:
-            assert isinstance(geometry, Points)
-            module = PointWeights(layer, geometry, sizes, channels.fan, self.draw)
+            module = PointWeights(weights, patch, sizes, fan, self.draw)
         return module, Channels(out, out)
 
     def _activation(self, layer: ActivationLayer, channels: Channels) -> nn.Module:
-        if is_a(layer, Exponential):
-            self._wide_enough(layer)
-            return RandomWaves(layer, channels.count, self.draw[1])
-        if is_a(layer, Polynomial):
-            self._wide_enough(layer)
-            return NormalizedHermite(layer)
-        return Pointwise(layer)
+        match limit_of(layer):
+            case None:
+                return Elementwise(layer)
+            case Waves(sigma):
+                self._wide_enough(layer)
+                return RandomWaves(sigma, channels.count, self.draw[1])
+            case HermiteOfDirection(degree):
+                self._wide_enough(layer)
+                return NormalizedHermite(degree)
 
     def _branches(self, step: Step, channels: Channels) -> tuple[nn.Module, Channels]:
-        body, inner = self._chain(step.body, channels)
-        shortcut, outer = self._chain(step.shortcut, channels)
+        first, second = step.branches
+        body, inner = self._chain(first, channels)
+        shortcut, outer = self._chain(second, channels)
         larger = max(inner, outer, key=lambda c: (c.count, c.fan))
         factors = (math.sqrt(larger.fan / inner.fan), math.sqrt(larger.fan / outer.fan))
         return Branches(body, shortcut, larger.count, factors), larger
 
-    def _wide_enough(self, layer: ActivationLayer | LayerNorm) -> None:
+    def _wide_enough(self, layer: Layer) -> None:
         if self.width < 2:
             raise InputError(
                 f"{layer!r} measures a norm over the channels and needs a width of at least 2, "

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from ..checks import cut, shown
 from ..errors import MemoryLimitError
-from ..nets import Conv, Dense
 from ..nets.geometry import Box, Points, Windows
+from ..nets.operators import Weights
 
 Draw = tuple[torch.Generator, torch.dtype]
 """Where standard normal parameters come from, and the type they get."""
@@ -24,18 +24,18 @@ class Weighted(nn.Module):
     Without a bias if bias_std is 0. A frozen layer's parameters have `requires_grad=False`.
 
     Args:
-        layer: the description.
+        weights: their standard deviations.
         shape: of the weight, (channels out, channels in, *patch).
         fan: over how many numbers the variance is averaged.
         draw: the generator and the dtype of the parameters.
     """
 
-    def __init__(self, layer: Dense | Conv, shape: tuple[int, ...], fan: int, draw: Draw) -> None:
+    def __init__(self, weights: Weights, shape: tuple[int, ...], fan: int, draw: Draw) -> None:
         super().__init__()
-        self.scale = layer.weight_std / math.sqrt(fan)
-        self.bias_std = layer.bias_std
-        self.weight = _normal(shape, layer.trainable, draw)
-        self.bias = _normal(shape[:1], layer.trainable, draw) if layer.bias_std else None
+        self.scale = weights.weight_std / math.sqrt(fan)
+        self.bias_std = weights.bias_std
+        self.weight = _normal(shape, weights.trainable, draw)
+        self.bias = _normal(shape[:1], weights.trainable, draw) if weights.bias_std else None
 
     def product(self, x: Tensor) -> Tensor:
         """⟨weight, x⟩ at every position of the output."""
@@ -73,10 +73,10 @@ class BoxWeights(Weighted):
     """A convolution with a box as patch: weight (channels out, channels in, *patch)."""
 
     def __init__(
-        self, layer: Conv, geometry: Box, channels: tuple[int, int], fan: int, draw: Draw
+        self, weights: Weights, geometry: Box, channels: tuple[int, int], fan: int, draw: Draw
     ) -> None:
         sizes = tuple(len(w.taps) for w in geometry.axes)
-        super().__init__(layer, (*channels, *sizes), fan * geometry.count, draw)
+        super().__init__(weights, (*channels, *sizes), fan, draw)
         self.axes = geometry.axes
         self.strides = tuple(w.stride for w in geometry.axes)
         self.dilations = tuple(w.taps[1] if len(w.taps) > 1 else 1 for w in geometry.axes)
@@ -92,9 +92,9 @@ class PointWeights(Weighted):
     """A convolution with a list of offsets as patch: weight (channels out, channels in, |S|)."""
 
     def __init__(
-        self, layer: Conv, geometry: Points, channels: tuple[int, int], fan: int, draw: Draw
+        self, weights: Weights, geometry: Points, channels: tuple[int, int], fan: int, draw: Draw
     ) -> None:
-        super().__init__(layer, (*channels, geometry.count), fan * geometry.count, draw)
+        super().__init__(weights, (*channels, geometry.count), fan, draw)
         self.axes, self.offsets = geometry.axes, geometry.offsets
 
     def product(self, x: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..nets.activations import ActivationLayer, Exponential, Hermite, Polynomial
+from ..nets.activations import ActivationLayer, Hermite
 from ..nets.geometry import AxisMatrices, GridMatrix
 
 
-class Pointwise(nn.Module):
+class Elementwise(nn.Module):
     """The scalar function of an activation, applied to every number."""
 
     def __init__(self, layer: ActivationLayer) -> None:
@@ -39,9 +39,9 @@ class RandomWaves(nn.Module):
 
     phases: Tensor
 
-    def __init__(self, layer: Exponential, channels: int, dtype: torch.dtype) -> None:
+    def __init__(self, sigma: float, channels: int, dtype: torch.dtype) -> None:
         super().__init__()
-        self.sigma = layer.sigma
+        self.sigma = sigma
         phases = torch.arange(channels, dtype=torch.float64) * (math.pi / channels)
         self.register_buffer("phases", phases.to(dtype), persistent=False)
 
@@ -53,9 +53,9 @@ class RandomWaves(nn.Module):
 class NormalizedHermite(nn.Module):
     """r·h_d(x_c/r), r the norm over the channels: the features of `Polynomial(d)`."""
 
-    def __init__(self, layer: Polynomial) -> None:
+    def __init__(self, degree: int) -> None:
         super().__init__()
-        self.function = Hermite(layer.degree)
+        self.function = Hermite(degree)
 
     def forward(self, x: Tensor) -> Tensor:
         size, divisor = channel_norm(x)
@@ -105,6 +105,13 @@ class GridMap(nn.Module):
         return f"to {'×'.join(map(str, self.space_out))}"
 
 
+class GridMaps(nn.ModuleList):
+    """Linear maps of the grid, the channels of all side by side."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([a(x) for a in self], dim=-1)
+
+
 class Mean(nn.Module):
     """The mean over the whole grid."""
 
@@ -112,7 +119,7 @@ class Mean(nn.Module):
         return x.flatten(1, -2).mean(1)
 
 
-class Scale(nn.Module):
+class Scaling(nn.Module):
     """Multiplication by a constant."""
 
     def __init__(self, factor: float) -> None:

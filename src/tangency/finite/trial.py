@@ -14,10 +14,9 @@ from ..errors import InputError
 from ..kernels import NTK
 from ..kernels.inputs import pair, signals
 from ..kernels.network import as_network
-from ..nets import Layer, Sequential
-from ..nets.activations import ActivationLayer
+from ..nets import Sequential
 from ..nets.facts import smooth
-from ..nets.structure import Residual
+from ..nets.plan import activations, plan
 from .build import build
 from .descent import DivergedError, Schedule, kernel_descent, make_schedule
 from .empirical import empirical_ntk
@@ -103,7 +102,8 @@ class Trial:
             alpha=alpha,
             centred=centred,
             kernel_points=whole(kernel_points, "kernel_points", 1),
-            smooth=_smooth(network),
+            # Of an activation whose class does not say so, nobody knows.
+            smooth=all(map(smooth, activations(plan(network, tuple(x.shape[1:])).steps))),
         )
 
     def slower(self, lr: float) -> Trial:
@@ -240,15 +240,6 @@ def _fluctuation(kernel: torch.Tensor, limit: torch.Tensor) -> float:
 
 def _size(tensor: torch.Tensor) -> float:
     return float(torch.linalg.vector_norm(tensor))
-
-
-def _smooth(layer: Layer | None) -> bool:
-    """Whether no activation has a kink; of one whose class does not say so, nobody knows."""
-    if isinstance(layer, Sequential):
-        return all(map(_smooth, layer.layers))
-    if isinstance(layer, Residual):
-        return _smooth(layer.body) and _smooth(layer.shortcut)
-    return not isinstance(layer, ActivationLayer) or smooth(layer)
 
 
 def independent_seed(seed: int, width: int) -> int:

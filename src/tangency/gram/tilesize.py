@@ -8,8 +8,9 @@ from numbers import Integral
 from ..checks import shown
 from ..errors import InputError
 from ..kernels import Kernel
+from ..nets.operators import entries
 from ..nets.plan import plan
-from ..nets.summary import entries, operations
+from ..nets.summary import operations
 from .job import engines, networks
 from .sources import Rows
 

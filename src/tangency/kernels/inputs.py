@@ -12,11 +12,10 @@ from array_api_compat import array_namespace, is_torch_array
 
 from ..checks import within_memory
 from ..engines.prepared import Prepared, prepared
-from ..errors import InputError
+from ..errors import InputError, NetworkError
 from ..nets import Sequential
-from ..nets.identity import parts
-from ..nets.linear import Conv
-from ..nets.pooling import GlobalAvgPool, LinearGridLayer
+from ..nets.operators import Average, Shifts, Stack
+from ..nets.plan import plan, walk
 from ..nets.signal import channels_first
 from .foreign import (
     holds_tensors,
@@ -176,7 +175,7 @@ def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | No
     square, single = n == channels >= 5, n == 1 and channels >= 5
     if not (square or single):
         return
-    if not any(isinstance(part, Conv | LinearGridLayer | GlobalAvgPool) for part in parts(net)):
+    if not _looks_at_positions(net, x.shape[1:]):
         return
     if single:
         warnings.warn(
@@ -194,6 +193,14 @@ def warn_if_ambiguous(net: Sequential, x: Any, input_shape: tuple[int, ...] | No
             InputWarning,
             stacklevel=callers_level(),
         )
+
+
+def _looks_at_positions(net: Sequential, shape: tuple[int, ...]) -> bool:
+    try:
+        steps = plan(net, tuple(shape)).steps
+    except NetworkError:  # which is said where the kernel is computed
+        return False
+    return any(isinstance(step.operator, Shifts | Stack | Average) for step in walk(steps))
 
 
 def _array(data: Any, name: str) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..engines import reference
-from ..nets.plan import Need, Plan, walk
+from ..nets.operators import Need, Pointwise
+from ..nets.plan import Plan, Step, walk
 from ..nets.quadrature import Activation
 
 # Inputs that are looked at, spread over all.
@@ -21,7 +22,7 @@ def met_variances(plan: Plan, data: Any) -> dict[Activation, tuple[float, ...]]:
     Layers that see no variance but 0 are left out.
     """
     steps = [s for s in walk(plan.steps) if s.reads_marginals and s.need_in is not Need.NOTHING]
-    if not any(isinstance(step.layer, Activation) for step in steps):
+    if not any(map(_by_quadrature, steps)):
         return {}
     xp = array_namespace(data)
     some = np.unique(np.linspace(0, data.shape[0] - 1, _INPUTS).astype(int))
@@ -29,12 +30,18 @@ def met_variances(plan: Plan, data: Any) -> dict[Activation, tuple[float, ...]]:
     x = xp.astype(x.detach() if is_torch_array(x) else x, xp.float64)
     found: dict[Activation, list[np.ndarray]] = {}
     for step, q in zip(steps, reference.marginals(plan, x), strict=True):
-        if isinstance(step.layer, Activation):
+        if layer := _by_quadrature(step):
             q = q.cpu().numpy() if is_torch_array(q) else q
-            found.setdefault(step.layer, []).append(q[q > 0])
+            found.setdefault(layer, []).append(q[q > 0])
     joined = {layer: np.concatenate([q.ravel() for q in parts]) for layer, parts in found.items()}
     return {
         layer: tuple(float(v) for v in np.quantile(q, [0, 0.5, 1], method="nearest"))
         for layer, q in joined.items()
         if q.size
     }
+
+
+def _by_quadrature(step: Step) -> Activation | None:
+    """The activation of a step, if it is one that is computed by quadrature."""
+    found = step.operator.activation if isinstance(step.operator, Pointwise) else None
+    return found if isinstance(found, Activation) else None

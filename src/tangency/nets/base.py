@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from ..checks import shown
 from ..errors import NetworkError
+from .operators import Operator
 from .signal import Signal
 from .teach import check_call
 from .values import choice, number, per_axis, plain, truth, whole, whole_or_axes
@@ -52,11 +53,29 @@ class Layer:
             check_call(cls, args, kwargs)
         return super().__new__(cls)
 
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        """The operators that the layer is made of, on a grid of shape `space` (() for vectors).
+
+        Raises:
+            NetworkError: a grid that the layer cannot act on, or a class that does not say.
+        """
+        raise NetworkError(
+            f"{type(self).__name__} does not say what it is made of; define lower(self, space)"
+        )
+
+    def check(self, signal: Signal) -> None:
+        """Refuses, with a remedy, signals that the layer cannot take (`NetworkError`)."""
+
     def infer(self, signal: Signal) -> Signal:
         """What leaves the layer when `signal` enters; raises `NetworkError` if it cannot."""
-        raise NetworkError(
-            f"{type(self).__name__} does not say what leaves it; define infer(self, signal)"
-        )
+        self.check(signal)
+        for operator in self.lower(signal.space):
+            signal = operator.after(signal)
+        return signal
+
+    def on_vectors(self) -> Layer | None:
+        """What stands for the layer in a dense network of the same depth; None for nothing."""
+        return None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(arguments(self))})"

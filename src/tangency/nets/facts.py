@@ -8,9 +8,8 @@ are unknown.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, TypeGuard, TypeVar
-
-_Kind = TypeVar("_Kind")
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 DUAL = frozenset({"dual", "_raw_dual", "_kappa", "_waves"})
 """The methods that hold a dual's formula."""
@@ -22,10 +21,6 @@ SMOOTH = 1e9
 """An edge that is infinitely smooth, but not analytic."""
 
 
-SMOOTH_FUNCTIONS = ("tanh", "sigmoid", "softplus", "silu", "gaussian")
-"""The functions that `Activation` knows by name and that have no kink."""
-
-
 class Steepness(NamedTuple):
     """By how much k and k̇ magnify the rounding of a correlation near 1; inf: as a kink does."""
 
@@ -33,19 +28,35 @@ class Steepness(NamedTuple):
     k_dot: float = 1.0
 
 
-def is_a(
-    layer: Any, kinds: type[_Kind] | tuple[type[_Kind], ...], formula: frozenset[str] = DUAL
-) -> TypeGuard[_Kind]:
-    """Whether a layer is of one of these kinds and has its formula, not one of its own."""
-    if isinstance(kinds, tuple):
-        return any(is_a(layer, kind, formula) for kind in kinds)
-    if not isinstance(layer, kinds):
-        return False
-    below = type(layer).__mro__[: type(layer).__mro__.index(kinds)]
-    return not any(formula & set(vars(cls)) for cls in below)
+class Powers(NamedTuple):
+    """The powers in a power series: some, and whether they go on without end, by parity."""
+
+    some: tuple[int, ...]
+    even: bool = False
+    odd: bool = False
+
+    def derivative(self) -> Powers:
+        """The powers in the derivative."""
+        return Powers(tuple(m - 1 for m in self.some if m), even=self.odd, odd=self.even)
 
 
-def stated(layer: Any, fact: str) -> Any:
+EVEN, ODD = Powers((0,), even=True), Powers((1,), odd=True)
+ANY = Powers((0, 1), even=True, odd=True)
+
+
+class Waves(NamedTuple):
+    """exp((c − 1)/σ²) of directions: the limit of cosines in random directions."""
+
+    sigma: float
+
+
+class HermiteOfDirection(NamedTuple):
+    """c^d of directions: the limit of Hermite polynomials of what is divided by the norm."""
+
+    degree: int
+
+
+def stated(layer: Any, fact: str, formula: frozenset[str] = DUAL) -> Any:
     """A fact of an activation by name; None where its class does not state it for its formula."""
     from .activations import ActivationLayer
 
@@ -54,7 +65,7 @@ def stated(layer: Any, fact: str) -> Any:
             return None
         if fact in vars(cls):
             return getattr(layer, fact)
-        if DUAL & set(vars(cls)):
+        if formula & set(vars(cls)):
             return None
     return None
 
@@ -64,17 +75,67 @@ def edge(layer: Any) -> float | None:
 
     inf where k is analytic there, `SMOOTH` where it is infinitely smooth; None where unknown.
     """
-    from .quadrature import Activation
-
-    if isinstance(layer, Activation):
-        known = isinstance(layer.function, str) and layer.function in SMOOTH_FUNCTIONS
-        return SMOOTH if known else None
     return stated(layer, "edge")
 
 
 def steepness(layer: Any) -> Steepness | None:
     """How much care differences of k and k̇ take near correlation 1; None where unknown."""
     return stated(layer, "steepness")
+
+
+def powers(layer: Any) -> Powers | None:
+    """The powers of s in the dual k(s) at equal variances; None where unknown."""
+    return stated(layer, "powers")
+
+
+def compiled(layer: Any) -> tuple[Any, ...] | None:
+    """The name of a compiled dual, and its parameters; None where there is none."""
+    return stated(layer, "compiled")
+
+
+def arc_cosine(layer: Any) -> tuple[float, float] | None:
+    """(a², b²) of a dual of ReLU type; None for others."""
+    return stated(layer, "arc_cosine")
+
+
+def any_precision(layer: Any) -> bool:
+    """Whether the dual gives as many digits as its arguments have."""
+    return bool(stated(layer, "any_precision"))
+
+
+def limit_of(layer: Any) -> Waves | HermiteOfDirection | None:
+    """The finite neurons of a kernel on patches; None for activations, which have their own σ."""
+    return stated(layer, "limit_of")
+
+
+def gain(layer: Any, most: float) -> float | None:
+    """By how much k magnifies a relative error of s; None: by as much as a step would."""
+    found = stated(layer, "gain")
+    return None if found is None else found(most)
+
+
+def derivative_moments(layer: Any, orders: int) -> Any:
+    """E[(σ⁽ʲ⁾(g))²], (orders,); None without a closed form."""
+    found = stated(layer, "derivative_moments")
+    return None if found is None else found(orders)
+
+
+def derivative(layer: Any) -> Callable[[Any], Any] | None:
+    """The derivative σ' as a function; None where unknown."""
+    return stated(layer, "derivative", SCALAR)
+
+
+def neurons(layer: Any) -> Neurons:
+    """What random features may make use of."""
+    homogeneous = stated(layer, "homogeneous", SCALAR)
+    return Neurons(bool(homogeneous), bool(stated(layer, "linear_plus_even", SCALAR)))
+
+
+class Neurons(NamedTuple):
+    """σ(λu) = λσ(u) for λ > 0; and σ is a linear function plus an even one."""
+
+    homogeneous: bool
+    linear_plus_even: bool
 
 
 def smooth(layer: Any) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..errors import NetworkError
 from .base import Layer, choice, number, per_axis, shown, truth, whole, whole_or_axes
 from .geometry import Box, Points, points, windows
+from .operators import Operator, Shifts, Weights
 from .signal import Signal
 
 _SHORT = {"weight_std": "w", "bias_std": "b", "padding": "pad"}
@@ -50,13 +51,18 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         _check_weights(self)
 
-    def infer(self, signal: Signal) -> Signal:
+    def check(self, signal: Signal) -> None:
         if signal.space:
             raise NetworkError(
                 f"Dense needs a vector, but {signal.grid} reached it; "
                 "put Flatten() or GlobalAvgPool() before it, or use Conv(1)"
             )
-        return replace(signal, gaussian=True, weighted=True, mixed=False)
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Weights(self.weight_std, self.bias_std, self.trainable),)
+
+    def on_vectors(self) -> Layer:
+        return self
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,13 +150,20 @@ class Conv(Layer):
             )
         )
 
-    def infer(self, signal: Signal) -> Signal:
+    def check(self, signal: Signal) -> None:
         if not signal.space:
             raise NetworkError(
                 f"Conv needs a signal with spatial axes, but {signal.grid} reached it; "
                 "use Dense() on vectors, or give images as (n, height, width, channels)"
             )
-        return Signal(self.geometry(signal.space).space_out, gaussian=True, weighted=True)
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        patches = self.geometry(space)
+        weights = Weights(self.weight_std, self.bias_std, self.trainable, fan=patches.count)
+        return (Shifts(patches), weights)
+
+    def on_vectors(self) -> Layer:
+        return Dense(weight_std=self.weight_std, bias_std=self.bias_std, trainable=self.trainable)
 
 
 def _check_weights(layer: Dense | Conv) -> None:

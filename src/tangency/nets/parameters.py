@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from .activations import ActivationLayer
 from .base import Layer, plain
 from .structure import Sequential
 
@@ -41,3 +42,19 @@ def numbers_only(layer: Any) -> Any:
         elif hasattr(value, "detach"):
             changes[field.name] = plain(value)
     return dataclasses.replace(layer, **changes) if changes else layer
+
+
+def with_activations(net: Any, change: Callable[[ActivationLayer], ActivationLayer]) -> Any:
+    """The same layer or network with every activation replaced by what `change` makes of it.
+
+    >>> from tangency import Abs, parse
+    >>> print(with_activations(parse("dense relu res(dense relu dense) dense"), lambda a: Abs()))
+    dense abs res(dense abs dense) dense
+    """
+    if isinstance(net, Sequential):
+        return Sequential(*(with_activations(layer, change) for layer in net.layers))
+    if isinstance(net, ActivationLayer):
+        return change(net)
+    inner = {f.name: getattr(net, f.name) for f in dataclasses.fields(net)}
+    inner = {k: with_activations(v, change) for k, v in inner.items() if isinstance(v, Layer)}
+    return dataclasses.replace(net, **inner) if inner else net

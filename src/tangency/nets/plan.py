@@ -1,60 +1,53 @@
-"""A network worked out for one input shape: what each layer does to Σ, and how much of Σ it needs.
+"""A network worked out for one input shape: what each operator does to Σ, and how much it needs.
 
-Engines walk this plan. A covariance between two signals on a grid is needed in full, Σ[u,u'] for
-all pairs of positions, only below a layer that mixes positions of one signal (pooling); elsewhere
-its diagonal Σ[u,u] is enough, or nothing at all.
+Interpreters walk this plan. A covariance between two signals on a grid is needed in full, Σ[u,u']
+for all pairs of positions, only below an operator that mixes positions of one signal (pooling);
+elsewhere its diagonal Σ[u,u] is enough, or nothing at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import lru_cache
 
+from ..errors import NetworkError
 from .activations import ActivationLayer
 from .base import Layer
-from .geometry import AxisMatrices, Box, GridMatrix, Points
-from .linear import Conv
-from .pooling import GlobalAvgPool, LinearGridLayer
-from .quadrature.layer import Activation
+from .geometry import Box, Points
+from .operators import Need, Normalize, Operator, Pointwise, Shifts, Sum, Weights
 from .signal import Signal, input_signal
-from .structure import LayerNorm, Residual, Sequential
+from .structure import Sequential
 
-
-class Need(IntEnum):
-    """How much of a covariance is needed; a larger need includes the smaller."""
-
-    NOTHING = 0
-    DIAGONAL = 1
-    FULL = 2
+__all__ = ["Need", "Plan", "Step", "activations", "joined", "plan", "walk"]
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One layer on one grid.
+    """One operator on one grid.
 
     Attributes:
-        layer: the layer.
+        operator: the operator.
+        layer: the layer that it is a part of, which messages name and nothing else asks.
+        part: its place among the operators of that layer.
         space_in, space_out: the grid before and after.
         need_in, need_out: what must be known of Σ before and after.
-        geometry: positions of patches (Conv) or matrices (linear maps of the grid), else None.
-        body, shortcut: the branches of a Residual; an identity shortcut is ().
+        branches: the steps of the branches of a `Sum`; those of an identity are ().
     """
 
+    operator: Operator
     layer: Layer
+    part: int
     space_in: tuple[int, ...]
     space_out: tuple[int, ...]
     need_in: Need
     need_out: Need
-    geometry: Box | Points | AxisMatrices | GridMatrix | None = None
-    body: tuple[Step, ...] = ()
-    shortcut: tuple[Step, ...] = ()
+    branches: tuple[tuple[Step, ...], ...] = ()
 
     @property
     def reads_marginals(self) -> bool:
-        """The layer divides by, or depends on, the variances of each input."""
-        return isinstance(self.layer, ActivationLayer | LayerNorm)
+        """The operator divides by, or depends on, the variances of each input."""
+        return isinstance(self.operator, Pointwise | Normalize)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,61 +80,52 @@ def plan(net: Sequential, input_shape: tuple[int, ...], need: Need = Need.DIAGON
 
 def _steps(net: Sequential, signal: Signal, need: Need) -> tuple[tuple[Step, ...], Need, Signal]:
     """The steps of a chain, what it needs of its input, and what leaves it."""
-    signals = [signal]
+    parts: list[tuple[Layer, int, Operator, Signal, Signal]] = []
     for layer in net.layers:
-        signals.append(layer.infer(signals[-1]))
+        for part, operator in enumerate(layer.lower(signal.space)):
+            before, signal = signal, operator.after(signal)
+            parts.append((layer, part, operator, before, signal))
     steps = []
-    for layer, before, after in zip(
-        reversed(net.layers), reversed(signals[:-1]), reversed(signals[1:]), strict=True
-    ):
-        step = _step(layer, before, after, need)
-        steps.append(step)
-        need = step.need_in
-    return tuple(reversed(steps)), need, signals[-1]
+    for layer, part, operator, before, after in reversed(parts):
+        branches: tuple[tuple[Step, ...], ...] = ()
+        need_in = operator.need(need)
+        if isinstance(operator, Sum):
+            found = [_steps(branch, before, need) for branch in operator.branches]
+            branches, need_in = tuple(f[0] for f in found), max(f[1] for f in found)
+        steps.append(
+            Step(operator, layer, part, before.space, after.space, need_in, need, branches)
+        )
+        need = need_in
+    return tuple(reversed(steps)), need, signal
 
 
-def _step(layer: Layer, before: Signal, after: Signal, need: Need) -> Step:
-    if isinstance(layer, Residual):
-        body, need_body, _ = _steps(_chain(layer.body), before, need)
-        shortcut, need_shortcut, _ = _steps(_chain(layer.shortcut), before, need)
-        need_in = max(need_body, need_shortcut)
-        return Step(layer, before.space, after.space, need_in, need, None, body, shortcut)
-    geometry, need_in = None, need
-    if isinstance(layer, Conv):
-        geometry = layer.geometry(before.space)
-    elif isinstance(layer, LinearGridLayer):
-        geometry = layer.geometry(before.space)
-        if need is not Need.NOTHING and not geometry.selects:
-            need_in = Need.FULL
-    elif isinstance(layer, GlobalAvgPool):
-        need_in = Need.NOTHING if need is Need.NOTHING else Need.FULL
-    elif isinstance(layer, ActivationLayer | LayerNorm):
-        need_in = max(need, Need.DIAGONAL)
-    return Step(layer, before.space, after.space, need_in, need, geometry)
-
-
-def _chain(branch: Layer | None) -> Sequential:
-    """A branch of a Residual as a Sequential; no branch is the identity."""
-    if branch is None:
-        return Sequential()
-    return branch if isinstance(branch, Sequential) else Sequential(branch)
-
-
-def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """All steps, those inside Residuals included (body before shortcut), in order of evaluation."""
+def walk(steps: Sequence[Step]) -> Iterator[Step]:
+    """All steps, those of branches included (in their order, before the sum itself)."""
     for step in steps:
-        yield from walk(step.body)
-        yield from walk(step.shortcut)
+        for branch in step.branches:
+            yield from walk(branch)
         yield step
 
 
-def quadratures(net: Sequential) -> list[Activation]:
-    """The activations of a network that are computed by quadrature, each once."""
-    found: dict[Activation, None] = {}
-    for layer in net.layers:
-        if isinstance(layer, Activation):
-            found[layer] = None
-        elif isinstance(layer, Residual):
-            for branch in (_chain(layer.body), _chain(layer.shortcut)):
-                found.update(dict.fromkeys(quadratures(branch)))
-    return list(found)
+def activations(steps: Sequence[Step]) -> list[ActivationLayer]:
+    """The activations of a network, in order of evaluation."""
+    return [s.operator.activation for s in walk(steps) if isinstance(s.operator, Pointwise)]
+
+
+def joined(steps: Sequence[Step]) -> Iterator[tuple[Step, Box | Points | None]]:
+    """The steps without `Shifts`, each of which comes with the weights that follow it.
+
+    Raises:
+        NetworkError: patches that no weights follow.
+    """
+    patch: Step | None = None
+    for step in steps:
+        if patch is not None and not isinstance(step.operator, Weights):
+            break
+        if isinstance(step.operator, Shifts):
+            patch = step
+            continue
+        yield step, patch.operator.geometry if patch is not None else None  # type: ignore[attr-defined]
+        patch = None
+    if patch is not None:
+        raise NetworkError(f"{patch.layer} makes patches that no weights follow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import NetworkError
 from .base import Layer, choice, number, per_axis, shown, truth, whole_or_axes
 from .geometry import AxisMatrices, GridMatrix, Windows, windows, zeros
+from .operators import Average, Operator, Positions, Stack
 from .signal import Signal
 
 
@@ -23,13 +24,24 @@ class LinearGridLayer(Layer):
         """The matrices of A on a grid of shape `space`."""
         raise NotImplementedError
 
-    def infer(self, signal: Signal) -> Signal:
+    def strides(self, dims: int) -> tuple[int, ...] | None:
+        """The strides on a grid of `dims` axes, where the map has any (see `Stack`)."""
+        return None
+
+    @property
+    def width(self) -> float | None:
+        """The scale of a Gaussian filter (see `Stack`)."""
+        return None
+
+    def check(self, signal: Signal) -> None:
         if not signal.space:
             raise NetworkError(
                 f"{type(self).__name__} needs a signal with spatial axes, but {signal.grid} "
                 "reached it; remove the layer, or give images as (n, height, width, channels)"
             )
-        return replace(signal, space=self.geometry(signal.space).space_out)
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Stack((self.geometry(space),), self.strides(len(space)), self.width),)
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,9 +73,12 @@ class AvgPool(LinearGridLayer):
             object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
         object.__setattr__(self, "padding", choice(self.padding, "padding", ("valid", "same")))
 
+    def strides(self, dims: int) -> tuple[int, ...]:
+        return per_axis(self.size if self.stride is None else self.stride, dims, "stride")
+
     def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
         sizes = per_axis(self.size, len(space), "size")
-        strides = sizes if self.stride is None else per_axis(self.stride, len(space), "stride")
+        strides = sizes if self.stride is None else self.strides(len(space))
         return AxisMatrices(
             tuple(
                 windows(n, size, stride, 1, self.padding).matrix((1 / size,) * size)
@@ -111,13 +126,19 @@ class GaussianPool(LinearGridLayer):
         if self.stride is not None:
             object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
 
+    def strides(self, dims: int) -> tuple[int, ...]:
+        return per_axis(self.factor if self.stride is None else self.stride, dims, "stride")
+
+    @property
+    def width(self) -> float:
+        return float(self.factor)
+
     def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
         taps = tuple(range(-self.factor, self.factor + 1))
         weights = np.exp(-np.square(taps) / self.factor**2)
         weights = tuple(weights / weights.sum())
-        stride = self.factor if self.stride is None else self.stride
         matrices = []
-        for n, step in zip(space, per_axis(stride, len(space), "stride"), strict=True):
+        for n, step in zip(space, self.strides(len(space)), strict=True):
             count = n // step
             if count == 0:
                 raise NetworkError(
@@ -146,12 +167,14 @@ class Subsample(LinearGridLayer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
 
+    def strides(self, dims: int) -> tuple[int, ...]:
+        return per_axis(self.stride, dims, "stride")
+
     def geometry(self, space: tuple[int, ...]) -> AxisMatrices:
-        strides = per_axis(self.stride, len(space), "stride")
         return AxisMatrices(
             tuple(
                 Windows(n, -(-n // step), 0, step, (0,)).matrix((1.0,))
-                for n, step in zip(space, strides, strict=True)
+                for n, step in zip(space, self.strides(len(space)), strict=True)
             )
         )
 
@@ -203,6 +226,9 @@ class Pool(LinearGridLayer):
         else:
             self._array()
 
+    def strides(self, dims: int) -> tuple[int, ...]:
+        return per_axis(self.stride, dims, "stride")
+
     def _array(self) -> np.ndarray:
         try:
             return np.asarray(self.filter, dtype=float)
@@ -231,7 +257,7 @@ class Pool(LinearGridLayer):
 
     def _axes(self, space: tuple[int, ...], lengths: tuple[int, ...]) -> list[Windows]:
         dims = len(space)
-        strides, starts = per_axis(self.stride, dims, "stride"), per_axis(self.start, dims, "start")
+        strides, starts = self.strides(dims), per_axis(self.start, dims, "start")
         sizes = (None,) * dims if self.size is None else per_axis(self.size, dims, "size")
         axes = []
         for n, length, stride, start, size in zip(
@@ -326,13 +352,15 @@ class GlobalAvgPool(Layer):
 
     token: ClassVar[str] = "gap"
 
-    def infer(self, signal: Signal) -> Signal:
+    def check(self, signal: Signal) -> None:
         if not signal.space:
             raise NetworkError(
                 f"GlobalAvgPool needs a grid to average over, but {signal.grid} reached it; "
                 "remove it, or give images as (n, height, width, channels)"
             )
-        return replace(signal, space=())
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Average(),)
 
 
 @dataclass(frozen=True, repr=False)
@@ -349,8 +377,8 @@ class Flatten(Layer):
 
     token: ClassVar[str] = "flatten"
 
-    def infer(self, signal: Signal) -> Signal:
-        return replace(signal, space=(), mixed=signal.mixed or bool(signal.space))
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Positions(),)
 
 
 def _nested(values: Any, name: str, depth: int = 3) -> tuple[Any, ...]:

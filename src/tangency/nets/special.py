@@ -83,7 +83,8 @@ def erf(u: Any) -> Any:
 def half_square(frequency: Any, sign: int) -> Any:
     """½(1 + sign·e^{−2a²}): the second moment of the sine (−1) or the cosine (+1) of a·g."""
     exponent = -2 * frequency * frequency
-    if isinstance(frequency, float):
+    if not is_torch_array(frequency):
+        exponent = float(exponent)
         return -0.5 * math.expm1(exponent) if sign < 0 else 0.5 * (1 + math.exp(exponent))
     xp = array_namespace(frequency)
     return 0.5 * (1 + sign * xp.exp(exponent))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import checks
 from ..errors import NetworkError
 from .base import Layer, check_identity, number, shown
+from .operators import Normalize, Operator, Scale, Sum
 from .signal import Signal, input_signal
 
 _NESTING = 50
@@ -59,6 +60,10 @@ class Sequential(Layer):
                     f"layer {index + 1}, {shown(layer)}, cannot take {signal.grid}: {error}"
                 ) from None
         return signal
+
+    def on_vectors(self) -> Sequential | None:
+        found = [new for layer in self.layers if (new := layer.on_vectors()) is not None]
+        return Sequential(*found) if found else None
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """The spatial shape of the output, () for a vector, for inputs (*space, channels).
@@ -139,25 +144,14 @@ class Residual(Layer):
                 "a Sequential"
             )
 
-    def infer(self, signal: Signal) -> Signal:
-        start = replace(signal, weighted=False)
-        body = self.body.infer(start)
-        shortcut = start if self.shortcut is None else self.shortcut.infer(start)
-        if body.space != shortcut.space:
-            raise NetworkError(
-                f"the body gives {body.grid} and the shortcut {shortcut.grid}; give the shortcut "
-                "the same strides, for example shortcut=Conv(1, stride=2)"
-            )
-        if not any(branch.gaussian and branch.weighted for branch in (body, shortcut)):
-            raise NetworkError(
-                "neither branch of the Residual ends in a layer with weights of its own, so the "
-                "branches are not independent and their covariances do not add; end one of them "
-                "with Conv(...) or Dense()"
-            )
-        # An outer Residual may count on fresh weights only if every path through this one has them.
-        weighted = signal.weighted or (body.weighted and shortcut.weighted)
-        gaussian = body.gaussian and shortcut.gaussian
-        return Signal(body.space, gaussian, weighted, mixed=body.mixed or shortcut.mixed)
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        chains = (self.body, Sequential() if self.shortcut is None else self.shortcut)
+        return (Sum(chains),)  # type: ignore[arg-type]
+
+    def on_vectors(self) -> Layer | None:
+        body = self.body.on_vectors()
+        shortcut = None if self.shortcut is None else self.shortcut.on_vectors()
+        return None if body is None else Residual(body, shortcut)
 
 
 def nesting(layer: Layer | None) -> int:
@@ -186,13 +180,15 @@ class LayerNorm(Layer):
     token: ClassVar[str] = "layernorm"
     hint: ClassVar[str] = "It normalises over the channels, however many there are"
 
-    def infer(self, signal: Signal) -> Signal:
+    def check(self, signal: Signal) -> None:
         if not signal.gaussian:
             raise NetworkError(
                 "LayerNorm needs channels of mean zero, which a layer with weights makes, but it "
                 "does not follow one; put it right after Conv(...) or Dense()"
             )
-        return signal
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Normalize(),)
 
 
 @dataclass(frozen=True, repr=False)
@@ -212,8 +208,11 @@ class Rescale(Layer):
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", number(self.factor, "factor"))
 
-    def infer(self, signal: Signal) -> Signal:
-        return signal
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Scale(self.factor),)
+
+    def on_vectors(self) -> Layer:
+        return self
 
 
 def _no_layer(value: Any) -> str:

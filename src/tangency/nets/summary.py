@@ -7,24 +7,16 @@ from typing import TYPE_CHECKING
 
 from .. import checks
 from ..errors import NetworkError
-from .activations import ActivationLayer
-from .geometry import AxisMatrices, Box, GridMatrix, Points
-from .plan import Need, Step, plan, quadratures
-from .pooling import Flatten, GlobalAvgPool
-from .structure import Residual
+from .geometry import AxisMatrices, Box, GridMatrix
+from .operators import Average, Need, Pointwise, Positions, Shifts, Stack, Sum, entries
+from .plan import Step, activations, plan
+from .quadrature.layer import Activation
 
 if TYPE_CHECKING:
-    from .quadrature import Activation
     from .structure import Sequential
 
 # A dual takes a root, an inverse sine and a dozen products; LayerNorm and sums a few.
 _DUAL, _PLAIN = 20, 1
-
-
-def entries(space: tuple[int, ...], need: Need) -> int:
-    """How many numbers hold Σ for one pair of inputs."""
-    positions = math.prod(space)
-    return (0, positions, positions * positions)[need]
 
 
 def shape_text(space: tuple[int, ...], need: Need) -> str:
@@ -40,28 +32,34 @@ def shape_text(space: tuple[int, ...], need: Need) -> str:
 def operations(step: Step) -> int:
     """Multiply-adds for one pair, Σ and Θ together, as the reference engine does them."""
     before, after = entries(step.space_in, step.need_in), entries(step.space_out, step.need_out)
-    if isinstance(step.layer, Residual):
-        return sum(map(operations, step.body + step.shortcut)) + 2 * after
-    if isinstance(step.layer, ActivationLayer):
-        return 2 * _DUAL * after
-    if isinstance(step.layer, GlobalAvgPool | Flatten):
-        return 2 * before
-    geometry = step.geometry
-    if isinstance(geometry, Box):
-        return 2 * after * (sum(len(w.taps) for w in geometry.axes) + 2)
-    if isinstance(geometry, Points):
-        return 2 * after * (geometry.count + 2)
-    if isinstance(geometry, AxisMatrices):
-        cost, sizes = 0, list(step.space_in)
-        for axis, a in enumerate(geometry.matrices):
-            size = math.prod(sizes)
-            sizes[axis] = a.shape[0]
-            cost += a.shape[1] * math.prod(sizes) * (size + math.prod(sizes))
-        return 2 * cost
-    if isinstance(geometry, GridMatrix):
-        out, positions = geometry.matrix.shape
-        return 2 * out * positions * (positions + out)
+    match step.operator:
+        case Sum():
+            inside = sum(operations(inner) for branch in step.branches for inner in branch)
+            return inside + 2 * after
+        case Pointwise():
+            return 2 * _DUAL * after
+        case Average() | Positions():
+            return 2 * before
+        case Shifts(Box(axes)):
+            return 2 * after * sum(len(w.taps) for w in axes)
+        case Shifts(geometry):
+            return 2 * after * geometry.count
+        case Stack(maps):
+            return sum(_products(step.space_in, a) for a in maps)
     return 2 * (_PLAIN + 1) * after
+
+
+def _products(space: tuple[int, ...], a: AxisMatrices | GridMatrix) -> int:
+    """Multiply-adds of A Σ Aᵀ and A Θ Aᵀ."""
+    if isinstance(a, GridMatrix):
+        out, positions = a.matrix.shape
+        return 2 * out * positions * (positions + out)
+    cost, sizes = 0, list(space)
+    for axis, matrix in enumerate(a.matrices):
+        size = math.prod(sizes)
+        sizes[axis] = matrix.shape[0]
+        cost += matrix.shape[1] * math.prod(sizes) * (size + math.prod(sizes))
+    return 2 * cost
 
 
 def summary_table(
@@ -75,18 +73,24 @@ def summary_table(
     rows = [("layer", "output", "Σ for a pair", "operations")]
     cost = first * steps.input_shape[-1]
     rows.append(("input", _grid(steps.space), shape_text(steps.space, steps.need_in), f"{cost:,}"))
-    for step, depth in _flat(steps.steps, 0):
-        name = "  " * depth + ("res" if isinstance(step.layer, Residual) else str(step.layer))
-        count = 2 * entries(step.space_out, step.need_out) if step.body else operations(step)
+    for parts, depth in _flat(steps.steps, 0):
+        first, last = parts[0], parts[-1]
+        branching = isinstance(first.operator, Sum)
+        name = "  " * depth + (type(first.layer).token if branching else str(first.layer))
+        # What is inside a sum has lines of its own.
+        added = 2 * entries(last.space_out, last.need_out)
+        count = added if branching else sum(map(operations, parts))
         cost += count
-        shape = shape_text(step.space_in, step.need_in)
-        rows.append((name, _grid(step.space_out), shape, f"{count:,}"))
+        shape = shape_text(first.space_in, first.need_in)
+        rows.append((name, _grid(last.space_out), shape, f"{count:,}"))
     rows.append(("total", "", "", f"{cost:,}"))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = [
         "  ".join([*map(str.ljust, row[:3], widths[:3]), row[3].rjust(widths[3])]) for row in rows
     ]
-    for layer in quadratures(net):
+    for layer in dict.fromkeys(activations(steps.steps)):
+        if not isinstance(layer, Activation):
+            continue
         there = (variances or {}).get(layer, (0.25, 1.0, 4.0))
         lines.append(
             f"{layer}: quadrature, measured error {layer.quadrature_error(there):.1e} at variances "
@@ -99,9 +103,13 @@ def _grid(space: tuple[int, ...]) -> str:
     return "×".join(map(str, space)) if space else "vector"
 
 
-def _flat(steps: tuple[Step, ...], depth: int) -> list[tuple[Step, int]]:
-    rows: list[tuple[Step, int]] = []
+def _flat(steps: tuple[Step, ...], depth: int) -> list[tuple[list[Step], int]]:
+    """The steps of each layer, and how deep it lies, in order of writing."""
+    rows: list[tuple[list[Step], int]] = []
     for step in steps:
-        rows.append((step, depth))
-        rows += _flat(step.body + step.shortcut, depth + 1)
+        if step.part == 0:
+            rows.append(([], depth))
+        rows[-1][0].append(step)
+        for branch in step.branches:
+            rows += _flat(branch, depth + 1)
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..data.dataset import shape_text
-from ..nets import Conv
+from ..nets.operators import Shifts
 from ..nets.plan import walk
 from .lazy import has_torch, lazy_section
 from .learning import LearningCurves
@@ -108,7 +108,7 @@ def network_kind(material: Material) -> str:
     from ..nets.plan import plan
 
     steps = plan(material.net, material.X.shape[1:]).steps
-    return "convolutional" if any(isinstance(s.layer, Conv) for s in walk(steps)) else "dense"
+    return "convolutional" if any(isinstance(s.operator, Shifts) for s in walk(steps)) else "dense"
 
 
 def _facts(material: Material, curves: LearningCurves | None) -> list[Fact]:

@@ -12,9 +12,8 @@ import numpy as np
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK
 from ..learn.conditioning import IllConditionedWarning
-from ..nets import Conv, Dense, Flatten, Rescale, Residual, Sequential
-from ..nets.activations import ActivationLayer
-from ..nets.base import Layer
+from ..nets import Layer, Sequential
+from ..nets.operators import Positions
 from .material import Material
 from .page import Exhibit, Section, exhibit
 
@@ -38,25 +37,19 @@ def dense_version(net: Sequential) -> Sequential:
     >>> str(dense_version(tg.parse("conv3:b=0.1 relu gauss2 conv3 relu gap dense")))
     'dense:b=0.1 relu dense relu dense'
     """
-    return Sequential(*(new for layer in net.layers if (new := _dense(layer)) is not None))
-
-
-def _dense(layer: Layer) -> Layer | None:
-    if isinstance(layer, Conv):
-        options = ("weight_std", "bias_std", "trainable")
-        return Dense(**{name: getattr(layer, name) for name in options})
-    if isinstance(layer, Residual):
-        body, shortcut = (None if b is None else _dense(b) for b in (layer.body, layer.shortcut))
-        return body if body is None else Residual(body, shortcut)
-    if isinstance(layer, Sequential):
-        inner = dense_version(layer)
-        return inner if inner.layers else None
-    return layer if isinstance(layer, Dense | ActivationLayer | Rescale) else None
+    return net.on_vectors() or Sequential()
 
 
 def is_dense(net: Sequential) -> bool:
     """Whether a network is dense already, but for flattening its inputs."""
-    return all(isinstance(layer, Flatten) or _dense(layer) == layer for layer in net.layers)
+    return all(_flattens(layer) or layer.on_vectors() == layer for layer in net.layers)
+
+
+def _flattens(layer: Layer) -> bool:
+    try:
+        return all(isinstance(operator, Positions) for operator in layer.lower(()))
+    except NetworkError:  # it takes grids only
+        return False
 
 
 def spectrum_section(material: Material) -> Section:

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...nets.activations import ActivationLayer
-from ...nets.base import Layer
-from ...nets.parameters import numbers_only
-from ...nets.plan import Need, Plan, plan
-from ...nets.quadrature import Activation
+from ...nets.operators import Need
+from ...nets.parameters import numbers_only, with_activations
+from ...nets.plan import Plan, plan
 from ...nets.structure import Sequential
 from .. import pairs
 from ..fused.run import run, threads
@@ -76,17 +74,13 @@ class _InFloats:
         return self.function(u)
 
 
-def _in_floats(layer: Any) -> Any:
-    """The same layer or network with functions of the user's made to work on `Extended`."""
-    if isinstance(layer, Sequential):
-        return Sequential(*map(_in_floats, layer.layers))
-    if isinstance(layer, Activation):
-        function = layer.function
-        if isinstance(function, str | _InFloats):
-            return layer
-        return dataclasses.replace(layer, function=_InFloats(function))
-    if isinstance(layer, ActivationLayer):
-        return layer
-    inner = {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer)}
-    inner = {name: _in_floats(v) for name, v in inner.items() if isinstance(v, Layer)}
-    return dataclasses.replace(layer, **inner) if inner else layer
+def _in_floats(net: Sequential) -> Sequential:
+    """The same network with functions of the user's made to work on `Extended`."""
+
+    def change(activation: Any) -> Any:
+        function = getattr(activation, "function", None)
+        if not activation.quadrature or isinstance(function, str | _InFloats):
+            return activation
+        return dataclasses.replace(activation, function=_InFloats(function))
+
+    return with_activations(net, change)

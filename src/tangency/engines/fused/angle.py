@@ -13,10 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...nets import Dense, Residual
-from ...nets.activations import ActivationLayer
+from ...nets.operators import Pointwise, Scale, Sum, Weights
 from ...nets.plan import Step
-from ...nets.structure import Rescale
 from .jit import jit
 from .scalars import arcs, lit
 
@@ -35,20 +33,18 @@ class Series(NamedTuple):
 
 def homogeneous(steps: tuple[Step, ...]) -> bool:
     """All layers multiply the kernel by ‖x‖‖y‖ alone."""
-    for step in steps:
-        layer = step.layer
-        if isinstance(layer, Residual):
-            if not homogeneous(step.body) or not homogeneous(step.shortcut):
-                return False
-        elif isinstance(layer, Dense):
-            if float(layer.bias_std) != 0.0:
-                return False
-        elif isinstance(layer, ActivationLayer):
-            if not layer.homogeneous:
-                return False
-        elif not isinstance(layer, Rescale):
-            return False
-    return True
+    return all(map(_multiplies, steps))
+
+
+def _multiplies(step: Step) -> bool:
+    match step.operator:
+        case Sum():
+            return all(map(homogeneous, step.branches))
+        case Weights() as weights:
+            return float(weights.bias_std) == 0.0
+        case Pointwise(activation):
+            return activation.homogeneous
+    return isinstance(step.operator, Scale)
 
 
 def series(values: Any, dtype: Any) -> Series | None:

@@ -8,29 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from ...nets import (
-    Activation,
-    Conv,
-    Dense,
-    Flatten,
-    GlobalAvgPool,
-    LayerNorm,
-    Rescale,
-    Residual,
+from ...nets.geometry import AxisMatrices
+from ...nets.operators import (
+    Average,
+    Normalize,
+    Pointwise,
+    Positions,
+    Scale,
+    Shifts,
+    Stack,
+    Sum,
+    Weights,
 )
-from ...nets.activations import ActivationLayer
-from ...nets.facts import is_a
-from ...nets.geometry import GridMatrix
-from ...nets.plan import Plan, walk
-from ...nets.pooling import LinearGridLayer
+from ...nets.plan import Plan, Step, walk
 from ..blas import one_blas_thread
 from ..overflow import check_values
 from ..prepared import Prepared, prepared
 from ..twins import row_squares, twins, write
 from . import blocks, warm
-from .activations import KNOWN
+from .activations import no_loop
 from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
+from .pieces import pieces
 from .program import Uncovered
 from .run import run, threads
 from .tables import tables
@@ -38,17 +37,7 @@ from .tail import Tail
 from .vectors import Products
 from .work import room_bytes
 
-_LAYERS = (
-    ActivationLayer,
-    LinearGridLayer,
-    Dense,
-    Conv,
-    GlobalAvgPool,
-    Flatten,
-    LayerNorm,
-    Rescale,
-    Residual,
-)
+_OPERATORS = Average | Normalize | Pointwise | Positions | Scale | Shifts | Stack | Sum | Weights
 
 WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
@@ -62,24 +51,33 @@ _SIDES, _LARGE_SIDES, _LARGE = (256, 32), (512, 64), 2048
 def uncovered(plan: Plan) -> str | None:
     """Why this engine cannot compute a network; None where it can."""
     for step in walk(plan.steps):
-        layer = step.layer
-        if isinstance(layer, Activation):
-            return f"{layer} is computed by quadrature"
-        if isinstance(layer, ActivationLayer) and not is_a(layer, KNOWN):
-            return f"{layer} has no compiled dual"
-        if not isinstance(layer, _LAYERS):
-            return f"{type(layer).__name__} is a layer it does not know"
-        if isinstance(step.geometry, GridMatrix):
-            return f"{type(layer).__name__} has a filter that is not separable"
-    if not plan.space:
-        return None
+        if reason := _unknown(step):
+            return reason
     try:
+        if not plan.space:
+            pieces(plan.steps)
+            return None
         program = lower(plan, True)
     except Uncovered as reason:
         return str(reason)
     need = room_bytes(tables(program, plan.input_shape[-1], np.float64)[1], 1, 8)
     if need > THREAD:
         return f"pooling stores covariances of {need / 2**20:.0f} MiB for each pair"
+    return None
+
+
+def _unknown(step: Step) -> str | None:
+    """Why there is no loop for an operator."""
+    name = type(step.layer).__name__
+    match step.operator:
+        case Pointwise(activation):
+            return no_loop(activation)
+        case Stack(maps) if len(maps) > 1:
+            return f"{name} puts several linear maps of the grid side by side"
+        case Stack((only,)) if not isinstance(only, AxisMatrices):
+            return f"{name} has a filter that is not separable"
+        case operator if not isinstance(operator, _OPERATORS):
+            return f"{name} is made of operators it does not know"
     return None
 
 

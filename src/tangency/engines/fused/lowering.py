@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ...nets import Conv, Dense, Flatten, GlobalAvgPool, LayerNorm, Residual
-from ...nets.activations import ActivationLayer
 from ...nets.geometry import AxisMatrices, Box, Points, Windows
+from ...nets.operators import Average, Normalize, Pointwise, Positions, Scale, Stack, Sum, Weights
 from ...nets.plan import Plan, Step
-from ...nets.pooling import LinearGridLayer
-from ...nets.structure import Rescale
 from .activations import kind_and_parameters
+from .pieces import Piece, pieces
 from .program import INPUT, Code, Operation, Program, Stage, Uncovered
 from .scalars import NORMALIZE
 
@@ -27,14 +25,13 @@ def lower(plan: Plan, want_ntk: bool) -> Program:
         raise Uncovered(f"it works on grids of 1 or 2 dimensions, not {len(plan.space)}")
     builder = _Builder(want_ntk)
     stage = builder.start(INPUT, _grid(plan.space), False)
-    for index, step in enumerate(plan.steps):
-        if isinstance(step.layer, GlobalAvgPool | Flatten):
-            builder.readout(stage, isinstance(step.layer, GlobalAvgPool))
-            rest = plan.steps[index + 1 :]
-            break
-        stage = builder.step(stage, step)
-    else:
+    places = [i for i, s in enumerate(plan.steps) if isinstance(s.operator, Average | Positions)]
+    if not places:
         raise Uncovered("the network ends on a grid")
+    for piece in pieces(plan.steps[: places[0]]):
+        stage = builder.step(stage, piece)
+    builder.readout(stage, isinstance(plan.steps[places[0]].operator, Average))
+    rest = plan.steps[places[0] + 1 :]
     return Program(
         tuple(builder.stages),
         tuple(builder.registers),
@@ -54,9 +51,9 @@ def lower_vector(steps: tuple[Step, ...], want_ntk: bool, tangent: bool) -> Prog
     """
     builder = _Builder(want_ntk)
     stage = builder.start(INPUT, (1, 1), tangent)
-    for step in steps:
-        if not isinstance(step.layer, Flatten):
-            stage.slot = builder.on_planes(stage, step, stage.slot, keep=False)
+    for piece in pieces(steps):
+        if not isinstance(piece.operator, Positions):
+            stage.slot = builder.on_planes(stage, piece, stage.slot, keep=False)
     stage.matrices = (np.eye(1), np.eye(1))
     return Program((stage,), (), (), tuple(builder.marginals), (), stage.tangent_out, builder.slots)
 
@@ -65,37 +62,39 @@ def _grid(space: tuple[int, ...]) -> tuple[int, int]:
     return (1, space[0]) if len(space) == 1 else (space[0], space[1])
 
 
-def breaks(step: Step) -> bool:
-    """The step, or one inside it, mixes positions of one signal and so ends a stage."""
-    if isinstance(step.layer, Residual):
-        return any(map(breaks, step.body + step.shortcut))
-    return isinstance(step.layer, LinearGridLayer) or _wraps_and_strides(step)
+def breaks(piece: Piece) -> bool:
+    """The piece, or one inside it, mixes positions of one signal and so ends a stage."""
+    return any(map(breaks, piece.inner)) or mixes(piece) or _wraps_and_strides(piece)
 
 
-def _wraps(step: Step) -> bool | None:
+def mixes(piece: Piece) -> bool:
+    """It is a linear map of the grid."""
+    return isinstance(piece.operator, Stack)
+
+
+def _wraps(piece: Piece) -> bool | None:
     """True: needs planes that wrap; False: needs planes that do not; None: either."""
-    geometry = step.geometry
-    if not isinstance(geometry, Box | Points):
+    patch = piece.patch
+    if patch is None:
         return None
-    if any(w.circular for w in geometry.axes):
+    if any(w.circular for w in patch.axes):
         return True
-    pointwise = isinstance(geometry, Box) and geometry.count == 1
-    return None if pointwise and all(w.stride == 1 for w in geometry.axes) else False
+    pointwise = isinstance(patch, Box) and patch.count == 1
+    return None if pointwise and all(w.stride == 1 for w in patch.axes) else False
 
 
-def _wraps_and_strides(step: Step) -> bool:
-    geometry = step.geometry
-    return bool(_wraps(step)) and any(w.stride != 1 for w in geometry.axes)  # type: ignore[union-attr]
+def _wraps_and_strides(piece: Piece) -> bool:
+    return bool(_wraps(piece)) and any(w.stride != 1 for w in piece.patch.axes)  # type: ignore[union-attr]
 
 
-def _total_stride(steps: tuple[Step, ...]) -> tuple[int, int]:
+def _total_stride(branch: tuple[Piece, ...]) -> tuple[int, int]:
     """The product of the strides of a branch, per axis."""
     down = (1, 1)
-    for step in steps:
-        if isinstance(step.layer, Residual):
-            more = _total_stride(step.body)
-        elif isinstance(step.geometry, Box | Points):
-            first, second = _two_axes(step.geometry.axes)
+    for piece in branch:
+        if piece.branches:
+            more = _total_stride(piece.branches[0])
+        elif piece.patch is not None:
+            first, second = _two_axes(piece.patch.axes)
             more = (first.stride, second.stride)
         else:
             continue
@@ -120,37 +119,37 @@ class _Builder:
         self.free = list(range(1, self.slots))
         return Stage(source, grid, tangent, end=grid, tangent_out=tangent)
 
-    def step(self, stage: Stage, step: Step) -> Stage:
-        """Appends a step of the network; may end the stage and begin another."""
-        wrap = self._wrap_of(step)
+    def step(self, stage: Stage, piece: Piece) -> Stage:
+        """Appends a piece of the network; may end the stage and begin another."""
+        wrap = self._wrap_of(piece)
         if wrap is not None and stage.wrap is not None and wrap != stage.wrap:
             stage = self.store(stage)
         if wrap is not None:
             stage.wrap = wrap
-        if isinstance(step.layer, LinearGridLayer):
-            assert isinstance(step.geometry, AxisMatrices), "covered() lets no other pass"
-            return self.store(stage, step.geometry.matrices)
-        if isinstance(step.layer, Residual) and (breaks(step) or self._mixed(step)):
-            return self._stored_residual(stage, step)
-        if _wraps_and_strides(step):
-            return self._circular_stride(stage, step)
-        stage.slot = self.on_planes(stage, step, stage.slot, keep=False)
+        if isinstance(piece.operator, Stack):
+            (only,) = piece.operator.maps
+            assert isinstance(only, AxisMatrices), "uncovered() lets no other pass"
+            return self.store(stage, only.matrices)
+        if piece.branches and (breaks(piece) or self._mixed(piece)):
+            return self._stored_sum(stage, piece)
+        if _wraps_and_strides(piece):
+            return self._circular_stride(stage, piece)
+        stage.slot = self.on_planes(stage, piece, stage.slot, keep=False)
         return stage
 
-    def _wrap_of(self, step: Step) -> bool | None:
-        if not isinstance(step.layer, Residual):
-            return _wraps(step)
-        found = {self._wrap_of(s) for s in step.body + step.shortcut} - {None}
+    def _wrap_of(self, piece: Piece) -> bool | None:
+        if not piece.branches:
+            return _wraps(piece)
+        found = {self._wrap_of(inner) for inner in piece.inner} - {None}
         return found.pop() if len(found) == 1 else None
 
-    def _mixed(self, step: Step) -> bool:
+    def _mixed(self, piece: Piece) -> bool:
         """The branches do not fit on the planes of one stage."""
-        found = {self._wrap_of(s) for s in step.body + step.shortcut} - {None}
-        inner = [s for s in step.body + step.shortcut if isinstance(s.layer, Residual)]
-        if len(found) > 1 or any(map(self._mixed, inner)):
+        found = {self._wrap_of(inner) for inner in piece.inner} - {None}
+        if len(found) > 1 or any(self._mixed(inner) for inner in piece.inner if inner.branches):
             return True
         # Grids can agree where strides do not: δ would then mean two things.
-        return _total_stride(step.body) != _total_stride(step.shortcut)
+        return len(set(map(_total_stride, piece.branches))) > 1
 
     def store(
         self,
@@ -196,31 +195,29 @@ class _Builder:
     def _uses(self, register: int) -> int:
         return sum(s.sink == register for s in self.stages)
 
-    def _circular_stride(self, stage: Stage, step: Step) -> Stage:
+    def _circular_stride(self, stage: Stage, piece: Piece) -> Stage:
         """A circular convolution at all positions, of which a stride is kept."""
-        geometry = step.geometry
-        assert isinstance(geometry, Box | Points)
+        patch = piece.patch
+        assert patch is not None
         axes = tuple(
-            Windows(w.size_in, w.size_in, 0, 1, w.taps, True) for w in _two_axes(geometry.axes)
+            Windows(w.size_in, w.size_in, 0, 1, w.taps, True) for w in _two_axes(patch.axes)
         )
-        dense = (
-            Box(axes) if isinstance(geometry, Box) else Points(axes, _two_offsets(geometry.offsets))
-        )
-        plain = Step(step.layer, step.space_in, step.space_in, step.need_in, step.need_out, dense)
+        dense = Box(axes) if isinstance(patch, Box) else Points(axes, _two_offsets(patch.offsets))
+        plain = Piece(piece.operator, dense)
         stage.slot = self.on_planes(stage, plain, stage.slot, keep=False)
         kept = []
-        for w in _two_axes(geometry.axes):
+        for w in _two_axes(patch.axes):
             positions = [(w.start + w.stride * o) % w.size_in for o in range(w.size_out)]
             kept.append(np.eye(w.size_in)[positions])
         return self.store(stage, tuple(kept))
 
-    def _stored_residual(self, stage: Stage, step: Step) -> Stage:
-        """A Residual with a stage boundary inside: both branches add into one register."""
+    def _stored_sum(self, stage: Stage, piece: Piece) -> Stage:
+        """A sum with a stage boundary inside: all branches add into one register."""
         if stage.operations or stage.source == INPUT:
             stage = self.store(stage)
         source, grid, tangent = stage.source, stage.grid, stage.tangent_in
         target: int | None = None
-        for branch in (step.body, step.shortcut):
+        for branch in piece.branches:
             part = self.start(source, grid, tangent)
             for inner in branch:
                 part = self.step(part, inner)
@@ -234,16 +231,16 @@ class _Builder:
         self.slots += 1
         return self.slots - 1
 
-    def on_planes(self, stage: Stage, step: Step, slot: int, keep: bool) -> int:
-        """Appends operations for a step; returns the slot of the result.
+    def on_planes(self, stage: Stage, piece: Piece, slot: int, keep: bool) -> int:
+        """Appends operations for a piece; returns the slot of the result.
 
         `keep`: the slot is needed afterwards and must not be written.
         """
-        layer = step.layer
-        if isinstance(layer, Residual):
-            return self._residual(stage, step, slot, keep)
-        if isinstance(layer, Conv | Dense):
-            return self._weights(stage, step, layer, slot, keep)
+        operator = piece.operator
+        if isinstance(operator, Sum):
+            return self._sum(stage, piece, slot, keep)
+        if isinstance(operator, Weights):
+            return self._weights(stage, operator, piece.patch, slot, keep)
         if keep:
             slot = self._copy(stage, slot)
         common: dict[str, Any] = {
@@ -254,22 +251,18 @@ class _Builder:
             "down": stage.down,
             "tangent": stage.tangent_out,
         }
-        if isinstance(layer, ActivationLayer | LayerNorm):
-            kind, parameters = (
-                (NORMALIZE, ()) if isinstance(layer, LayerNorm) else kind_and_parameters(layer)
-            )
-            self.marginals.append(stage.end)
-            operation = Operation(
-                Code.ELEMENTWISE,
-                **common,
-                kind=kind,
-                parameters=parameters,
-                marginal=len(self.marginals) - 1,
-            )
+        if isinstance(operator, Scale):
+            parameters = (float(operator.factor) ** 2,)
+            stage.operations.append(Operation(Code.SCALE, **common, parameters=parameters))
+            return slot
+        if isinstance(operator, Pointwise):
+            kind, parameters = kind_and_parameters(operator.activation)
         else:
-            assert isinstance(layer, Rescale), "covered() lets no other pass"
-            operation = Operation(Code.SCALE, **common, parameters=(float(layer.factor) ** 2,))
-        stage.operations.append(operation)
+            assert isinstance(operator, Normalize), "uncovered() lets no other pass"
+            kind, parameters = NORMALIZE, ()
+        self.marginals.append(stage.end)
+        place = {"kind": kind, "parameters": parameters, "marginal": len(self.marginals) - 1}
+        stage.operations.append(Operation(Code.ELEMENTWISE, **common, **place))
         return slot
 
     def _copy(self, stage: Stage, slot: int) -> int:
@@ -279,17 +272,20 @@ class _Builder:
         )
         return target
 
-    def _weights(self, stage: Stage, step: Step, layer: Conv | Dense, slot: int, keep: bool) -> int:
-        # A dense layer is a convolution with a patch of one position.
-        geometry = step.geometry or Box((Windows(1, 1, 0, 1, (0,)),))
-        assert isinstance(geometry, Box | Points)
-        axes = _two_axes(geometry.axes)
+    def _weights(
+        self, stage: Stage, weights: Weights, patch: Box | Points | None, slot: int, keep: bool
+    ) -> int:
+        # Weights on their own are a convolution with a patch of one position.
+        if patch is None:
+            patch = Box(tuple(Windows(n, n, 0, 1, (0,)) for n in stage.end))
+        axes = _two_axes(patch.axes)
         out = (axes[0].size_out, axes[1].size_out)
         target = self._take()
-        weight = float(layer.weight_std) ** 2 / geometry.count
+        trainable = weights.trainable and self.want_ntk
+        weight = float(weights.weight_std) ** 2 / weights.fan
         stage.operations.append(
             Operation(
-                Code.CONV if isinstance(geometry, Box) else Code.POINTS,
+                Code.CONV if isinstance(patch, Box) else Code.POINTS,
                 slot,
                 target,
                 stage.end,
@@ -297,29 +293,30 @@ class _Builder:
                 stage.down,
                 stage.tangent_out,
                 axes=axes,
-                offsets=() if isinstance(geometry, Box) else _two_offsets(geometry.offsets),
-                parameters=(weight, float(layer.bias_std) ** 2),
-                trainable=layer.trainable and self.want_ntk,
+                offsets=() if isinstance(patch, Box) else _two_offsets(patch.offsets),
+                parameters=(weight, float(weights.bias_std) ** 2),
+                trainable=trainable,
             )
         )
-        stage.tangent_out = stage.tangent_out or (layer.trainable and self.want_ntk)
+        stage.tangent_out = stage.tangent_out or trainable
         stage.end = out
         stage.down = (stage.down[0] * axes[0].stride, stage.down[1] * axes[1].stride)
         if not keep:
             self.free.append(slot)
         return target
 
-    def _residual(self, stage: Stage, step: Step, slot: int, keep: bool) -> int:
+    def _sum(self, stage: Stage, piece: Piece, slot: int, keep: bool) -> int:
         start = (stage.end, stage.down, stage.tangent_out)
+        first, second = piece.branches
         body = slot
-        for index, inner in enumerate(step.body):
+        for index, inner in enumerate(first):
             body = self.on_planes(stage, inner, body, keep=index == 0)
         tangent = stage.tangent_out
         if body == slot:
             body = self._copy(stage, slot)
         stage.end, stage.down, stage.tangent_out = start
         shortcut = slot
-        for index, inner in enumerate(step.shortcut):
+        for index, inner in enumerate(second):
             shortcut = self.on_planes(stage, inner, shortcut, keep=keep and index == 0)
         stage.operations.append(
             Operation(

@@ -20,6 +20,18 @@ from .simd import Vector, where
 PIECEWISE, ERF, GELU, SINE, COSINE, EXPONENTIAL, POLYNOMIAL, HERMITE, NORMALIZE = range(9)
 """Kinds of elementwise maps. NORMALIZE is LayerNorm: Σ and Θ are multiplied by u·u'."""
 
+KINDS = {
+    "piecewise": PIECEWISE,
+    "erf": ERF,
+    "gelu": GELU,
+    "sine": SINE,
+    "cosine": COSINE,
+    "exponential": EXPONENTIAL,
+    "polynomial": POLYNOMIAL,
+    "hermite": HERMITE,
+}
+"""What activations call their compiled dual (`ActivationLayer.compiled`)."""
+
 _OPTIONS: Any = {"fastmath": FLOATS}
 
 

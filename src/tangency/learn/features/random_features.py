@@ -16,13 +16,12 @@ from ...nets.plan import plan
 from ..grams import resolve_kernel
 from .base import FeatureMap, at_least_one, generator
 from .stages import (
-    Chain,
     Draw,
     Features,
     Sizes,
     Stage,
     check_covered,
-    draw_stage,
+    draw_stages,
     row_norms,
     sizes_after,
 )
@@ -106,17 +105,17 @@ class RandomFeatures(FeatureMap):
         self._tangent = isinstance(network_kernel, NTK)
         self._normalize, self._factor = network_kernel.normalize, factor**0.5
         net, start = numbers_only(network_kernel.net), Sizes(X.shape[1], 0)
-        check_covered(net, self._tangent)
-        plan(net, X.shape[1:])  # layers that do not fit each other
+        steps = plan(net, X.shape[1:]).steps
+        check_covered(steps, self._tangent)
 
         def width(neurons: int) -> int:
-            sizes = sizes_after(net, start, neurons, self._tangent)
+            sizes = sizes_after(steps, start, neurons, self._tangent)
             return sizes.theta if self._tangent else sizes.sigma
 
         self.n_neurons_ = _neurons(most, width(1), width(2))
         self._width = width(self.n_neurons_)
         draw = Draw(self.n_neurons_, self._tangent, generator(self.random_state), X.dtype)
-        self._stage: Stage = Chain((draw_stage(net, start, draw),))
+        self._stage: Stage = draw_stages(steps, start, draw)
         self.kernel_ = kernel
 
     def _map(self, X: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ orthogonal pairs the linear part of k is then exact, and Σ(x, x) altogether for
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 
 from ...engines.blas import product
 from ...errors import NetworkError
-from ...nets import Dense, Layer, LayerNorm, Rescale, Residual, Sequential
-from ...nets.activations import GELU, ActivationLayer, PiecewiseLinear, _SphereKernel
-from ...nets.facts import SCALAR, is_a
+from ...nets import facts
+from ...nets.activations import ActivationLayer
+from ...nets.operators import Normalize, Pointwise, Scale, Sum, Weights
+from ...nets.plan import Step, walk
 from .draws import gaussian_rows, isotropic_rows
-from .slopes import has_slope, slope
 
 Array = NDArray[Any]
 
@@ -42,9 +42,6 @@ class Sizes(NamedTuple):
 
     sigma: int
     theta: int
-
-    def __add__(self, other: Sizes) -> Sizes:  # type: ignore[override]
-        return Sizes(self.sigma + other.sigma, self.theta + other.theta)
 
 
 class Features(NamedTuple):
@@ -68,75 +65,75 @@ class Draw:
     dtype: Any
 
 
-def sizes_after(layer: Layer, sizes: Sizes, neurons: int, tangent: bool) -> Sizes:
-    """The numbers of features after a layer."""
-    if isinstance(layer, Sequential):
-        for inner in layer.layers:
-            sizes = sizes_after(inner, sizes, neurons, tangent)
-        return sizes
-    if isinstance(layer, Dense):
-        sigma = sizes.sigma + (layer.bias_std > 0)
-        return Sizes(sigma, sizes.theta + (sigma if tangent and layer.trainable else 0))
-    if isinstance(layer, ActivationLayer):
-        return Sizes(neurons, neurons if sizes.theta else 0)
-    if isinstance(layer, Residual):
-        body, shortcut = (sizes_after(b, sizes, neurons, tangent) for b in branches(layer))
-        return body + shortcut
+def sizes_after(steps: Sequence[Step], sizes: Sizes, neurons: int, tangent: bool) -> Sizes:
+    """The numbers of features after some steps of a network on vectors."""
+    for step in steps:
+        sizes = _size_after(step, sizes, neurons, tangent)
     return sizes
 
 
-def draw_stage(layer: Layer, sizes: Sizes, draw: Draw) -> Stage:
-    """The map of a layer, with the random vectors that it needs."""
-    if isinstance(layer, Sequential):
-        stages = []
-        for inner in layer.layers:
-            stages.append(draw_stage(inner, sizes, draw))
-            sizes = sizes_after(inner, sizes, draw.neurons, draw.tangent)
-        return Chain(tuple(stages))
-    if isinstance(layer, Dense):
-        return Weights(layer.weight_std, layer.bias_std, draw.tangent and layer.trainable)
-    if isinstance(layer, ActivationLayer):
-        return Neurons.drawn(layer, sizes, draw)
-    if isinstance(layer, Residual):
-        body, shortcut = branches(layer)
-        return Branches(draw_stage(body, sizes, draw), draw_stage(shortcut, sizes, draw))
-    return Scaling(layer.factor) if isinstance(layer, Rescale) else Norm()
+def _size_after(step: Step, sizes: Sizes, neurons: int, tangent: bool) -> Sizes:
+    match step.operator:
+        case Weights() as weights:
+            sigma = sizes.sigma + (weights.bias_std > 0)
+            return Sizes(sigma, sizes.theta + (sigma if tangent and weights.trainable else 0))
+        case Pointwise():
+            return Sizes(neurons, neurons if sizes.theta else 0)
+        case Sum():
+            found = [sizes_after(b, sizes, neurons, tangent) for b in step.branches]
+            return Sizes(sum(each.sigma for each in found), sum(each.theta for each in found))
+    return sizes
 
 
-def check_covered(layer: Layer, tangent: bool) -> None:
-    """Raise `NetworkError` for a layer without random features."""
-    if isinstance(layer, Sequential):
-        for inner in layer.layers:
-            check_covered(inner, tangent)
-        return
-    if isinstance(layer, Residual):
-        for branch in branches(layer):
-            check_covered(branch, tangent)
-        return
+def draw_stages(steps: Sequence[Step], sizes: Sizes, draw: Draw) -> Stage:
+    """The map of some steps, with the random vectors that they need."""
+    stages = []
+    for step in steps:
+        stages.append(_draw_stage(step, sizes, draw))
+        sizes = _size_after(step, sizes, draw.neurons, draw.tangent)
+    return Chain(tuple(stages))
+
+
+def _draw_stage(step: Step, sizes: Sizes, draw: Draw) -> Stage:
+    match step.operator:
+        case Weights() as weights:
+            trained = draw.tangent and weights.trainable
+            factor = weights.weight_std / math.sqrt(weights.fan)
+            return WeightsStage(factor, weights.bias_std, trained)
+        case Pointwise(activation):
+            return Neurons.drawn(activation, sizes, draw)
+        case Sum():
+            return Branches(tuple(draw_stages(b, sizes, draw) for b in step.branches))
+        case Scale(factor):
+            return Scaling(factor)
+        case Normalize():
+            return Norm()
+    raise AssertionError("check_covered() lets no other pass")
+
+
+def check_covered(steps: Sequence[Step], tangent: bool) -> None:
+    """Raise `NetworkError` for an operator without random features."""
     other = "NystromFeatures approximates the kernel of any network"
-    if isinstance(layer, ActivationLayer):
-        if isinstance(layer, _SphereKernel):
-            raise NetworkError(
-                f"RandomFeatures draws neurons, and {layer!r} is no function of one neuron; {other}"
-            )
-        if tangent and not has_slope(layer):
-            raise NetworkError(
-                f"RandomFeatures of an NTK needs the derivative of {layer!r}, which it does not "
-                f"know; take the NNGP, or another activation; {other}"
-            )
-    elif not isinstance(layer, Dense | Rescale | LayerNorm):
-        raise NetworkError(
-            "RandomFeatures covers networks on vectors, made of Dense, activations, LayerNorm, "
-            f"Rescale and Residual; this one has {layer!r}; {other}"
-        )
-
-
-def branches(layer: Residual) -> tuple[Sequential, Sequential]:
-    """Body and shortcut; no shortcut is the identity."""
-    body, shortcut = layer.body, layer.shortcut
-    assert isinstance(body, Sequential)
-    assert shortcut is None or isinstance(shortcut, Sequential)
-    return body, Sequential() if shortcut is None else shortcut
+    for step in walk(steps):
+        match step.operator:
+            case Pointwise(activation):
+                if facts.limit_of(activation) is not None:
+                    raise NetworkError(
+                        f"RandomFeatures draws neurons, and {activation!r} is no function of one "
+                        f"neuron; {other}"
+                    )
+                if tangent and facts.derivative(activation) is None:
+                    raise NetworkError(
+                        f"RandomFeatures of an NTK needs the derivative of {activation!r}, which "
+                        f"it does not know; take the NNGP, or another activation; {other}"
+                    )
+            case Weights() | Sum() | Scale() | Normalize():
+                pass
+            case _:
+                raise NetworkError(
+                    "RandomFeatures covers networks on vectors, made of Dense, activations, "
+                    f"LayerNorm, Rescale and Residual; this one has {step.layer!r}; {other}"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +149,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightsStage:
     """A layer with weights; exact."""
 
     weight_std: float
@@ -191,17 +188,17 @@ class Neurons:
         before = product(features.sigma, self.inputs.T)
         theta = features.theta
         if theta.shape[1]:
-            theta = product(theta, self.mixing.T) * (scale * slope(self.layer, before))
+            slope = facts.derivative(self.layer)
+            assert slope is not None, "check_covered() lets no other pass"
+            theta = product(theta, self.mixing.T) * (scale * slope(before))
         return Features(scale * self.layer(before), theta)
 
 
 def _input_weights(layer: ActivationLayer, m: int, size: int, rng: np.random.Generator) -> Array:
     """Weights (m, size) with which the average over neurons is right for this activation."""
-    linear, even = layer._parts() if is_a(layer, PiecewiseLinear, SCALAR) else (0.0, 0.0)
-    paired = bool(linear and even) or is_a(layer, GELU, SCALAR)
-    homogeneous = is_a(layer, PiecewiseLinear, SCALAR)
-    rows = isotropic_rows if homogeneous else gaussian_rows
-    if not paired:
+    found = facts.neurons(layer)
+    rows = isotropic_rows if found.homogeneous else gaussian_rows
+    if not found.linear_plus_even:
         return rows(rng, m, size)
     half = rows(rng, (m + 1) // 2, size)
     return np.concatenate([half, -half])[:m]
@@ -228,14 +225,13 @@ class Norm:
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """A sum of two kernels: the features of both side by side."""
+    """A sum of kernels: the features of all side by side."""
 
-    body: Stage
-    shortcut: Stage
+    stages: tuple[Stage, ...]
 
     def __call__(self, features: Features) -> Features:
-        both = self.body(features), self.shortcut(features)
-        return Features(*(np.concatenate(parts, axis=1) for parts in zip(*both, strict=True)))
+        found = [stage(features) for stage in self.stages]
+        return Features(*(np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)))
 
 
 def row_norms(features: Array) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from ...errors import NetworkError
+from ..facts import EVEN, ODD, Powers
 
 
 def _sigmoid(u: Any) -> Any:
@@ -37,6 +38,16 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "gaussian": lambda u: array_namespace(u).exp(-0.5 * u * u),
 }
 """The functions that `Activation` knows by name, hence in the text form too."""
+
+
+SERIES = {
+    "tanh": ODD,
+    "sigmoid": Powers((0, 1), odd=True),
+    "softplus": Powers((0, 1), even=True),
+    "silu": Powers((0, 1), even=True),
+    "gaussian": EVEN,
+}
+"""Of those without a kink, the powers in the dual."""
 
 
 def sample(function: Callable[[Any], Any], name: str, u: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,11 +13,13 @@ from array_api_compat import array_namespace, device, is_numpy_array, is_torch_a
 
 from ... import checks
 from ...errors import NetworkError
+from .. import facts
 from ..activations import ActivationLayer
 from ..base import truth
+from ..facts import Powers, Steepness
 from ..teach import closed_form
 from ..values import elementwise, number, shown
-from .functions import FUNCTIONS, sample
+from .functions import FUNCTIONS, SERIES, sample
 from .series import HermiteSeries
 
 if TYPE_CHECKING:
@@ -67,6 +70,11 @@ class Activation(ActivationLayer):
     token: ClassVar[str] = "activation"
     lead: ClassVar[str | None] = None
     flags: ClassVar[dict[str, tuple[str, Any]]] = {"raw": ("normalized", False)}
+    quadrature: ClassVar[bool] = True
+    # For steep functions it works in parts.
+    kept_numbers: ClassVar[int] = 400
+    # Whatever a quadrature stands for may be as steep as a step.
+    steepness: ClassVar[Steepness | None] = Steepness(math.inf, math.inf)
 
     def __post_init__(self) -> None:
         if isinstance(self.function, str):
@@ -79,6 +87,20 @@ class Activation(ActivationLayer):
         elif not callable(self.function):
             raise NetworkError(f"function must be a name or a callable, got {shown(self.function)}")
         truth(self.normalized, "normalized")
+
+    @property
+    def edge(self) -> float | None:  # type: ignore[override]
+        smooth = isinstance(self.function, str) and self.function in SERIES
+        return facts.SMOOTH if smooth else None
+
+    @property
+    def powers(self) -> Powers | None:  # type: ignore[override]
+        return SERIES.get(self.function, facts.ANY) if isinstance(self.function, str) else None
+
+    def second_moment_at(self, q: float) -> float:
+        """E[σ(f)²] at the variance q, roughly: by a rule of few nodes."""
+        nodes, weights = _rule()
+        return float(weights @ np.asarray(self(q**0.5 * nodes), dtype=float) ** 2)
 
     @property
     def name(self) -> str:
@@ -128,6 +150,9 @@ class Activation(ActivationLayer):
         """The first terms of its Hermite series."""
         return HermiteSeries(_callable(self.function), degree, self.scale)
 
+    def shorter(self) -> HermiteSeries:
+        return self.series(75)
+
     def complete_series(self, variance: float) -> HermiteSeries | None:
         """The Hermite series up to where float64 sees nothing more, for variances up to this one.
 
@@ -152,6 +177,13 @@ class Activation(ActivationLayer):
 
 def _callable(function: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
     return FUNCTIONS[function] if isinstance(function, str) else function
+
+
+@lru_cache(maxsize=1)
+def _rule() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of E[f(g)] for a standard normal g."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    return nodes, weights / weights.sum()
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -47,6 +47,9 @@ class HermiteSeries(ActivationLayer):
 
     def __call__(self, u: Any) -> Any:
         return self.scale * self.function(u)
+
+    def shorter(self) -> HermiteSeries:
+        return replace(self, degree=max(1, 3 * self.degree // 4))
 
     def coefficients(self, q: Any) -> Any:
         """a_j(q) for j = 0..degree, stacked on a new first axis."""

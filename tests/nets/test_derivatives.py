@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tangency import GELU, Abs, Activation, Cosine, Erf, Exponential, Hermite, LeakyReLU, ReLU, Sine
-from tangency.learn.features.slopes import has_slope, slope
+from tangency import (
+    GELU,
+    Abs,
+    Activation,
+    Cosine,
+    Erf,
+    Exponential,
+    Hermite,
+    LeakyReLU,
+    NetworkError,
+    ReLU,
+    Sine,
+)
+from tangency.nets import facts
 
 LAYERS = [ReLU(), LeakyReLU(0.2), LeakyReLU(3.0), Abs(), Erf(), GELU(),
           Sine(frequency=1.5), Cosine(frequency=0.7), Hermite(0), Hermite(1),
@@ -23,19 +35,19 @@ def test_slopes_are_difference_quotients(layer, normalized):
     )
     u, step = np.linspace(-3, 3, 40), 1e-6
     quotient = (layer(u + step) - layer(u - step)) / (2 * step)
-    np.testing.assert_allclose(slope(layer, u), quotient, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(layer.derivative(u), quotient, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_at_zero_they_are_what_the_dual_is_made_of(layer):
     zero = np.asarray(0.0)
     _, k_dot = layer.dual(zero, zero, zero)
-    assert slope(layer, np.zeros(1))[0] ** 2 == pytest.approx(float(k_dot), abs=1e-12)
+    assert layer.derivative(np.zeros(1))[0] ** 2 == pytest.approx(float(k_dot), abs=1e-12)
 
 
 def test_the_others_are_not_known():
-    assert all(map(has_slope, LAYERS))
+    assert all(facts.derivative(layer) is not None for layer in LAYERS)
     for layer in (Activation("tanh"), Exponential(0.6)):
-        assert not has_slope(layer)
-        with pytest.raises(NotImplementedError, match=type(layer).__name__):
-            slope(layer, np.zeros(2))
+        assert facts.derivative(layer) is None
+        with pytest.raises(NetworkError, match=rf"{type(layer).__name__} has no derivative"):
+            layer.derivative(np.zeros(2))

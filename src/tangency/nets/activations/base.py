@@ -1,0 +1,171 @@
+"""What every activation is: a dual, a scalar function, and the facts that are asked of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...errors import NetworkError
+from ..base import Layer, truth
+from ..facts import HermiteOfDirection, Powers, Steepness, Waves
+from ..operators import Operator, Pointwise
+from ..signal import Signal
+from ..values import elementwise
+
+RAW = {"raw": ("normalized", False)}
+
+
+@dataclass(frozen=True, repr=False)
+class ActivationLayer(Layer):
+    """An activation σ, applied to every channel. Subclasses give `dual` and the scalar function.
+
+    Everything else is a fact of the formula in `dual`, or in the scalar function, which theory and
+    engines ask for (see `nets.facts`). A class states what it knows; one that does not state a
+    fact, or inherits it but has a formula of its own, is treated with the most care, or refused by
+    name where there is no way without the fact.
+
+    Attributes:
+        edge: the least ν of the terms (1 − c)^ν, ν no integer, in k at correlation c = 1: 3/2 for
+            a kink of σ, 1/2 for a jump, inf where k is analytic, `facts.SMOOTH` where it is
+            infinitely smooth only. The decay of eigenvalues follows.
+        steepness: by how much k and k̇ magnify the rounding of a correlation near 1.
+        powers: the powers of s in k(s) at equal variances, from which zero eigenvalues follow.
+        compiled: the name of the scalar dual of the fused engine (`engines.fused.scalars`), then
+            its parameters.
+        arc_cosine: (a², b²) for k = a²s + b²√(q q')·(2/π)(√(1−c²) + c·arcsin c).
+        linear_plus_even: σ is a linear function plus an even one, neither of them zero: pairs of
+            neurons g, −g are then exact for the linear one.
+        any_precision: the dual gives as many digits as its arguments have: there is no constant
+            of float64 in it beside parameters of the class.
+        limit_of: the finite neurons of a kernel on patches, of which no σ is the limit.
+    """
+
+    edge: ClassVar[float | None] = None
+    steepness: ClassVar[Steepness | None] = None
+    powers: ClassVar[Powers | None] = None
+    compiled: ClassVar[tuple[Any, ...] | None] = None
+    arc_cosine: ClassVar[tuple[float, float] | None] = None
+    linear_plus_even: ClassVar[bool] = False
+    any_precision: ClassVar[bool] = False
+    limit_of: ClassVar[Waves | HermiteOfDirection | None] = None
+    quadrature: ClassVar[bool] = False
+    """The dual is computed by quadrature, at variances that are worked out once for each input."""
+    kept_numbers: ClassVar[int] = 0
+    """What is kept of the variances of two inputs, in numbers."""
+
+    @property
+    def kept_arrays(self) -> int:
+        """Arrays of Σ's size that a backward pass needs, beside those that all activations do."""
+        return 0
+
+    def check(self, signal: Signal) -> None:
+        if not signal.gaussian:
+            raise NetworkError(
+                f"{type(self).__name__} needs Gaussian values, which a layer with weights makes, "
+                "but it does not follow one; put Conv(...) (on grids) or Dense() (on vectors) "
+                "before it"
+            )
+        if signal.mixed:
+            raise NetworkError(
+                f"{type(self).__name__} cannot follow Flatten(), which joins positions of "
+                "different variances; put it before Flatten(), or Dense() between the two"
+            )
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Pointwise(self),)
+
+    def on_vectors(self) -> Layer:
+        return self
+
+    @property
+    def homogeneous(self) -> bool:
+        """σ(λu) = λσ(u) for λ > 0, so that k = √(q q')·κ(c)."""
+        return False
+
+    def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+        """(k, k̇) for the covariance `s` and the variances `q1`, `q2` (arrays that broadcast)."""
+        raise NetworkError(
+            f"{type(self).__name__} has no dual, by which kernels are computed: define "
+            "dual(self, s, q1, q2), or use Activation(function)"
+        )
+
+    def __call__(self, u: Any) -> Any:
+        """The scalar function σ, elementwise."""
+        raise NetworkError(
+            f"{type(self).__name__} has no scalar function, which finite networks and random "
+            "features take; define __call__(self, u)"
+        )
+
+    def derivative(self, u: Any) -> Any:
+        """The derivative σ', elementwise on NumPy arrays; at a kink the mean of both sides, which
+        makes E[σ'(f)σ'(f')] the dual k̇ where a variance is zero."""
+        raise NetworkError(
+            f"{type(self).__name__} has no derivative, which random features of an NTK take; "
+            "define derivative(self, u)"
+        )
+
+    def shorter(self) -> ActivationLayer | None:
+        """A series with fewer terms, whose difference is the error of the longer one; None where
+        the dual is no series."""
+        return None
+
+    def gain(self, most: float) -> float | None:
+        """By how much k magnifies a relative error of s at variances up to `most`.
+
+        None: by as much as a step would.
+        """
+        return None
+
+    def derivative_moments(self, orders: int) -> Any:
+        """E[(σ⁽ʲ⁾(g))²] for j = 0..orders−1, (orders,), in closed form; None without one."""
+        return None
+
+    def second_moment_at(self, q: float) -> float:
+        """E[σ(f)²] at the variance q."""
+        variance = np.asarray([q])
+        return float(np.asarray(self.dual(variance, variance, variance)[0])[0])
+
+
+@dataclass(frozen=True, repr=False)
+class Normalizable(ActivationLayer):
+    """An activation whose dual is divided by E[σ(g)²] unless `normalized=False`."""
+
+    normalized: bool = field(default=True, kw_only=True)
+
+    flags: ClassVar[dict[str, tuple[str, Any]]] = RAW
+
+    def __post_init__(self) -> None:
+        truth(self.normalized, "normalized")
+
+    def second_moment(self) -> Any:
+        """E[σ(g)²] of the raw function, g standard normal."""
+        raise NotImplementedError
+
+    def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+        raise NotImplementedError
+
+    def _raw(self, u: Any) -> Any:
+        raise NotImplementedError
+
+    def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+        k, k_dot = self._raw_dual(s, q1, q2)
+        if not self.normalized:
+            return k, k_dot
+        moment = self.second_moment()
+        return k / moment, k_dot / moment
+
+    def __call__(self, u: Any) -> Any:
+        u = elementwise(u)
+        return self._raw(u) * self.second_moment() ** -0.5 if self.normalized else self._raw(u)
+
+    @property
+    def factor(self) -> Any:
+        """What the raw function is multiplied by."""
+        return self.second_moment() ** -0.5 if self.normalized else 1.0
+
+
+def scale_of(activation: Normalizable) -> float:
+    """What the raw dual is multiplied by."""
+    return 1 / float(activation.second_moment()) if activation.normalized else 1.0
