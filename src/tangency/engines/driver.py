@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
 from ..nets.plan import Plan
 from . import reference
+from .engine import Computing, KernelPair, Wanted
 from .gradients import differentiates, without_gradients
 from .memory import default_budget
 from .overflow import check_values, quiet
@@ -18,11 +19,41 @@ from .tiles import Tiles, tiles
 from .twins import twins, write
 
 
-class KernelPair(NamedTuple):
-    """The two kernels of one network, side by side: `nngp` (last layer) and `ntk` (all layers)."""
+class ReferenceEngine:
+    """See `Engine`: the recursion written out, for any layer, on any array library."""
 
-    nngp: Any
-    ntk: Any
+    name = "reference"
+    reason = "it was asked for"
+    speed = 5e8
+
+    def refusal(self, plan: Plan, *arrays: Any) -> str | None:
+        return None
+
+    def gram(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        wanted: Wanted,
+        computing: Computing,
+    ) -> KernelPair:
+        return gram(
+            plan,
+            first,
+            second,
+            want_nngp=wanted.nngp,
+            want_ntk=wanted.ntk,
+            max_memory=computing.max_memory,
+            progress=computing.progress,
+        )
+
+    def diagonal(
+        self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
+    ) -> KernelPair:
+        return diagonal_of(plan, given, want_ntk=want_ntk, max_memory=computing.max_memory)
+
+    def pays_for_pairs(self, entries: int, pairs: int, runs: int) -> bool:
+        return False
 
 
 def gram(

@@ -15,7 +15,7 @@ _Made = TypeVar("_Made")
 
 def differentiates(net: Any, *arrays: Any) -> bool:
     """Intermediate results are kept for a gradient in the inputs or in layer parameters."""
-    if not is_torch_array(arrays[0]):
+    if not arrays or not is_torch_array(arrays[0]):
         return False
     import torch
 

@@ -11,14 +11,14 @@ from array_api_compat import array_namespace, is_torch_array
 from ..nets.plan import Plan
 from ..nets.special import positive_part, safe_sqrt
 from . import dispatch, reference
-from .gradients import differentiates, settled
+from .engine import DEFAULTS, Computing, Wanted
+from .gradients import settled
+from .order import REFERENCE
 from .select import select
 from .tiles import pair_bytes, tile_entries
 
 # Bytes that a chunk of pairs may take in the reference engine.
 _CHUNK = 2**26
-# Numbers of Σ from which on the fused engine is faster on one pair alone, whatever a call costs.
-_LARGE = 2**15
 
 
 class Pairs(NamedTuple):
@@ -62,8 +62,7 @@ def pairs(
     y: Any,
     *,
     want_ntk: bool,
-    engine: str = "auto",
-    n_jobs: int | None = None,
+    computing: Computing = DEFAULTS,
 ) -> Pairs:
     """The three kernels of each pair of rows, by whichever engine is faster.
 
@@ -72,12 +71,12 @@ def pairs(
         want_ntk: the NTK, rather than the last-layer kernel.
     """
     plan = settled(plan, x, y)
-    gradient = differentiates(plan.net, x, y)
-    if not gradient and select(plan, x, engine).engine == "fused":
-        options = {"want_ntk": want_ntk, "engine": engine, "n_jobs": n_jobs}
+    engine = select(plan, x, y, engine=computing.engine).engine
+    if engine is not REFERENCE:
         runs = list(_runs(x))
-        if engine == "fused" or tile_entries(plan) >= _LARGE or 8 * len(runs) <= x.shape[0]:
-            return _fused(plan, x, y, runs, options)
+        asked = computing.engine == engine.name
+        if asked or engine.pays_for_pairs(tile_entries(plan), x.shape[0], len(runs)):
+            return _rowwise(plan, x, y, runs, want_ntk, computing)
     xp = array_namespace(x)
     step = max(1, _CHUNK // pair_bytes(plan, x.dtype.itemsize))
     parts = [
@@ -95,16 +94,19 @@ def chunk(plan: Plan, x: Any, y: Any, want_ntk: bool) -> Pairs:
     return Pairs(*(xp.zeros_like(nngp) if ntk is None else ntk for nngp, ntk in found))
 
 
-def _fused(plan: Plan, x: Any, y: Any, runs: list[slice], options: dict[str, Any]) -> Pairs:
+def _rowwise(
+    plan: Plan, x: Any, y: Any, runs: list[slice], want_ntk: bool, computing: Computing
+) -> Pairs:
     """A row of the matrix for each run of equal first inputs."""
     xp = array_namespace(x)
-    index = 1 if options["want_ntk"] else 0
-    rows = [dispatch.gram(plan, x[r][:1], y[r], **options)[index][0] for r in runs]
+    index, wanted = int(want_ntk), Wanted(ntk=want_ntk)
+    some = Computing(computing.engine, n_jobs=computing.n_jobs)
+    rows = [dispatch.gram(plan, x[r][:1], y[r], wanted, some)[index][0] for r in runs]
     heads = xp.concat([x[r][:1] for r in runs], axis=0)
-    first = dispatch.diagonal(plan, heads, **options)[index]
+    first = dispatch.diagonal(plan, heads, want_ntk, some)[index]
     counts = [r.stop - r.start for r in runs]
     places = xp.asarray(np.repeat(np.arange(len(runs)), counts))
-    second = dispatch.diagonal(plan, y, **options)[index]
+    second = dispatch.diagonal(plan, y, want_ntk, some)[index]
     return Pairs(xp.take(first, places, axis=0), second, xp.concat(rows, axis=0))
 
 

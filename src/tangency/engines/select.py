@@ -4,57 +4,41 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-from array_api_compat import is_torch_array
-
 from ..checks import choice
 from ..errors import InputError
 from ..nets.plan import Plan
-from .gradients import differentiates, settled
-
-ENGINES = ("auto", "fused", "reference")
+from .engine import Engine
+from .order import ENGINES, NAMES
 
 
 class Choice(NamedTuple):
-    """An engine by name, and the reason for it."""
+    """An engine, and the reason for it."""
 
-    engine: str
+    engine: Engine
     reason: str
 
 
-def select(plan: Plan, x: Any = None, engine: str = "auto") -> Choice:
-    """The engine for a plan and inputs (any array with their library and dtype; None: NumPy).
+def select(plan: Plan, *arrays: Any, engine: str = "auto") -> Choice:
+    """The engine for a plan and inputs (any arrays of their library and dtype; none: NumPy's).
 
-    "auto" takes the fused engine if the inputs are float32 or float64 in main memory, nothing is
-    to be differentiated, and it knows every layer (see `fused.uncovered`); else the reference
-    engine, which runs any layer on any array library.
+    "auto" takes the first of `order.ENGINES` that does not refuse: the fused one if the inputs are
+    float32 or float64 in main memory, nothing is to be differentiated, and it knows every layer;
+    else the reference, which runs any layer on any array library.
 
     Raises:
-        InputError: an unknown engine, or the fused engine where it cannot serve.
+        InputError: an unknown engine, or one that was asked for where it cannot serve.
     """
-    engine = choice(engine, "engine", ENGINES)
-    if engine == "reference":
-        return Choice("reference", "it was asked for")
-    reason = _obstacle(plan, x)
-    if reason is None:
-        return Choice("fused", "it knows every layer of this network")
-    if engine == "fused":
-        raise InputError(
-            f"the fused engine cannot compute this kernel: {reason}; use engine='auto'"
-        )
-    return Choice("reference", f"the fused engine cannot: {reason}")
-
-
-def _obstacle(plan: Plan, x: Any) -> str | None:
-    """Why the fused engine cannot serve."""
-    if x is not None:
-        if is_torch_array(x):
-            if x.device.type != "cpu":
-                return f"the inputs are on {x.device}"
-            if differentiates(plan.net, x):
-                return "a gradient is asked for"
-        if str(x.dtype).removeprefix("torch.") not in ("float32", "float64"):
-            return f"the inputs have dtype {x.dtype}"
-    from . import fused
-
-    return fused.uncovered(settled(plan, np.empty(0) if x is None else x))
+    name = choice(engine, "engine", NAMES)
+    refusals = []
+    for each in ENGINES:
+        if name not in ("auto", each.name):
+            continue
+        reason = each.refusal(plan, *arrays)
+        if reason is None:
+            return Choice(each, "; ".join(refusals) or each.reason)
+        if name != "auto":
+            raise InputError(
+                f"the {name} engine cannot compute this kernel: {reason}; use engine='auto'"
+            )
+        refusals.append(f"the {each.name} engine cannot: {reason}")
+    raise AssertionError("the last engine computes whatever there is")

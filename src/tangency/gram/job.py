@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import shown
 from ..engines.blas import one_blas_thread
+from ..engines.engine import Engine
 from ..engines.select import select
 from ..errors import InputError
 from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
@@ -192,7 +193,7 @@ def engines(kernel: Kernel, X: Rows) -> str:
     Raises:
         NetworkError: a network that does not fit the inputs.
     """
-    names = [_engine(part, X) for part in networks(kernel)]
+    names = [engine_of(part, X).name for part in networks(kernel)]
     return ",".join(names if len(set(names)) > 1 else names[:1]) or "own"
 
 
@@ -226,11 +227,12 @@ def foreign_classes(kernel: Kernel) -> list[str]:
     return [] if own else [f"{type(kernel).__module__}.{type(kernel).__qualname__}"]
 
 
-def _engine(kernel: NetworkKernel, X: Rows) -> str:
+def engine_of(kernel: NetworkKernel, X: Rows) -> Engine:
+    """The engine of a network's kernel on such data."""
     if kernel.input_shape is None:
         refuse_channels_first(X.shape, X.name)
     steps = plan(kernel.net, kernel.input_shape or X.shape[1:])
-    return select(steps, np.empty(0, X.dtype), kernel.engine).engine
+    return select(steps, np.empty(0, X.dtype), engine=kernel.engine).engine
 
 
 def _with(kernel: Kernel, **options: Any) -> Kernel:

@@ -11,12 +11,11 @@ from ..kernels import Kernel
 from ..nets.operators import entries
 from ..nets.plan import plan
 from ..nets.summary import operations
-from .job import engines, networks
+from .job import engine_of, networks
 from .sources import Rows
 
-# Operations of the table that `explain` prints, per second of one processor, and what is aimed
-# at: a tile is what a crash may cost, what a worker is given, and what memory must hold.
-_SPEED = {"fused": 3e10, "reference": 5e8}
+# What is aimed at: a tile is what a crash may cost, what a worker is given, and what memory must
+# hold.
 _SECONDS, _BYTES = 10, 2**26
 # A matrix of many tiles has small ones at first: with more than these, files are too many.
 _ACROSS = 200
@@ -67,6 +66,5 @@ def pair_seconds(kernel: Kernel, X: Rows) -> float:
         steps = plan(part.net, part.input_shape or X.shape[1:])
         count = entries(steps.space, steps.need_in) * steps.input_shape[-1]
         count += sum(map(operations, steps.steps))
-        engine = "reference" if engines(part, X) == "reference" else "fused"
-        total += count / _SPEED[engine] * (X.dtype.itemsize / 4)
+        total += count / engine_of(part, X).speed * (X.dtype.itemsize / 4)
     return total

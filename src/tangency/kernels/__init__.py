@@ -1,6 +1,6 @@
 """The public kernel objects: NTK, NNGP, both at once, and their algebra."""
 
-from ..engines.driver import KernelPair
+from ..engines.engine import KernelPair
 from ..engines.prepared import Prepared
 from .algebra import Product, Scaled, Sum, kernel_from_dict
 from .base import Kernel

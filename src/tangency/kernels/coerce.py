@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engines.driver import KernelPair
+from ..engines.engine import KernelPair
 from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential, parse
 from ..nets.base import shown

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from ..checks import within_memory
 from ..engines import dispatch
+from ..engines.engine import Computing, Wanted
 from ..engines.pairs import Differences, Pairs, differences, pairs
 from ..engines.rounding import near
 from ..nets.plan import Plan
@@ -26,30 +27,22 @@ class Request:
     want_ntk: bool
     normalize: bool
     rtol: float
-    engine: str
-    max_memory: int | None
-    n_jobs: int | None
-    progress: bool
+    computing: Computing
 
     @within_memory()
     def of_pairs(self, x: Any, y: Any) -> Differences:
         """Of rows taken two by two, (n,)."""
-        values = pairs(
-            self.plan, x, y, want_ntk=self.want_ntk, engine=self.engine, n_jobs=self.n_jobs
-        )
+        values = pairs(self.plan, x, y, want_ntk=self.want_ntk, computing=self.computing)
         return self._refined(values, x, y, lambda places: (places, places))
 
     def of_all(self, x: Any, y: Any | None) -> Differences:
         """Of all rows with all rows, (n, m)."""
-        options = {"want_ntk": self.want_ntk, "engine": self.engine, "n_jobs": self.n_jobs}
-        options["max_memory"] = self.max_memory
-        index = 1 if self.want_ntk else 0
-        alone = {"want_nngp": not self.want_ntk, "progress": self.progress}
-        cross = dispatch.gram(self.plan, x, y, **alone, **options)[index]
-        first = dispatch.diagonal(self.plan, x, **options)[index]
+        index, wanted = int(self.want_ntk), Wanted(not self.want_ntk, self.want_ntk)
+        cross = dispatch.gram(self.plan, x, y, wanted, self.computing)[index]
+        first = dispatch.diagonal(self.plan, x, self.want_ntk, self.computing)[index]
         second = first
         if y is not None:
-            second = dispatch.diagonal(self.plan, y, **options)[index]
+            second = dispatch.diagonal(self.plan, y, self.want_ntk, self.computing)[index]
         values = Pairs(first[:, None], second[None, :], cross)
         other = x if y is None else y
         m = other.shape[0]
@@ -97,8 +90,8 @@ class Request:
             y,
             want_ntk=self.want_ntk,
             normalize=self.normalize,
-            n_jobs=self.n_jobs,
-            progress=self.progress,
+            n_jobs=self.computing.n_jobs,
+            progress=self.computing.progress,
         )
         # Products near the ends of the exponent range have no second half: float64 must do there.
         good = np.all(np.isfinite(better), axis=0)

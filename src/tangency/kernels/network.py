@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace
@@ -12,10 +12,11 @@ from array_api_compat import array_namespace
 from .. import checks
 from ..checks import flag
 from ..engines import dispatch, precision
-from ..engines.driver import KernelPair
+from ..engines.engine import Computing, KernelPair
+from ..engines.order import NAMES
 from ..engines.pairs import Differences
 from ..engines.prepared import Prepared
-from ..engines.select import ENGINES, select
+from ..engines.select import select
 from ..errors import InputError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
@@ -61,10 +62,10 @@ class NetworkKernel(Kernel):
     net: Sequential
     input_shape: tuple[int, ...] | None = None
     normalize: bool = False
-    engine: str = "auto"
-    max_memory: int | None = None
-    n_jobs: int | None = None
-    progress: bool = False
+    engine: str = field(default="auto", compare=False)
+    max_memory: int | None = field(default=None, compare=False)
+    n_jobs: int | None = field(default=None, compare=False)
+    progress: bool = field(default=False, compare=False)
 
     if TYPE_CHECKING:
         # What may be passed is more than what is stored.
@@ -83,7 +84,7 @@ class NetworkKernel(Kernel):
         object.__setattr__(self, "net", as_network(self.net))
         object.__setattr__(self, "normalize", flag(self.normalize, "normalize"))
         object.__setattr__(self, "progress", _progress(self.progress))
-        object.__setattr__(self, "engine", checks.choice(self.engine, "engine", ENGINES))
+        object.__setattr__(self, "engine", checks.choice(self.engine, "engine", NAMES))
         if self.input_shape is not None:
             shape = _shape(self.input_shape)
             object.__setattr__(self, "input_shape", shape)
@@ -97,7 +98,7 @@ class NetworkKernel(Kernel):
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
         work = Work(self.net, X, Y, self.input_shape, self._index == 1, self.normalize)
-        matrix = work.gram(self._index == 0, **self._options)[self._index]
+        matrix = work.gram(self._index == 0, self._computing)[self._index]
         if self.normalize:
             first = self._diagonal(work.x)
             matrix = normalized(matrix, first, first if work.y is None else self._diagonal(work.y))
@@ -113,20 +114,12 @@ class NetworkKernel(Kernel):
         return work.narrowed(1 * values)
 
     @property
-    def _options(self) -> dict[str, Any]:
-        names = ("engine", "max_memory", "n_jobs", "progress")
-        return {name: getattr(self, name) for name in names}
+    def _computing(self) -> Computing:
+        return Computing(self.engine, self.max_memory, self.n_jobs, self.progress)
 
     def _diagonal(self, x: Prepared) -> Any:
         steps = vector_plan(self.net, tuple(x.inputs.shape[1:]))
-        return dispatch.diagonal(
-            steps,
-            x,
-            want_ntk=self._index == 1,
-            engine=self.engine,
-            max_memory=self.max_memory,
-            n_jobs=self.n_jobs,
-        )[self._index]
+        return dispatch.diagonal(steps, x, self._index == 1, self._computing)[self._index]
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
         first, second = prepared_inputs(self.net, X, Y, self.input_shape)
@@ -144,10 +137,7 @@ class NetworkKernel(Kernel):
             self._index == 1,
             self.normalize,
             rtol,
-            self.engine,
-            self.max_memory,
-            self.n_jobs,
-            self.progress,
+            self._computing,
         )
         return request.of_pairs(x, x if y is None else y) if paired else request.of_all(x, y)
 
@@ -247,15 +237,11 @@ def gram(
     ((2, 2), True)
     """
     wanted, progress = kinds_of(kind), _progress(progress)
-    engine = checks.choice(engine, "engine", ENGINES)
+    engine = checks.choice(engine, "engine", NAMES)
     input_shape = None if input_shape is None else _shape(input_shape)
     work = Work(as_network(net), X, Y, input_shape, "ntk" in wanted, False)
     found = work.gram(
-        "nngp" in wanted,
-        engine=engine,
-        max_memory=whole_bytes(max_memory),
-        n_jobs=n_jobs,
-        progress=progress,
+        "nngp" in wanted, Computing(engine, whole_bytes(max_memory), n_jobs, progress)
     )
     result = KernelPair(*(None if k is None else work.narrowed(k) for k in found))
     if isinstance(kind, str) and kind != "both":
@@ -289,7 +275,7 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     data = None if stated else checked(X, None).inputs
     shape = tuple(map(int, X)) if data is None else tuple(data.shape[1:])
     steps = vector_plan(network, shape)
-    choice = select(steps, data, engine)
+    choice = select(steps, *(() if data is None else (data,)), engine=engine)
     digits = ""
     if data is not None and precision.verdict(steps, True, [Prepared(data)], normalize=False)[0]:
         digits = "precision: float64, as float32 would round too much away, or has not the range\n"
@@ -297,7 +283,7 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     what = f"signals on a grid of {space}, {shape[-1]} channels"
     if not space:
         what = f"vectors of {shape[-1]} features"
-    head = f"engine: {choice.engine} ({choice.reason})\n{digits}input: {what}\n"
+    head = f"engine: {choice.engine.name} ({choice.reason})\n{digits}input: {what}\n"
     variances = None if data is None else met_variances(steps, data)
     return head + summary_table(network, shape, variances)
 

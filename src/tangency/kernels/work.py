@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from ..engines import dispatch, precision
-from ..engines.driver import KernelPair
+from ..engines.engine import Computing, KernelPair, Wanted
 from ..engines.overflow import check_values, quiet
 from ..errors import InputError, NetworkError
 from ..nets import Sequential
-from ..nets.plan import Need, Plan, plan
+from ..nets.operators import Need
+from ..nets.plan import Plan, plan
 from ..printable import shown
 from .inputs import InputWarning, as_type, callers_level, prepared_inputs
 
@@ -54,20 +56,14 @@ class Work:
             x, y = as_type(x, xp.float64), None if y is None else as_type(y, xp.float64)
         self.x, self.y = x, y
 
-    def gram(self, want_nngp: bool, *, max_memory: int | None, **options: Any) -> KernelPair:
-        if self.wide and max_memory is not None:
+    def gram(self, want_nngp: bool, computing: Computing) -> KernelPair:
+        wanted = Wanted(want_nngp, self.want_ntk)
+        if self.wide and computing.max_memory is not None:
             # The rounded result comes beside the other.
             n, m = len(self.x), len(self.x if self.y is None else self.y)
-            max_memory = max(1, max_memory - 4 * n * m * (want_nngp + self.want_ntk))
-        return dispatch.gram(
-            self.plan,
-            self.x,
-            self.y,
-            want_nngp=want_nngp,
-            want_ntk=self.want_ntk,
-            max_memory=max_memory,
-            **options,
-        )
+            left = max(1, computing.max_memory - 4 * n * m * sum(wanted))
+            computing = replace(computing, max_memory=left)
+        return dispatch.gram(self.plan, self.x, self.y, wanted, computing)
 
     def narrowed(self, values: Any) -> Any:
         """A result in the precision of the inputs."""

@@ -78,7 +78,7 @@ def _in_floats(net: Sequential) -> Sequential:
     """The same network with functions of the user's made to work on `Extended`."""
 
     def change(activation: Any) -> Any:
-        function = getattr(activation, "function", None)
+        function: Any = getattr(activation, "function", None)
         if not activation.quadrature or isinstance(function, str | _InFloats):
             return activation
         return dataclasses.replace(activation, function=_InFloats(function))
