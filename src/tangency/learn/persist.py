@@ -27,7 +27,8 @@ _CLASSES = ("KernelRegressor", "KernelClassifier", "GaussianProcess")
 def save_model(model: Any, path: str | Path) -> Path:
     """Write a fitted estimator to `path`, whole or not at all; return the path.
 
-    Raises `ModelFileError` for parameters or labels that have no form without pickle.
+    Raises `ModelFileError` for parameters or labels that have no form without pickle, and for
+    parameters that were changed after the fit.
     """
     from .. import __version__
 
@@ -52,9 +53,30 @@ def save_model(model: Any, path: str | Path) -> Path:
         raise ModelFileError(
             f"{header['class']} is not one of {', '.join(_CLASSES)}, which `load` could build again"
         )
+    _require_as_fitted(model, header, arrays)
     text = json.dumps(header, allow_nan=False).encode()
     arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
     return _write_atomically(checks.path(path), arrays)
+
+
+def _require_as_fitted(model: Any, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Refuse a model that would come back as another one, its parameters being those of no fit."""
+    name = f"this {header['class']} cannot be saved: its parameters were changed after the fit"
+    remedy = "fit it again before saving it"
+    try:
+        again = _build(json.loads(json.dumps(header)), arrays)
+    except (ModelFileError, *_DAMAGE) as error:
+        raise ModelFileError(f"{name} ({_cut(str(error))}); {remedy}") from None
+    if _what_it_is(again.kernel_) != _what_it_is(model.kernel_):
+        raise ModelFileError(
+            f"{name}: it was fitted with {checks.shown(model.kernel_)}, and kernel= is now "
+            f"{checks.shown(model.kernel)}; {remedy}"
+        )
+
+
+def _what_it_is(kernel: Any) -> Any:
+    """A kernel's values, in a form to be compared; how they are computed is no part of it."""
+    return kernel.to_dict() if hasattr(kernel, "to_dict") else kernel
 
 
 def load(path: str | Path) -> Any:
