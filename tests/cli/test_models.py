@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 import tangency as tg
 from tangency.cli import app
 from tangency.data import ZCA, NormalizeImages, Standardize, load
+from tangency.data.saving import read_preprocessing
 from tangency.learn import load as load_model
 
 NET = "dense relu dense"
@@ -303,3 +304,45 @@ def test_means_of_a_fit_and_of_a_prediction(tmp_path, monkeypatch):
     done("fit", "iris", "--net", NET, "--max-memory", "2GB", "--jobs", "1", "--out", model)
     done("predict", model, "iris", "--max-memory", "1GB", "--jobs", "2", "--out", out)
     assert seen == [(2 * 10**9, 1, False), (10**9, 2, False)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "b"], "data: its labels are no numbers, so there is no R²"),
+        (None, "data: its labels have the shape (2, 2), the predictions (2,), so"),
+    ],
+)
+def test_a_regression_on_data_with_other_labels(tmp_path, labels, message):
+    train, data = tmp_path / "train.csv", tmp_path / "data.csv"
+    train.write_text("a,b,y\n1,2,0.5\n3,4,1.5\n5,6,0.25\n")
+    if labels is None:
+        data = tmp_path / "data.npz"
+        np.savez(data, X=np.eye(2), y=np.eye(2))
+    else:
+        data.write_text("a,b,y\n" + "".join(f"1,2,{label}\n" for label in labels))
+    done("fit", train, "--net", NET, "--out", tmp_path / "m.npz")
+    result = done("predict", tmp_path / "m.npz", data, "--out", tmp_path / "p.csv")
+    assert message in result.stdout
+    assert len(table(tmp_path / "p.csv")) == 2
+
+
+def test_a_store_in_a_folder_that_is_missing(tmp_path):
+    store = tmp_path / "missing" / "K.zarr"
+    result = run("fit", "iris", "--net", NET, "--store", store, "--out", tmp_path / "m.npz")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+    assert not store.parent.exists()
+
+
+def test_a_model_with_preprocessing_says_so_in_python(tmp_path):
+    out = tmp_path / "m.npz"
+    done("fit", "iris", "--net", NET, "--standardize", "--zca", "0.1", "--out", out)
+    with pytest.warns(UserWarning, match="after Standardize, ZCA, which is not applied by this"):
+        model = load_model(out)
+    X = load("iris").X_train
+    for step in read_preprocessing(out)[0]:
+        X = step.transform(X)
+    done("predict", out, "iris", "--out", tmp_path / "p.csv")
+    rows = table(tmp_path / "p.csv")
+    assert [int(row["prediction"]) for row in rows] == model.predict(X).tolist()

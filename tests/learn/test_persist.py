@@ -259,7 +259,11 @@ def test_a_flipped_bit_is_noticed_or_harmless(saved):
         (KernelRegressor(alpha=0.1), {"kernel": "precomputed"}, "X_fit_"),
         (KernelRegressor(alpha=0.1), {"alpha": -1}, "alpha=-1"),
         (GaussianProcess(noise=0.1), {"inference": "ensemble"}, "whitener_"),
-        (GaussianProcess(noise=0.1), {"kernel": NTK("dense relu dense")}, "it was fitted with NNGP"),
+        (
+            GaussianProcess(noise=0.1),
+            {"kernel": NTK("dense relu dense")},
+            "it was fitted with NNGP",
+        ),
     ],
 )
 def test_parameters_changed_after_the_fit_are_not_saved(tmp_path, model, changes, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ def load(path: str | Path) -> Any:
     """Return the estimator that `save` wrote to `path`, ready to predict the same bits.
 
     Raises `FileNotFoundError`, and `ModelFileError` for a file that is damaged, holds something
-    else, or was written by a newer version. Nothing in the file is executed.
+    else, or was written by a newer version. Nothing in the file is executed. Warns with
+    `UserWarning` where `tangency fit` has stored preprocessing too, which is no part of the
+    estimator.
 
     >>> import tempfile, pathlib
     >>> import numpy as np
@@ -96,9 +99,23 @@ def load(path: str | Path) -> Any:
     (KernelRegressor(alpha=0.1), True)
     """
     path = checks.path(path)
+    model, arrays = read_model(path)
+    if steps := _steps(arrays):
+        warnings.warn(
+            f"{path} was fitted to inputs after {', '.join(steps)}, which is not applied by this "
+            "estimator; predict with `tangency predict`, or transform X first by the steps in "
+            "tangency.data.saving.read_preprocessing(path)[0]",
+            UserWarning,
+            stacklevel=2,
+        )
+    return model
+
+
+def read_model(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    """The estimator in a file, and all arrays there; raises as `load` does."""
     header, arrays = _read(path)
     try:
-        return _build(header, arrays)
+        return _build(header, arrays), arrays
     except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
     except _DAMAGE as error:
@@ -106,6 +123,15 @@ def load(path: str | Path) -> Any:
             f"{path} is damaged: its header does not describe a model ({_cut(repr(error))}); save "
             "it again"
         ) from error
+
+
+def _steps(arrays: dict[str, np.ndarray]) -> list[str]:
+    """The names of preprocessing steps that were stored beside a model."""
+    try:
+        found = json.loads(str(arrays["preprocessing"]))["steps"]
+        return [str(step["kind"]) for step in found]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
 
 
 def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
