@@ -308,5 +308,5 @@ def test_eigenvalues_beyond_float64_are_called_unresolved_not_wrong():
 
 
 def test_degrees_without_end_are_refused_before_they_are_computed():
-    with pytest.raises(MemoryLimitError, match="a spectrum of .* degrees needs"):
+    with pytest.raises(MemoryLimitError, match=r"a spectrum of .* degrees needs"):
         spectrum("dense relu dense", 3, 10**13)

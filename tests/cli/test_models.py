@@ -1,6 +1,7 @@
 """`tangency fit` and `tangency predict`: the same numbers as from Python, and every refusal."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 import tangency as tg
 from tangency.cli import app
-from tangency.data import ZCA, NormalizeImages, Standardize, load
+from tangency.data import ZCA, DataError, NormalizeImages, Standardize, load
 from tangency.data.saving import read_preprocessing
 from tangency.learn import load as load_model
 
@@ -346,3 +347,65 @@ def test_a_model_with_preprocessing_says_so_in_python(tmp_path):
     done("predict", out, "iris", "--out", tmp_path / "p.csv")
     rows = table(tmp_path / "p.csv")
     assert [int(row["prediction"]) for row in rows] == model.predict(X).tolist()
+
+
+@pytest.fixture(scope="module")
+def preprocessed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "m.npz"
+    steps = ("--normalize", "--standardize", "--zca", "0.1")
+    done("fit", "iris", "--net", NET, "--limit", "12", *steps, "--out", out)
+    return dict(np.load(out))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("format",),
+        ("steps",),
+        ("steps", 0, "kind"),
+        ("steps", 0, "parameters", "center"),
+        ("steps", 1, "parameters", "per"),
+        ("steps", 2, "parameters", "regularization"),
+        ("metadata",),
+        ("metadata", "reading"),
+        ("metadata", "reading", "input_shape"),
+        ("metadata", "reading", "channels"),
+        ("metadata", "reading", "dtype"),
+        ("metadata", "input_shape"),
+        ("metadata", "largest"),
+        ("metadata", "class_names"),
+        ("metadata", "class_names", 0),
+        ("metadata", "feature_names"),
+    ],
+)
+def test_a_crafted_preprocessing_is_refused_in_one_line(preprocessed, tmp_path, place):
+    for value in (-1, 1e308, [1.5], [None], {"a": 1}, 10**30):
+        header = json.loads(str(preprocessed["preprocessing"]))
+        part = header
+        for name in place[:-1]:
+            part = part[name]
+        part[place[-1]] = value
+        np.savez(
+            tmp_path / "m.npz", **preprocessed | {"preprocessing": np.array(json.dumps(header))}
+        )
+        result = run("predict", tmp_path / "m.npz", "iris", "--out", tmp_path / "p.csv")
+        if result.exit_code == 0 and isinstance(value, int | float):
+            assert value > 0, "a number where a number belongs"
+            (tmp_path / "p.csv").unlink()
+            continue
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+
+
+@pytest.mark.parametrize("name", ["input_shape_", "mean_", "scale_", "whitening_"])
+def test_crafted_arrays_of_preprocessing_are_refused(preprocessed, tmp_path, name):
+    for key in (key for key in preprocessed if key.endswith(f".{name}")):
+        for value in (
+            np.zeros(3),
+            np.array("x"),
+            np.full(4, np.nan),
+            np.array(1.0),
+            np.zeros((2, 2)),
+        ):
+            np.savez(tmp_path / "m.npz", **preprocessed | {key: value})
+            with pytest.raises(DataError, match=f"its preprocessing is damaged.*{name}"):
+                read_preprocessing(tmp_path / "m.npz")

@@ -28,6 +28,7 @@ from ..learn import KernelClassifier, KernelRegressor
 from ..learn.persist import read_model
 
 _KERNELS = {"ntk": NTK, "nngp": NNGP}
+_NOTES = ("reading", "input_shape", "largest", "class_names", "feature_names")
 _READING = ("label_column", "header", "input_shape", "channels", "scale", "dtype")
 
 
@@ -166,7 +167,10 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
         reading = {"dtype": "float32" if X.dtype == np.float32 else "float64"}
         return Fitted(estimator, [], X.shape[1:], float(np.abs(X).max())), reading
     steps, notes = found
-    reading = {name: notes["reading"].get(name) for name in _READING}
+    known = {**notes, **notes.get("reading", {})}
+    if missing := [name for name in (*_NOTES, *_READING) if name not in known]:
+        raise DataError(f"{path}: its preprocessing is damaged (no {missing[0]}); fit again")
+    reading = {name: notes["reading"][name] for name in _READING}
     if reading["input_shape"] is not None:
         reading["input_shape"] = tuple(reading["input_shape"])
     names, features = notes["class_names"], notes["feature_names"]
