@@ -16,9 +16,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ..checks import flag, shown, within_memory
+from ..norms import binary_scale, norm
 from .dataset import check_finite, shape_text
 from .errors import DataError
 from .given import given_numbers
+
+_LEAST = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-120}
 
 
 class _Preprocessing(TransformerMixin, BaseEstimator):
@@ -104,9 +107,14 @@ class Standardize(_Preprocessing):
         self.check_parameters()
         X = self._begin_fit(X)
         shape = X.shape[-1:] if self.per != "feature" else X.shape[1:]
-        scaler = StandardScaler().fit(X.reshape(-1, int(np.prod(shape))))
-        self.mean_ = np.asarray(scaler.mean_, dtype=float).reshape(shape)
-        self.scale_ = np.asarray(scaler.scale_, dtype=float).reshape(shape)
+        flat = X.reshape(-1, int(np.prod(shape)))
+        # where squares would leave the range, in units that are powers of two
+        unit = binary_scale(flat, axis=0)
+        unit = np.where((unit > _LEAST[X.dtype]) & (unit < 1 / _LEAST[X.dtype]), 1, unit)
+        scaler = StandardScaler().fit(flat / unit if (unit != 1).any() else flat)
+        unit = unit.ravel().astype(float)
+        self.mean_ = np.reshape(scaler.mean_ * unit, shape)
+        self.scale_ = np.reshape(scaler.scale_ * unit, shape)
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -148,10 +156,10 @@ class NormalizeImages(_Preprocessing):
         X = self._begin_transform(X)
         flat = X.reshape(len(X), -1)
         mean = flat.mean(axis=1, keepdims=True)
-        size = np.linalg.norm(flat - mean if self.center else flat, axis=1, keepdims=True)
+        size = norm(flat - mean if self.center else flat, axis=1)
         if self.center:
             # A constant image leaves only rounding behind, which must not be blown up to norm 1.
-            rounding = np.finfo(X.dtype).eps * np.linalg.norm(flat, axis=1, keepdims=True)
+            rounding = np.finfo(X.dtype).eps * norm(flat, axis=1)
             flat = np.where(size > 4 * rounding, flat - mean, 0)
         if self.size is not None:
             unit = 1.0 if self.size == "norm" else np.sqrt(X.dtype.type(flat.shape[1]))
