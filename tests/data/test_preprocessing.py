@@ -146,7 +146,9 @@ def test_normalized_images_do_not_depend_on_brightness_or_contrast(X, factor):
     ("scale", "dtype"),
     [(1e-25, "f4"), (1e25, "f4"), (1e-200, "f8"), (1e200, "f8"), (1e-300, "f8"), (1e300, "f8")],
 )
-@pytest.mark.parametrize("step", [NormalizeImages(), NormalizeImages(size="std"), Standardize()])
+@pytest.mark.parametrize(
+    "step", [NormalizeImages(), NormalizeImages(size="std"), Standardize(), ZCA()]
+)
 def test_the_units_of_the_inputs_do_not_matter(step, scale, dtype):
     X = np.random.default_rng(0).normal(size=(30, 4)).astype(dtype)
     X[:, 2] = 1.5  # a feature that never changes is only centred

@@ -108,9 +108,7 @@ class Standardize(_Preprocessing):
         X = self._begin_fit(X)
         shape = X.shape[-1:] if self.per != "feature" else X.shape[1:]
         flat = X.reshape(-1, int(np.prod(shape)))
-        # where squares would leave the range, in units that are powers of two
-        unit = binary_scale(flat, axis=0)
-        unit = np.where((unit > _LEAST[X.dtype]) & (unit < 1 / _LEAST[X.dtype]), 1, unit)
+        unit = _unit(flat, axis=0)
         scaler = StandardScaler().fit(flat / unit if (unit != 1).any() else flat)
         unit = unit.ravel().astype(float)
         self.mean_ = np.reshape(scaler.mean_ * unit, shape)
@@ -202,7 +200,9 @@ class ZCA(_Preprocessing):
         self.check_parameters()
         X = self._begin_fit(X)
         flat = X.reshape(len(X), -1).astype(float)
-        self.mean_ = flat.mean(axis=0)
+        unit = float(_unit(flat))
+        flat = flat / unit
+        self.mean_ = flat.mean(axis=0) * unit
         values, vectors = np.linalg.eigh(
             np.cov(flat, rowvar=False, bias=True).reshape(flat.shape[1], flat.shape[1])
         )
@@ -214,7 +214,7 @@ class ZCA(_Preprocessing):
                 f"ZCA: the covariance of {len(flat):,} examples with {flat.shape[1]:,} values is "
                 f"singular at regularization {self.regularization:g}; choose a larger one, say 0.1"
             )
-        self.whitening_ = (vectors / np.sqrt(values)) @ vectors.T
+        self.whitening_ = (vectors / np.sqrt(values)) @ vectors.T / unit
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -222,6 +222,12 @@ class ZCA(_Preprocessing):
         X = self._begin_transform(X)
         centred = X.reshape(len(X), -1) - self.mean_.astype(X.dtype)
         return (centred @ self.whitening_.astype(X.dtype)).reshape(X.shape)
+
+
+def _unit(X: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """1, or where squares would leave the range of X's type, a power of two like its largest."""
+    unit, least = binary_scale(X, axis), _LEAST[X.dtype]
+    return np.where((unit > least) & (unit < 1 / least), 1, unit)
 
 
 @within_memory()
