@@ -31,6 +31,7 @@ from ...errors import NetworkError
 from ...nets import Dense, Layer, LayerNorm, Rescale, Residual, Sequential
 from ...nets.activations import GELU, ActivationLayer, PiecewiseLinear, _SphereKernel
 from ...nets.facts import SCALAR, is_a
+from ...norms import norm
 from .draws import gaussian_rows, isotropic_rows
 from .slopes import has_slope, slope
 
@@ -240,5 +241,5 @@ class Branches:
 
 def row_norms(features: Array) -> Array:
     """The length of every row, (rows, 1), 1 where it is 0."""
-    norm = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.where(norm > 0, norm, 1)
+    length = norm(features, axis=1)
+    return np.where(length > 0, length, 1)
