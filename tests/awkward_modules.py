@@ -18,6 +18,7 @@ from awkward_parts import (
     attention,
     bag,
     batch_norm,
+    beyond_pytorch,
     branching,
     by_func_grad,
     by_jvp,
@@ -58,6 +59,7 @@ from awkward_parts import (
     single_scale,
     sorted_batch,
     spectral,
+    summed_weights,
     tied,
     tied_embedding,
     tokens,
@@ -181,6 +183,13 @@ CASES: dict[str, Case] = {
     "functional": Case(function(functional_layers, kernel=(2, 1, 2), bias=(2,), w=(2, 2, 2))),
     "scaled and transposed": Case(function(scaled_transpose, w=(3, 4), v=(8,))),
     "scalar parameters": Case(function(single_scale, a=linear(3, 2), gain=(), shift=(1,))),
+    "one gradient for two": Case(function(summed_weights, w=(2, 3), v=(2, 3))),
+    "one gradient for two, row by row": Case(
+        function(lambda m, x: summed_weights(m, x) * beyond_pytorch(x), w=(2, 3), v=(2, 3))
+    ),
+    "one number as a gradient": Case(
+        function(lambda m, x: m.o(x) * m.w.sum() * beyond_pytorch(x), o=linear(3, 2), w=(3,))
+    ),
     "convolutional": Case(convolutional, (1, 3, 3)),
     "custom gradient": Case(function(custom_gradient, **AB)),
 }

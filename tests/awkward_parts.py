@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -302,6 +303,16 @@ def reused(m: nn.Module, x: Tensor) -> Tensor:
 
 def tied(m: nn.Module, x: Tensor) -> Tensor:
     return hidden(m, x) @ m.a.weight + m.a.bias[:3]
+
+
+def summed_weights(m: nn.Module, x: Tensor) -> Tensor:
+    """Autograd gives one and the same tensor as the gradients of both."""
+    return functional.linear(x, m.w + m.v)
+
+
+def beyond_pytorch(x: Tensor) -> Tensor:
+    """A factor for each input that `torch.func.vmap` cannot follow."""
+    return torch.as_tensor(2 + np.sign(x.detach().numpy()[:, :1]))
 
 
 def two_roles(m: nn.Module, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from tangency.bias.mercer import chosen_degrees
 from tangency.bias.quadrature import extended_coefficients
 from tangency.bias.spectrum import spectrum
 from tangency.bias.zonal import ZonalKernel, sphere_kernel
-from tangency.errors import InputError
+from tangency.errors import InputError, MemoryLimitError
 
 
 def both(net):
@@ -305,3 +305,8 @@ def test_eigenvalues_beyond_float64_are_called_unresolved_not_wrong():
     assert not seen[-1]
     assert np.all(np.diff(seen.astype(int)) <= 0)
     assert not np.isnan(s.errors).any()
+
+
+def test_degrees_without_end_are_refused_before_they_are_computed():
+    with pytest.raises(MemoryLimitError, match=r"a spectrum of .* degrees needs"):
+        spectrum("dense relu dense", 3, 10**13)

@@ -1,6 +1,7 @@
 """`tangency fit` and `tangency predict`: the same numbers as from Python, and every refusal."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from typer.testing import CliRunner
 
 import tangency as tg
 from tangency.cli import app
-from tangency.data import ZCA, NormalizeImages, Standardize, load
+from tangency.data import ZCA, DataError, NormalizeImages, Standardize, load
+from tangency.data.saving import read_preprocessing
 from tangency.learn import load as load_model
 
 NET = "dense relu dense"
@@ -303,3 +305,107 @@ def test_means_of_a_fit_and_of_a_prediction(tmp_path, monkeypatch):
     done("fit", "iris", "--net", NET, "--max-memory", "2GB", "--jobs", "1", "--out", model)
     done("predict", model, "iris", "--max-memory", "1GB", "--jobs", "2", "--out", out)
     assert seen == [(2 * 10**9, 1, False), (10**9, 2, False)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "b"], "data: its labels are no numbers, so there is no R²"),
+        (None, "data: its labels have the shape (2, 2), the predictions (2,), so"),
+    ],
+)
+def test_a_regression_on_data_with_other_labels(tmp_path, labels, message):
+    train, data = tmp_path / "train.csv", tmp_path / "data.csv"
+    train.write_text("a,b,y\n1,2,0.5\n3,4,1.5\n5,6,0.25\n")
+    if labels is None:
+        data = tmp_path / "data.npz"
+        np.savez(data, X=np.eye(2), y=np.eye(2))
+    else:
+        data.write_text("a,b,y\n" + "".join(f"1,2,{label}\n" for label in labels))
+    done("fit", train, "--net", NET, "--out", tmp_path / "m.npz")
+    result = done("predict", tmp_path / "m.npz", data, "--out", tmp_path / "p.csv")
+    assert message in result.stdout
+    assert len(table(tmp_path / "p.csv")) == 2
+
+
+def test_a_store_in_a_folder_that_is_missing(tmp_path):
+    store = tmp_path / "missing" / "K.zarr"
+    result = run("fit", "iris", "--net", NET, "--store", store, "--out", tmp_path / "m.npz")
+    assert result.exit_code == 2
+    assert "there is no folder" in result.stderr
+    assert not store.parent.exists()
+
+
+def test_a_model_with_preprocessing_says_so_in_python(tmp_path):
+    out = tmp_path / "m.npz"
+    done("fit", "iris", "--net", NET, "--standardize", "--zca", "0.1", "--out", out)
+    with pytest.warns(UserWarning, match="after Standardize, ZCA, which is not applied by this"):
+        model = load_model(out)
+    X = load("iris").X_train
+    for step in read_preprocessing(out)[0]:
+        X = step.transform(X)
+    done("predict", out, "iris", "--out", tmp_path / "p.csv")
+    rows = table(tmp_path / "p.csv")
+    assert [int(row["prediction"]) for row in rows] == model.predict(X).tolist()
+
+
+@pytest.fixture(scope="module")
+def preprocessed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "m.npz"
+    steps = ("--normalize", "--standardize", "--zca", "0.1")
+    done("fit", "iris", "--net", NET, "--limit", "12", *steps, "--out", out)
+    return dict(np.load(out))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("format",),
+        ("steps",),
+        ("steps", 0, "kind"),
+        ("steps", 0, "parameters", "center"),
+        ("steps", 1, "parameters", "per"),
+        ("steps", 2, "parameters", "regularization"),
+        ("metadata",),
+        ("metadata", "reading"),
+        ("metadata", "reading", "input_shape"),
+        ("metadata", "reading", "channels"),
+        ("metadata", "reading", "dtype"),
+        ("metadata", "input_shape"),
+        ("metadata", "largest"),
+        ("metadata", "class_names"),
+        ("metadata", "class_names", 0),
+        ("metadata", "feature_names"),
+    ],
+)
+def test_a_crafted_preprocessing_is_refused_in_one_line(preprocessed, tmp_path, place):
+    for value in (-1, 1e308, [1.5], [None], {"a": 1}, 10**30):
+        header = json.loads(str(preprocessed["preprocessing"]))
+        part = header
+        for name in place[:-1]:
+            part = part[name]
+        part[place[-1]] = value
+        np.savez(
+            tmp_path / "m.npz", **preprocessed | {"preprocessing": np.array(json.dumps(header))}
+        )
+        result = run("predict", tmp_path / "m.npz", "iris", "--out", tmp_path / "p.csv")
+        if result.exit_code == 0 and isinstance(value, int | float):
+            assert value > 0, "a number where a number belongs"
+            (tmp_path / "p.csv").unlink()
+            continue
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+
+
+@pytest.mark.parametrize("name", ["input_shape_", "mean_", "scale_", "whitening_"])
+def test_crafted_arrays_of_preprocessing_are_refused(preprocessed, tmp_path, name):
+    for key in (key for key in preprocessed if key.endswith(f".{name}")):
+        for value in (
+            np.zeros(3),
+            np.array("x"),
+            np.full(4, np.nan),
+            np.array(1.0),
+            np.zeros((2, 2)),
+        ):
+            np.savez(tmp_path / "m.npz", **preprocessed | {key: value})
+            with pytest.raises(DataError, match=f"its preprocessing is damaged.*{name}"):
+                read_preprocessing(tmp_path / "m.npz")

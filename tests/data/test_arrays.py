@@ -1,11 +1,13 @@
 """NumPy files: the names that are found, and every way in which a file can be wrong."""
 
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
 
 from tangency.data import DataError, load
+from tangency.errors import MemoryLimitError
 
 X = np.arange(24, dtype=float).reshape(6, 4)
 y = np.array([0, 1, 2, 0, 1, 2])
@@ -141,3 +143,26 @@ def test_different_lengths(tmp_path):
     np.savez(tmp_path / "a.npz", X=X, y=y[:4])
     with pytest.raises(DataError, match="6 examples but 4 labels"):
         load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("names", [np.array("cat"), np.array([["cat"], ["dog"]])])
+def test_class_names_are_a_list(tmp_path, names):
+    np.savez(tmp_path / "a.npz", X=np.eye(2), y=np.arange(2), class_names=names)
+    with pytest.raises(DataError, match=r"class_names must be texts \(classes,\)"):
+        load(tmp_path / "a.npz")
+
+
+def test_an_array_larger_than_memory(tmp_path):
+    lines = "{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000000, 3), }"
+    header = b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + lines.ljust(117).encode() + b"\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("X.npy", header + bytes(80))
+    with pytest.raises((MemoryLimitError, DataError), match=r"does not fit in memory|damaged"):
+        load(tmp_path / "a.npz")
+
+
+def test_many_names_are_cut(tmp_path):
+    np.savez(tmp_path / "a.npz", **{f"a{i}": np.eye(2) for i in range(300)})
+    with pytest.raises(DataError, match="no training examples") as refused:
+        load(tmp_path / "a.npz")
+    assert len(str(refused.value)) < 800

@@ -1,6 +1,7 @@
 """Folders of images: classes, parts, depth, and the first image that does not fit."""
 
 import importlib
+import os
 
 import numpy as np
 import pytest
@@ -176,3 +177,25 @@ def test_pixels_without_a_fixed_scale_are_refused(tmp_path):
         save(tmp_path / folder / "a/1.tif", pixels)
         with pytest.raises(DataError, match=r"without a fixed scale; .* array \(\.npy, \.npz\)"):
             load(tmp_path / folder)
+
+
+@pytest.mark.parametrize("inner", ["cat/more", "cat/more/again"])
+def test_images_in_folders_within_a_class_are_not_left_out(tmp_path, inner):
+    save(tmp_path / "cat/1.png", GREY)
+    save(tmp_path / "dog/1.png", GREY)
+    save(tmp_path / inner / "2.png", GREY)
+    with pytest.raises(DataError, match=r"2\.png: the folder of a class is read without"):
+        load(tmp_path)
+
+
+def test_hidden_folders_within_a_class_are_left_alone(tmp_path):
+    save(tmp_path / "cat/1.png", GREY)
+    save(tmp_path / "cat/.ipynb_checkpoints/1.png", GREY)
+    assert len(load(tmp_path).X_train) == 1
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    save(tmp_path / "cat/1.png", GREY)
+    os.mkfifo(tmp_path / "cat/2.png")
+    with pytest.raises(DataError, match=r"2\.png: is no file that can be read"):
+        load(tmp_path)

@@ -97,3 +97,20 @@ def test_labels_that_are_refused(y, message):
 def test_labels_in_a_column():
     assert check_labels(np.array([[3], [4]]), "here").tolist() == [3, 4]
     assert check_labels(np.eye(2), "here").shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("X", "options", "message"),
+    [
+        ([[1e300]], {"dtype": "float32"}, r"up to 1e\+300, leave the range of float32"),
+        ([[2.0]], {"scale": 1e-320}, "up to 2, leave the range of float64.*--scale"),
+    ],
+)
+def test_numbers_that_leave_the_range_are_told_from_gaps(X, options, message):
+    with pytest.raises(DataError, match=message):
+        made(X, **options)
+
+
+def test_a_gap_that_numpy_made_a_name_of():
+    with pytest.raises(DataError, match="2 labels are 'nan', the first is number 1"):
+        check_labels(np.array(["a", np.nan, "b", "NaN"]), "here")

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tangency.data import ZCA, DataError, NormalizeImages, Standardize, load
 
@@ -139,3 +140,25 @@ def test_normalized_images_do_not_depend_on_brightness_or_contrast(X, factor):
     X = X + np.array([0.0, 1e4, -1e4])  # no image is near constant
     plain = NormalizeImages().fit_transform(X)
     assert np.allclose(NormalizeImages().fit_transform(factor * X + 3), plain, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("scale", "dtype"),
+    [(1e-25, "f4"), (1e25, "f4"), (1e-200, "f8"), (1e200, "f8"), (1e-300, "f8"), (1e300, "f8")],
+)
+@pytest.mark.parametrize(
+    "step", [NormalizeImages(), NormalizeImages(size="std"), Standardize(), ZCA()]
+)
+def test_the_units_of_the_inputs_do_not_matter(step, scale, dtype):
+    X = np.random.default_rng(0).normal(size=(30, 4)).astype(dtype)
+    X[:, 2] = 1.5  # a feature that never changes is only centred
+    scaled = step.fit_transform(X * X.dtype.type(scale))
+    assert scaled.dtype == dtype
+    np.testing.assert_allclose(scaled, step.fit_transform(X), rtol=1e-5, atol=1e-6)
+
+
+def test_standardised_as_before_where_squares_have_room():
+    X = np.random.default_rng(0).normal(size=(30, 4)) * [1e-9, 1, 1e9, 0]
+    step, other = Standardize().fit(X), StandardScaler().fit(X)
+    assert np.array_equal(step.mean_, other.mean_)
+    assert np.array_equal(step.scale_, other.scale_)

@@ -167,3 +167,66 @@ def test_long_numbers_of_labels_stay_apart(tmp_path):
     found = table(tmp_path, "a,y\n1,9223372036854775808\n2,9223372036854775809\n3," + "9" * 5000)
     assert len(set(found.y_train.tolist())) == 3
     assert found.task == "classification"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1990,1991,country\n1,2,7\n3,4,8\n",  # years over numbers
+        "1990,1991,target\n1,2,0.5\n3,4,0.7\n",
+        "5,label\n1,0\n2,1\n",
+        "400,410,420,species\n.1,.2,.1,a\n.3,.2,.1,b\n.1,.3,.1,a\n",  # wavelengths over names
+    ],
+)
+def test_a_header_of_numbers_is_no_example(tmp_path, text):
+    with pytest.raises(DataError, match=r"a label like no other.*say header=True"):
+        table(tmp_path, text)
+    assert len(table(tmp_path, text, header=True).X_train) == text.count("\n") - 1
+    if "0.5" not in text:
+        assert len(table(tmp_path, text, header=False).X_train) == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["1,5,2,a\n3,1,7,b\n3,1,4,b\n", "1,2,3,a\n3,4,5,a\n", "1,2,a\n3,4,1\n5,6,a\n"]
+)
+def test_a_first_example_is_no_header(tmp_path, text):
+    assert len(table(tmp_path, text).X_train) == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["1,5", "2,5"], "line 2: the label is '1,5'.*a decimal point|write decimals with a point"),
+        (["0.5", "1,000"], "line 3: the label is '1,000'.*write decimals with a point"),
+        (["0.5", "-inf"], "line 3: the label is '-inf' where others are numbers"),
+        (["1", "2", "Infinity"], "line 4: the label is 'Infinity' where others are numbers"),
+        (["0.5", "0.25", "> 10"], "line 4: the label is '> 10' where most others are decimal"),
+    ],
+)
+def test_labels_that_are_nearly_numbers_make_no_names_of_the_others(tmp_path, labels, message):
+    text = "a;b;y\n" + "".join(f"1;2;{label}\n" for label in labels)
+    with pytest.raises(DataError, match=message):
+        table(tmp_path, text)
+
+
+@pytest.mark.parametrize("labels", [["1", "2", "10+"], ["+", "-"], ["x, y", "0.5"], ["1.2.3", "2"]])
+def test_names_with_digits_stay_names(tmp_path, labels):
+    text = "a;b;y\n" + "".join(f"1;2;{label}\n" for label in labels)
+    assert table(tmp_path, text).y_train.tolist() == labels
+
+
+def test_a_gap_among_names_is_refused(tmp_path):
+    with pytest.raises(DataError, match="1 labels are 'nan', the first is number 1"):
+        table(tmp_path, "a,b,y\n1,2,yes\n3,4,nan\n")
+
+
+def test_wide_tables_and_long_fields_are_cut_in_messages(tmp_path):
+    names = ",".join(f"c{i}" for i in range(5000))
+    for text, options in [
+        (f"{names}\n", {"label_column": "y"}),
+        (f"a,b,y\n{'7' * 5000}x,1,2\n", {}),
+        (f"{'a' * 5000},b,y\nx,1,2\n", {}),
+    ]:
+        with pytest.raises(DataError) as refused:
+            table(tmp_path, text, **options)
+        assert len(str(refused.value)) < 800

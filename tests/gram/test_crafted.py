@@ -308,3 +308,21 @@ def test_descriptions_at_random(store, X, tmp_path):
     assert len(messages) > 30
     assert all(map(str.isprintable, messages))
     assert max(map(len, messages)) < 2000
+
+
+def test_more_tiles_than_a_length_can_say(tmp_path):
+    store = tmp_path / "K.zarr"
+    tg.gram.compute(NET, np.eye(3), store=store, tile=2)
+    text = json.loads((store / "zarr.json").read_text())
+    own = text["attributes"]["tangency"]
+    own["job"] |= {"n": 10**12, "m": 10**12}
+    own["fingerprint"] = fingerprint(own["job"])
+    (store / "zarr.json").write_text(json.dumps(text))
+    for reads in (tg.gram.open, tg.gram.status, tg.gram.verify):
+        with pytest.raises(StoreError, match="tiles, and there are never more than"):
+            reads(store)
+
+
+def test_a_plan_of_more_tiles_than_a_length_can_say():
+    found = tg.gram.plan(NET, (10**12, 3), tile=1, seconds=0.001)
+    assert "500,000,000,000,500,000,000,000 of 1 × 1" in str(found)

@@ -38,8 +38,9 @@ def test_arrays_of_it(store, X):
     assert np.asarray(K, np.float32).dtype == np.float32
     with pytest.raises(ValueError, match="an array of it is a copy"):
         np.asarray(K, copy=False)
-    with pytest.raises(TypeError):
-        np.ones((2, 23)) @ K  # all of it would be read without being asked for
+    for would_read_all in (lambda: np.ones((2, 23)) @ K, lambda: K @ X, lambda: np.sum(K)):
+        with pytest.raises(TypeError, match=r"does not compute; read it whole by K\[:\]"):
+            would_read_all()
 
 
 def test_what_does_not_fit_in_memory_is_not_read(store, monkeypatch):

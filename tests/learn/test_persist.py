@@ -250,3 +250,32 @@ def test_a_flipped_bit_is_noticed_or_harmless(saved):
         # dates and attributes of the archive's members may change without harm
         np.testing.assert_array_equal(again.predict(X), expected)
     assert noticed > 0.5 * len(positions)
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "message"),
+    [
+        (KernelRegressor(alpha=0.1), {"kernel": "dense erf dense"}, "it was fitted with NTK"),
+        (KernelRegressor(alpha=0.1), {"kernel": "precomputed"}, "X_fit_"),
+        (KernelRegressor(alpha=0.1), {"alpha": -1}, "alpha=-1"),
+        (GaussianProcess(noise=0.1), {"inference": "ensemble"}, "whitener_"),
+        (
+            GaussianProcess(noise=0.1),
+            {"kernel": NTK("dense relu dense")},
+            "it was fitted with NNGP",
+        ),
+    ],
+)
+def test_parameters_changed_after_the_fit_are_not_saved(tmp_path, model, changes, message):
+    model.fit(X[:9], Y[:9, 0])
+    model.set_params(**changes)
+    with pytest.raises(ModelFileError, match=f"changed after the fit.*{message}.*fit it again"):
+        model.save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_means_of_computing_may_change_after_the_fit(tmp_path):
+    model = KernelRegressor(NTK("dense relu dense"), alpha=0.1).fit(X[:9], Y[:9, 0])
+    model.set_params(kernel=NTK("dense relu dense", n_jobs=1))
+    again = load(model.save(tmp_path / "model.npz"))
+    np.testing.assert_array_equal(again.predict(X[:9]), model.predict(X[:9]))

@@ -200,3 +200,49 @@ def test_samples_of_zeros_predict_the_mean(center, options, solver):
     model.fit(np.zeros((12, 3)), Y)
     np.testing.assert_array_equal(model.predict(X), np.full(12, Y.mean() * center))
     assert model.rkhs_norm_ == 0.0
+
+
+@pytest.mark.parametrize(
+    "y", [["a", float("nan"), "b"] * 4, ("a", np.float64("nan"), "b") * 4, ["a", None, 1.0] * 4]
+)
+def test_a_gap_among_names_in_a_list_is_no_class(y):
+    with pytest.raises(InputError, match=r"y has no value for 4 of 12 samples.*number 1"):
+        KernelClassifier(alpha=0.1).fit(X, y)
+
+
+def test_nullable_columns_keep_their_labels():
+    pandas = pytest.importorskip("pandas")
+    large = pandas.Series([2**53, 2**53 + 1, 3] * 4, dtype="Int64")
+    assert KernelClassifier(alpha=0.1).fit(X, large).classes_.tolist() == [3, 2**53, 2**53 + 1]
+    flags = pandas.Series([True, False] * 6, dtype="boolean")
+    assert KernelClassifier(alpha=0.1).fit(X, flags).classes_.dtype == bool
+
+
+def test_numpys_own_texts_are_labels():
+    words = np.array(["cat", "a longer one"] * 6, dtype=np.dtypes.StringDType())
+    assert KernelClassifier(alpha=0.1).fit(X, words).classes_.tolist() == ["a longer one", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array(["2020", "2021"] * 6, dtype="M8[D]"), "dtype datetime64.*days since a first one"),
+        (np.array([1, 2] * 6, dtype="m8[s]"), "dtype timedelta64.*regression needs numbers"),
+        (np.zeros(12, dtype=[("a", float)]), "regression needs numbers"),
+        (["a", "b"] * 6, "names of classes are for KernelClassifier"),
+        ([1, "b"] * 6, "names of classes are for KernelClassifier"),
+        (np.array([b"a", b"b"] * 6), "names of classes are for KernelClassifier"),
+    ],
+)
+@pytest.mark.parametrize("model", [KernelRegressor(alpha=0.1), GaussianProcess(noise=0.1)])
+def test_targets_that_are_no_numbers(model, y, message):
+    with pytest.raises(InputError, match=message):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "y", [[0.5, 1.5] * 6, [10**30, 1] * 6, np.array([b"a", b"b"] * 6)], ids=["0.5", "1e30", "bytes"]
+)
+def test_labels_that_are_no_classes(y):
+    with pytest.raises(InputError, match="label"):
+        KernelClassifier(alpha=0.1).fit(X, y)

@@ -254,3 +254,27 @@ def test_jumps_have_no_gradient():
     kernel = tg.NNGP(tg.Sequential(tg.Dense(), tg.Activation(torch.sign), tg.Dense()))
     with pytest.raises(tg.NetworkError, match="jumps: its kernel has no gradient; detach"):
         kernel(x).sum().backward()
+
+
+@pytest.mark.parametrize("variance", [2.0, 4.0, 9.0, 25.0])
+@pytest.mark.parametrize("c", [1.0, 0.9, 0.0, -0.5])
+def test_what_is_far_larger_than_what_counts(variance, c):
+    """exp reaches 10⁵⁵ on the way to where the Gaussian ends: E[e^f e^f'] = e^{q + s}."""
+    layer = tg.Activation(np.exp, normalized=False)
+    q, s = np.array([variance]), np.array([c * variance])
+    k, k_dot = layer.dual(s, q, q)
+    bound = np.exp(2 * q)
+    np.testing.assert_allclose(k / bound, np.exp(q + s) / bound, rtol=1e-10, atol=1e-15)
+    np.testing.assert_allclose(k_dot / bound, np.exp(q + s) / bound, rtol=1e-8, atol=1e-13)
+
+
+@pytest.mark.parametrize("variance", [0.05, 0.087, 0.13, 0.3, 1.0])
+def test_what_is_there_only_far_from_zero(variance):
+    """A bump at 3, of which small variances see the tail alone; its integral is Gaussian."""
+    layer = tg.Activation(lambda u: np.exp(-8 * (u - 3) ** 2), normalized=False)
+    q = np.array([variance])
+    for c in (1.0, 0.9, 0.5):
+        k, _ = layer.dual(c * q, q, q)
+        first, second = 1 + 16 * q * (1 + c), 1 + 16 * q * (1 - c)
+        right = np.exp(-8 * 18 / first) / np.sqrt(first * second)
+        np.testing.assert_allclose(k, right, rtol=1e-9)

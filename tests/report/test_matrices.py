@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tangency.report.matrices import KernelMatrices
+from tangency.errors import InputError
+from tangency.report.matrices import KernelMatrices, cosine_matrix
 
 K = np.array(
     [[1.0, 0.8, 0.2, 0.1], [0.8, 1.0, 0.4, 0.3], [0.2, 0.4, 4.0, 1.0], [0.1, 0.3, 1.0, 4.0]]
@@ -63,3 +64,16 @@ def test_narrow():
     figure.draw_without_rendering()
     first, second = figure.axes[:2]
     assert first.get_position().y0 > second.get_position().y1
+
+
+def test_classes_of_one_example_each_have_no_mean_to_tell():
+    summary = result(np.arange(4), ("a", "b", "c", "d")).summary
+    assert "between classes, of which each has one input" in summary
+    assert "nan" not in summary
+
+
+def test_an_input_of_zeros_is_named():
+    zero = K.copy()
+    zero[2] = zero[:, 2] = 0
+    with pytest.raises(InputError, match="at 1 of 4 inputs, the first is number 2; leave out"):
+        cosine_matrix(zero, 4, "NTK")

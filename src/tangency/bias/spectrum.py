@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .arccosine import log_arccosine
+from .checks import require_room
 from .harmonics import degree_number, dimension
 from .mercer import MercerSpectrum, SpectrumComparison
 from .quadrature import Coefficients, extended_coefficients, float_coefficients, funk_hecke
@@ -27,6 +28,7 @@ __all__ = [
 
 _EPS = float(np.finfo(np.float64).eps)
 _WANTED = 1e-10
+_NUMBERS_PER_DEGREE = 16  # some arrays each of numbers and of signs; quadrature takes more
 _MOST_BITS = 1152
 """Enough for every eigenvalue that float64 can hold; smaller ones only closed forms give."""
 
@@ -86,6 +88,7 @@ def spectrum(
         }
         return SpectrumComparison({k: replace(one, name=k) for k, one in every.items()})
     p, top = dimension(dim), degree_number(degree)
+    require_room(_NUMBERS_PER_DEGREE * (top + 1), f"a spectrum of {top:,} degrees")
     zonal = as_zonal(kernel, radius)
     _check_dimension(zonal, p)
     zeros = ~zonal.reach.positive(top)

@@ -25,9 +25,10 @@ from ..data.tables import column_count, is_table
 from ..kernels import NNGP, NTK
 from ..kernels.network import NetworkKernel
 from ..learn import KernelClassifier, KernelRegressor
-from ..learn import load as load_model
+from ..learn.persist import read_model
 
 _KERNELS = {"ntk": NTK, "nngp": NNGP}
+_NOTES = ("reading", "input_shape", "largest", "class_names", "feature_names")
 _READING = ("label_column", "header", "input_shape", "channels", "scale", "dtype")
 
 
@@ -116,6 +117,13 @@ def score_lines(fitted: Fitted, predicted: np.ndarray, y: np.ndarray, where: str
             return [f"{where}: none of its labels is a class of the model, so there is no accuracy"]
         right = int(np.sum(predicted == y))
         return [f"{where}: accuracy {right / len(y):.4f} ({right:,} of {len(y):,})"]
+    if y.dtype.kind not in "biuf":
+        return [f"{where}: its labels are no numbers, so there is no R²"]
+    if predicted.shape != y.shape:
+        return [
+            f"{where}: its labels have the shape {y.shape}, the predictions {predicted.shape}, so "
+            "there is no R²"
+        ]
     from sklearn.metrics import r2_score
 
     error = float(np.sqrt(np.mean(np.square(predicted - y))))
@@ -144,7 +152,7 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
     Models saved from Python have neither preprocessing nor options: data are then taken as `load`
     gives them, and a warning says so.
     """
-    estimator = load_model(path)
+    estimator = read_model(path)[0]
     if estimator.X_fit_ is None:
         raise DataError(f"{path}: was fitted on a precomputed kernel, so it needs no DATA to read")
     found = read_preprocessing(path)
@@ -159,7 +167,10 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
         reading = {"dtype": "float32" if X.dtype == np.float32 else "float64"}
         return Fitted(estimator, [], X.shape[1:], float(np.abs(X).max())), reading
     steps, notes = found
-    reading = {name: notes["reading"].get(name) for name in _READING}
+    known = {**notes, **notes.get("reading", {})}
+    if missing := [name for name in (*_NOTES, *_READING) if name not in known]:
+        raise DataError(f"{path}: its preprocessing is damaged (no {missing[0]}); fit again")
+    reading = {name: notes["reading"][name] for name in _READING}
     if reading["input_shape"] is not None:
         reading["input_shape"] = tuple(reading["input_shape"])
     names, features = notes["class_names"], notes["feature_names"]

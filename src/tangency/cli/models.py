@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import options as o
-from .files import claim, draft
+from .files import claim, claim_place, draft
 from .say import say
 
 
@@ -39,6 +39,8 @@ def fit(
     is stored in the model and applied by predict. If there is a test part, its score is shown.
     """
     claim(out, force, (".npz",), (data, labels))
+    if store is not None:
+        claim_place(store)
     ridge = o.parse_alpha(alpha)
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     reading = {

@@ -12,6 +12,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from ..checks import within_memory
+from ..printable import cut
 from .errors import DataError
 from .inputs import RawParts
 
@@ -42,11 +44,11 @@ def read_npz(path: Path) -> RawParts:
         if X_train is None:
             raise DataError(
                 f"{path}: no training examples among its arrays "
-                f"({', '.join(archive.files) or 'none'}); expected {_EXPECTED}"
+                f"({cut(', '.join(archive.files), 300) or 'none'}); expected {_EXPECTED}"
             )
         names = None
         if "class_names" in archive.files:
-            names = tuple(str(name) for name in read_member(archive, "class_names", path))
+            names = _class_names(read_member(archive, "class_names", path), path)
         return RawParts(
             X_train, array("y_train"), array("X_test"), array("y_test"), path.stem, names
         )
@@ -84,13 +86,20 @@ def open_npz(path: Path) -> Iterator[NpzFile]:
 def read_member(archive: NpzFile, key: str, path: Path) -> np.ndarray:
     """One array of an archive; raises `DataError` if it is damaged or holds Python objects."""
     try:
-        return archive[key]
+        with within_memory():
+            return archive[key]
     except _DAMAGE as error:
         if "allow_pickle" in str(error):
             raise DataError(_refusal(path, f"array {key!r}")) from error
         raise DataError(
             f"{path}: array {key!r} is damaged or truncated ({error}); fetch the file again"
         ) from error
+
+
+def _class_names(names: np.ndarray, path: Path) -> tuple[str, ...]:
+    if names.ndim != 1:
+        raise DataError(f"{path}: class_names must be texts (classes,), got shape {names.shape}")
+    return tuple(str(name) for name in names)
 
 
 def _find(keys: list[str], names: tuple[str, ...], path: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,11 @@ def read_image_folder(folder: Path) -> RawParts:
     """`folder/CLASS/*.png`, or `folder/train/CLASS/*` with `folder/test/CLASS/*`.
 
     Classes are the folder names in alphabetical order, files are read in the order of their names;
-    hidden files and files that are no images by their suffix are left alone. Images are turned as
-    their EXIF orientation says and keep their depth: (n, height, width, channels), channels 1 for
-    grey and 3 for colour; where some have 16 bits, those of 8 are read as 16, with the same white.
-    Labels are class numbers. Raises `DataError` that names the first image of another size or
-    another kind.
+    hidden files and files that are no images by their suffix are left alone; images in folders
+    within a class are refused. Images are turned as their EXIF orientation says and keep their
+    depth: (n, height, width, channels), channels 1 for grey and 3 for colour; where some have 16
+    bits, those of 8 are read as 16, with the same white. Labels are class numbers.
+    Raises `DataError` that names the first image of another size or another kind.
     """
     name = folder.resolve().name
     inner = {entry.name.lower(): entry for entry in _folders(folder)}
@@ -66,6 +67,7 @@ def _read_part(
         if not (folder / name).is_dir():  # a class without test images
             continue
         paths = _images(folder / name)
+        _refuse_nested(folder / name)
         if not paths:
             raise DataError(f"{folder / name}: no images in it (looked for {', '.join(SUFFIXES)})")
         for path in paths:
@@ -82,6 +84,18 @@ def _read_part(
     if not images:
         raise DataError(f"{folder}: no images in it")
     return images, np.array(labels)
+
+
+def _refuse_nested(folder: Path) -> None:
+    """Images in folders of a class's folder are meant to be used, and would be left out."""
+    for inner in _folders(folder):
+        for place, below, _ in os.walk(inner):
+            below[:] = [name for name in below if not name.startswith(".")]
+            if images := [path for path in _images(Path(place)) if path.is_file()]:
+                raise DataError(
+                    f"{images[0]}: the folder of a class is read without the folders in it; move "
+                    f"this image into {folder}, or take its folder out"
+                )
 
 
 def _describe(shape: tuple[int, ...]) -> str:

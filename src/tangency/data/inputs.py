@@ -106,10 +106,23 @@ def prepare(
         )
     shaped = _with_shape(X, options, where)
     divisor = _divisor(shaped, options, full_scale)
-    inputs = np.asarray(shaped, dtype=options.dtype)
-    if divisor is not None:
-        inputs = inputs / np.asarray(divisor, dtype=options.dtype)
+    with np.errstate(over="ignore"):  # reported just below, in words
+        inputs = np.asarray(shaped, dtype=options.dtype)
+        if divisor is not None:
+            inputs = inputs / np.asarray(divisor, dtype=options.dtype)
+    _refuse_overflow(shaped, inputs, where)
     return np.ascontiguousarray(inputs)
+
+
+def _refuse_overflow(given: np.ndarray, inputs: np.ndarray, where: str) -> None:
+    """Numbers of a file that became infinite here are no gaps in it."""
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        return  # told of with its place, where a data set is made
+    if not np.isfinite(inputs).all():
+        raise DataError(
+            f"{where}: its numbers, up to {np.abs(given).max():.3g}, leave the range of "
+            f"{inputs.dtype}; divide them by another number (scale=, --scale), or take float64"
+        )
 
 
 def _with_shape(X: np.ndarray, options: InputOptions, where: str) -> np.ndarray:
@@ -153,6 +166,12 @@ def check_labels(y: np.ndarray, where: str) -> np.ndarray:
     """
     if y.dtype.kind not in "biufU":
         raise DataError(f"{where}: labels must be numbers or strings, got {y.dtype}")
+    if y.dtype.kind == "U" and (missing := np.char.lower(y) == "nan").any():
+        # What NumPy makes of a gap among names.
+        raise DataError(
+            f"{where}: {int(missing.sum()):,} labels are 'nan', the first is number "
+            f"{int(np.argmax(missing))}; fill them in or drop those examples"
+        )
     if y.ndim == 2 and y.shape[1] == 1:
         return y[:, 0]
     if y.ndim == 0 or y.ndim > 2:

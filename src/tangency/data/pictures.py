@@ -25,6 +25,8 @@ def read_picture(path: Path) -> np.ndarray:
     picture, has several frames, transparent pixels, or pixels without a fixed scale.
     """
     pillow = _pillow("PIL.Image")
+    if not path.is_file():  # a pipe would be waited for
+        raise DataError(f"{path}: is no file that can be read; remove or rename it")
     try:
         with pillow.open(path) as image:
             # Photographs of telephones (MPO) hold previews behind the picture itself.

@@ -7,6 +7,7 @@ and out; float32 stays float32, everything else becomes float64.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -15,9 +16,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ..checks import flag, shown, within_memory
+from ..norms import binary_scale, norm
 from .dataset import check_finite, shape_text
 from .errors import DataError
 from .given import given_numbers
+
+_LEAST = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-120}
 
 
 class _Preprocessing(TransformerMixin, BaseEstimator):
@@ -27,6 +31,28 @@ class _Preprocessing(TransformerMixin, BaseEstimator):
     fitted: ClassVar[tuple[str, ...]] = ("input_shape_",)
 
     input_shape_: np.ndarray
+
+    def check_parameters(self) -> None:
+        """Raise `DataError` for parameters that `fit` would not take."""
+
+    def check_fitted(self) -> None:
+        """Raise `DataError` for fitted attributes, read from a file, that no fit gives."""
+        shape = self.input_shape_
+        if shape.ndim != 1 or shape.dtype.kind not in "iu" or not 1 <= len(shape) <= 4:
+            raise DataError("input_shape_ is no shape")
+        if not (shape > 0).all():
+            raise DataError("input_shape_ is not above 0")
+        shapes = self._fitted_shapes(tuple(int(size) for size in shape))
+        for name, expected in shapes.items():
+            found = getattr(self, name)
+            if found.dtype != np.float64 or found.shape != expected:
+                raise DataError(f"{name} is {found.dtype} of shape {found.shape}")
+            if not np.isfinite(found).all():
+                raise DataError(f"{name} is not finite")
+
+    def _fitted_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """The shapes of fitted attributes, for examples of this shape."""
+        return {}
 
     def _begin_fit(self, X: np.ndarray) -> np.ndarray:
         X = _checked(X, type(self).__name__)
@@ -61,15 +87,32 @@ class Standardize(_Preprocessing):
     def __init__(self, per: Literal["auto", "feature", "channel"] = "auto") -> None:
         self.per = per
 
-    def fit(self, X: np.ndarray, y: object = None) -> Self:
-        """Learn mean_ and scale_, both of shape (d,), (*space, channels) or (channels,)."""
+    def check_parameters(self) -> None:
+        """Raise `DataError` for parameters that `fit` would not take."""
         if not isinstance(self.per, str) or self.per not in ("auto", "feature", "channel"):
             raise DataError(f"per must be 'auto', 'feature' or 'channel', got {shown(self.per)}")
+
+    def check_fitted(self) -> None:
+        """Raise `DataError` for fitted attributes, read from a file, that no fit gives."""
+        super().check_fitted()
+        if self.scale_.min() <= 0:
+            raise DataError("scale_ is not above 0")
+
+    def _fitted_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        own = shape if self.per == "feature" else shape[-1:]
+        return {"mean_": own, "scale_": own}
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Learn mean_ and scale_, both of shape (d,), (*space, channels) or (channels,)."""
+        self.check_parameters()
         X = self._begin_fit(X)
         shape = X.shape[-1:] if self.per != "feature" else X.shape[1:]
-        scaler = StandardScaler().fit(X.reshape(-1, int(np.prod(shape))))
-        self.mean_ = np.asarray(scaler.mean_, dtype=float).reshape(shape)
-        self.scale_ = np.asarray(scaler.scale_, dtype=float).reshape(shape)
+        flat = X.reshape(-1, int(np.prod(shape)))
+        unit = _unit(flat, axis=0)
+        scaler = StandardScaler().fit(flat / unit if (unit != 1).any() else flat)
+        unit = unit.ravel().astype(float)
+        self.mean_ = np.reshape(scaler.mean_ * unit, shape)
+        self.scale_ = np.reshape(scaler.scale_ * unit, shape)
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -93,12 +136,16 @@ class NormalizeImages(_Preprocessing):
         self.center = center
         self.size = size
 
-    def fit(self, X: np.ndarray, y: object = None) -> Self:
-        """Note the shape of an example."""
+    def check_parameters(self) -> None:
+        """Raise `DataError` for parameters that `fit` would not take."""
         flag(self.center, "center", error=DataError)
         known = self.size is None or (isinstance(self.size, str) and self.size in ("norm", "std"))
         if not known:
             raise DataError(f"size must be 'norm', 'std' or None, got {shown(self.size)}")
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Note the shape of an example."""
+        self.check_parameters()
         self._begin_fit(X)
         return self
 
@@ -107,10 +154,10 @@ class NormalizeImages(_Preprocessing):
         X = self._begin_transform(X)
         flat = X.reshape(len(X), -1)
         mean = flat.mean(axis=1, keepdims=True)
-        size = np.linalg.norm(flat - mean if self.center else flat, axis=1, keepdims=True)
+        size = norm(flat - mean if self.center else flat, axis=1)
         if self.center:
             # A constant image leaves only rounding behind, which must not be blown up to norm 1.
-            rounding = np.finfo(X.dtype).eps * np.linalg.norm(flat, axis=1, keepdims=True)
+            rounding = np.finfo(X.dtype).eps * norm(flat, axis=1)
             flat = np.where(size > 4 * rounding, flat - mean, 0)
         if self.size is not None:
             unit = 1.0 if self.size == "norm" else np.sqrt(X.dtype.type(flat.shape[1]))
@@ -137,15 +184,25 @@ class ZCA(_Preprocessing):
     def __init__(self, regularization: float = 0.1) -> None:
         self.regularization = regularization
 
-    def fit(self, X: np.ndarray, y: object = None) -> Self:
-        """Learn mean_ (d,) and whitening_ (d, d); raises `DataError` for a singular covariance."""
+    def check_parameters(self) -> None:
+        """Raise `DataError` for parameters that `fit` would not take."""
         given = self.regularization
         number = isinstance(given, int | float | np.number) and not isinstance(given, complex)
         if not number or not 0 <= given < np.inf:
             raise DataError(f"regularization must be 0 or more, got {shown(given)}")
+
+    def _fitted_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        size = math.prod(shape)
+        return {"mean_": (size,), "whitening_": (size, size)}
+
+    def fit(self, X: np.ndarray, y: object = None) -> Self:
+        """Learn mean_ (d,) and whitening_ (d, d); raises `DataError` for a singular covariance."""
+        self.check_parameters()
         X = self._begin_fit(X)
         flat = X.reshape(len(X), -1).astype(float)
-        self.mean_ = flat.mean(axis=0)
+        unit = float(_unit(flat))
+        flat = flat / unit
+        self.mean_ = flat.mean(axis=0) * unit
         values, vectors = np.linalg.eigh(
             np.cov(flat, rowvar=False, bias=True).reshape(flat.shape[1], flat.shape[1])
         )
@@ -157,7 +214,7 @@ class ZCA(_Preprocessing):
                 f"ZCA: the covariance of {len(flat):,} examples with {flat.shape[1]:,} values is "
                 f"singular at regularization {self.regularization:g}; choose a larger one, say 0.1"
             )
-        self.whitening_ = (vectors / np.sqrt(values)) @ vectors.T
+        self.whitening_ = (vectors / np.sqrt(values)) @ vectors.T / unit
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -165,6 +222,12 @@ class ZCA(_Preprocessing):
         X = self._begin_transform(X)
         centred = X.reshape(len(X), -1) - self.mean_.astype(X.dtype)
         return (centred @ self.whitening_.astype(X.dtype)).reshape(X.shape)
+
+
+def _unit(X: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """1, or where squares would leave the range of X's type, a power of two like its largest."""
+    unit, least = binary_scale(X, axis), _LEAST[X.dtype]
+    return np.where((unit > least) & (unit < 1 / least), 1, unit)
 
 
 @within_memory()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..files import naming
+from ..printable import cut, shown
 from .arrays import open_npz, read_member
 from .errors import DataError
 from .preprocessing import ZCA, NormalizeImages, Standardize
@@ -58,9 +59,53 @@ def read_preprocessing(path: Path) -> tuple[list[Step], dict[str, Any]] | None:
             steps = []
             for i, described in enumerate(header["steps"]):
                 step = _KINDS[described["kind"]](**described["parameters"])
+                step.check_parameters()
                 for name in step.fitted:
                     setattr(step, name, read_member(archive, f"{_HEADER}.{i}.{name}", path))
+                step.check_fitted()
                 steps.append(step)
-            return steps, header["metadata"]
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise DataError(f"{path}: its preprocessing is damaged ({error!r})") from error
+            return steps, _checked_notes(header["metadata"])
+        except (KeyError, TypeError, DataError, ValueError, RecursionError) as error:
+            if str(error).startswith(str(path)):
+                raise
+            raise DataError(
+                f"{path}: its preprocessing is damaged ({cut(repr(error), 200)}); fit again"
+            ) from error
+
+
+def _checked_notes(notes: Any) -> dict[str, Any]:
+    """The metadata of a file, of the types that they are written in. Raises `DataError`."""
+    if not isinstance(notes, dict):
+        raise DataError("its metadata are no object")
+    for name, (good, expected) in _NOTES.items():
+        if name in notes and not good(notes[name]):
+            raise DataError(f"{name} is {shown(notes[name])}, which must be {expected}")
+    return notes
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and all(type(size) is int and 0 < size < 2**63 for size in value)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < np.inf
+
+
+def _are_names(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, list) and all(isinstance(name, str) for name in value)
+    )
+
+
+def _is_reading(value: Any) -> bool:
+    shape = value.get("input_shape") if isinstance(value, dict) else 0
+    return shape is None or _is_shape(shape)
+
+
+_NOTES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "reading": (_is_reading, "an object with an input_shape of whole numbers"),
+    "input_shape": (_is_shape, "whole numbers above 0"),
+    "largest": (_is_size, "a number of at least 0"),
+    "class_names": (_are_names, "null or texts"),
+    "feature_names": (_are_names, "null or texts"),
+}

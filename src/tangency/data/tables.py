@@ -13,6 +13,7 @@ from typing import TextIO, cast
 
 import numpy as np
 
+from ..printable import cut, shown
 from .errors import DataError
 from .inputs import RawParts
 
@@ -22,6 +23,7 @@ _PADDED = re.compile(r"[+-]?0\d+")
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 _MISSING = ("na", "n/a", "nan", "null", "none", "?", "-")
+_INFINITE = ("inf", "infinity")
 
 
 def read_table(
@@ -85,6 +87,8 @@ def _read(
         X.append(_numbers(fields, columns, path, line, label))
     if not X:
         raise DataError(f"{path}: a header and no rows")
+    if header is None and names is None:
+        _refuse_hidden_header(X[0], y, path)
     return RawParts(
         np.stack(X),
         None if label is None else _label_array(y, lines, path),
@@ -131,6 +135,24 @@ def _has_header(fields: list[str], label_column: str | int | None, path: Path) -
     return False
 
 
+def _refuse_hidden_header(first: np.ndarray, labels: list[str], path: Path) -> None:
+    """Columns may be called 400, 401, 402: their names look like an example, all but the label's.
+
+    Raises `DataError` where the first line's label is text unlike all others, and these are
+    numbers, or the features of that line go up by equal steps.
+    """
+    if len(labels) < 2 or _is_number(labels[0]) or labels[0] in labels[1:]:
+        return
+    steps = np.diff(first)
+    counts = len(first) > 2 and steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6)
+    if counts or all(_is_number(label) or _is_missing(label) for label in labels[1:]):
+        raise DataError(
+            f"{path}: its first line has numbers for all features, but a label like no other, "
+            f"{shown(labels[0])}, so it may hold column names or an example; "
+            "say header=True or header=False (--header, --no-header)"
+        )
+
+
 def _label_index(
     label_column: str | int | None, names: tuple[str, ...] | None, width: int, path: Path
 ) -> int | None:
@@ -138,13 +160,14 @@ def _label_index(
         return None
     if width < 2:
         raise DataError(
-            f"{path}: only one column, which cannot be both examples and labels; "
-            "say label_column=None (--label-column none) if there are no labels"
+            f"{path}: only one column, which cannot be both examples and labels; separate columns "
+            "by comma, semicolon or tab, or say label_column=None (--label-column none) if there "
+            "are no labels"
         )
     if isinstance(label_column, str):
         if names is None or names.count(label_column) != 1:
-            known = "no header" if names is None else f"the columns {', '.join(names)}"
-            raise DataError(f"{path}: no single column named {label_column!r}; it has {known}")
+            known = "no header" if names is None else f"the columns {cut(', '.join(names), 300)}"
+            raise DataError(f"{path}: no single column named {shown(label_column)}; it has {known}")
         return names.index(label_column)
     if not -width <= label_column < width:
         raise DataError(f"{path}: no column {label_column}; there are {width}, counted from 0")
@@ -159,7 +182,7 @@ def _check_names(names: tuple[str, ...], path: Path) -> None:
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         places = [i for i, name in enumerate(names) if name == twice]
-        called = f"are called {twice!r}" if twice else "have no name"
+        called = f"are called {shown(twice)}" if twice else "have no name"
         raise DataError(
             f"{path}: columns {' and '.join(map(str, places))} {called}; remove or rename one"
         )
@@ -178,8 +201,8 @@ def _numbers(
             return row
     bad = next(i for i, f in enumerate(fields) if not (_is_number(f) and np.isfinite(float(f))))
     position = bad if label is None or bad < label else bad + 1
-    column = f"column {columns[bad]!r}" if columns else f"column {position}"
-    held = f"holds {fields[bad].strip()!r}" if fields[bad].strip() else "is empty"
+    column = f"column {shown(columns[bad])}" if columns else f"column {position}"
+    held = f"holds {shown(fields[bad].strip())}" if fields[bad].strip() else "is empty"
     remedy = "fill in missing values and turn categories into numbers first"
     if _COMMA.fullmatch(fields[bad]):
         remedy = "write decimals with a point"
@@ -196,13 +219,7 @@ def _label(field: str, path: Path, line: int) -> str:
 
 
 def _label_array(labels: list[str], lines: list[int], path: Path) -> np.ndarray:
-    missing = [i for i, label in enumerate(labels) if label.lower() in _MISSING]
-    if missing and all(_is_number(label) or label.lower() in _MISSING for label in labels):
-        first = missing[0]
-        raise DataError(
-            f"{path}, line {lines[first]}: the label is {labels[first]!r} where others are "
-            "numbers; fill it in or drop the row"
-        )
+    _refuse_near_numbers(labels, lines, path)
     if all(map(_WHOLE.fullmatch, labels)):
         # Longer ones are identifiers, which no integer type holds and floats would run together.
         if any(len(label.lstrip("+-")) > 18 for label in labels):
@@ -212,6 +229,30 @@ def _label_array(labels: list[str], lines: list[int], path: Path) -> np.ndarray:
     if all(map(_is_number, labels)) and not any(map(_PADDED.fullmatch, labels)):
         return np.array([float(label) for label in labels])
     return np.array(labels)
+
+
+def _refuse_near_numbers(labels: list[str], lines: list[int], path: Path) -> None:
+    """A few labels that are no numbers must not turn all others, which are, into names."""
+    odd = [i for i, label in enumerate(labels) if not _is_number(label)]
+    if not odd:
+        return
+    first = labels[odd[0]]
+    where = f"{path}, line {lines[odd[0]]}: the label is {shown(first)}"
+    if all(_COMMA.fullmatch(labels[i]) for i in odd):
+        raise DataError(f"{where}, expected a number or a name; write decimals with a point")
+    if len(odd) < len(labels) and all(_is_missing(labels[i]) for i in odd):
+        raise DataError(f"{where} where others are numbers; fill it in or drop the row")
+    decimals = sum(_is_number(label) and not _WHOLE.fullmatch(label) for label in labels)
+    if 2 * decimals > len(labels):
+        raise DataError(
+            f"{where} where most others are decimal numbers; write it as a number, fill it in or "
+            "drop the row"
+        )
+
+
+def _is_missing(label: str) -> bool:
+    """Whether a label among numbers says that there is none."""
+    return label.lower() in _MISSING or label.lower().lstrip("+-") in _INFINITE
 
 
 def column_count(path: Path) -> int:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ..errors import InputError
-from .gradients import failed, gradients, single
+from .gradients import add, failed, gradients, single
 from .subject import Subject
 
 # Two ways to the same numbers agree this well, or one of them is wrong.
@@ -53,11 +53,12 @@ def pull(subject: Subject, x: Tensor, v: Tensor) -> tuple[Tensor, dict[str, Tens
             return out.detach(), gradients(out, leaves, v)
         except Exception:
             subject.ways.mapped = False
-    outs, total = [], {}
+    outs: list[Tensor] = []
+    total: dict[str, Tensor] = {}
     for i in range(len(x)):
         out, (found,) = single(subject, x[i : i + 1], v[i : i + 1])
         outs.append(out)
-        total = found if not total else {name: total[name].add_(g) for name, g in found.items()}
+        add(total, found)
     return torch.cat(outs), total
 
 

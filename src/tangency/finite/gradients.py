@@ -40,6 +40,19 @@ def gradients(
     }
 
 
+def add(total: dict[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Adds gradients to a sum.
+
+    The sum has memory of its own: autograd hands out one tensor as the gradients of several
+    parameters (of w + v, say), and one number as all entries of another.
+    """
+    for name, g in found.items():
+        if name in total:
+            total[name].add_(g)
+        else:
+            total[name] = g.clone(memory_format=torch.contiguous_format)
+
+
 def single(
     subject: Subject, x: Tensor, directions: Tensor, names: Sequence[str] | None = None
 ) -> tuple[Tensor, list[dict[str, Tensor]]]:

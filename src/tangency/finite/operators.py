@@ -13,6 +13,7 @@ from ..checks import number
 from ..errors import InputError
 from .alone import check_mapped
 from .empirical import request_of
+from .gradients import add
 from .products import check_push, pull_back, push_forward
 from .request import Request, activation_bytes, blocks, cut
 from .state import untouched
@@ -102,8 +103,7 @@ class NTKOperator(LinearOperator):
         with torch.inference_mode(False), untouched(subject.module):
             u: dict[str, Tensor] = {}
             for rows in blocks(len(back), self._rows):
-                for name, g in pull_back(subject, back[rows], values[rows]).items():
-                    u[name] = u[name].add_(g) if name in u else g
+                add(u, pull_back(subject, back[rows], values[rows]))
             parts = [push_forward(subject, forward[r], u) for r in blocks(len(forward), self._rows)]
         return torch.cat(parts).reshape(-1).cpu().numpy()
 

@@ -138,9 +138,9 @@ def make_job(
         tile = _stored_tile(store) or tile
     side = tile_size(tile, kernel, x, m, len(kinds))
     grid = Grid(len(x), m, side, y is None)
-    if len(grid) > MOST_TILES:
+    if grid.count > MOST_TILES:
         raise InputError(
-            f"tile={side} makes {len(grid):,} tiles, with a file for each; at most {MOST_TILES:,} "
+            f"tile={side} makes {grid.count:,} tiles, with a file for each; at most {MOST_TILES:,} "
             'are possible: give a larger tile, or tile="auto"'
         )
     digests = (x.digest(),) if y is None else (x.digest(), y.digest())

@@ -60,8 +60,8 @@ def wrong_fields(job: dict[str, Any]) -> str | None:
     grid = Grid(job["n"], job["m"], job["tile"], job["symmetric"])
     if grid.symmetric and grid.n != grid.m:
         return f"symmetric is true, but n is {grid.n} and m is {grid.m}"
-    if len(grid) > MOST_TILES:
-        return f"{len(grid):,} tiles, and there are never more than {MOST_TILES:,}"
+    if grid.count > MOST_TILES:
+        return f"{grid.count:,} tiles, and there are never more than {MOST_TILES:,}"
     return None
 
 

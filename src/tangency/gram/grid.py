@@ -59,6 +59,11 @@ class Grid:
         return self.n * (self.n + 1) // 2 if self.symmetric else self.n * self.m
 
     def __len__(self) -> int:
+        return self.count
+
+    @property
+    def count(self) -> int:
+        """The number of tiles, of any size; `len` knows none beyond 2⁶³."""
         down, across = self.shape
         return down * (down + 1) // 2 if self.symmetric else down * across
 

@@ -34,7 +34,7 @@ class Estimate:
     Attributes:
         kinds: names of the matrices.
         dtype: of their numbers.
-        grid: rows, columns, side of a tile, symmetry; `len(grid)` tiles.
+        grid: rows, columns, side of a tile, symmetry; `grid.count` tiles.
         pairs: that are computed; of a symmetric matrix one triangle.
         pairs_per_second: of one core of this machine, measured.
         speeds: of all workers, in cores of this machine.
@@ -65,7 +65,7 @@ class Estimate:
         rows = [
             ("matrix", f"{' and '.join(self.kinds)}, {size}, {symmetry}"),
             ("pairs", f"{self.pairs:,}"),
-            ("tiles", f"{len(grid):,} of {grid.tile:,} × {grid.tile:,}"),
+            ("tiles", f"{grid.count:,} of {grid.tile:,} × {grid.tile:,}"),
             ("speed", f"{_rounded(self.pairs_per_second)} pairs a second on one core, measured"),
             ("time", f"{_duration(self.seconds)} on {cores:g} core{'' if cores == 1 else 's'}"),
             ("store", _bytes(self.store_bytes)),
@@ -135,7 +135,7 @@ def plan(
         pairs_per_second=rate,
         speeds=speeds,
         seconds=max(grid.all_pairs / (rate * sum(speeds)), fastest),
-        store_bytes=len(grid) * tile_bytes,
+        store_bytes=grid.count * tile_bytes,
         input_bytes=inputs * math.prod(shape[1:]) * itemsize,
         # Two blocks of input, and a tile twice: as it is computed, and as it is written.
         worker_bytes=_LIBRARIES + 2 * round(block_bytes) + 2 * tile_bytes,

@@ -19,6 +19,7 @@ from .gather import groups, put_transposed
 from .grid import Grid
 from .indexing import Outer, resolve
 from .store import REMEDY, Store, TileMissing
+from .words import NoArithmeticError, no_arithmetic
 
 # Bytes of tiles that a view keeps, at most, so that reading row by row does not read each tile
 # again for each row; less where memory is short.
@@ -47,8 +48,10 @@ class StoredGram:
     """
 
     ndim = 2
-    # NumPy must not turn the matrix into an array by itself, as in `a @ K`.
-    __array_ufunc__ = None
+
+    def __array_ufunc__(self, ufunc: Any, *_: Any, **__: Any) -> Any:
+        # NumPy must not turn the matrix into an array by itself, as in `a @ K`.
+        raise NoArithmeticError(no_arithmetic(self.path, ufunc.__name__))
 
     def __init__(self, store: Store, kind: str) -> None:
         self._store = store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engines.tiles import size_text
@@ -55,4 +56,16 @@ def not_finite(i: int, j: int, name: str, dtype: Any) -> str:
     return (
         f"tile ({i}, {j}) of {name} holds NaN or infinity: values too large for {dtype}; scale the "
         "inputs down, or use float64"
+    )
+
+
+class NoArithmeticError(StoreError, TypeError):
+    """Arithmetic with a stored matrix as if it were an array in memory."""
+
+
+def no_arithmetic(path: Path, operation: str) -> str:
+    """What to do in place of arithmetic that would read all of a matrix."""
+    return (
+        f"{path} is a matrix in a store, with which NumPy's {operation} does not compute; read it "
+        "whole by K[:], or a part by K[rows, columns], or go by blocks with K.dask()"
     )

@@ -48,8 +48,8 @@ class DualEstimator(BaseEstimator):
         """Write the fitted model to one file without pickle; `tangency.learn.load` reads it.
 
         The file, in NumPy's .npz format, appears under exactly this path, whole or not at all.
-        Returns the path. Raises `ModelFileError` for a kernel that is a plain function, and for
-        labels that NumPy cannot store without pickle.
+        Returns the path. Raises `ModelFileError` for a kernel that is a plain function, for labels
+        that NumPy cannot store without pickle, and for parameters changed after the fit.
         """
         check_is_fitted(self)
         return save_model(self, path)

@@ -16,10 +16,10 @@ from ..checks import flag, path, plain_array, shown
 from ..errors import InputError
 from .base import DualEstimator, PlainScore, centred
 from .grams import is_precomputed, is_stored, resolve_kernel
-from .plain import plain
+from .plain import plain, regression_targets
 from .plan import Penalty, make_plan
 from .ridge import DualFit
-from .samples import fit_samples, require_square
+from .samples import fit_samples, in_a_few_lines, require_square
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
 from .solvers.options import as_solver
@@ -172,7 +172,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstima
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
         X, y = self._begin(X, y, multi_output=True, y_numeric=True)
-        targets = y.astype(np.float64).reshape(len(y), -1)
+        targets = regression_targets(y).reshape(len(y), -1)
         residual, mean = centred(targets, self.center)
         units = in_units(residual)
         fit = self._fit_dual(X, units, mean, flat=y.ndim == 1)
@@ -213,7 +213,8 @@ class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
         """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self."""
         X, y = self._begin(X, y)
         self.classes_, codes = _classes(y)
-        check_classification_targets(y)
+        with in_a_few_lines():
+            check_classification_targets(y)
         if len(self.classes_) < 2:
             raise InputError(
                 f"KernelClassifier needs at least two classes; y has only one class, "

@@ -27,6 +27,7 @@ from .grams import (
     times,
     train_gram,
 )
+from .plain import regression_targets
 from .plan import Penalty, Plan, make_noise_plan
 from .process import fit_ensemble, fit_posterior
 from .samples import fit_samples, require_square
@@ -123,7 +124,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         X, y = fit_samples(self, X, y, min_samples=1, multi_output=True, y_numeric=True)
         if is_precomputed(self.kernel_):
             require_square(X)
-        targets, mean = centred(y.astype(np.float64).reshape(len(y), -1), self.center)
+        targets, mean = centred(regression_targets(y).reshape(len(y), -1), self.center)
         fit = self._fit_ensemble if self.inference == "ensemble" else self._fit_posterior
         self._set_function(X, fit(X, targets, plan), mean, flat=y.ndim == 1)
         if y.ndim == 1 and np.ndim(self.amplitude_):

@@ -43,11 +43,12 @@ def falls(loss: float, neighbour: float) -> bool:
 def best_place(losses: Matrix, tolerance: float | None = None) -> int:
     """Return the place of the smallest loss; of those equal to `tolerance`, the last.
 
-    The tolerance is a part in 10⁹ of the smallest loss, unless it is given.
+    The tolerance is a part in 10⁹ of the smallest loss, unless it is given. NaN is the largest.
 
     >>> best_place(np.array([3.0, 1.0, 1.0 + 1e-12, 2.0]))
     2
     """
+    losses = np.where(np.isnan(losses), np.inf, losses)
     smallest = float(np.min(losses))
     allowed = 1e-9 * abs(smallest) if tolerance is None else tolerance
     return int(np.flatnonzero(losses <= smallest + allowed)[-1])

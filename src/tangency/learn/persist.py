@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ _CLASSES = ("KernelRegressor", "KernelClassifier", "GaussianProcess")
 def save_model(model: Any, path: str | Path) -> Path:
     """Write a fitted estimator to `path`, whole or not at all; return the path.
 
-    Raises `ModelFileError` for parameters or labels that have no form without pickle.
+    Raises `ModelFileError` for parameters or labels that have no form without pickle, and for
+    parameters that were changed after the fit.
     """
     from .. import __version__
 
@@ -52,16 +54,39 @@ def save_model(model: Any, path: str | Path) -> Path:
         raise ModelFileError(
             f"{header['class']} is not one of {', '.join(_CLASSES)}, which `load` could build again"
         )
+    _require_as_fitted(model, header, arrays)
     text = json.dumps(header, allow_nan=False).encode()
     arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
     return _write_atomically(checks.path(path), arrays)
+
+
+def _require_as_fitted(model: Any, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Refuse a model that would come back as another one, its parameters being those of no fit."""
+    name = f"this {header['class']} cannot be saved: its parameters were changed after the fit"
+    remedy = "fit it again before saving it"
+    try:
+        again = _build(json.loads(json.dumps(header)), arrays)
+    except (ModelFileError, *_DAMAGE) as error:
+        raise ModelFileError(f"{name} ({_cut(str(error))}); {remedy}") from None
+    if _what_it_is(again.kernel_) != _what_it_is(model.kernel_):
+        raise ModelFileError(
+            f"{name}: it was fitted with {checks.shown(model.kernel_)}, and kernel= is now "
+            f"{checks.shown(model.kernel)}; {remedy}"
+        )
+
+
+def _what_it_is(kernel: Any) -> Any:
+    """A kernel's values, in a form to be compared; how they are computed is no part of it."""
+    return kernel.to_dict() if hasattr(kernel, "to_dict") else kernel
 
 
 def load(path: str | Path) -> Any:
     """Return the estimator that `save` wrote to `path`, ready to predict the same bits.
 
     Raises `FileNotFoundError`, and `ModelFileError` for a file that is damaged, holds something
-    else, or was written by a newer version. Nothing in the file is executed.
+    else, or was written by a newer version. Nothing in the file is executed. Warns with
+    `UserWarning` where `tangency fit` has stored preprocessing too, which is no part of the
+    estimator.
 
     >>> import tempfile, pathlib
     >>> import numpy as np
@@ -74,9 +99,23 @@ def load(path: str | Path) -> Any:
     (KernelRegressor(alpha=0.1), True)
     """
     path = checks.path(path)
+    model, arrays = read_model(path)
+    if steps := _steps(arrays):
+        warnings.warn(
+            f"{path} was fitted to inputs after {', '.join(steps)}, which is not applied by this "
+            "estimator; predict with `tangency predict`, or transform X first by the steps in "
+            "tangency.data.saving.read_preprocessing(path)[0]",
+            UserWarning,
+            stacklevel=2,
+        )
+    return model
+
+
+def read_model(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    """The estimator in a file, and all arrays there; raises as `load` does."""
     header, arrays = _read(path)
     try:
-        return _build(header, arrays)
+        return _build(header, arrays), arrays
     except (ModelFileError, NetworkError) as error:
         raise ModelFileError(f"{path}: {error}") from None
     except _DAMAGE as error:
@@ -84,6 +123,15 @@ def load(path: str | Path) -> Any:
             f"{path} is damaged: its header does not describe a model ({_cut(repr(error))}); save "
             "it again"
         ) from error
+
+
+def _steps(arrays: dict[str, np.ndarray]) -> list[str]:
+    """The names of preprocessing steps that were stored beside a model."""
+    try:
+        found = json.loads(str(arrays["preprocessing"]))["steps"]
+        return [str(step["kind"]) for step in found]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
 
 
 def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:

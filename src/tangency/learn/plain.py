@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
+from ..checks import cut
 from ..errors import InputError
 from ..kernels.foreign import (
     holds_tensors,
@@ -52,7 +53,35 @@ def plain_targets(y: Any) -> Any:
             f"y has no value for {int(missing.sum())} of {len(missing)} samples (the first is "
             f"number {int(np.argmax(missing))}); drop these"
         )
-    return y
+    return _as_numpy(y)
+
+
+def _as_numpy(y: Any) -> Any:
+    """Labels of a column of pandas, or of NumPy's new texts, in NumPy's own types.
+
+    scikit-learn takes whole numbers of nullable columns for floats, which run large ones together.
+    """
+    dtype = getattr(y, "dtype", None)
+    own = getattr(dtype, "numpy_dtype", None)
+    nullable = hasattr(y, "to_numpy") and getattr(own, "kind", "O") in "biuf"
+    if nullable and not bool(y.isna().any()):
+        return y.to_numpy(dtype=own)
+    return y.astype(object) if getattr(dtype, "kind", None) == "T" else y
+
+
+def regression_targets(y: np.ndarray) -> np.ndarray:
+    """Return targets as float64; raise `InputError` for what is no number, dates among them."""
+    if y.dtype.kind in "Mm" or y.dtype.names is not None:
+        raise InputError(
+            f"y has the dtype {y.dtype}; regression needs numbers, such as days since a first one"
+        )
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"y must be numbers for regression, got {y.dtype} ({cut(str(error))}); names of "
+            "classes are for KernelClassifier"
+        ) from None
 
 
 def _from_tensor(tensor: Any, name: str) -> np.ndarray:
@@ -78,7 +107,9 @@ def _missing(y: Any) -> np.ndarray:
     """Which Python objects among labels (n,) stand for nothing: None, NaN, pandas' NA."""
     none = np.zeros(0, dtype=bool)
     if isinstance(y, list | tuple):
-        if not any(each is None or type(each).__name__ == "NAType" for each in y):
+        # beside names, a NaN would become one
+        names = any(isinstance(each, str) for each in y)
+        if not any(_is_missing(each) and (names or not _is_float(each)) for each in y):
             return none
         y = np.array(y, dtype=object)
     elif not hasattr(y, "dtype") or getattr(y.dtype, "kind", "O") not in "OT":
@@ -92,4 +123,8 @@ def _missing(y: Any) -> np.ndarray:
 def _is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+    return _is_float(value) and bool(np.isnan(value))
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float | np.floating)

@@ -109,12 +109,24 @@ def fit_dual(
     weights = flow_filter(spectrum, alpha, plan.time)
     in_basis = spectrum.to_basis(targets)
     dual = spectrum.apply(weights, in_basis)
-    norms = np.sqrt(spectrum.values @ np.square(weights[:, None] * in_basis))
+    norms = _norms(spectrum.values, weights[:, None] * in_basis)
     residuals = None
     if math.isinf(plan.time) and gram.size > 1:
         residuals = spectral_residuals(spectrum, targets, alpha, centred=centred)
         losses = np.array([criterion(residuals)]) if losses is None else losses
     return DualFit(dual, alpha, norms, residuals, alphas, losses)
+
+
+def _norms(values: Matrix, coefficients: Matrix) -> Matrix:
+    """Return √(Σᵢ λᵢ wᵢ²) of each column of w (n, k), also where squares leave the range."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.sqrt(values @ np.square(coefficients))
+        if np.isfinite(norms).all():
+            return norms
+        parts = np.sqrt(np.maximum(values, 0.0))[:, None] * coefficients
+        largest = np.abs(parts).max(axis=0)
+        scales = np.where(largest > 0, largest, 1.0)
+        return scales * np.linalg.norm(parts / scales, axis=0)
 
 
 def _fit_cholesky(

@@ -152,10 +152,15 @@ def kernel_matrices(
 
 def _means_text(matrix: np.ndarray, labels: np.ndarray) -> str:
     same = labels[:, None] == labels[None, :]
-    inside = matrix[same & ~np.eye(len(labels), dtype=bool)].mean()
+    inside = matrix[same & ~np.eye(len(labels), dtype=bool)]
+    if len(labels) < 2:
+        return "one input"
     if same.all():
-        return f"mean {inside:.3f} between different inputs"
-    return f"mean {inside:.3f} within a class, {matrix[~same].mean():.3f} between classes"
+        return f"mean {inside.mean():.3f} between different inputs"
+    between = f"{matrix[~same].mean():.3f} between classes"
+    if not inside.size:
+        return f"mean {between}, of which each has one input"
+    return f"mean {inside.mean():.3f} within a class, {between}"
 
 
 def cosine_matrix(K: np.ndarray, n: int, name: str) -> np.ndarray:
@@ -165,7 +170,12 @@ def cosine_matrix(K: np.ndarray, n: int, name: str) -> np.ndarray:
         raise InputError(f"kernel {name!r} has shape {K.shape}, expected {(n, n)} for {n} labels")
     size = np.sqrt(np.diag(K))
     if not np.all(size > 0):
-        raise InputError(f"kernel {name!r} has zero or negative values on its diagonal")
+        bad = np.flatnonzero(~(size > 0))
+        raise InputError(
+            f"kernel {name!r} has zero or negative values on its diagonal, so that there is no "
+            f"cosine, at {len(bad):,} of {n:,} inputs, the first is number {bad[0]}; leave out "
+            "inputs of zeros, or give the network biases (dense:b=0.1)"
+        )
     return K / np.outer(size, size)
 
 

@@ -165,3 +165,13 @@ def test_bad_parameters_are_refused(change, message, points):
 def test_a_kernel_of_zeros_has_no_features():
     with pytest.raises(InputError, match="zero for every sample"):
         NystromFeatures().fit(np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
+def test_the_error_does_not_depend_on_the_scale(scale):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    kernel = NTK("dense relu dense")
+    once = NystromFeatures(kernel, n_components=5, random_state=0).fit(X)
+    again = NystromFeatures(kernel, n_components=5, random_state=0).fit(scale * X)
+    assert once.frobenius_error_ > 0.01
+    np.testing.assert_allclose(again.frobenius_error_, once.frobenius_error_, rtol=1e-10)

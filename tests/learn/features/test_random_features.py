@@ -157,3 +157,12 @@ def test_other_kernels_are_refused(kernel):
 def test_images_are_refused():
     with pytest.raises(InputError, match=r"takes vectors.*\(12, 5, 1\); flatten"):
         RandomFeatures().fit(POINTS[..., None])
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e160])
+def test_layer_normalisation_undoes_any_scale(scale):
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    features = RandomFeatures("dense layernorm relu dense", n_components=100, random_state=0)
+    np.testing.assert_allclose(
+        features.fit_transform(scale * X), features.fit_transform(X), rtol=1e-12
+    )

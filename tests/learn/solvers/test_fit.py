@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import rbf_kernel
 
 from tangency import (
@@ -17,8 +21,9 @@ from tangency import (
     StoreError,
     gram,
 )
-from tangency.learn import load
+from tangency.learn import IllConditionedWarning, SearchWarning, load
 from tangency.learn.solvers import CG, fit
+from tangency.learn.solvers.block_cg import System
 
 
 @pytest.mark.parametrize("solver", ["auto", "cholesky", "eigh", "cg", CG(matrix="on_the_fly")])
@@ -139,3 +144,43 @@ def test_bars_of_tiles_are_not_shown(samples):
 
     assert fit._quiet(NTK("dense", progress=True)) == NTK("dense")
     assert fit._quiet(rbf_kernel) is rbf_kernel
+
+
+SMALL_AND_LARGE = np.random.default_rng(0).standard_normal((6, 3))
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
+@pytest.mark.parametrize("solver", ["cholesky", "eigh", "cg", "nystrom"])
+@pytest.mark.parametrize("model", [KernelRegressor, KernelClassifier])
+@pytest.mark.parametrize("alpha", [0, 0.1, "loo"])
+def test_kernels_at_the_ends_of_the_range_are_fitted_or_refused(model, alpha, solver, scale):
+    X, y = scale * SMALL_AND_LARGE, np.array([0, 1, 0, 1, 1, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        for category in (ConvergenceWarning, IllConditionedWarning, SearchWarning):
+            warnings.simplefilter("ignore", category)
+        try:
+            fitted = model(alpha=alpha, solver=solver).fit(X, y)
+        except InputError as error:
+            message = str(error)
+        else:
+            assert np.isfinite(fitted.predict(X)).all()
+            assert np.isfinite(fitted.rkhs_norm_)
+            assert fitted.loo_score_ is None or np.isfinite(fitted.loo_score_)
+            return
+    assert re.search("alpha|overflow|scale", message)
+
+
+def test_a_bound_is_not_zero_because_rounding_made_its_square_negative():
+    system = System(None, None, np.zeros((2, 1)), 0.1, np.ones(1))
+    residual = np.array([[3.0], [0.0]])
+    assert system.bounds(residual, -residual).tolist() == [3.0]
+    assert system.bounds(0 * residual, residual).tolist() == [0.0]
+
+
+def test_a_norm_whose_square_leaves_the_range():
+    # K = 1e-300 on the diagonal; the norm of an interpolant is √(yᵀ K⁻¹ y) = 1e150 √2
+    model = KernelRegressor("precomputed", alpha=0, center=False).fit(
+        1e-300 * np.eye(2), np.array([1.0, -1.0])
+    )
+    np.testing.assert_allclose(model.rkhs_norm_, 1e150 * np.sqrt(2), rtol=1e-12)

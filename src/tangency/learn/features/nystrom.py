@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ...checks import choice
 from ...errors import InputError
 from ...kernels import Kernel
+from ...norms import norm
 from ..grams import (
     cross_gram,
     is_precomputed,
@@ -172,6 +173,6 @@ class NystromFeatures(FeatureMap):
 def _frobenius_error(columns: np.ndarray, found: LowRank, probes: NDArray[np.intp]) -> float:
     """‖K - F Fᵀ‖_F/‖K‖_F from some columns, (n, p): both norms are sums over columns."""
     exact = columns.astype(np.float64)
-    norm = float(np.linalg.norm(exact))
+    size = float(norm(exact))
     exact -= found.factor @ found.factor[probes].T
-    return float(np.linalg.norm(exact)) / norm if norm > 0 else 0.0
+    return float(norm(exact)) / size if size > 0 else 0.0

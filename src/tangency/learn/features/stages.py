@@ -32,6 +32,7 @@ from ...nets import facts
 from ...nets.activations import ActivationLayer
 from ...nets.operators import Normalize, Pointwise, Scale, Sum, Weights
 from ...nets.plan import Step, walk
+from ...norms import norm
 from .draws import gaussian_rows, isotropic_rows
 
 Array = NDArray[Any]
@@ -236,5 +237,5 @@ class Branches:
 
 def row_norms(features: Array) -> Array:
     """The length of every row, (rows, 1), 1 where it is 0."""
-    norm = np.linalg.norm(features, axis=1, keepdims=True)
-    return np.where(norm > 0, norm, 1)
+    length = norm(features, axis=1)
+    return np.where(length > 0, length, 1)

@@ -55,7 +55,8 @@ class System:
         with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
             squares = np.einsum("ij,ij->j", residual, solved)
         require_finite(squares, "conjugate gradients overflowed", "scale the inputs or y down")
-        return np.sqrt(np.maximum(squares, 0.0))
+        # below zero by rounding only: taken for zero, it would say that all is found
+        return np.sqrt(np.abs(squares))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...kernels import Kernel
+from ..conditioning import require_finite
 from ..grams import TrainGram, is_precomputed, is_stored, train_gram
 from ..loo import Criterion
 from ..plan import Plan
@@ -101,8 +102,27 @@ def fit(
 ) -> DualFit:
     """Fit the targets, (n, k), by the chosen solver; `criterion` and `centred` as in `fit_dual`.
 
-    Raises `MemoryLimitError`, before anything is computed, where its memory is not there.
+    Raises `MemoryLimitError`, before anything is computed, where its memory is not there, and
+    `InputError` where numbers leave the range of float64.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
+        found = _fit(problem, targets, plan, choice, criterion, centred=centred)
+    if found.residuals is not None:
+        what = f"the leave-one-out residuals overflowed in solver {found.solver!r}"
+        remedy = "scale the inputs so that K(x, x) comes nearer to 1, or raise alpha"
+        require_finite(found.residuals, what, remedy)
+    return found
+
+
+def _fit(
+    problem: Problem,
+    targets: Matrix,
+    plan: Plan,
+    choice: Choice,
+    criterion: Criterion,
+    *,
+    centred: bool,
+) -> DualFit:
     solver = choice.solver
     require_solver_memory(solver, *targets.shape, beside=-_copied(problem, solver))
     if isinstance(solver, CG):

@@ -157,7 +157,9 @@ class Search:
         sides = self.columns[:, self.outputs :]
         if sides.shape[1]:
             solved = self.preconditioner.solve(sides, alpha)
-            wanted[self.outputs :] = _SIDE_TOL * np.sqrt(np.einsum("ij,ij->j", sides, solved))
+            wanted[self.outputs :] = _SIDE_TOL * np.sqrt(
+                np.abs(np.einsum("ij,ij->j", sides, solved))
+            )
         return System(self.product, self.preconditioner, self.columns, alpha, wanted)
 
     def _leave_one_out(self, state: State, alpha: float) -> tuple[Matrix, float]:

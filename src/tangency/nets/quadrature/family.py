@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import NetworkError
-from .pieces import Pieces, cut
+from .pieces import STEEP, Pieces, cut
 from .polar import Table, ratio_edges
 
 FORWARD = np.array([[0, 0], [1, 1]])
@@ -47,27 +47,30 @@ class Family:
 
     function: Callable[[np.ndarray], np.ndarray]
     name: str
-    scales: dict[int, Scale] = field(default_factory=dict)
+    scales: dict[tuple[int, float], Scale] = field(default_factory=dict)
     reached: dict[int, tuple[Scale, float]] = field(default_factory=dict)
 
-    def scale(self, m: int) -> Scale:
-        """The pieces on [−2^m, 2^m].
+    def scale(self, m: int, size: float = math.inf) -> Scale:
+        """The pieces on [−2^m, 2^m]; they are good to rounding for what σ is where it counts.
+
+        size: what that is, where it is far below the largest value on the way.
 
         Raises:
             NetworkError: the function is not finite or too rough there.
         """
-        if m not in self.scales:
-            pieces = cut(self.function, 2.0**m, self.name)
+        key = m, size
+        if key not in self.scales:
+            pieces = cut(self.function, 2.0**m, self.name, size)
             slope = pieces.derivative
             bend = slope.derivative
             many = (pieces, slope, slope.times_u, bend.times_u, bend)
-            self.scales[m] = Scale(
+            self.scales[key] = Scale(
                 pieces.edges,
                 np.stack([p.coefficients for p in many]),
                 tuple(p.deltas for p in many),
                 pieces,
             )
-        return self.scales[m]
+        return self.scales[key]
 
     def reaching(self, octave: int) -> tuple[Scale, float]:
         """Pieces as far as σ(√q g) needs them for √q up to 2^octave, and how far that is in g.
@@ -80,14 +83,38 @@ class Family:
         return self.reached[octave]
 
     def _reaching(self, root: float) -> tuple[Scale, float]:
+        # What grows reaches farthest at the largest variance of an octave, what is there only for
+        # some u ≠ 0 at the smallest.
+        needed, sizes = zip(self._needed(root), self._needed(0.5 * root), strict=True)
         for reach in REACHES:
-            scale = self.scale(exponent(root * reach))
-            if self._negligible(scale, root, reach):
+            if reach < max(needed):
+                continue
+            m = exponent(root * reach)
+            largest = np.max(np.abs(self.function(np.array([-(2.0**m), 2.0**m]))))
+            size = min(sizes)
+            scale = self.scale(m, size if size < STEEP * largest else math.inf)
+            if self._negligible(scale, root, reach) and self._negligible(scale, 0.5 * root, reach):
                 return scale, reach
         raise NetworkError(
             f"the activation {self.name!r} grows too fast for inputs of variance {root**2:.3g}: "
             "its second moment cannot be computed in float64; scale the inputs down"
         )
+
+    def _needed(self, root: float) -> tuple[float, float]:
+        """How far σ(√q g) itself, at a grid of g, counts in E[σ²], and √ of what counts most.
+
+        (0, ∞) where nobody knows.
+        """
+        g = np.linspace(-REACHES[-1], REACHES[-1], 305)
+        try:
+            values = self.function(root * g)
+        except NetworkError:
+            return 0.0, math.inf
+        parts = np.exp(-0.25 * g * g) * np.abs(np.where(np.isfinite(values), values, 0.0))
+        most = np.max(parts)
+        if not most > 0:
+            return 0.0, math.inf
+        return float(np.max(np.abs(g[parts > _LEFT_OUT**0.5 * most]))), float(most)
 
     def _negligible(self, scale: Scale, root: float, reach: float) -> bool:
         """What lies beyond `reach` does not count in E[σ²] and E[σ′²]."""

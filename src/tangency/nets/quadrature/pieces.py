@@ -25,6 +25,10 @@ MOST = 2048
 _TOLERANCE = 8e-15
 # Against its largest value, what need not be known to all digits.
 _TINY = 1e-12
+STEEP = 1e-11
+"""Where what counts is this much below the largest value, `_TINY` of that is too much of it."""
+# Against what counts, what need not be known to all digits.
+_UNSEEN = 0.1
 # Relative width below which a piece is a kink or a jump that bisection closes in on.
 _BREAK = 2.0**-24
 # Where bisection ends: neighbouring numbers.
@@ -107,13 +111,17 @@ class Pieces:
         return np.stack([self.edges[1:-1][there], steps[there]], axis=1)
 
 
-def cut(function: Callable[[np.ndarray], np.ndarray], reach: float, name: str) -> Pieces:
+def cut(
+    function: Callable[[np.ndarray], np.ndarray], reach: float, name: str, size: float = math.inf
+) -> Pieces:
     """The pieces of a function on [−reach, reach].
+
+    size: of what counts in the end, where that is far below the largest value.
 
     Raises:
         NetworkError: a function that is not finite there, or needs more than `MOST` pieces.
     """
-    builder = _Builder(function, reach, name)
+    builder = _Builder(function, reach, name, size)
     start = np.array([-reach, 0.0, reach])
     edges, coefficients = builder.bisect(start)
     breaks = _breaks(edges, reach)
@@ -127,7 +135,11 @@ class _Builder:
     """A function on [−reach, reach] with samples of it, denser and denser towards 0."""
 
     def __init__(
-        self, function: Callable[[np.ndarray], np.ndarray], reach: float, name: str
+        self,
+        function: Callable[[np.ndarray], np.ndarray],
+        reach: float,
+        name: str,
+        size: float,
     ) -> None:
         self.function, self.reach, self.name = function, reach, name
         side = reach * np.exp2(np.linspace(-30, 0, 641))
@@ -140,6 +152,7 @@ class _Builder:
                 "which these inputs reach; scale the inputs down, or use another function"
             )
         sizes = np.abs(self.sampled)
+        self.least = min(_TINY * np.max(sizes), _UNSEEN * size)
         self.sizes = (
             np.append(0.0, side),
             np.maximum.accumulate(np.maximum(sizes[len(side) :: -1], sizes[len(side) :])),
@@ -207,7 +220,7 @@ class _Builder:
         shaken = np.abs(coefficients[:, 1:]).sum(axis=1) * farthest / half
         # A polynomial of this degree that fits is not of very different sizes within its piece.
         size = np.maximum(self.envelope(nearest), np.max(np.abs(values), axis=1))
-        size = np.maximum(size, _TINY * np.max(np.abs(self.sampled)))
+        size = np.maximum(size, self.least)
         limit = _TOLERANCE * np.maximum(size, 0.1 * shaken)
         good = error <= limit
         good[good] &= self._agree(low[good], high[good], coefficients[good], limit[good])

@@ -102,7 +102,8 @@ class Table:
         place = self.halved
         self.halved += 1
         # The axis along which the series ends with more.
-        ends = [np.max(np.abs(c) / most[:, None, None]) for c in (cell[:, -3:], cell[:, :, -3:])]
+        size = np.where(most > 0, most, 1.0)[:, None, None]
+        ends = [np.max(np.abs(c) / size) for c in (cell[:, -3:], cell[:, :, -3:])]
         axis = int(ends[1] > ends[0])
         self.halves[place, 0] = axis
         spans = [octaves, ratios]
