@@ -32,7 +32,7 @@ def conditioning(steps, x, y):
         return replace(state, nngp=k, ntk=None if state.ntk is None else state.ntk * slope)
 
     found = driver.gram(steps, x, y)
-    with patch.object(reference, "_activation", perturbed):
+    with patch.object(reference, "_pointwise", perturbed):
         moved = driver.gram(steps, x, y)
     first = driver.diagonal(steps, x)
     second = first if y is None else driver.diagonal(steps, y)

@@ -296,9 +296,9 @@ def test_means_of_a_fit_and_of_a_prediction(tmp_path, monkeypatch):
 
     seen, inner = [], dispatch.gram
 
-    def spy(*args, **options):
-        seen.append((options["max_memory"], options["n_jobs"], options["progress"]))
-        return inner(*args, **options)
+    def spy(plan, x, y, wanted, computing):
+        seen.append((computing.max_memory, computing.n_jobs, computing.progress))
+        return inner(plan, x, y, wanted, computing)
 
     monkeypatch.setattr(dispatch, "gram", spy)
     model, out = tmp_path / "m.npz", tmp_path / "p.csv"

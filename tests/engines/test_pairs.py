@@ -7,6 +7,7 @@ from hypothesis import given, settings
 import tangency as tg
 from strategies import inputs, networks
 from tangency.engines import pairs
+from tangency.engines.engine import Computing
 from tangency.engines.pairs import Pairs, differences
 from tangency.nets.plan import plan
 
@@ -18,7 +19,8 @@ def test_rows_of_the_matrix(case):
     x, y = inputs(shape, 7, 0), inputs(shape, 7, 1)
     x[5], y[6] = x[4], x[6]
     for tangent, matrix in enumerate(tg.gram(net, x, y, engine="reference")):
-        found = pairs.pairs(plan(net, shape), x, y, want_ntk=bool(tangent), engine="reference")
+        how = Computing("reference")
+        found = pairs.pairs(plan(net, shape), x, y, want_ntk=bool(tangent), computing=how)
         kernel = (tg.NNGP, tg.NTK)[tangent](net, engine="reference")
         size = np.sqrt(kernel.diag(x) * kernel.diag(y)) + 1e-300
         # Correlations near ±1 keep half of the digits in the NTK.
@@ -36,7 +38,7 @@ def test_engines_agree_whether_or_not_inputs_repeat(engine, shape):
     rng = np.random.default_rng(0)
     y = rng.normal(size=(18, *shape))
     for x in (rng.normal(size=y.shape), np.repeat(rng.normal(size=(2, *shape)), 9, axis=0)):
-        found = pairs.pairs(plan(net, shape), x, y, want_ntk=True, engine=engine)
+        found = pairs.pairs(plan(net, shape), x, y, want_ntk=True, computing=Computing(engine))
         kernel = tg.NTK(net, engine="reference")
         assert np.allclose(found.cross, np.diag(kernel(x, y)), rtol=1e-12)
         assert np.allclose(found.first, kernel.diag(x), rtol=1e-12)
@@ -55,7 +57,9 @@ def test_chunks_change_nothing(monkeypatch):
 
 def test_a_tangent_kernel_that_is_zero():
     steps = plan(tg.parse("dense:frozen relu dense:frozen"), (3,))
-    found = pairs.pairs(steps, np.ones((2, 3)), np.ones((2, 3)), want_ntk=True, engine="reference")
+    found = pairs.pairs(
+        steps, np.ones((2, 3)), np.ones((2, 3)), want_ntk=True, computing=Computing("reference")
+    )
     assert np.array_equal(np.stack(found), np.zeros((3, 2)))
 
 

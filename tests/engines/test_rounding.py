@@ -5,6 +5,7 @@ import pytest
 
 import tangency as tg
 from tangency.engines import pairs
+from tangency.engines.engine import Computing
 from tangency.engines.extended import differences
 from tangency.engines.rounding import near
 from tangency.nets.plan import plan
@@ -33,7 +34,7 @@ def test_float64_holds_what_is_left_to_it(text, shape, tangent, rtol):
     y = x + 10.0 ** np.linspace(-9, 2, 60).reshape(-1, *[1] * len(shape)) * move
     true = differences(steps, x, y, want_ntk=tangent)
     for engine in ("auto", "reference"):
-        values = pairs.pairs(steps, x, y, want_ntk=tangent, engine=engine)
+        values = pairs.pairs(steps, x, y, want_ntk=tangent, computing=Computing(engine))
         found = pairs.differences(values)
         kept = found.squared > near(steps, tangent, rtol) * found.total
         assert np.sum(kept) > 3

@@ -8,15 +8,15 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..engines import reference
+from ..nets.activations import ActivationLayer
 from ..nets.operators import Need, Pointwise
 from ..nets.plan import Plan, Step, walk
-from ..nets.quadrature import Activation
 
 # Inputs that are looked at, spread over all.
 _INPUTS = 32
 
 
-def met_variances(plan: Plan, data: Any) -> dict[Activation, tuple[float, ...]]:
+def met_variances(plan: Plan, data: Any) -> dict[ActivationLayer, tuple[float, ...]]:
     """The least, the middle and the largest variance of each such layer, over some of the inputs.
 
     Layers that see no variance but 0 are left out.
@@ -28,7 +28,7 @@ def met_variances(plan: Plan, data: Any) -> dict[Activation, tuple[float, ...]]:
     some = np.unique(np.linspace(0, data.shape[0] - 1, _INPUTS).astype(int))
     x = data[list(some), ...]
     x = xp.astype(x.detach() if is_torch_array(x) else x, xp.float64)
-    found: dict[Activation, list[np.ndarray]] = {}
+    found: dict[ActivationLayer, list[np.ndarray]] = {}
     for step, q in zip(steps, reference.marginals(plan, x), strict=True):
         if layer := _by_quadrature(step):
             q = q.cpu().numpy() if is_torch_array(q) else q
@@ -41,7 +41,7 @@ def met_variances(plan: Plan, data: Any) -> dict[Activation, tuple[float, ...]]:
     }
 
 
-def _by_quadrature(step: Step) -> Activation | None:
+def _by_quadrature(step: Step) -> ActivationLayer | None:
     """The activation of a step, if it is one that is computed by quadrature."""
     found = step.operator.activation if isinstance(step.operator, Pointwise) else None
-    return found if isinstance(found, Activation) else None
+    return found if found is not None and found.quadrature else None

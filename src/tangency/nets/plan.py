@@ -128,4 +128,4 @@ def joined(steps: Sequence[Step]) -> Iterator[tuple[Step, Box | Points | None]]:
         yield step, patch.operator.geometry if patch is not None else None  # type: ignore[attr-defined]
         patch = None
     if patch is not None:
-        raise NetworkError(f"{patch.layer} makes patches that no weights follow")
+        raise NetworkError(f"{type(patch.layer).__name__} makes patches that no weights follow")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..errors import NetworkError
@@ -65,7 +66,7 @@ def _products(space: tuple[int, ...], a: AxisMatrices | GridMatrix) -> int:
 def summary_table(
     net: Sequential,
     input_shape: tuple[int, ...],
-    variances: dict[Activation, tuple[float, ...]] | None = None,
+    variances: Mapping[Any, tuple[float, ...]] | None = None,
 ) -> str:
     """One row a layer, and a line for what is computed by quadrature, at the variances it meets."""
     steps = plan(net, checks.sizes(input_shape, "input_shape", error=NetworkError))

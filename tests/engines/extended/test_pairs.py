@@ -9,6 +9,7 @@ import tangency as tg
 from precise import distance
 from strategies import networks
 from tangency.engines import pairs
+from tangency.engines.engine import Computing
 from tangency.engines.extended import differences
 from tangency.nets.plan import plan
 
@@ -27,7 +28,7 @@ def error(text, shape, size, tangent, normalize=False, seed=0):
     true, _ = distance(net, x, y, tangent, normalize)
     steps = plan(net, shape)
     found = differences(steps, x[None], y[None], want_ntk=tangent, normalize=normalize)
-    plain = pairs.pairs(steps, x[None], y[None], want_ntk=tangent, engine="reference")
+    plain = pairs.pairs(steps, x[None], y[None], want_ntk=tangent, computing=Computing("reference"))
     values = [np.sqrt(d.squared[0]) for d in (found, pairs.differences(plain, normalize))]
     return [abs(float(v / true - 1)) for v in values]
 

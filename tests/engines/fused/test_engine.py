@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 import tangency as tg
 from conditioning import conditioning, relative
 from strategies import inputs, networks
-from tangency.engines import driver, fused
+from tangency.engines import driver
+from tangency.engines.fused import engine as fused
 from tangency.nets.plan import plan
 
 F64, F32 = 1e-12, 2e-6

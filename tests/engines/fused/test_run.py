@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info
 
 import tangency as tg
 from processes import started
-from tangency.engines import fused
+from tangency.engines.fused import engine as fused
 from tangency.engines.fused import run
 from tangency.nets.plan import plan
 

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from tangency.engines import fused
 from tangency.engines.fused import blocks, warm
+from tangency.engines.fused import engine as fused
 from tangency.nets import parse
 from tangency.nets.plan import plan
 
