@@ -105,8 +105,8 @@ class RandomFeatures(FeatureMap):
         self._tangent = isinstance(network_kernel, NTK)
         self._normalize, self._factor = network_kernel.normalize, factor**0.5
         net, start = numbers_only(network_kernel.net), Sizes(X.shape[1], 0)
+        check_covered(net, self._tangent)
         steps = plan(net, X.shape[1:]).steps
-        check_covered(steps, self._tangent)
 
         def width(neurons: int) -> int:
             sizes = sizes_after(steps, start, neurons, self._tangent)

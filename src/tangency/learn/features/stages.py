@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from ...engines.blas import product
 from ...errors import NetworkError
-from ...nets import facts
+from ...nets import Layer, Sequential, facts
 from ...nets.activations import ActivationLayer
-from ...nets.operators import Normalize, Pointwise, Scale, Sum, Weights
-from ...nets.plan import Step, walk
+from ...nets.operators import Normalize, Operator, Pointwise, Scale, Sum, Weights
+from ...nets.plan import Step
 from ...norms import norm
 from .draws import gaussian_rows, isotropic_rows
 
@@ -112,29 +112,37 @@ def _draw_stage(step: Step, sizes: Sizes, draw: Draw) -> Stage:
     raise AssertionError("check_covered() lets no other pass")
 
 
-def check_covered(steps: Sequence[Step], tangent: bool) -> None:
-    """Raise `NetworkError` for an operator without random features."""
+def check_covered(net: Sequential, tangent: bool) -> None:
+    """Raise `NetworkError` for a layer without random features."""
+    for layer in net.layers:
+        for operator in layer.lower(()):
+            _check_operator(layer, operator, tangent)
+
+
+def _check_operator(layer: Layer, operator: Operator, tangent: bool) -> None:
     other = "NystromFeatures approximates the kernel of any network"
-    for step in walk(steps):
-        match step.operator:
-            case Pointwise(activation):
-                if facts.limit_of(activation) is not None:
-                    raise NetworkError(
-                        f"RandomFeatures draws neurons, and {activation!r} is no function of one "
-                        f"neuron; {other}"
-                    )
-                if tangent and facts.derivative(activation) is None:
-                    raise NetworkError(
-                        f"RandomFeatures of an NTK needs the derivative of {activation!r}, which "
-                        f"it does not know; take the NNGP, or another activation; {other}"
-                    )
-            case Weights() | Sum() | Scale() | Normalize():
-                pass
-            case _:
+    match operator:
+        case Sum(branches):
+            for branch in branches:
+                check_covered(branch, tangent)
+        case Pointwise(activation):
+            if facts.limit_of(activation) is not None:
                 raise NetworkError(
-                    "RandomFeatures covers networks on vectors, made of Dense, activations, "
-                    f"LayerNorm, Rescale and Residual; this one has {step.layer!r}; {other}"
+                    f"RandomFeatures draws neurons, and {activation!r} is no function of one "
+                    f"neuron; {other}"
                 )
+            if tangent and facts.derivative(activation) is None:
+                raise NetworkError(
+                    f"RandomFeatures of an NTK needs the derivative of {activation!r}, which it "
+                    f"does not know; take the NNGP, or another activation; {other}"
+                )
+        case Weights() | Scale() | Normalize():
+            pass
+        case _:
+            raise NetworkError(
+                "RandomFeatures covers networks on vectors, made of Dense, activations, "
+                f"LayerNorm, Rescale and Residual; this one has {layer!r}; {other}"
+            )
 
 
 @dataclass(frozen=True, eq=False)

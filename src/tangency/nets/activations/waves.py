@@ -31,7 +31,7 @@ class _Trigonometric(Normalizable):
         frequency = number(self.frequency, "frequency", positive=True, least=LEAST, most=MOST)
         object.__setattr__(self, "frequency", frequency)
 
-    def gain(self, most: float) -> float:
+    def _gain(self, most: float) -> float:
         return max(1.0, plain(self.frequency) ** 2 * most)
 
     def _steepness(self) -> Steepness:
@@ -68,6 +68,7 @@ class Sine(_Trigonometric):
     any_precision: ClassVar[bool] = True
     powers: ClassVar[Powers | None] = ODD
     steepness = property(_Trigonometric._steepness)  # type: ignore[assignment]
+    gain = _Trigonometric._gain
 
     @property
     def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
@@ -104,6 +105,7 @@ class Cosine(_Trigonometric):
     any_precision: ClassVar[bool] = True
     powers: ClassVar[Powers | None] = EVEN
     steepness = property(_Trigonometric._steepness)  # type: ignore[assignment]
+    gain = _Trigonometric._gain
 
     @property
     def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
