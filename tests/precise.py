@@ -56,12 +56,14 @@ def cosine(layer, s, q, r):
 
 
 def hermite(layer, s, q, r):
-    """From E[He_d(f)He_d(f')] written out for d ≤ 3."""
+    """From E[He_d(f)He_d(f')] written out for d ≤ 4."""
+    both = (q - 1) * (r - 1)
     k, k_dot = [
         (mpf(1), mpf(0)),
         (s, mpf(1)),
-        (2 * s**2 + (q - 1) * (r - 1), 4 * s),
-        (6 * s**3 + 9 * (q - 1) * (r - 1) * s, 18 * s**2 + 9 * (q - 1) * (r - 1)),
+        (2 * s**2 + both, 4 * s),
+        (6 * s**3 + 9 * both * s, 18 * s**2 + 9 * both),
+        (24 * s**4 + 72 * both * s**2 + 9 * both**2, 96 * s**3 + 144 * both * s),
     ][layer.degree]
     scale = 1 / mpmath.factorial(layer.degree) if layer.normalized else 1
     return scale * k, scale * k_dot
