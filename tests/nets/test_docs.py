@@ -15,6 +15,42 @@ PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
+GUIDE = PAGE.parents[1] / "CONTRIBUTING.md"
+ADDED = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_an_activation_that_is_added():
+    names = {"__name__": "mine"}
+    exec(ADDED[0], names)
+    cube = names["Cube"]()
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    net = tg.Sequential(tg.Dense(), cube, tg.Dense())
+    by_rule = tg.Sequential(tg.Dense(), tg.Activation(lambda u: u**3, normalized=False), tg.Dense())
+    for kernel in (tg.NTK, tg.NNGP):
+        np.testing.assert_allclose(kernel(net)(x), kernel(by_rule)(x), rtol=1e-9)
+    found = spectrum(tg.NNGP(net), dim=3, degree=6)
+    assert found.law == "finite"
+    assert np.flatnonzero(found.eigenvalues).tolist() == [1, 3]
+    features = tg.RandomFeatures(tg.NTK(net), 4000, random_state=0).fit(x)
+    approximate = features.transform(x) @ features.transform(x).T
+    assert np.linalg.norm(approximate - tg.NTK(net)(x)) < 0.3 * np.linalg.norm(approximate)
+
+
+def test_a_layer_that_is_added():
+    names = {"__name__": "mine"}
+    exec(ADDED[1], names)
+    x = np.random.default_rng(0).normal(size=(4, 5, 2))
+    net = tg.Sequential(names["Upsample"](3), tg.parse("relu conv3 relu flatten dense"))
+    assert net[:1].output_shape((5, 2)) == (10,)
+    # A convolution of the finer grid with zeros between its places.
+    finer = np.zeros((4, 10, 2))
+    finer[:, ::2] = x
+    built = tg.Sequential(tg.Conv([(0,), (-1,), (-2,)]), tg.parse("relu conv3 relu flatten dense"))
+    for kernel in (tg.NTK, tg.NNGP):
+        np.testing.assert_allclose(kernel(net)(x), kernel(built)(finer), rtol=1e-12)
+    assert "Upsample puts several linear maps of the grid side by side" in tg.explain(net, x)
+
+
 def test_the_first_network(capsys):
     names = {}
     exec(BLOCKS[0], names)

@@ -25,31 +25,9 @@ from .structure import Residual, Sequential
 
 LAYERS: dict[str, type[Layer]] = {
     cls.token: cls
-    for cls in (
-        linear.Dense,
-        linear.Conv,
-        activations.ReLU,
-        activations.LeakyReLU,
-        activations.Abs,
-        activations.Erf,
-        activations.GELU,
-        activations.Sine,
-        activations.Cosine,
-        activations.Exponential,
-        activations.Polynomial,
-        activations.Hermite,
-        quadrature.Activation,
-        pooling.AvgPool,
-        pooling.GaussianPool,
-        pooling.Pool,
-        pooling.LinearMap,
-        pooling.Subsample,
-        pooling.GlobalAvgPool,
-        pooling.Flatten,
-        structure.LayerNorm,
-        structure.Rescale,
-        structure.Residual,
-    )
+    for module in (linear, activations, quadrature, pooling, structure)
+    for cls in vars(module).values()
+    if isinstance(cls, type) and issubclass(cls, Layer) and cls.token
 }
 """Every layer by its name in the text form; `identity.register` adds to it."""
 
