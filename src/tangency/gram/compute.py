@@ -203,6 +203,7 @@ def _run(
             cluster.run_tiles(job, blocks, place, todo, client, done, owner)
     place.require_owner(owner)
     place.require_written(todo)
+    place.require_described()
 
 
 def _todo(store: Store, progress: bool | None) -> list[tuple[int, int]]:
@@ -228,6 +229,6 @@ def _precision(dtype: Any) -> Any:
 def _stored_tile(store: Any) -> int | None:
     """The tiles' side in a store that is there already."""
     path = folder(store)
-    if not (path / "zarr.json").is_file():
+    if not (path / layout.ABOUT).is_file():
         return None
     return layout.read_header(path).grid.tile

@@ -24,6 +24,9 @@ from .job import FORMAT, fingerprint
 RECORDS = "tiles"
 """The folder of the records, which to Zarr is an array without values."""
 
+ABOUT = "zarr.json"
+"""The file that says what a store is."""
+
 # Seconds after which nobody works on a new store any more.
 _ABANDONED = 60
 # What must be right in metadata for values to be found; the rest may differ between versions.
@@ -206,7 +209,7 @@ def read_header(path: Path) -> Header:
     if not path.exists():
         raise StoreError(f"{path}: there is no such store; gram.compute writes one")
     try:
-        text = atomic.read(require_inside(path, path / "zarr.json"), _LONGEST)
+        text = atomic.read(require_inside(path, path / ABOUT), _LONGEST)
         about = json.loads(text)["attributes"]["tangency"]
         job, said = about["job"], about["fingerprint"]
         version, expected = job["format"], fingerprint(job)
