@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -252,3 +253,14 @@ def test_other_suffixes_of_the_same_pictures(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "a/2.jfif", format="JPEG")
     Image.fromarray(GREY).save(tmp_path / "a/3.TGA")
     assert len(load(tmp_path).X_train) == 3
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    save(tmp_path / "cat/1.png", GREY)
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"cannot be opened: .*Permission denied"):
+        load(tmp_path)

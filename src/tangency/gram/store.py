@@ -72,7 +72,8 @@ class Store:
                 return cls.open(path)
         except OSError as error:
             raise StoreError(
-                f"no store can be made at {path} ({error}); give a folder that can be written"
+                f"no store can be made at {path} ({error}); give a folder that can be written, on "
+                "a disk that has room"
             ) from error
         store = cls.open(path)
         found = differences(store.header.job, job.description())
