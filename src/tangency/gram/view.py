@@ -55,7 +55,14 @@ class StoredGram(NDArrayOperatorsMixin):
         raise NoArithmeticError(no_arithmetic(self.path, ufunc.__name__))
 
     # Unlike the other operators, these are asked by lists, caches and copies: of the object itself.
-    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
+    def __eq__(self, other: Any) -> bool:
+        return self is other
+
+    def __ne__(self, other: Any) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return id(self)
 
     def __getattr__(self, name: str) -> Any:
         # Only where an attribute is not found: one of arrays has its counterpart here.
