@@ -48,6 +48,7 @@ from .nets import (
     parse,
     wide_resnet,
 )
+from .nets.teach import elsewhere as _elsewhere
 
 if TYPE_CHECKING:
     from .gram.module import GramModule
@@ -83,7 +84,8 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f".{_LATER[name]}", __name__), name)
     if name in _PACKAGES:
         return import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    hint = "" if name.startswith("_") else _elsewhere(name, __all__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -16,7 +16,7 @@ def test_shapes_that_are_refused(text):
         parse_shape(text)
 
 
-@pytest.mark.parametrize("text", ["", "lo", "-1", "1,", "nan", "inf", "0.1,-2"])
+@pytest.mark.parametrize("text", ["", "lo", "-1", "1,", "nan", "inf", "0.1,-2", "1_0", "١"])
 def test_alphas_that_are_refused(text):
     with pytest.raises(ValueError, match="expected a number that is 0 or more"):
         parse_alpha(text)
@@ -27,7 +27,7 @@ def test_scales(text, scale):
     assert parse_scale(text) == scale
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "big"])
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "big", "1_0"])
 def test_scales_that_are_refused(text):
     with pytest.raises(ValueError, match="expected a positive number, auto or none"):
         parse_scale(text)

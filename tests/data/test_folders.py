@@ -2,12 +2,13 @@
 
 import importlib
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tangency.data import DataError, load
+from tangency.data import DataError, DataWarning, load
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 COLOUR = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
@@ -198,4 +199,68 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     save(tmp_path / "cat/1.png", GREY)
     os.mkfifo(tmp_path / "cat/2.png")
     with pytest.raises(DataError, match=r"2\.png: is no file that can be read"):
+        load(tmp_path)
+
+
+def test_images_beside_the_classes_are_told(tmp_path):
+    for place in ("cat/1.png", "dog/1.png", "3.png", "4.png"):
+        save(tmp_path / "all" / place, GREY)
+    with pytest.warns(
+        DataWarning, match=r"2 images lie beside .* classes and are not read, .*3\.png"
+    ):
+        found = load(tmp_path / "all")
+    assert found.class_names == ("cat", "dog")
+    assert len(found.X_train) == 2
+    for place in ("train/cat/1.png", "train/dog/1.png", "test/cat/1.png", "test/5.png"):
+        save(tmp_path / "parts" / place, GREY)
+    with pytest.warns(DataWarning, match=r"test: 1 images lie beside .* the first is '5\.png'"):
+        load(tmp_path / "parts")
+    (tmp_path / "all" / "readme.txt").write_text("not an image")
+    (tmp_path / "all" / "3.png").unlink()
+    (tmp_path / "all" / "4.png").unlink()
+    load(tmp_path / "all")
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (["train/a/1.png", "val/a/1.png"], "holds 'val' beside train; parts are called train and"),
+        (["train/a/1.png", "test/a/1.png", "val/a/1.png"], r"load .*train alone"),
+        (["test/a/1.png", "test/b/1.png"], r"test: holds no images, but folders with images; if"),
+        (["images/a/1.png", "images/b/1.png"], r"load .*images itself; parts of a set are called"),
+        (["1.png", "2.png"], "neither IDX files nor one folder of images per class"),
+        (["a/1.png", "a/2.heic"], r"2\.heic: cannot be read as an image"),
+    ],
+)
+def test_other_ways_to_lay_out_a_set(tmp_path, places, message):
+    for place in places:
+        save((tmp_path / place).with_suffix(".png"), GREY)
+        (tmp_path / place).with_suffix(".png").rename(tmp_path / place)
+    if places[-1].endswith(".heic"):
+        (tmp_path / places[-1]).write_bytes(b"no image of Pillow")
+    with pytest.raises(DataError, match=message):
+        load(tmp_path)
+
+
+def test_classes_may_be_called_train_and_val(tmp_path):
+    for name in ("car", "train", "val"):
+        save(tmp_path / name / "1.png", GREY)
+    assert load(tmp_path).class_names == ("car", "train", "val")
+
+
+def test_other_suffixes_of_the_same_pictures(tmp_path):
+    save(tmp_path / "a/1.png", GREY)
+    Image.fromarray(GREY).save(tmp_path / "a/2.jfif", format="JPEG")
+    Image.fromarray(GREY).save(tmp_path / "a/3.TGA")
+    assert len(load(tmp_path).X_train) == 3
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    save(tmp_path / "cat/1.png", GREY)
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"cannot be opened: .*Permission denied"):
         load(tmp_path)

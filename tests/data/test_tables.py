@@ -1,13 +1,14 @@
 """Tables of text: header, label column, separators, and the errors with line and column."""
 
 import gzip
+import re
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tangency.data import DataError, load
+from tangency.data import DataError, DataWarning, load
 
 IRIS = "sepal,petal,kind\n5.1,1.4,setosa\n7.0,4.7,versicolor\n"
 
@@ -230,3 +231,15 @@ def test_wide_tables_and_long_fields_are_cut_in_messages(tmp_path):
         with pytest.raises(DataError) as refused:
             table(tmp_path, text, **options)
         assert len(str(refused.value)) < 800
+
+
+@pytest.mark.parametrize("gap", ["NA", "?", "none", "-", "n/a", "NULL"])
+def test_a_name_that_may_say_that_there_is_none_is_told(tmp_path, gap):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b,y\n1,2,cat\n3,4,{gap}\n5,6,dog\n7,8,{gap}\n")
+    told = rf"{re.escape(repr(gap))} among the labels \(of 2 of 4 examples\) is taken for the name"
+    with pytest.warns(DataWarning, match=told):
+        found = load(path)
+    assert sorted(set(found.y_train)) == sorted({"cat", "dog", gap})
+    path.write_text("a,b,y\n1,2,cat\n3,4,nationality\n5,6,nonesuch\n")
+    load(path)

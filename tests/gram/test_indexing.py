@@ -44,6 +44,8 @@ keys = st.one_of(
     st.tuples(st.just(None), one),
     st.tuples(slices, st.just(None), one),
     st.tuples(rows, slices),
+    st.tuples(slices, positions.map(tuple)),
+    st.tuples(positions.map(tuple), slices | st.just(...)),
     positions.map(lambda p: np.array([p, p], int)),
 )
 

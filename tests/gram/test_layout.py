@@ -1,12 +1,14 @@
 """A store is made in one step, or not at all."""
 
+import errno
 import os
 import time
 
+import numpy as np
 import pytest
 
 import tangency as tg
-from tangency.gram import layout
+from tangency.gram import atomic, layout
 
 NET = "dense relu dense"
 
@@ -87,3 +89,15 @@ def test_a_link_that_leads_nowhere(tmp_path, X):
     link.symlink_to(link)
     with pytest.raises(tg.StoreError, match=r"no store can be made at .*K2\.zarr .*symbolic links"):
         tg.gram.compute(NET, X, store=link)
+
+
+def test_what_may_not_be_read_is_not_called_another_thing(tmp_path, monkeypatch):
+    tg.gram.compute("dense relu dense", np.eye(3), store=tmp_path / "K.zarr")
+
+    def refuse(path, most):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(atomic, "read", refuse)
+    for call in (tg.gram.open, tg.gram.status, tg.gram.verify):
+        with pytest.raises(tg.StoreError, match=r"K\.zarr cannot be read .*denied.*; get"):
+            call(tmp_path / "K.zarr")

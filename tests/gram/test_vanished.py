@@ -97,6 +97,28 @@ def test_a_job_notices(tmp_path, X, other, harmed, name):
         assert np.array_equal(K.ntk[...], whole.ntk[...])
 
 
+def test_what_describes_a_store_is_there_at_the_end(tmp_path, X, other, harmed):
+    """Without it, nobody could read what has just been computed."""
+    store = tmp_path / "K.zarr"
+
+    def harm():
+        (store / "zarr.json").unlink()
+        (store / "ntk" / "zarr.json").write_text("{}")
+
+    harmed(store, harm)
+    K = tg.gram.compute(NET, X, store=store, tile=5)
+    assert tg.gram.verify(store).ok
+    assert np.array_equal(tg.gram.open(store, "ntk")[:], K.ntk[:])
+
+
+def test_another_description_is_noticed(tmp_path, X, other, harmed):
+    store = tmp_path / "K.zarr"
+    harmed(store, lambda: shutil.copy(other / "zarr.json", store / "zarr.json"))
+    with pytest.raises(tg.StoreError, match=r"zarr\.json was replaced by that of another job"):
+        tg.gram.compute(NET, X, store=store, tile=5)
+    assert (store / "zarr.json").read_bytes() == (other / "zarr.json").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["removed", "replaced"])
 def test_a_job_on_a_cluster_notices(tmp_path, X, other, harmed, name):
     harm, message = HARMS[name]

@@ -1,5 +1,6 @@
 """Reading a store: like an array, never a value that was not computed."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -41,6 +42,30 @@ def test_arrays_of_it(store, X):
     for would_read_all in (lambda: np.ones((2, 23)) @ K, lambda: K @ X, lambda: np.sum(K)):
         with pytest.raises(TypeError, match=r"does not compute; read it whole by K\[:\]"):
             would_read_all()
+
+
+def test_what_arrays_have_and_a_stored_matrix_has_not(store):
+    K = tg.gram.open(store, "ntk")
+    for name in ("T", "sum", "dot", "astype", "min", "tolist"):
+        with pytest.raises(
+            AttributeError, match=rf"no {name}; read it whole by K\[:\].* K\.dask, as"
+        ):
+            getattr(K, name)
+    with pytest.raises(AttributeError, match="'StoredGram' object has no attribute 'colour'"):
+        _ = K.colour
+    assert not hasattr(K, "__array_interface__")
+    v = np.arange(K.shape[1], dtype=float)
+    for operation in (lambda: K + 1, lambda: 2 * K, lambda: -K, lambda: K @ K, lambda: K > 0.5):
+        with pytest.raises(tg.StoreError, match=r"does not compute; read it whole by K\[:\]"):
+            operation()
+    with pytest.raises(tg.StoreError, match="does not compute"):
+        _ = 3.0 in K
+    with pytest.raises(tg.StoreError, match=r"only read; change a copy, K\[:\]"):
+        K[0, 0] = 1.0
+    assert np.allclose((K.dask @ v).compute(), K[:] @ v)  # as the messages say
+    assert len({K, K, tg.gram.open(store, "ntk")}) == 2
+    assert tg.gram.open(store, "ntk") != K
+    assert np.array_equal(copy.deepcopy(K)[:], K[:])
 
 
 def test_what_does_not_fit_in_memory_is_not_read(store, monkeypatch):

@@ -221,3 +221,12 @@ def test_copies_give_the_same(tmp_path):
     kernel = tg.NTK(GRID, input_shape=(4, 4, 1))
     x = data((16,), 3)
     assert np.array_equal(kernel.distance(x), copy.deepcopy(kernel).distance(x))
+
+
+def test_distances_that_no_float32_holds_are_refused():
+    X = (np.random.default_rng(0).standard_normal((4, 3)) * 1e15).astype(np.float32)
+    kernel = tg.NNGP("dense hermite4 dense")
+    for call in (lambda: kernel.distance(X), lambda: kernel.paired_distance(X[:2], X[2:])):
+        with pytest.raises(tg.InputError, match=r"beyond the range of float32 .*; pass float64"):
+            call()
+    assert np.isfinite(kernel.distance(X.astype(float))).all()

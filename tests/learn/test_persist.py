@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import zipfile
 
@@ -279,3 +280,16 @@ def test_the_means_of_computing_may_change_after_the_fit(tmp_path):
     model.set_params(kernel=NTK("dense relu dense", n_jobs=1))
     again = load(model.save(tmp_path / "model.npz"))
     np.testing.assert_array_equal(again.predict(X[:9]), model.predict(X[:9]))
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    path = KernelRegressor(alpha=0.1).fit(np.eye(3), [1.0, 2.0, 3.0]).save(tmp_path / "m.npz")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda *_: False)
+        with pytest.raises(PermissionError, match=r"denied.*m\.npz"):
+            load(path)
+    load(path)
+    path.unlink()
+    os.mkfifo(path)  # would be waited for
+    with pytest.raises(ModelFileError, match="is not a model saved by tangency"):
+        load(path)

@@ -246,3 +246,25 @@ def test_targets_that_are_no_numbers(model, y, message):
 def test_labels_that_are_no_classes(y):
     with pytest.raises(InputError, match="label"):
         KernelClassifier(alpha=0.1).fit(X, y)
+
+
+@pytest.mark.parametrize("labels", [[True, False, True], [3, -1, 7], [2**40, 5, 2**40]])
+def test_labels_in_an_array_of_objects(labels):
+    X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.5]])
+    plainly = KernelClassifier(alpha=0.1).fit(X, np.array(labels))
+    boxed = KernelClassifier(alpha=0.1).fit(X, np.array(labels, dtype=object))
+    assert boxed.classes_.dtype == plainly.classes_.dtype
+    assert np.array_equal(boxed.predict(X), plainly.predict(X))
+    assert boxed.score(X, np.array(labels, dtype=object)) == plainly.score(X, labels)
+
+
+def test_one_class_is_named_as_it_was_given():
+    for labels, name in ((np.zeros(3), "0.0"), (np.array(["a"] * 3), "'a'")):
+        with pytest.raises(InputError, match=rf"only one class, {name}$"):
+            KernelClassifier().fit(np.eye(3), labels)
+
+
+def test_a_module_of_pytorch_is_no_kernel_function():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(InputError, match=r"is a module of PyTorch.*tangency\.finite\.empirical"):
+        KernelRegressor(torch.nn.Linear(3, 1)).fit(np.eye(3), np.arange(3.0))

@@ -84,3 +84,48 @@ def test_other_things_that_are_no_network():
     with pytest.raises(tg.NetworkError) as caught:
         tg.NTK(np.arange(1e6).tolist())
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Linear", r"use Dense\(\), whose width is infinite"),
+        ("Conv2d", r"use Conv\(3\), a patch of 3 x 3 and no number of filters"),
+        ("MaxPool2d", r"use AvgPool\(2\) or GaussianPool\(2\)"),
+        ("BatchNorm", r"use LayerNorm\(\)"),
+        ("Tanh", r"use Activation\('tanh'\)"),
+        ("Relu", "it is called ReLU"),
+        ("serial", r"use Sequential\(\*layers\)"),
+        ("FanOut", r"use Residual\(body, shortcut=...\)"),
+        ("load", r"use tangency\.learn\.load"),
+        ("colour", "no attribute 'colour'$"),
+        ("__wrapped__", "no attribute '__wrapped__'$"),
+    ],
+)
+def test_names_of_other_libraries(name, hint):
+    with pytest.raises(AttributeError, match=hint):
+        getattr(tg, name)
+
+
+def test_layers_that_follow_each_other_are_one_branch():
+    for call in (
+        lambda: tg.Residual(tg.Dense(), tg.ReLU()),
+        lambda: tg.Residual(*[tg.Dense()] * 3),
+    ):
+        with pytest.raises(tg.NetworkError, match=r"are one branch, Residual\(Sequential\("):
+            call()
+    net = tg.Residual(tg.Conv(3), shortcut=tg.Conv(1))
+    assert (
+        net
+        == tg.Residual(tg.Sequential(tg.Conv(3)), tg.Conv(1))
+        == tg.parse("res(conv3 | conv1)")[0]
+    )
+    assert pickle.loads(pickle.dumps(net)) == copy.deepcopy(net) == net
+
+
+@pytest.mark.parametrize("kind", [tg.NTK, tg.NNGP])
+def test_a_kernel_takes_one_network(kind):
+    with pytest.raises(tg.NetworkError, match=r"takes one network; .* pass NN?.*\(Sequential\("):
+        kind(tg.Dense(), tg.ReLU(), tg.Dense())
+    kernel = kind("dense relu dense", normalize=True)
+    assert pickle.loads(pickle.dumps(kernel)) == copy.deepcopy(kernel) == kernel

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..numerals import decimal
 from . import options as o
 from .measures import FigureOut, claim_figure, give, read
 from .say import say
@@ -93,8 +94,11 @@ def parse_widths(text: str) -> tuple[int, ...]:
     (64, 256)
     """
     try:
-        numbers = tuple(int(part) for part in text.split(","))
+        found = [decimal(part) for part in text.split(",")]
     except ValueError:
+        found = []
+    numbers = tuple(int(size) for size in found if size.is_integer())
+    if len(numbers) < len(found):
         numbers = ()
     if not numbers or min(numbers) < 1 or len(set(numbers)) < len(numbers):
         raise ValueError(

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ..numerals import decimal
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -197,7 +199,7 @@ def parse_alpha(text: str) -> float | list[float] | str:
     if text == "loo":
         return text
     try:
-        alphas = [float(part) for part in text.split(",")]
+        alphas = [decimal(part) for part in text.split(",")]
     except ValueError:
         alphas = [math.nan]
     if not all(0 <= alpha < math.inf for alpha in alphas):
@@ -246,7 +248,7 @@ def parse_scale(text: str) -> Any:
     if text in ("auto", "none"):
         return "auto" if text == "auto" else None
     try:
-        scale = float(text)
+        scale = decimal(text)
     except ValueError:
         scale = math.nan
     if not 0 < scale < math.inf:

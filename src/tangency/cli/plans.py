@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..numerals import decimal
 from . import options as o
 from .matrices import Kind
 from .say import say
@@ -64,7 +65,7 @@ def parse_machines(text: str) -> int | list[float]:
     if re.fullmatch(r"\d+", text):
         return int(text)
     try:
-        return [float(part) for part in text.split(",")]
+        return [decimal(part) for part in text.split(",")]
     except ValueError:
         raise ValueError(
             f"--machines {text}: expected a number of cores, or their speeds, as 1,1,0.5"

@@ -37,7 +37,7 @@ def parse_tile(text: str | None) -> int | str:
     """
     if text in (None, "auto"):
         return "auto"
-    if not text.isdigit() or int(text) == 0:
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
         raise ValueError(f"--tile {text}: expected a whole number above 0, or auto")
     return int(text)
 

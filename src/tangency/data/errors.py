@@ -1,4 +1,4 @@
-"""The one error of this folder."""
+"""The one error of this folder, and the one warning."""
 
 from __future__ import annotations
 
@@ -7,3 +7,7 @@ from ..errors import InputError
 
 class DataError(InputError):
     """A file or an array that cannot be read as a set of examples."""
+
+
+class DataWarning(UserWarning):
+    """Data that may not be what they are read as."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from .errors import DataError
+from ..checks import shown
+from ..kernels.inputs import callers_level
+from .errors import DataError, DataWarning
 from .inputs import RawParts
 from .pictures import one_depth, read_picture
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".pbm", ".pgm", ".pnm", ".ppm", ".tga", ".jp2"),
+    # Not read everywhere, but never passed over in silence.
+    *(".avif", ".heic", ".heif"),
+)
 
 
 def read_image_folder(folder: Path) -> RawParts:
@@ -19,19 +27,25 @@ def read_image_folder(folder: Path) -> RawParts:
 
     Classes are the folder names in alphabetical order, files are read in the order of their names;
     hidden files and files that are no images by their suffix are left alone; images in folders
-    within a class are refused. Images are turned as their EXIF orientation says and keep their
-    depth: (n, height, width, channels), channels 1 for grey and 3 for colour; where some have 16
-    bits, those of 8 are read as 16, with the same white. Labels are class numbers.
+    within a class are refused, and images beside the folders of classes warned of. Images are
+    turned as their EXIF orientation says and keep their depth: (n, height, width, channels),
+    channels 1 for grey and 3 for colour; where some have 16 bits, those of 8 are read as 16, with
+    the same white. Labels are class numbers.
     Raises `DataError` that names the first image of another size or another kind.
     """
     name = folder.resolve().name
     inner = {entry.name.lower(): entry for entry in _folders(folder)}
+    _refuse_parts(folder, inner)
     if "train" not in inner or not set(inner) <= {"train", "test"}:
         classes = [entry.name for entry in _folders(folder)]
         images, y = _read_part(folder, classes, None)
+        _warn_of_strays(folder, "the folders of classes")
         return RawParts(one_depth([images])[0], y, name=name, class_names=tuple(classes))
     classes = [entry.name for entry in _folders(inner["train"])]
     images, y = _read_part(inner["train"], classes, None)
+    _warn_of_strays(folder, "the folders train and test")
+    for part in inner.values():
+        _warn_of_strays(part, "the folders of classes")
     if "test" not in inner:
         return RawParts(one_depth([images])[0], y, name=name, class_names=tuple(classes))
     extra = [e.name for e in _folders(inner["test"]) if e.name not in classes]
@@ -40,6 +54,29 @@ def read_image_folder(folder: Path) -> RawParts:
     test_images, y_test = _read_part(inner["test"], classes, images[0].shape)
     X, X_test = one_depth([images, test_images])
     return RawParts(X, y, X_test, y_test, name, tuple(classes))
+
+
+def _refuse_parts(folder: Path, inner: dict[str, Path]) -> None:
+    """A part for validation would be a class, and so would train and test beside it."""
+    other = [inner[name] for name in inner if name not in ("train", "test")]
+    holds_classes = "train" in inner and _folders(inner["train"]) and not _images(inner["train"])
+    if holds_classes and other:
+        raise DataError(
+            f"{folder}: holds {shown(other[0].name)} beside train; parts are called train and "
+            f"test: rename that folder to test, take it out, or load {inner['train']} alone"
+        )
+
+
+def _warn_of_strays(folder: Path, beside: str) -> None:
+    """Images that no class has would be left out in silence."""
+    strays = _images(folder)
+    if strays:
+        warnings.warn(
+            f"{folder}: {len(strays):,} images lie beside {beside} and are not read, the first is "
+            f"{shown(strays[0].name)}; move them into the folder of their class, or out of the way",
+            DataWarning,
+            stacklevel=callers_level(),
+        )
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -92,6 +129,11 @@ def _refuse_nested(folder: Path) -> None:
         for place, below, _ in os.walk(inner):
             below[:] = [name for name in below if not name.startswith(".")]
             if images := [path for path in _images(Path(place)) if path.is_file()]:
+                if not _images(folder):
+                    raise DataError(
+                        f"{folder}: holds no images, but folders with images; if those are the "
+                        f"classes, load {folder} itself; parts of a set are called train and test"
+                    )
                 raise DataError(
                     f"{images[0]}: the folder of a class is read without the folders in it; move "
                     f"this image into {folder}, or take its folder out"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..checks import shown
+from ..kernels.inputs import callers_level
 from ..nets.signal import channels_first
 from .dataset import shape_text
-from .errors import DataError
+from .errors import DataError, DataWarning
 
 Channels = Literal["auto", "last", "first", "none"]
+_GAPS = ("na", "n/a", "<na>", "null", "none", "missing", "?", "-")
 _CHANNELS = ("auto", "last", "first", "none")
 
 
@@ -159,10 +162,27 @@ def _divisor(X: np.ndarray, options: InputOptions, full_scale: float | None) -> 
     return None
 
 
+def _warn_of_gaps(y: np.ndarray, where: str) -> None:
+    """Names by which many tables say that there is no label may be classes too: a word on them."""
+    lowered = np.char.lower(y)
+    gaps = np.isin(lowered, _GAPS)
+    if "+" in lowered:
+        gaps &= lowered != "-"
+    if not gaps.any() or gaps.all():
+        return
+    names = ", ".join(map(shown, np.unique(y[gaps]).tolist()))
+    warnings.warn(
+        f"{where}: {names} among the labels (of {int(gaps.sum()):,} of {y.size:,} examples) is "
+        "taken for the name of a class; if it says that the label is missing, drop these examples",
+        DataWarning,
+        stacklevel=callers_level(),
+    )
+
+
 def check_labels(y: np.ndarray, where: str) -> np.ndarray:
     """Labels as an array of numbers or strings; a single column becomes (n,).
 
-    Raises `DataError` for labels of any other type.
+    Raises `DataError` for labels of any other type; warns of names as "NA" among others.
     """
     if y.dtype.kind not in "biufU":
         raise DataError(f"{where}: labels must be numbers or strings, got {y.dtype}")
@@ -172,6 +192,8 @@ def check_labels(y: np.ndarray, where: str) -> np.ndarray:
             f"{where}: {int(missing.sum()):,} labels are 'nan', the first is number "
             f"{int(np.argmax(missing))}; fill them in or drop those examples"
         )
+    if y.dtype.kind == "U":
+        _warn_of_gaps(y, where)
     if y.ndim == 2 and y.shape[1] == 1:
         return y[:, 0]
     if y.ndim == 0 or y.ndim > 2:

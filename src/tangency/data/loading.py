@@ -58,7 +58,10 @@ def load(
     """
     options = InputOptions(input_shape, channels, scale, dtype)
     place = _path_text(source, "source")
-    raw = _read(place, labels, label_column, header)
+    try:
+        raw = _read(place, labels, label_column, header)
+    except OSError as error:
+        raise DataError(f"{place}: cannot be opened: {error}") from error
     if flag(require_labels, "require_labels", error=DataError) and raw.y_train is None:
         raise DataError(
             f"{place}: there are no labels for its {len(raw.X_train):,} examples; "

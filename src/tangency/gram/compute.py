@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -203,6 +204,7 @@ def _run(
             cluster.run_tiles(job, blocks, place, todo, client, done, owner)
     place.require_owner(owner)
     place.require_written(todo)
+    place.require_described()
 
 
 def _todo(store: Store, progress: bool | None) -> list[tuple[int, int]]:
@@ -228,6 +230,7 @@ def _precision(dtype: Any) -> Any:
 def _stored_tile(store: Any) -> int | None:
     """The tiles' side in a store that is there already."""
     path = folder(store)
-    if not (path / "zarr.json").is_file():
+    # Not `is_file`, which may not be asked in a folder that nobody may read.
+    if not os.path.isfile(path / layout.ABOUT):
         return None
     return layout.read_header(path).grid.tile

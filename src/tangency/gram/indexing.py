@@ -57,6 +57,8 @@ def _outer(key: Any, shape: tuple[int, int]) -> Outer | None:
     if _is_mesh(parts, shape):
         rows, columns = (np.asarray(part).reshape(-1) for part in parts)
         return Outer(_positions(rows, shape[0]), _positions(columns, shape[1]), ())
+    # A tuple within the key is an array to NumPy, but would be a key of its own below.
+    parts = tuple(list(part) if isinstance(part, tuple) else part for part in parts)
     arrays = [part for part in parts if not isinstance(part, slice | int | np.integer)]
     if any(isinstance(part, bool | np.bool_) for part in parts):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -24,6 +25,9 @@ from .job import FORMAT, fingerprint
 RECORDS = "tiles"
 """The folder of the records, which to Zarr is an array without values."""
 
+ABOUT = "zarr.json"
+"""The file that says what a store is."""
+
 # Seconds after which nobody works on a new store any more.
 _ABANDONED = 60
 # What must be right in metadata for values to be found; the rest may differ between versions.
@@ -31,6 +35,8 @@ _MATTERS = (
     *("zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding"),
     *("codecs", "fill_value"),
 )
+# What the system says where there is no file of a description.
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 # Bytes of a description, beyond which a file is none.
 _LONGEST = 2**24
 _NOTE = "records of finished tiles, I.J.json; this array itself holds no values"
@@ -200,19 +206,24 @@ def read_header(path: Path) -> Header:
     """What the store at `path` says about itself.
 
     Raises:
-        StoreError: no store, one that another version of this library has written, or one whose
-            description cannot be that of a job.
+        StoreError: no store, one that cannot be read, one that another version of this library has
+            written, or one whose description cannot be that of a job.
     """
-    if not path.exists():
-        raise StoreError(f"{path}: there is no such store; gram.compute writes one")
     try:
-        text = atomic.read(require_inside(path, path / "zarr.json"), _LONGEST)
+        if not path.exists():
+            raise StoreError(f"{path}: there is no such store; gram.compute writes one")
+        text = atomic.read(require_inside(path, path / ABOUT), _LONGEST)
         about = json.loads(text)["attributes"]["tangency"]
         job, said = about["job"], about["fingerprint"]
         version, expected = job["format"], fingerprint(job)
     except StoreError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, OSError) and error.errno not in _NOTHING_THERE:
+            raise StoreError(
+                f"{path} cannot be read ({error}); get the right to read there, or see what is "
+                "wrong with that disk"
+            ) from None
         raise StoreError(
             f"{path} is not a store of a kernel matrix (it has no description of one); give "
             "another path; nothing in it was changed"

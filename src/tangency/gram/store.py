@@ -30,7 +30,7 @@ from .job import Job
 from .layout import RECORDS, Header
 from .records import Record
 from .sources import all_finite
-from .words import REMEDY, cannot_write, gone, not_finite, removed
+from .words import REMEDY, cannot_write, described_otherwise, gone, not_finite, removed
 
 # What a disk or its server says of a file that it cannot give any more, whoever asks.
 _LOST = (errno.EIO, getattr(errno, "ESTALE", errno.EIO), errno.EISDIR)
@@ -72,7 +72,8 @@ class Store:
                 return cls.open(path)
         except OSError as error:
             raise StoreError(
-                f"no store can be made at {path} ({error}); give a folder that can be written"
+                f"no store can be made at {path} ({error}); give a folder that can be written, on "
+                "a disk that has room"
             ) from error
         store = cls.open(path)
         found = differences(store.header.job, job.description())
@@ -160,6 +161,18 @@ class Store:
             paths = [self.tile_path(i, j, name) for name in self._names(i, j)]
             if not all(map(os.path.exists, [self.record_path(i, j), *paths])):
                 raise StoreError(removed(self, i, j))
+
+    def require_described(self) -> None:
+        """Raises `StoreError` where the store is no more described as that of its job.
+
+        What of the description is only gone is written again.
+        """
+        try:
+            if (self.path / layout.ABOUT).exists() and layout.read_header(self.path) != self.header:
+                raise StoreError(described_otherwise(self))
+            layout.restore(self.path, self.header)
+        except OSError as error:
+            raise lock.UnwritableError(f"{self.path} cannot be written ({error})") from error
 
     def _put(self, name: str, path: Path, parts: list[Any]) -> None:
         """Write a file below the folder `name`, which must be there still."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..checks import shown, whole
 from ..engines.tiles import size_text
@@ -19,7 +20,7 @@ from .gather import groups, put_transposed
 from .grid import Grid
 from .indexing import Outer, resolve
 from .store import REMEDY, Store, TileMissing
-from .words import NoArithmeticError, no_arithmetic
+from .words import NoArithmeticError, no_arithmetic, no_attribute
 
 # Bytes of tiles that a view keeps, at most, so that reading row by row does not read each tile
 # again for each row; less where memory is short.
@@ -28,7 +29,7 @@ _KEPT = 2**30
 _LITTLE = 2**20
 
 
-class StoredGram:
+class StoredGram(NDArrayOperatorsMixin):
     """A kernel matrix in a store: sliced as a NumPy array, read tile by tile, checked each time.
 
     A symmetric matrix is whole to its reader, though the store holds the tiles on and above the
@@ -52,6 +53,30 @@ class StoredGram:
     def __array_ufunc__(self, ufunc: Any, *_: Any, **__: Any) -> Any:
         # NumPy must not turn the matrix into an array by itself, as in `a @ K`.
         raise NoArithmeticError(no_arithmetic(self.path, ufunc.__name__))
+
+    # Unlike the other operators, these are asked by lists, caches and copies: of the object itself.
+    def __eq__(self, other: Any) -> bool:
+        return self is other
+
+    def __ne__(self, other: Any) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return id(self)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only where an attribute is not found: one of arrays has its counterpart here.
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(no_attribute(self.path, name), name=name, obj=self)
+
+    def __contains__(self, value: Any) -> bool:
+        raise NoArithmeticError(no_arithmetic(self.path, "in"))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise NoArithmeticError(
+            f"{self.path} is a matrix in a store, which is only read; change a copy, K[:]"
+        )
 
     def __init__(self, store: Store, kind: str) -> None:
         self._store = store

@@ -13,6 +13,11 @@ from .room import room_for
 if TYPE_CHECKING:
     from .store import Store
 
+_READ = (
+    "read it whole by K[:], or a part by K[rows, columns], or go by blocks with the dask array "
+    "K.dask, as in (K.dask @ v).compute()"
+)
+
 REMEDY = "run gram.compute again with the same inputs, it goes on where it stopped"
 
 
@@ -51,6 +56,15 @@ def removed(store: Store, i: int, j: int) -> str:
     )
 
 
+def described_otherwise(store: Store) -> str:
+    """The description is that of another job at the end."""
+    return (
+        f"{store.path}: its zarr.json was replaced by that of another job while tiles were "
+        "computed; what is there now was left alone: take that file away and put the right one "
+        "there, or give another path and run gram.compute again"
+    )
+
+
 def not_finite(i: int, j: int, name: str, dtype: Any) -> str:
     """Values that no store may take."""
     return (
@@ -66,6 +80,10 @@ class NoArithmeticError(StoreError, TypeError):
 def no_arithmetic(path: Path, operation: str) -> str:
     """What to do in place of arithmetic that would read all of a matrix."""
     return (
-        f"{path} is a matrix in a store, with which NumPy's {operation} does not compute; read it "
-        "whole by K[:], or a part by K[rows, columns], or go by blocks with K.dask()"
+        f"{path} is a matrix in a store, with which NumPy's {operation} does not compute; {_READ}"
     )
+
+
+def no_attribute(path: Path, name: str) -> str:
+    """What to do in place of a method of arrays that a stored matrix lacks."""
+    return f"{path} is a matrix in a store, which has no {name}; {_READ}"

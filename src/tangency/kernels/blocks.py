@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from array_api_compat import array_namespace, device, is_torch_array
 
+from ..engines.overflow import check_values, quiet
 from ..engines.prepared import prepared
 from ..errors import MemoryLimitError
 from ..nets.special import safe_sqrt
@@ -58,7 +59,10 @@ def distances(kernel: Kernel, X: Any, Y: Any | None, paired: bool, rtol: float) 
 
     def roots(x: Any, y: Any | None) -> Any:
         root = safe_sqrt(kernel._differences(x, y, paired, rtol).squared)
-        return array_namespace(root).astype(root, result_dtype(X, Y), copy=False)
+        with quiet():  # what the inputs' dtype cannot hold is refused just below
+            found = array_namespace(root).astype(root, result_dtype(X, Y), copy=False)
+        check_values(found)
+        return found
 
     Y = None if Y is X and not paired else Y
     x, y = prepared(X).inputs, None if Y is None else prepared(Y).inputs

@@ -30,6 +30,11 @@ def kinds_of(kind: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+def is_module(net: Any) -> bool:
+    """Whether this is a module of PyTorch, which may not be installed."""
+    return any(cls.__module__.startswith("torch.nn") for cls in type(net).__mro__)
+
+
 def as_network(net: Any) -> Sequential:
     """A network from a network, a layer or the text form.
 
@@ -42,8 +47,7 @@ def as_network(net: Any) -> Sequential:
         return parse(net)
     if isinstance(net, Layer):
         return Sequential(net)
-    module = type(net).__module__.split(".")[0]
-    if module == "torch" or any(c.__module__.startswith("torch.nn") for c in type(net).__mro__):
+    if is_module(net) or type(net).__module__.split(".")[0] == "torch":
         raise NetworkError(
             f"a network is described by layers of tangency, but {type(net).__name__} is a module "
             "of PyTorch, with a finite width; describe its infinite width, as in "

@@ -17,7 +17,7 @@ from ..engines.order import NAMES
 from ..engines.pairs import Differences
 from ..engines.prepared import Prepared
 from ..engines.select import select
-from ..errors import InputError
+from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
 from ..nets.identity import described, unsaved
@@ -66,6 +66,15 @@ class NetworkKernel(Kernel):
     max_memory: int | None = field(default=None, compare=False)
     n_jobs: int | None = field(default=None, compare=False)
     progress: bool = field(default=False, compare=False)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        # `copy` and `pickle` pass no arguments.
+        if len(args) > 1 and any(isinstance(each, Layer) for each in args[1:]):
+            raise NetworkError(
+                f"{cls.__name__} takes one network; got layers one by one: pass "
+                f"{cls.__name__}(Sequential(Dense(), ReLU(), Dense())), or its text form"
+            )
+        return super().__new__(cls)
 
     if TYPE_CHECKING:
         # What may be passed is more than what is stored.

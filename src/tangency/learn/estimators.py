@@ -218,7 +218,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
         if len(self.classes_) < 2:
             raise InputError(
                 f"KernelClassifier needs at least two classes; y has only one class, "
-                f"{shown(self.classes_[0])}"
+                f"{shown(self.classes_.tolist()[0])}"
             )
         targets = np.eye(len(self.classes_))[codes]
         residual, mean = centred(targets, self.center)

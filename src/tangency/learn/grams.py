@@ -14,6 +14,7 @@ from ..checks import called, shown
 from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
+from ..kernels.coerce import is_module
 from ..kernels.network import NetworkKernel, as_network
 from ..nets import Layer
 from .conditioning import FLOAT32_EPS, require_finite
@@ -64,9 +65,10 @@ def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any
     reason = ""
     if kernel is None:
         return of_network(as_network(DEFAULT_NETWORK))
-    if is_precomputed(kernel) or (callable(kernel) and not isinstance(kernel, type)):
+    function = callable(kernel) and not isinstance(kernel, type) and not is_module(kernel)
+    if is_precomputed(kernel) or function:
         return kernel
-    if isinstance(kernel, str | Layer):
+    if isinstance(kernel, str | Layer) or is_module(kernel):
         try:
             return of_network(as_network(kernel))
         except NetworkError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -162,7 +164,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     foreign = f"{path} is not a model saved by tangency"
     if not path.exists():
         raise FileNotFoundError(f"there is no model file {path}")
-    if not zipfile.is_zipfile(path):
+    if path.is_file() and not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    if not path.is_file() or not zipfile.is_zipfile(path):
         raise ModelFileError(
             f"{foreign}, or it is cut off: it is no complete .npz archive; give the file that "
             "save() wrote, or save it again"

@@ -66,7 +66,23 @@ def _as_numpy(y: Any) -> Any:
     nullable = hasattr(y, "to_numpy") and getattr(own, "kind", "O") in "biuf"
     if nullable and not bool(y.isna().any()):
         return y.to_numpy(dtype=own)
-    return y.astype(object) if getattr(dtype, "kind", None) == "T" else y
+    if getattr(dtype, "kind", None) == "T":
+        return y.astype(object)
+    return _unpacked(y) if getattr(dtype, "kind", None) == "O" else y
+
+
+def _unpacked(y: Any) -> Any:
+    """Whole numbers or truth values in an array of Python objects, of which scikit-learn knows
+    nothing; anything else as it is."""
+    values = np.asarray(y, dtype=object)
+    if values.ndim != 1:
+        return y
+    if all(isinstance(each, bool | np.bool_) for each in values):
+        return values.astype(bool)
+    if all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in values):
+        found = np.array(values.tolist())
+        return found if found.dtype.kind in "iu" else y
+    return y
 
 
 def regression_targets(y: np.ndarray) -> np.ndarray:

@@ -121,6 +121,21 @@ class Residual(Layer):
     shortcut: Layer | None = None
 
     token: ClassVar[str] = "res"
+    hint: ClassVar[str] = (
+        "Layers that follow each other are one branch, Residual(Sequential(ReLU(), Conv(3))); a "
+        "shortcut of a single layer beside a body of a single layer is written "
+        "Residual(Conv(3), shortcut=Conv(1))"
+    )
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        # In other libraries, layers passed one by one are a sequence.
+        single = [isinstance(a, Layer) and not isinstance(a, Sequential) for a in args]
+        if single == [True, True]:
+            raise NetworkError(
+                f"Residual({args[0]!r}, {args[1]!r}): the second would be the shortcut, which is "
+                f"added. {cls.hint}"
+            )
+        return super().__new__(cls, *args, **kwargs)
 
     def __post_init__(self) -> None:
         for name in ("body", "shortcut"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,55 @@ CLOSED_FORMS = {
     "cos": "Cosine()",
 }
 """Functions that have a layer of their own, by the names that other libraries give them."""
+
+
+_AFFINE = "Dense(), whose width is infinite (in a text: dense)"
+_PATCHES = "Conv(3), a patch of 3 x 3 and no number of filters (in a text: conv3)"
+_ONE_FUNCTION = "Activation({0!r}) (in a text: {0})"
+_SHORTCUT = "Residual(body, shortcut=...), whose shortcut is the identity if not given"
+
+ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(("linear", "fc", "affine", "lazylinear"), _AFFINE),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "generalconv"), _PATCHES),
+    **{
+        name: _ONE_FUNCTION.format(name)
+        for name in ("tanh", "sigmoid", "softplus", "silu", "elu", "gaussian")
+    },
+    **dict.fromkeys(("identity", "fanout", "faninsum", "skip", "add", "parallel"), _SHORTCUT),
+    **dict.fromkeys(
+        ("maxpool", "maxpool2d", "globalmaxpool"),
+        "AvgPool(2) or GaussianPool(2): the largest of several numbers has no closed form",
+    ),
+    **dict.fromkeys(
+        ("batchnorm", "batchnorm1d", "batchnorm2d", "batchnormalization", "bn", "groupnorm"),
+        "LayerNorm(): a kernel knows no batch",
+    ),
+    "dropout": "nothing: leave it out, a kernel is what networks are in the mean",
+    "softmax": "nothing: a kernel stands for the network before its softmax",
+    "serial": "Sequential(*layers)",
+    "stax": "the layers of tangency itself, as Sequential(Dense(), ReLU(), Dense())",
+    "resnet": "wide_resnet(blocks=..., groups=...), a function of tangency",
+    "mlp": "mlp(depth), a function of tangency, or its text, as dense relu dense",
+    "load": "tangency.learn.load (models), tangency.data.load or tangency.gram.open (stores)",
+    "save": "the method save of a fitted model; kernels are saved in stores, gram.compute",
+}
+"""What stands here for what is called so in other libraries, by its name in small letters."""
+
+
+def elsewhere(name: str, known: Iterable[str]) -> str:
+    """What to use for a name from another library, as the end of a message; "" for any other.
+
+    Args:
+        known: the names here, of which one may differ from it by capitals only.
+
+    >>> elsewhere("Relu", ["ReLU"]), elsewhere("Linear", []), elsewhere("x", [])
+    ('; it is called ReLU', '; use Dense(), whose width is infinite (in a text: dense)', '')
+    """
+    same = [each for each in known if each.lower() == name.lower()]
+    if same:
+        return f"; it is called {same[0]}"
+    found = ELSEWHERE.get(name.lower())
+    return f"; use {found}" if found else ""
 
 
 def closed_form(function: str) -> str:

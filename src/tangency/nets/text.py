@@ -19,9 +19,11 @@ from typing import Any
 from .. import checks
 from ..checks import cut
 from ..errors import NetworkError
+from ..numerals import decimal
 from . import activations, linear, pooling, quadrature, structure
 from .base import Layer, options, plain, shown
 from .structure import Residual, Sequential
+from .teach import elsewhere
 
 LAYERS: dict[str, type[Layer]] = {
     cls.token: cls
@@ -205,9 +207,8 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
     brief = shown(token)
     if lead:
         if cls.lead is None:
-            raise NetworkError(
-                f"{shown(head[: -len(lead)])} takes no value, got {brief}{_of(name)}"
-            )
+            hint = _of(name) if lead[0].isdigit() else "; layers are separated by spaces"
+            raise NetworkError(f"{shown(head[: -len(lead)])} takes no value, got {brief}{hint}")
         values[cls.lead] = _value(lead, token)
     for word in _split(tail) if colon else []:
         field, value = _option(cls, word, token, functions)
@@ -230,6 +231,8 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
 
 def _unknown(name: str, token: str, whole: str) -> str:
     """What to say of a name that no layer has."""
+    if found := elsewhere(name, ()):
+        return f"no layer is called {shown(name)} (in {shown(token)} of {shown(whole)}){found}"
     known = [*LAYERS, *SYNONYMS]
     near = difflib.get_close_matches(name, known, n=2) if len(name) < 40 else []
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(LAYERS)}"
@@ -275,9 +278,11 @@ def _value(text: str, token: str) -> Any:
     if text in ("true", "false"):
         return text == "true"
     try:
-        return float(text)
+        return decimal(text)
     except ValueError:
         if re.fullmatch(r"[A-Za-z_<>][\w<>]*", text):
             return text
         hint = "; layers are separated by spaces" if "," in text else ""
+        if re.fullmatch(r"[+-]?\d[\d_.eE+-]*", text):
+            hint = "; write numbers in plain digits, without separators"
         raise NetworkError(f"{shown(text)} in {brief} is no number, list or word{hint}") from None

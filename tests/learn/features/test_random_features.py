@@ -166,3 +166,11 @@ def test_layer_normalisation_undoes_any_scale(scale):
     np.testing.assert_allclose(
         features.fit_transform(scale * X), features.fit_transform(X), rtol=1e-12
     )
+
+
+def test_what_overflows_on_the_way_says_so_in_words_alone():
+    X = np.random.default_rng(0).standard_normal((5, 3)) * 1e200
+    with pytest.raises(InputError, match="the features overflowed float64"):
+        RandomFeatures("dense gelu dense hermite4 dense", 40, random_state=0).fit_transform(X)
+    found = RandomFeatures("dense erf dense", 40, random_state=0).fit_transform(X)
+    assert np.isfinite(found).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -276,3 +277,39 @@ def test_a_model_is_saved_with_its_solver(ntk, samples, targets, tmp_path):
 )
 def test_when_a_search_ends(losses, ends):
     assert levels_off([float(loss) for loss in losses]) is ends
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda numbers, arrays: arrays.pop("bounds"), "bounds"),
+        (lambda numbers, arrays: arrays.update(bounds=np.zeros(2)), r"bounds has shape \(2,\)"),
+        (lambda numbers, arrays: arrays.update(shaped=arrays["shaped"].T), "shaped has shape"),
+        (lambda numbers, arrays: arrays.update(more=arrays["solution"]), "more"),
+        (
+            lambda numbers, arrays: arrays.update(solution=arrays["solution"].astype(str)),
+            "solution has shape .* and dtype <U",
+        ),
+        (
+            lambda numbers, arrays: arrays.update(residual=arrays["residual"] * np.nan),
+            "residual is not finite",
+        ),
+        (lambda numbers, arrays: numbers.update(products="a"), "products must be a whole number"),
+        (lambda numbers, arrays: numbers.update(final=3), "final must be True or False"),
+        (lambda numbers, arrays: numbers.update(solved=[1.0]), "solution_0"),
+        (lambda numbers, arrays: numbers.update(losses=None), "not iterable"),
+        (lambda numbers, arrays: numbers.pop("reached"), "reached"),
+    ],
+)
+def test_a_state_that_no_fit_has_written_is_refused(
+    ntk, samples, targets, tmp_path, change, message
+):
+    model = KernelRegressor(ntk, alpha=0.1, solver=CG(checkpoint=tmp_path / "c"))
+    model.fit(samples, targets)
+    with np.load(tmp_path / "c") as archive:
+        arrays = dict(archive)
+    header = json.loads(arrays.pop("header").tobytes())
+    change(header["numbers"], arrays)
+    checkpoint.Checkpoint(tmp_path / "c", header["problem"]).write(header["numbers"], arrays)
+    with pytest.raises(InputError, match=rf"cannot be what one has written .*{message}.*; delete"):
+        model.fit(samples, targets)

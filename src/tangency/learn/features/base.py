@@ -40,8 +40,9 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         samples = predict_samples(self, X, self._sample_shape)
         features = np.empty((len(samples), self._n_features_out), dtype=samples.dtype)
-        for rows in blocks(len(samples), self._work_per_row):
-            features[rows] = self._map(samples[rows])
+        with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
+            for rows in blocks(len(samples), self._work_per_row):
+                features[rows] = self._map(samples[rows])
         if not np.isfinite(features).all():
             raise InputError(
                 f"the features overflowed {features.dtype}; scale the inputs down, or pass "

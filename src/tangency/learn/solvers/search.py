@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from ...checks import cut, flag, whole
 from ...errors import InputError
-from ..conditioning import caller_level
+from ..conditioning import caller_level, require_finite
 from ..loo import Criterion, loo_residuals
 from ..ridge import DualFit
 from .block_cg import NotDefiniteError, State, System, run, start
@@ -197,12 +198,30 @@ class Search:
         found = self.checkpoint.read()
         if found is None:
             return
-        numbers, arrays = found
+        try:
+            self._take_up(*found)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path} is a checkpoint of this fit, but cannot be what one has written "
+                f"({cut(str(error))}); delete it, or give another path as checkpoint"
+            ) from None
+
+    def _take_up(self, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what `_save` has written; raises for anything else."""
+        n, p = self.columns.shape
+        q = arrays["directions"].shape[-1]
+        shapes = {"directions": (n, q), "shaped": (n, q), "bounds": (p,)}
+        for name, values in arrays.items():
+            if values.shape != shapes.get(name, (n, p)) or values.dtype != np.float64:
+                raise ValueError(f"{name} has shape {values.shape} and dtype {values.dtype}")
+            require_finite(values, f"{name} is not finite", "delete it")
+        for name in ("products", "restarts", "iteration", "best_at"):
+            whole(numbers[name], name, 0)
+        self.final = flag(numbers["final"], "final")
         self.losses = [float(loss) for loss in numbers["losses"]]
-        self.products, self.final = numbers["products"], numbers["final"]
-        self.restarts = numbers["restarts"]
+        self.products, self.restarts = numbers["products"], numbers["restarts"]
         solved = [
-            Solved(alpha, arrays.pop(f"solution_{i}"), arrays.pop(f"residual_{i}"))
+            Solved(float(alpha), arrays.pop(f"solution_{i}"), arrays.pop(f"residual_{i}"))
             for i, alpha in enumerate(numbers["solved"])
         ]
         self.best, self.last = (solved[0], solved[1:]) if solved else (None, [])
