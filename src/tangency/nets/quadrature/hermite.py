@@ -15,7 +15,7 @@ SHORT, LONG = 128, 1024
 
 # What a series may leave out of k and of k̇, against √(k(x,x)k(x',x')) and the like.
 _LEFT_OUT = (4e-15, 2e-14)
-# How much farther a Gaussian is followed than for squares: from e^{−r²/2} below 1e-17 to its square.
+# How much farther a Gaussian is followed than squares need: till e^{−r²/4} is below rounding.
 _FARTHER = 3.0
 # Rounding of a squared coefficient, and of a difference of moments, against the moment.
 _NOISE, _SEEN = 4e-31, 1e-14
