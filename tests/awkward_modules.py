@@ -44,6 +44,7 @@ from awkward_parts import (
     indexed,
     instance_norm,
     linear,
+    mixed_at,
     mlp,
     one_hot,
     overwriting,
@@ -99,6 +100,8 @@ U = {"u": partial(mlp, 3, 4, 1)}
 
 CASES: dict[str, Case] = {
     "sorted": Case(function(sorted_batch, **ABO)),
+    "mixed in threes": Case(function(partial(mixed_at, size=3), **AB)),
+    "mixed in fours": Case(function(partial(mixed_at, size=4), **AB)),
     "sequence first": Case(function(sequence_first, **AB), (2, 3)),
     "tokens by mask": Case(function(tokens, **AB), (2, 3)),
     "routed": Case(function(routed, **{**AB, "b": linear(3, 4)})),

@@ -328,3 +328,66 @@ def test_derivatives_inside_the_module(name):
     ]
     for found, wanted in zip(*gradients, strict=True):
         torch.testing.assert_close(found, wanted)
+
+
+class LogDeterminant(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        h = self.a(x)
+        return torch.logdet(torch.eye(4, dtype=h.dtype) + h[:, :, None] * h[:, None, :])[:, None]
+
+
+def untrustworthy():
+    """Layers of which PyTorch's own second derivatives, or some ways to them, are wrong."""
+    nn = torch.nn
+    return {
+        "layer norm": nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)),
+        "group norm": nn.Sequential(nn.Linear(4, 4), nn.GroupNorm(2, 4)),
+        "instance norm": nn.Sequential(
+            nn.Linear(4, 6), nn.Unflatten(1, (2, 3)), nn.InstanceNorm1d(2)
+        ),
+        "batch statistics": nn.Sequential(
+            nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)
+        ),
+        "weight norm": nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)),
+        "log determinant": LogDeterminant(),
+    }
+
+
+@pytest.mark.parametrize("name", untrustworthy())
+def test_second_and_third_derivatives_are_those_of_differences(name):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = untrustworthy()[name].double()
+        x = torch.randn(5, 4, dtype=torch.float64)
+    h = 2e-3
+    for order in (2, 3):
+        model = finite.taylor(module, order)
+        steps = moved(model, 0.2)
+        with torch.no_grad():
+            f = {k: along(module, steps, k * h)(x) for k in range(-3, 4)}
+        slopes = [
+            (f[-2] - 8 * f[-1] + 8 * f[1] - f[2]) / (12 * h),
+            (-f[-2] + 16 * f[-1] - 30 * f[0] + 16 * f[1] - f[2]) / (12 * h**2),
+            (-f[3] + 8 * f[2] - 13 * f[1] + 13 * f[-1] - 8 * f[-2] + f[-3]) / (8 * h**3),
+        ]
+        wanted = f[0] + sum(s / math.factorial(j + 1) for j, s in enumerate(slopes[:order]))
+        torch.testing.assert_close(model(x).detach(), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_in_the_inputs_of_a_linearised_normalisation():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LayerNorm(4)).double()
+        x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+        v = torch.randn(3, 4, dtype=torch.float64)
+    model = finite.linearize(module)
+    moved(model)
+    (slope,) = torch.autograd.grad((model(x) * v).sum(), x)
+    d, h = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4), 1e-5
+    with torch.no_grad():
+        wanted = ((model(x + h * d) - model(x - h * d)) * v).sum() / (2 * h)
+    torch.testing.assert_close((slope * d).sum(), wanted, rtol=1e-7, atol=1e-9)

@@ -84,3 +84,9 @@ def test_no_torch_is_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("time", [1.0, np.inf])
+def test_descent_that_diverges_is_refused_at_every_time(time):
+    with pytest.raises(tg.InputError, match="lr=100 diverges: the limit is"):
+        kernel_predictions(NTK, X[:5], Y, X[5:], [time], lr=100)

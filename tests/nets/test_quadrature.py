@@ -278,3 +278,29 @@ def test_what_is_there_only_far_from_zero(variance):
         first, second = 1 + 16 * q * (1 + c), 1 + 16 * q * (1 - c)
         right = np.exp(-8 * 18 / first) / np.sqrt(first * second)
         np.testing.assert_allclose(k, right, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("function", "power", "q1", "q2"),
+    [
+        (np.sin, -1, 0.047, 10.5),
+        (np.sin, -1, 0.8, 20.0),
+        (np.exp, 1, 1e-6, 5.0),
+        (np.exp, 1, 1.2e-6, 21.0),
+        (np.exp, 1, 1e-3, 18.0),
+    ],
+)
+@pytest.mark.parametrize("gap", [1e-2, 1e-6, 1e-12])
+def test_a_small_variance_beside_a_large_one(function, power, q1, q2, gap):
+    """Terms that are below rounding for one of them count where they are large for the other."""
+    layer = tg.Activation(function, normalized=False)
+    s = (1 - gap) * math.sqrt(q1 * q2)
+    k, k_dot = (float(v) for v in layer.dual(*map(np.asarray, (s, q1, q2))))
+    size = math.exp(0.5 * power * (q1 + q2))
+    true = size * np.array([np.exp(s)] * 2 if power > 0 else [np.sinh(s), np.cosh(s)])
+    if power > 0:
+        # Against the value itself, which is far below √(k(x,x)k(y,y)).
+        np.testing.assert_allclose([k, k_dot], true, rtol=1e-8)
+    else:
+        scale = size * np.sqrt([np.sinh(q1) * np.sinh(q2), np.cosh(q1) * np.cosh(q2)])
+        np.testing.assert_allclose([k, k_dot] / scale, true / scale, rtol=0, atol=1e-12)

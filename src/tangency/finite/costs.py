@@ -11,7 +11,7 @@ from ..engines.tiles import size_text
 from ..errors import MemoryLimitError
 from .layout import Layout, Step
 from .perlayer import blocks_of, prepared
-from .plain import jacobian_blocks, product_rows
+from .plain import jacobian_blocks, product_copies, product_rows
 from .request import Request, activation_bytes
 from .subject import ModuleError
 
@@ -196,7 +196,8 @@ def _plain(request: Request, layout: Layout, activations: tuple[int, int], metho
             rows = product_rows(request, activations)
             half = (n + 1) / 2 if request.symmetric else n
             operations = m * q * forward * (3 + 3 * half)
-            memory = 3 * subject.count * subject.itemsize + rows * (kept + 4 * largest)
+            copies = product_copies(request)
+            memory = copies * subject.count * subject.itemsize + rows * (kept + 4 * largest)
     except MemoryLimitError as error:
         return Estimate(method, float("nan"), float("nan"), str(error).split(";", 1)[0])
     return Estimate(method, float(operations), float(memory + request.result_bytes))

@@ -13,7 +13,9 @@ from torch.func import functional_call
 
 from ..checks import cut, shown
 from ..errors import InputError
-from .forward_mode import WAYS, Jvp
+from .alone import AGREEMENT
+from .elementary import Elementary
+from .forward_mode import WAYS, Jvp, by_autograd, elementary
 
 Parameters = dict[str, Tensor]
 
@@ -31,6 +33,7 @@ class TaylorModel(nn.Module):
         self.order = order
         self.module = copy.deepcopy(module)
         self._way = 0  # the first of WAYS that the module's operations allow
+        self._checked = order < 2  # a first derivative has no rule to be wrong but its own
         self._names = [n for n, p in self.module.named_parameters() if p.requires_grad]
         for index, theta in enumerate(self._trainable().values()):
             self.register_buffer(f"start_{index}", theta.detach().clone())
@@ -48,7 +51,8 @@ class TaylorModel(nn.Module):
         step = {name: theta - start[name] for name, theta in self._trainable().items()}
 
         def value(parameters: Parameters) -> Tensor:
-            out = functional_call(self.module, parameters, args, kwargs)
+            with Elementary():
+                out = functional_call(self.module, parameters, args, kwargs)
             if not isinstance(out, Tensor):
                 raise InputError(
                     f"the module returns a {type(out).__name__}, not one tensor; wrap it in a "
@@ -67,7 +71,13 @@ class TaylorModel(nn.Module):
     ) -> tuple[Tensor, ...]:
         while True:
             try:
-                return _derivatives(value, start, step, self.order, WAYS[self._way])
+                found = _derivatives(value, start, step, self.order, WAYS[self._way])
+                if not self._checked:
+                    self._checked = True
+                    first, self._way = self._way, _agreeing(value, start, self._way)
+                    if self._way != first:
+                        continue
+                return found
             except InputError:
                 raise
             except Exception as error:
@@ -101,6 +111,37 @@ def _require_value(value: Callable[[Parameters], Tensor], start: Parameters) -> 
         raise InputError(
             f"the module fails on these inputs with {type(error).__name__}: {cut(str(error), 300)}"
         ) from error
+
+
+def _agreeing(value: Callable[[Parameters], Tensor], start: Parameters, way: int) -> int:
+    """The first way from this one on whose second derivative is that of reverse mode alone.
+
+    Some of PyTorch's rules of forward mode (of determinants, for one) keep as constants what is
+    none, so that their derivatives are wrong, and no error says so.
+    """
+    step = {name: _probe(theta, seed) for seed, (name, theta) in enumerate(start.items())}
+    try:
+        with elementary():
+            wanted = _derivatives(value, start, step, 2, by_autograd)[2].detach()
+    except Exception:
+        return way
+    limit = AGREEMENT.get(wanted.dtype, 1e-3) * float(torch.linalg.vector_norm(wanted))
+    while way + 1 < len(WAYS):
+        try:
+            found = _derivatives(value, start, step, 2, WAYS[way])[2].detach()
+            if float(torch.linalg.vector_norm(found - wanted)) <= limit:
+                break
+        except (NotImplementedError, RuntimeError):
+            pass
+        way += 1
+    return way
+
+
+def _probe(theta: Tensor, seed: int) -> Tensor:
+    """A step of the size of the parameter, and of the same numbers at every call."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(theta.shape, generator=generator, dtype=torch.float64).to(theta)
+    return drawn * (theta.detach().abs().mean() + 1e-3)
 
 
 def _derivatives(

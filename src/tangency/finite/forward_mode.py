@@ -27,7 +27,7 @@ def forward_in_parts(function: Any, point: tuple[Any], step: tuple[Any]) -> tupl
 
     PyTorch's fused ones know no forward mode.
     """
-    with _elementary():
+    with elementary():
         return forward(function, point, step)
 
 
@@ -84,7 +84,8 @@ def _zeros(value: Any) -> Any:
 
 
 @contextmanager
-def _elementary() -> Iterator[None]:
+def elementary() -> Iterator[None]:
+    """Within it, PyTorch takes attention and recurrences apart."""
     attention, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
     # The property alone: `mkldnn.flags` would set, and warn of, other things too.

@@ -74,9 +74,9 @@ class NTKOperator(LinearOperator):
         free = _without_result(request)
         self._rows = cut(free, 0, kept + 4 * largest, "ntvp", fixed).at_once
         check_mapped(request.subject, request.probe, q)
-        for inputs in (request.x,) if request.symmetric else (request.x, request.columns):
-            for rows in blocks(len(inputs), self._rows):
-                check_push(request.subject, inputs[rows], q)
+        sides = (request.x,) if request.symmetric else (request.x, request.columns)
+        parts = [inputs[rows] for inputs in sides for rows in blocks(len(inputs), self._rows)]
+        check_push(request.subject, parts, q)
         dtype = np.float32 if request.subject.dtype == torch.float32 else np.float64
         super().__init__(np.dtype(dtype), (n * q, m * q))
 

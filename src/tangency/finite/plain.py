@@ -7,7 +7,7 @@ from torch import Tensor
 from .alone import check_mapped, values
 from .contraction import stacked
 from .jacobians import jacobian
-from .products import check_push, pull_back, push_forward
+from .products import PartChecks, check_push, pull_back, push_forward
 from .request import Blocks, Done, Request, blocks, cut
 
 
@@ -57,28 +57,35 @@ def by_jacobians(request: Request, activations: tuple[int, int], done: Done) -> 
 
 def product_rows(request: Request, activations: tuple[int, int]) -> int:
     """How many inputs go through a forward pass at once in the method of products."""
-    subject = request.subject
     kept, largest = activations
-    fixed = 3 * subject.count * subject.itemsize
+    fixed = product_copies(request) * request.subject.count * request.subject.itemsize
     return cut(request, 0, kept + 4 * largest, "ntvp", fixed).at_once
+
+
+def product_copies(request: Request) -> int:
+    """Copies of the parameters that the method of products makes."""
+    return 4 if request.symmetric else 3
 
 
 def by_products(request: Request, activations: tuple[int, int], done: Done) -> Tensor:
     """One column after the other: J(x)·(J(y)ᵀ e)."""
+    subject, q = request.subject, request.count
     size = product_rows(request, activations)
     whole = request.zeros()
     n, m = request.pairs
-    q = request.count
-    check_mapped(request.subject, request.probe, q)
-    for rows in blocks(n, size):
-        check_push(request.subject, request.x[rows], q)
+    check_mapped(subject, request.probe, q)
+    check_push(subject, [request.x[rows] for rows in blocks(n, size)], q)
+    parts = PartChecks(subject, q, size)
     for j in range(m):
         # Of a symmetric kernel, what is on and above the diagonal.
         count = j + 1 if request.symmetric else n
         for k, direction in enumerate(request.directions):
-            u = pull_back(request.subject, request.columns[j : j + 1], direction[None])
+            u = pull_back(subject, request.columns[j : j + 1], direction[None])
             for rows in blocks(count, size):
-                column = push_forward(request.subject, request.x[rows], u)
+                x = request.x[rows]
+                column = push_forward(subject, x, u)
+                if request.symmetric and rows.stop == count:
+                    column = parts.checked(column, x, u, k)
                 _put(whole, column, rows, j, k, q, request.outputs)
         done(1)
     return request.finished(whole)

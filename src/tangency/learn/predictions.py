@@ -133,7 +133,7 @@ def _start(
 
 def _weights(spectrum: Spectrum, time: float, lr: float | None) -> np.ndarray:
     """φ(λ) such that B = Θ(x, X) Q diag(φ) Qᵀ."""
-    if lr is None or np.isinf(time):
+    if lr is None:
         return flow_filter(spectrum, 0.0, time)
     largest = float(spectrum.values[-1])
     if lr * largest > 2:

@@ -15,6 +15,10 @@ SHORT, LONG = 128, 1024
 
 # What a series may leave out of k and of k̇, against √(k(x,x)k(x',x')) and the like.
 _LEFT_OUT = (4e-15, 2e-14)
+# How much farther a Gaussian is followed than squares need: till e^{−r²/4} is below rounding.
+_FARTHER = 3.0
+# Rounding of a squared coefficient, and of a difference of moments, against the moment.
+_NOISE, _SEEN = 4e-31, 1e-14
 
 
 @jit
@@ -28,6 +32,8 @@ def expand(edges, functions, root, reach, degree, moments, tails, coefficients):
         tails: (2, levels), out: Σ_{j>J} a_j² and Σ_{j>J} j·a_j²/q, infinite for levels beyond.
         coefficients: (≥ degree + 1,), out.
     """
+    # Where a square no longer counts, the function times a polynomial of high degree still does.
+    near, reach = reach, min(reach + _FARTHER, edges[-1] / root)
     widest = min(1.5, 14.0 / math.sqrt(degree + 1.0))
     most = _GAUSS * (len(edges) + 2 + int(2 * reach / widest + 2))
     x, weighted, scratch = np.empty(most), np.empty(most), np.empty((5, _GAUSS))
@@ -37,7 +43,8 @@ def expand(edges, functions, root, reach, degree, moments, tails, coefficients):
     while z < reach and p < len(edges) - 1:
         low, high = edges[p], edges[p + 1]
         stop = high / root
-        end = min(reach, z + widest, stop)
+        # Beyond `near` a few digits will do.
+        end = min(reach, stop, z + (widest if -near <= z < near else 1.3 * widest))
         if end > z:
             half, middle = 0.5 * (end - z), 0.5 * (end + z)
             for i in range(_GAUSS):
@@ -56,31 +63,65 @@ def expand(edges, functions, root, reach, degree, moments, tails, coefficients):
         if stop <= end:
             p += 1
     _project(x[:count], weighted[:count], degree, coefficients)
+    _left_after(coefficients, degree, root, moments, tails)
+
+
+@jit
+def _left_after(coefficients, degree, root, moments, tails):
+    """Σ_{j>J} a_j² and Σ_{j>J} j·a_j²/q, from the end, so that small ones are known too.
+
+    A small remainder times a large one of another variance can count. What is beyond the last
+    coefficient is the moment less all of them; where that is rounding, about the last ones.
+    """
     tails[:] = np.inf
-    rest, slopes, level = moments[0], moments[1], 0
+    noise = _NOISE * moments[0]
+    rest, late = moments[:2].copy(), np.zeros(2)
     for j in range(degree + 1):
         square = coefficients[j] ** 2
-        rest -= square
-        slopes -= j * square / (root * root)
-        if level < len(LEVELS) and j == LEVELS[level]:
-            tails[0, level], tails[1, level] = max(rest, 0.0), max(slopes, 0.0)
-            level += 1
+        slope = j * square / (root * root)
+        rest[0] -= square
+        rest[1] -= slope
+        if j > degree - degree // 8 and square > noise:
+            late[0] += square
+            late[1] += slope
+    # a_j has the rounding of σ, which is larger than that of σ′ where σ hardly changes.
+    seen = _SEEN * moments[0], _SEEN * math.sqrt(moments[1] * max(moments[1], moments[0] / root**2))
+    for n in range(2):
+        if rest[n] <= seen[n]:
+            rest[n] = min(late[n], seen[n])
+    level = np.searchsorted(LEVELS, degree)
+    for j in range(degree, LEVELS[0] - 1, -1):
+        if j == LEVELS[level]:
+            tails[:, level] = rest
+            level -= 1
+        square = coefficients[j] ** 2
+        if square > noise:
+            rest[0] += square
+            rest[1] += j * square / (root * root)
 
 
 @jit
 def _project(x, weighted, degree, coefficients):
-    """Sums of the weighted values times the orthonormal Hermite polynomials."""
+    """Sums of the weighted values times the orthonormal Hermite polynomials.
+
+    Two degrees at a time, for half the traffic with memory; `degree` is even.
+    """
     now, before = np.ones(len(x)), np.zeros(len(x))
-    for j in range(degree + 1):
-        total = 0.0
-        up, down = 1 / math.sqrt(j + 1.0), math.sqrt(1.0 * j)
+    for j in range(0, degree, 2):
+        even, odd = 0.0, 0.0
+        up1, down1 = 1 / math.sqrt(j + 1.0), math.sqrt(1.0 * j)
+        up2, down2 = 1 / math.sqrt(j + 2.0), math.sqrt(j + 1.0)
         for i in range(len(x)):
-            total += weighted[i] * now[i]
-        coefficients[j] = total
-        for i in range(len(x)):
-            new = (x[i] * now[i] - down * before[i]) * up
-            before[i] = now[i]
-            now[i] = new
+            even += weighted[i] * now[i]
+            new = (x[i] * now[i] - down1 * before[i]) * up1
+            odd += weighted[i] * new
+            now[i] = (x[i] * new - down2 * now[i]) * up2
+            before[i] = new
+        coefficients[j], coefficients[j + 1] = even, odd
+    last = 0.0
+    for i in range(len(x)):
+        last += weighted[i] * now[i]
+    coefficients[degree] = last
 
 
 @jit
