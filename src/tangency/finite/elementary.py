@@ -102,7 +102,7 @@ def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
 
 
 _REPLACED = {
-    torch._weight_norm: _weight_norm,
+    torch._weight_norm: _weight_norm,  # pyright: ignore[reportPrivateImportUsage]
     functional.layer_norm: _layer_norm,
     torch.layer_norm: _layer_norm,
     functional.group_norm: _group_norm,
