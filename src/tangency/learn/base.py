@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .conditioning import require_finite
 from .grams import is_precomputed, resolve_kernel, times
+from .parameters import KernelParameters
 from .persist import save_model
 from .plain import plain, plain_targets
 from .restored import check_parameters, check_restored
@@ -33,7 +34,7 @@ class PlainScore:
             return super().score(X, plain_targets(y), sample_weight)  # pyright: ignore
 
 
-class DualEstimator(BaseEstimator):
+class DualEstimator(KernelParameters, BaseEstimator):
     """A function ȳ + Σᵢ cᵢ K(·, xᵢ) of fitted coefficients, which can be saved."""
 
     remedy = "raise alpha, scale the inputs, or pass float64 inputs"

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...checks import whole
 from ...errors import InputError
+from ..parameters import KernelParameters
 from ..samples import fit_inputs, predict_samples
 
 # Features held beside the result while a block of rows is on its way: this many numbers.
@@ -19,7 +20,9 @@ _BLOCK = 2**22
 _FEWEST_ROWS = 128
 
 
-class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class FeatureMap(
+    KernelParameters, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """A transformer Φ with ⟨Φ(x), Φ(y)⟩ ≈ K(x, y), fitted to samples without targets."""
 
     n_features_in_: int
