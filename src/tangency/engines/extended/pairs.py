@@ -14,8 +14,8 @@ from ...nets.parameters import numbers_only, with_activations
 from ...nets.plan import Plan, plan
 from ...nets.structure import Sequential
 from .. import pairs
-from ..fused.run import run, threads
 from ..pairs import Differences
+from ..threads import run, threads
 from ..tiles import pair_bytes
 from .array import EXTENDED, Extended, extended
 

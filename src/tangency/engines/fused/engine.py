@@ -24,6 +24,7 @@ from ...nets.plan import Plan, Step, walk
 from ..blas import one_blas_thread
 from ..overflow import check_values
 from ..prepared import Prepared, prepared
+from ..threads import run, threads
 from ..twins import row_squares, twins, write
 from . import blocks, warm
 from .activations import no_loop
@@ -31,7 +32,6 @@ from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .pieces import pieces
 from .program import Uncovered
-from .run import run, threads
 from .tables import tables
 from .tail import Tail
 from .vectors import Products

@@ -10,12 +10,12 @@ import numpy as np
 
 from ...nets.plan import Plan
 from ..prepared import Prepared
+from ..threads import run
 from . import blocks
 from .blocks import DIAGONAL, MARGINALS, PAIRS, UPPER
 from .lowering import lower
 from .marginals import auxiliary, kinds_of
 from .program import marginal_program
-from .run import run
 from .simd import width_of
 from .tables import Tables, tables
 from .work import room, room_bytes

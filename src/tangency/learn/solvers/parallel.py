@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from ...engines.blas import limit_this_thread, one_blas_thread
-from ...engines.fused.run import threads
+from ...engines.threads import threads
 
 _Piece = TypeVar("_Piece")
 _Result = TypeVar("_Result")

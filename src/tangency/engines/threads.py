@@ -12,11 +12,10 @@ from typing import Any
 
 import numba
 
-from ...checks import shown
-from ...errors import InputError
-from ..blas import limit_this_thread
-from ..blas import one_blas_thread as one_blas_thread  # where callers of this module look for it
-from ..progress import progress_bar
+from ..checks import shown
+from ..errors import InputError
+from .blas import limit_this_thread
+from .progress import progress_bar
 
 # A call into compiled code cannot be interrupted, so that it should not last much longer.
 _SECONDS = 0.1

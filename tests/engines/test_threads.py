@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_info
 
 import tangency as tg
 from processes import started
+from tangency.engines import threads as run
+from tangency.engines.blas import one_blas_thread
 from tangency.engines.fused import engine as fused
-from tangency.engines.fused import run
 from tangency.nets.plan import plan
 
 NET = "conv3 relu avg2 conv3 relu gap dense"
@@ -229,7 +230,7 @@ def blas_threads():
 
 def test_overlapping_limits_of_blas_end_with_the_last_call():
     before = blas_threads()
-    first, second = run.one_blas_thread(), run.one_blas_thread()
+    first, second = one_blas_thread(), one_blas_thread()
     first.__enter__()
     second.__enter__()
     assert set(blas_threads()) == {1}
