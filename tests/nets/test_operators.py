@@ -108,6 +108,17 @@ def test_what_an_activation_needs_is_asked_of_operators_too():
     assert np.array_equal(found, tg.NTK("dense relu dense")(X[:, 0]))
 
 
+@pytest.mark.parametrize("found", [3, None, (tg.ReLU(),), Scale(2.0)], ids=str)
+def test_what_is_no_operator_is_refused(found):
+    @dataclass(frozen=True, repr=False)
+    class Odd(tg.Layer):
+        def lower(self, space):
+            return found
+
+    with pytest.raises(tg.NetworkError, match=r"Odd\.lower must return a tuple of operators"):
+        tg.NTK(tg.Sequential(tg.Dense(), Odd(), tg.Dense()))(X[:, 0])
+
+
 def test_a_map_that_mixes_needs_all_of_the_covariance_and_one_that_picks_does_not():
     for layer, need in ((Reverse(), Need.DIAGONAL), (tg.AvgPool(2), Need.FULL)):
         steps = plan(tg.Sequential(layer, tg.Flatten()), (6, 2)).steps

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..kernels.network import as_network
 from ..nets import Activation, Dense, Sequential
 from ..nets.activations import ActivationLayer
+from ..nets.base import lowered
 from ..nets.facts import derivative_moments
 from ..nets.operators import Operator, Pointwise, Weights
 from ..nets.plan import Step, plan
@@ -117,7 +118,7 @@ def _dense_steps(network: Any) -> tuple[Step, ...]:
         network = Sequential(Dense(), Activation(network, normalized=False), Dense())
     net = as_network(network)
     for layer in net.layers:
-        parts = () if isinstance(layer, Sequential) else layer.lower(())
+        parts = () if isinstance(layer, Sequential) else lowered(layer, ())
         if not all(map(_plain, parts)):
             raise InputError(
                 "a Lipschitz constant is known for plain dense layers (weight_std 1, no bias, "

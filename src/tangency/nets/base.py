@@ -19,6 +19,7 @@ __all__ = [
     "arguments",
     "check_identity",
     "choice",
+    "lowered",
     "number",
     "options",
     "per_axis",
@@ -69,7 +70,7 @@ class Layer:
     def infer(self, signal: Signal) -> Signal:
         """What leaves the layer when `signal` enters; raises `NetworkError` if it cannot."""
         self.check(signal)
-        for operator in self.lower(signal.space):
+        for operator in lowered(self, signal.space):
             signal = operator.after(signal)
         return signal
 
@@ -84,6 +85,21 @@ class Layer:
         from .text import layer_text
 
         return layer_text(self)
+
+
+def lowered(layer: Layer, space: tuple[int, ...]) -> tuple[Operator, ...]:
+    """What `layer.lower(space)` gives, checked: a layer may be of the user's own.
+
+    Raises:
+        NetworkError: no sequence of operators.
+    """
+    found = layer.lower(space)
+    if not isinstance(found, tuple | list) or not all(isinstance(o, Operator) for o in found):
+        raise NetworkError(
+            f"{type(layer).__name__}.lower must return a tuple of operators, as in (Weights(),); "
+            f"got {shown(found)}"
+        )
+    return tuple(found)
 
 
 def options(layer: Any) -> list[tuple[dataclasses.Field, Any]]:

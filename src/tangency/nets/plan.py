@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from ..errors import NetworkError
 from .activations import ActivationLayer
-from .base import Layer
+from .base import Layer, lowered
 from .geometry import Box, Points
 from .operators import Need, Normalize, Operator, Pointwise, Shifts, Sum, Weights
 from .signal import Signal, input_signal
@@ -82,7 +82,7 @@ def _steps(net: Sequential, signal: Signal, need: Need) -> tuple[tuple[Step, ...
     """The steps of a chain, what it needs of its input, and what leaves it."""
     parts: list[tuple[Layer, int, Operator, Signal, Signal]] = []
     for layer in net.layers:
-        for part, operator in enumerate(layer.lower(signal.space)):
+        for part, operator in enumerate(lowered(layer, signal.space)):
             before, signal = signal, operator.after(signal)
             parts.append((layer, part, operator, before, signal))
     steps = []

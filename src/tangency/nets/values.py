@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_torch_array
+from array_api_compat import is_array_api_obj, is_torch_array
 
 from .. import checks
 from ..checks import shown
@@ -90,8 +90,7 @@ def elementwise(u: Any) -> Any:
     elif isinstance(u, np.ndarray | np.generic):
         good = u.dtype.kind in "biufc"
     else:
-        # Of another library, or of the caller's.
-        good = hasattr(u, "shape") and hasattr(u, "dtype") and hasattr(u, "__mul__")
+        good = is_array_api_obj(u)
     if not good:
         raise NetworkError(f"an activation is a function of an array of numbers, got {shown(u)}")
     return np.asarray(u) if isinstance(u, np.generic) else u

@@ -13,6 +13,7 @@ from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK
 from ..learn.conditioning import IllConditionedWarning
 from ..nets import Layer, Sequential
+from ..nets.base import lowered
 from ..nets.operators import Positions
 from .material import Material
 from .page import Exhibit, Section, exhibit
@@ -47,7 +48,7 @@ def is_dense(net: Sequential) -> bool:
 
 def _flattens(layer: Layer) -> bool:
     try:
-        return all(isinstance(operator, Positions) for operator in layer.lower(()))
+        return all(isinstance(operator, Positions) for operator in lowered(layer, ()))
     except NetworkError:  # it takes grids only
         return False
 

@@ -30,6 +30,7 @@ from ...engines.blas import product
 from ...errors import NetworkError
 from ...nets import Layer, Sequential, facts
 from ...nets.activations import ActivationLayer
+from ...nets.base import lowered
 from ...nets.operators import Normalize, Operator, Pointwise, Scale, Sum, Weights
 from ...nets.plan import Step
 from ...norms import norm
@@ -115,7 +116,7 @@ def _draw_stage(step: Step, sizes: Sizes, draw: Draw) -> Stage:
 def check_covered(net: Sequential, tangent: bool) -> None:
     """Raise `NetworkError` for a layer without random features."""
     for layer in net.layers:
-        for operator in layer.lower(()):
+        for operator in lowered(layer, ()):
             _check_operator(layer, operator, tangent)
 
 
