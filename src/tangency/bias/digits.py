@@ -164,7 +164,7 @@ def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: 
 
     points = np.append(t, digits.number(1))
     state = walk(net, State(points * square, None, square), Arithmetic(dual, variance))
-    values = state.theta if kernel._index == 1 else state.sigma
+    values = state.theta if kernel.kind == "ntk" else state.sigma
     if values is None:
         return t * digits.number(0)
     if kernel.normalize and values[-1] > 0:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..checks import array, called, choice, number, shown, whole
 from ..engines import reference
+from ..engines.engine import KernelPair
 from ..errors import InputError, NetworkError
 from ..kernels.base import Kernel
 from ..kernels.network import NNGP, NTK, NetworkKernel, as_network
@@ -130,7 +131,7 @@ class ZonalKernel:
     def _walk(self, leaf: NetworkKernel, line: Any, arithmetic: walk.Arithmetic, zero: Any) -> Any:
         start = walk.State(line, None, self.radius**2)
         state = walk.walk(numbers_only(leaf.net), start, arithmetic)
-        value = state.theta if leaf._index == 1 else state.sigma
+        value = state.theta if leaf.kind == "ntk" else state.sigma
         return zero if value is None else value
 
 
@@ -192,8 +193,8 @@ def _network_function(kernel: NetworkKernel, radius: float, t: np.ndarray) -> np
     one = reference.marginals(steps, point)
     many = [np.repeat(q, flat.size, axis=0) for q in one]
     products = radius**2 * flat[None, :]
-    pair = reference.block(steps, point, point, one, many, kernel._index == 1, products)
-    values = pair[kernel._index]
+    pair = reference.block(steps, point, point, one, many, kernel.kind == "ntk", products)
+    values = getattr(KernelPair(*pair), kernel.kind)
     values = np.zeros(flat.size) if values is None else np.asarray(values)[0]
     if kernel.normalize and values[-1] > 0:
         values = values / values[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from array_api_compat import array_namespace
 
@@ -59,6 +59,9 @@ class NetworkKernel(Kernel):
     the last bit, on the diagonal and wherever they meet.
     """
 
+    kind: ClassVar[str]
+    """Which of the two kernels this is: its name in a `KernelPair`."""
+
     net: Sequential
     input_shape: tuple[int, ...] | None = None
     normalize: bool = False
@@ -100,21 +103,16 @@ class NetworkKernel(Kernel):
             vector_plan(self.net, shape)
         object.__setattr__(self, "max_memory", whole_bytes(self.max_memory))
 
-    @property
-    def _index(self) -> int:
-        """Which of the two kernels this is: its place in a `KernelPair`."""
-        raise NotImplementedError
-
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
-        work = Work(self.net, X, Y, self.input_shape, self._index == 1, self.normalize)
-        matrix = work.gram(self._index == 0, self._computing)[self._index]
+        work = Work(self.net, X, Y, self.input_shape, self._tangent, self.normalize)
+        matrix = getattr(work.gram(not self._tangent, self._computing), self.kind)
         if self.normalize:
             first = self._diagonal(work.x)
             matrix = normalized(matrix, first, first if work.y is None else self._diagonal(work.y))
         return work.narrowed(matrix)
 
     def diag(self, X: Any) -> Any:
-        work = Work(self.net, X, None, self.input_shape, self._index == 1, self.normalize, True)
+        work = Work(self.net, X, None, self.input_shape, self._tangent, self.normalize, True)
         values = self._diagonal(work.x)
         xp = array_namespace(values)
         if self.normalize:
@@ -123,12 +121,17 @@ class NetworkKernel(Kernel):
         return work.narrowed(1 * values)
 
     @property
+    def _tangent(self) -> bool:
+        return self.kind == "ntk"
+
+    @property
     def _computing(self) -> Computing:
         return Computing(self.engine, self.max_memory, self.n_jobs, self.progress)
 
     def _diagonal(self, x: Prepared) -> Any:
         steps = vector_plan(self.net, tuple(x.inputs.shape[1:]))
-        return dispatch.diagonal(steps, x, self._index == 1, self._computing)[self._index]
+        pair = dispatch.diagonal(steps, x, self._tangent, self._computing)
+        return getattr(pair, self.kind)
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
         first, second = prepared_inputs(self.net, X, Y, self.input_shape)
@@ -143,7 +146,7 @@ class NetworkKernel(Kernel):
         y = None if y is None else xp.astype(y, xp.float64, copy=False)
         request = Request(
             vector_plan(self.net, tuple(x.shape[1:])),
-            self._index == 1,
+            self._tangent,
             self.normalize,
             rtol,
             self._computing,
@@ -192,9 +195,7 @@ class NTK(NetworkKernel):
            [ 7.31...,  2.        ]])
     """
 
-    @property
-    def _index(self) -> int:
-        return 1
+    kind: ClassVar[str] = "ntk"
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -213,9 +214,7 @@ class NNGP(NetworkKernel):
     array([25.,  1.])
     """
 
-    @property
-    def _index(self) -> int:
-        return 0
+    kind: ClassVar[str] = "nngp"
 
 
 def gram(
