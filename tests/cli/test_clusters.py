@@ -91,9 +91,10 @@ def test_an_interruption_leaves_a_store_and_no_process(tmp_path, sent):
         _, errors = job.communicate(timeout=60)
     if sent == signal.SIGINT:
         assert job.returncode == 130
-        assert errors.startswith("tangency: interrupted; ")
-        assert errors.endswith("of 435 tiles; the same command goes on\n")
-        assert errors.count("\n") == 1
+        # A machine where nothing is compiled yet says so first.
+        (said,) = (line for line in errors.splitlines() if "compiling its loops" not in line)
+        assert said.startswith("tangency: interrupted; ")
+        assert said.endswith("of 435 tiles; the same command goes on")
     assert len(processes) >= 2
     assert psutil.wait_procs(processes, timeout=20)[1] == []
     status = tg.gram.status(out)
