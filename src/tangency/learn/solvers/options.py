@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, Self
 
-from ...checks import choice, flag, path, shown, whole
+from ...checks import choice, flag, is_whole, path, shown, whole
 from ...errors import InputError
 
 Preconditioning = Literal["rpcholesky", "uniform", "leverage", "none"]
@@ -208,7 +208,7 @@ def _is(value: Any, kind: Any) -> bool:
 
 def _whole(solver: Solver, name: str, least: int) -> None:
     value = getattr(solver, name)
-    if not (_is(value, Integral) and value >= least):
+    if not (is_whole(value) and value >= least):
         also = ' or "auto"' if name == "rank" else ""
         raise InputError(
             f"{type(solver).__name__}: {name} must be a whole number of at least {least}{also}, "
