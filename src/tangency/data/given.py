@@ -31,7 +31,8 @@ def given_numbers(values: Any, where: str) -> np.ndarray:
             f"{where}: expected numbers of shape (n, d) or (n, *space, channels), got "
             f"{array.dtype} of shape {array.shape}"
         )
-    return array
+    # Tables of pandas lie in memory by columns, and the order of sums depends on it.
+    return np.asarray(array, order="C")
 
 
 def given_labels(values: Any, where: str) -> np.ndarray:

@@ -90,9 +90,9 @@ def _path_text(path: Any, name: str) -> str:
     try:
         text = os.fspath(path)
     except TypeError:
-        raise DataError(f"{name} must be a path or a name, got {path!r:.100}") from None
+        raise DataError(f"{name} must be a path or a name, got {shown(path)}") from None
     if not isinstance(text, str) or not text or "\0" in text or len(text) > 4096:
-        raise DataError(f"{name} must be a path or a name, got {text!r:.100}")
+        raise DataError(f"{name} must be a path or a name, got {shown(text)}")
     return text
 
 

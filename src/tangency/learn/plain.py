@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
-from ..checks import cut, is_whole
+from ..checks import cut, is_whole, within_memory
 from ..errors import InputError
 from ..kernels.foreign import (
     holds_tensors,
@@ -87,6 +87,7 @@ def _unpacked(y: Any) -> Any:
     return y
 
 
+@within_memory()
 def regression_targets(y: np.ndarray) -> np.ndarray:
     """Return targets as float64; raise `InputError` for what is no number, dates among them."""
     if y.dtype.kind in "Mm" or y.dtype.names is not None:

@@ -84,6 +84,8 @@ def elementwise(u: Any) -> Any:
     """
     if checks.is_number(u) and not hasattr(u, "shape"):
         return np.asarray(float(u))
+    if hasattr(u, "to_numpy") and not isinstance(u, type):
+        u = u.to_numpy()  # a column of a table
     if is_torch_array(u):
         narrow = u.is_floating_point() and u.dtype.itemsize < 2
         good = not (narrow or u.is_quantized or u.is_nested)
@@ -91,7 +93,8 @@ def elementwise(u: Any) -> Any:
         good = u.dtype.kind in "biufc"
     else:
         # Of another library, or of the caller's.
-        good = hasattr(u, "shape") and hasattr(u, "dtype") and hasattr(u, "__mul__")
+        known = all(hasattr(u, name) for name in ("shape", "dtype", "__mul__"))
+        good = known and not isinstance(u, type)
     if not good:
         raise NetworkError(f"an activation is a function of an array of numbers, got {shown(u)}")
     return np.asarray(u) if isinstance(u, np.generic) else u

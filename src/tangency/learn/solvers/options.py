@@ -24,6 +24,11 @@ class Solver:
         options.pop("client", None)
         return {"type": type(self).__name__, **options}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A client belongs to its process; what is fitted there needs none.
+        left = {"client": None} if "client" in vars(self) else {}
+        return {**vars(self), **left}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # frozen; and a client, which scikit-learn's clone would copy, has no copies
 
