@@ -209,3 +209,10 @@ def test_axes():
     assert checks.axes(None) is None
     with pytest.raises(InputError, match=r"axes of Matplotlib as plt.subplots\(\)\[1\] gives"):
         checks.axes(np.array([axes]))
+
+
+@pytest.mark.parametrize("value", [np.timedelta64(1, "s"), True, np.True_, 1.0, "1", None])
+def test_what_is_no_whole_number(value):
+    assert not checks.is_whole(value)
+    assert checks.is_whole(np.uint8(3))
+    assert checks.is_whole(3)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tangency import KernelRegressor
+from tangency.errors import DiskFullError
 from tangency.files import naming, replaced
 
 
@@ -111,3 +112,20 @@ def test_every_writer_names_its_file(tmp_path, monkeypatch):
         with pytest.raises(OSError, match=rf"No space left on device: '.*{name}'$"):
             write()
         assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_is_of_a_type_of_its_own_and_says_what_to_do(tmp_path):
+    model = KernelRegressor(alpha=0.1).fit(np.eye(3), [1.0, 2.0, 3.0])
+    path = tmp_path / "m.npz"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        message = r"make some, or give a path on another disk: No space left on device: '.*m\.npz'"
+        with pytest.raises(DiskFullError, match=message) as found:
+            model.save(path)
+    assert isinstance(found.value, OSError)
+    assert (found.value.errno, found.value.filename) == (errno.ENOSPC, str(path))
+    numpys = r"another disk: .*m\.npz cannot be written: 3 requested"
+    with pytest.raises(DiskFullError, match=numpys), replaced(path):
+        raise OSError("3 requested and 1 written")
+    with pytest.raises(PermissionError), replaced(path):
+        raise PermissionError(errno.EACCES, "no")

@@ -59,6 +59,17 @@ def number(
     return found
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number of Python's or NumPy's.
+
+    >>> is_whole(np.int8(3)), is_whole(True), is_whole(np.timedelta64(1, "s"))
+    (True, False, False)
+    """
+    # NumPy counts spans of time among the whole numbers.
+    not_meant = isinstance(value, bool | np.bool_ | np.timedelta64)
+    return isinstance(value, numbers.Integral) and not not_meant
+
+
 def is_number(value: Any) -> bool:
     """Whether `number` would take it for one, whatever its size."""
     return _real(value) is not None
@@ -100,8 +111,7 @@ def whole(
     """A whole number from `least` to `most`; a float that happens to be whole is none."""
     wanted = "a whole number" if least is None else f"a whole number of at least {least}"
     found = value if isinstance(value, numbers.Integral) else _item(value)
-    # NumPy counts spans of time among the whole numbers.
-    if isinstance(found, bool | np.timedelta64) or not isinstance(found, numbers.Integral):
+    if not is_whole(found):
         raise error(f"{name} must be {wanted}, got {shown(value)}")
     found = int(found)
     if least is not None and found < least:

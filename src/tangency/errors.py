@@ -24,5 +24,9 @@ class MemoryLimitError(_Printable, MemoryError, ValueError):
     """A request that does not fit in the memory budget, even one pair at a time."""
 
 
+class DiskFullError(_Printable, OSError, ValueError):
+    """A file that does not fit on its disk; what was there before is as it was."""
+
+
 class StoreError(InputError):
     """A stored kernel matrix that cannot serve: missing or damaged tiles, another job, in use."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from .errors import DiskFullError
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def temporary_name(path: Path, suffix: str) -> Path:
@@ -31,6 +36,7 @@ def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterat
 
     Raises:
         OSError: with the name of `path`, which is what the caller knows.
+        DiskFullError: one of these, where the disk has no room.
     """
     temporary = temporary_name(path, suffix)
     try:
@@ -43,7 +49,7 @@ def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterat
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _named(error, path, temporary) from error
+            raise _full(_named(error, path, temporary)) from error
         raise
 
 
@@ -54,6 +60,16 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         raise _named(error, Path(path), Path(path)) from error
+
+
+def _full(error: OSError) -> OSError:
+    """The same error, with the remedy where there is no room; NumPy gives such errors no number."""
+    remedy = "there is no room for it; make some, or give a path on another disk"
+    if error.errno is None:
+        return DiskFullError(f"{remedy}: {error}")
+    if error.errno in _NO_ROOM:
+        return DiskFullError(error.errno, f"{remedy}: {error.strerror}", error.filename)
+    return error
 
 
 def _named(error: OSError, path: Path, temporary: Path) -> OSError:

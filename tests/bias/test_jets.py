@@ -120,3 +120,8 @@ def test_what_has_no_known_constant(network, message):
         lipschitz_constant(network)
     with pytest.raises(tg.InputError, match="kind must be ntk or nngp"):
         lipschitz_constant("dense relu dense", "both")
+
+
+def test_a_kernel_is_no_activation():
+    with pytest.raises(ValueError, match="an activation must be a function of numbers, one by one"):
+        gammas(tg.NTK("dense relu dense"), 2)

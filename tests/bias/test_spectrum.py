@@ -310,3 +310,11 @@ def test_eigenvalues_beyond_float64_are_called_unresolved_not_wrong():
 def test_degrees_without_end_are_refused_before_they_are_computed():
     with pytest.raises(MemoryLimitError, match=r"a spectrum of .* degrees needs"):
         spectrum("dense relu dense", 3, 10**13)
+
+
+def test_hours_of_quadrature_are_refused():
+    with pytest.raises(InputError, match=r"about 5\.6 hours or more.*at most 20,000"):
+        spectrum(tg.NTK("dense relu dense relu dense"), 10, 100_000)
+    with pytest.raises(InputError, match="at most 60,000"):
+        spectrum(np.exp, 10, 10**6)
+    assert spectrum(tg.NTK("dense relu dense"), 10, 100_000).method == "closed form"

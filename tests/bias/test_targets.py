@@ -213,3 +213,10 @@ def test_an_odd_target_has_no_even_part():
     odd = targets.ZonalTarget("u", function=lambda u: u, parity="odd")
     with pytest.raises(InputError, match="its even part is zero"):
         odd.even()
+
+
+@pytest.mark.parametrize("parity", ["Even", "none", 0])
+def test_a_parity_that_is_none_is_refused(parity):
+    """Anything but "even" would drop the even part."""
+    with pytest.raises(ValueError, match="parity must be even or odd"):
+        targets.ZonalTarget("f", np.cosh, parity=parity)

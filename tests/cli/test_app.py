@@ -173,3 +173,10 @@ def test_a_disk_that_is_full_is_said_in_one_line_with_the_name(tmp_path):
     assert done.stderr.splitlines()[-1].startswith(f"tangency: {out} cannot be written: ")
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_package_is_a_command_itself():
+    done = subprocess.run(
+        [sys.executable, "-m", "tangency", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"tangency {tangency.__version__}\n")

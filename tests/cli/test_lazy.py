@@ -100,3 +100,23 @@ def test_without_torch_the_error_says_how_to_get_it(monkeypatch):
 
 def test_widths():
     assert parse_widths("64,256, 1024") == (64, 256, 1024)
+
+
+def table(tmp_path, X, y):
+    path = tmp_path / "table.csv"
+    np.savetxt(path, np.c_[X, y], delimiter=",", header="a,b,y", comments="")
+    return path
+
+
+def test_equal_targets_and_numbers_beyond_float32_are_told_as_what_they_are(tmp_path):
+    X = np.random.default_rng(0).standard_normal((20, 2))
+    for X_, y, message in (
+        (X, np.full(20, 0.1), "the training examples all have the same target"),
+        (X * 1e150, X[:, 0], "leave the range of float32"),
+        (X * 1e-30, X[:, 0], "training in float32 leaves its range; divide the inputs"),
+        (X, X[:, 0] * 1e30, "training in float32 leaves its range; divide the targets"),
+    ):
+        result = run(table(tmp_path, X_, y), "--net", "dense relu dense", *QUICK)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert "overflow" not in result.stderr

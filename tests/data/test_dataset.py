@@ -67,3 +67,11 @@ def test_split_of_targets_and_of_unlabelled_rows():
     rows = np.arange(10.0).reshape(10, 1)
     assert len(Dataset(rows, rows[:, 0]).split(0.2).X_test) == 2
     assert Dataset(rows, None).split(0.2).y_test is None
+
+
+def test_numbers_whose_sum_overflows_are_finite():
+    X = np.full((2, 2), 1.5e308)
+    assert Dataset(X, None).X_train is X
+    X[1, 0] = np.inf
+    with pytest.raises(DataError, match=r"1 of 4 values are not finite.*inf at index \(1, 0\)"):
+        Dataset(X, None)

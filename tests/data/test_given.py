@@ -115,3 +115,32 @@ def test_what_is_no_array_of_numbers(values, message):
 def test_absurd_arguments_are_named(call: Any, message):
     with pytest.raises(DataError, match=message):
         call()
+
+
+def test_spans_of_time_are_no_numbers():
+    """NumPy counts them among the whole numbers."""
+    second = np.timedelta64(1, "s")
+    names = ("a", "b")
+    data = Dataset(np.ones((2, 1)), np.array([0, 1]), class_names=names)
+    assert data.label_name(second) == "1 seconds"
+    assert data.label_name(np.int8(1)) == "b"
+    with pytest.raises(DataError, match="a whole number"):
+        stratified_subset(np.array([0, 1]), second)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="regularization must be 0 or more"):
+        ZCA(second).fit(np.eye(2))  # type: ignore[arg-type]
+
+
+def test_tensors_without_a_form_in_numpy():
+    torch = pytest.importorskip("torch")
+    narrow = torch.ones(2, 3, dtype=torch.float8_e5m2)
+    assert np.array_equal(given_numbers(narrow, "X"), np.ones((2, 3)))
+    with pytest.raises(DataError, match="X must be a dense tensor"):
+        given_numbers(torch.ones(2, device="meta"), "X")
+
+
+def test_the_layout_in_memory_changes_no_bit():
+    """As it would change the digest by which a store knows its inputs."""
+    X = np.random.default_rng(0).standard_normal((40, 6))
+    expected = Standardize().fit(X).transform(X)
+    for other in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2]):
+        assert np.array_equal(Standardize().fit(other).transform(other), expected)

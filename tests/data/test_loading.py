@@ -96,3 +96,10 @@ def test_white_is_one_in_any_byte_order(tmp_path, dtype, white):
     np.save(tmp_path / "a.npy", np.full((2, 3, 3), white).astype(dtype))
     found = load(tmp_path / "a.npy", require_labels=False)
     assert np.array_equal(found.X_train, np.ones((2, 3, 3, 1)))
+
+
+def test_an_array_is_no_answer_to_whether_there_is_a_header(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="header must be True, False or None, got array"):
+        load(path, header=np.array([None, None]))  # type: ignore[arg-type]

@@ -54,3 +54,11 @@ def test_bad_ridges(options, message):
     module, x = made("dense")
     with pytest.raises(InputError, match=message):
         ntk_operator(module, x, **options)
+
+
+def test_absurd_vectors_and_limits_are_told():
+    module, X = torch.nn.Linear(3, 1), np.ones((2, 3), np.float32)
+    with pytest.raises(InputError, match="the vector must be numbers"):
+        ntk_operator(module, X).matvec(np.array(["a", None], dtype=object))
+    with pytest.raises(InputError, match="max_memory must be a number of bytes"):
+        ntk_operator(module, X, max_memory=float("inf"))

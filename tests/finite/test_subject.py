@@ -114,3 +114,8 @@ def test_inputs_of_all_kinds_are_the_same():
 def test_a_layer_without_a_shape():
     with pytest.raises(InputError, match=r"'weight' has no shape yet; call the module once"):
         subject_of(nn.LazyLinear(2))
+
+
+def test_a_tensor_that_holds_no_values():
+    with pytest.raises(InputError, match="X is a tensor on the meta device"):
+        inputs_of(subject_of(nn.Linear(3, 1)), torch.ones(2, 3, device="meta"))

@@ -81,3 +81,14 @@ def test_what_numpy_refuses_is_refused(both, key):
         array[key]
     with pytest.raises(expected.type):
         K[key]
+
+
+def test_tensors_are_indices_as_arrays_are(both):
+    torch = pytest.importorskip("torch")
+    K, array = both
+    assert np.array_equal(K[torch.tensor([2, 0])], array[[2, 0]])
+    assert np.array_equal(K[torch.tensor([2, 0]), torch.tensor([1, 3])], array[[2, 0], [1, 3]])
+    with pytest.raises(IndexError):
+        K[torch.ones(2, 3, requires_grad=True)]
+    with pytest.raises(tg.InputError, match="an index must be a dense tensor"):
+        K[torch.ones(2, 3).to_sparse()]

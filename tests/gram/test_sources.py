@@ -103,3 +103,8 @@ def test_tensors_are_refused():
     torch = pytest.importorskip("torch")
     with pytest.raises(tg.InputError, match=r"pass Y\.detach\(\)\.cpu\(\)\.numpy\(\)"):
         Rows(torch.ones(2, 2), None, "Y")
+
+
+def test_a_type_is_no_data():
+    with pytest.raises(tg.InputError, match="Y holds Python objects"):
+        Rows(np.float32, name="Y")

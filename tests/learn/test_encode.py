@@ -100,3 +100,21 @@ def test_kernels_that_cannot_be_saved_come_with_a_remedy():
         problem = kernel_problem(kernel)
         assert problem is not None
         assert "custom function" in problem
+
+
+class Linear(tg.kernels.Kernel):
+    def __call__(self, X, Y=None):
+        return np.asarray(X) @ np.asarray(X if Y is None else Y).T
+
+    def diag(self, X):
+        return np.sum(np.asarray(X) ** 2, axis=1)
+
+    def to_dict(self):
+        return {"c": 1.0}
+
+
+@pytest.mark.parametrize("kernel", [Linear(), 2 * Linear() + tg.NTK("dense relu dense")])
+def test_a_kernel_of_ones_own_class_is_the_reason_why_a_model_has_no_file(tmp_path, kernel):
+    model = tg.KernelRegressor(kernel, alpha=0.1).fit(np.eye(3), [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match=r"of a class of your own, .*\.Linear.*precomputed"):
+        model.save(tmp_path / "m.npz")

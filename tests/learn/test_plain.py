@@ -268,3 +268,11 @@ def test_a_module_of_pytorch_is_no_kernel_function():
     torch = pytest.importorskip("torch")
     with pytest.raises(InputError, match=r"is a module of PyTorch.*tangency\.finite\.empirical"):
         KernelRegressor(torch.nn.Linear(3, 1)).fit(np.eye(3), np.arange(3.0))
+
+
+def test_sparse_targets_are_refused_in_words():
+    sparse = pytest.importorskip("scipy.sparse")
+    for y in (sparse.coo_array(np.ones((12, 2))), sparse.csr_matrix(np.ones((12, 2)))):
+        for model in (KernelRegressor(alpha=0.1), KernelClassifier(alpha=0.1)):
+            with pytest.raises(InputError, match=r"y is a sparse matrix; pass y.toarray\(\)"):
+                model.fit(X, y)

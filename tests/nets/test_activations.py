@@ -225,3 +225,11 @@ def test_kernels_on_patches_are_their_formula():
 def test_bad_options(make, message):
     with pytest.raises(tg.NetworkError, match=message):
         make()
+
+
+def test_columns_of_tables_and_types():
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series([-2.0, 1.0])
+    assert np.array_equal(tg.LeakyReLU(0.5)(column), tg.LeakyReLU(0.5)(np.array([-2.0, 1.0])))
+    with pytest.raises(tg.NetworkError, match="a function of an array of numbers"):
+        tg.GELU()(np.float32)

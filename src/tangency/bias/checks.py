@@ -12,8 +12,11 @@ from ..checks import real_array
 from ..engines.tiles import size_text
 from ..errors import InputError, MemoryLimitError
 
-__all__ = ["real_array", "real_number", "require_room", "rounding", "whole"]
+__all__ = ["real_array", "real_number", "require_room", "require_time", "rounding", "whole"]
 
+# Of quadrature, in more digits than float64 or in float64: a quarter of an hour or so.
+_MOST_DEGREES = {True: 20_000, False: 60_000}
+_SECONDS_PER_SQUARE = {True: 2e-6, False: 2e-7}
 _MOST = 10**15
 """Larger whole numbers are not told apart by the float64 numbers that they are turned into."""
 
@@ -63,6 +66,21 @@ def require_room(count: int, what: str) -> None:
         raise MemoryLimitError(
             f"{what} needs {size_text(float(8 * count))}, but {size_text(free)} are free; ask for "
             "a lower degree or fewer points"
+        )
+
+
+def require_time(degree: int, extended: bool) -> None:
+    """Refuse quadrature that would take hours, without a word in all that time.
+
+    extended: in more digits than float64.
+    """
+    most = _MOST_DEGREES[extended]
+    if degree > most:
+        hours = _SECONDS_PER_SQUARE[extended] * degree**2 / 3600
+        raise InputError(
+            f"degree={degree:,} would take about {hours:,.1f} hours or more, as there is no closed "
+            "form of this kernel and time grows as the square of the degree; ask for at most "
+            f"{most:,}, which shows the decay as well"
         )
 
 

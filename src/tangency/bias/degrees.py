@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import within_memory
 from ..errors import InputError
 from .arccosine import log_beta
 
@@ -84,6 +85,7 @@ def log_multiplicities(dim: int, degree: int) -> Vector:
     return logs
 
 
+@within_memory()
 def project(
     function: Callable[[Vector], Any], dim: int, degree: int, breaks: tuple[float, ...] = ()
 ) -> DegreeNorms:

@@ -58,7 +58,8 @@ def some_images(images: Any, axes: int, count: int | None, seed: int) -> np.ndar
 def chosen(total: int, count: int | None, seed: int) -> np.ndarray:
     """At most `count` of `total` row numbers, drawn at random, in increasing order."""
     rng = np.random.default_rng(whole(seed, "seed", 0))
-    if count is None or whole(count, "count", 1) >= total:
+    count = None if count is None else whole(count, "count", 1)
+    if count is None or count >= total:
         return np.arange(total)
     return np.sort(rng.choice(total, count, replace=False))
 

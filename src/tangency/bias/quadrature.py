@@ -16,6 +16,7 @@ import numpy as np
 
 from ..checks import items
 from .arccosine import log_beta
+from .checks import require_time
 from .harmonics import degree_number, dimension, interval
 from .rules import FixedRule, bandwidth, fixed_rule, float_rule
 from .zonal import ZonalKernel, as_zonal
@@ -69,6 +70,7 @@ def float_coefficients(
     zonal: ZonalKernel, dim: int, degree: int, breaks: Iterable[float] = ()
 ) -> Coefficients:
     """μ_k in float64, with the noise of rounding and the truncation measured."""
+    require_time(degree, extended=False)
     cuts = np.unique(np.arccos(np.ravel(interval(items(breaks, "breaks")))))
     edges = np.unique(np.concatenate([[0.0], cuts, [math.pi]]))
     log_scale = -float(log_beta(0.5, (dim - 1) / 2))
@@ -134,6 +136,7 @@ def _resolution(zonal: ZonalKernel, a: float, b: float) -> tuple[int, float]:
 
 def extended_coefficients(zonal: ZonalKernel, dim: int, degree: int, bits: int) -> Coefficients:
     """μ_k in fixed-point arithmetic of `bits` binary places below h(1)."""
+    require_time(degree, extended=True)
     places = bits + _GUARD
     count, lost, goal = 32, math.inf, -bits * math.log(2)
     while lost > goal and count < _MOST_NODES:

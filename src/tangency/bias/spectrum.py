@@ -63,13 +63,13 @@ def spectrum(
     hold; K up to 10,000 and beyond in milliseconds). All other networks go through quadrature in
     the angle, in as many digits as the smallest eigenvalue asks for (relative error below 1e-9,
     for eigenvalues down to 1e-300·h(1)); time grows as K²: a second or so for K = 1,000 and small
-    p, ten for a smooth activation whose eigenvalues leave the range of float64. A function h(u)
-    goes through float64 quadrature, with an error of about 1e-15·sup|h|/√N(p, k), which `errors`
-    relates to each μ_k.
+    p, ten for a smooth activation whose eigenvalues leave the range of float64; K above 20,000 is
+    refused. A function h(u) goes through float64 quadrature, up to K = 60,000, with an error of
+    about 1e-15·sup|h|/√N(p, k), which `errors` relates to each μ_k.
 
     Raises:
-        InputError: a network that is not dense, bad numbers, or a function that is not positive
-            semidefinite.
+        InputError: a network that is not dense, bad numbers, more degrees than quadrature does in
+            a quarter of an hour or so, or a function that is not positive semidefinite.
 
     Source: Bietti & Mairal 2019, section 3.1; closed forms: Bach 2017, appendix D.
 

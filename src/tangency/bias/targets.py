@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, shown
+from ..checks import array, choice, shown
 from ..errors import InputError
 from .checks import real_array, real_number, require_room, whole
 from .degrees import DegreeNorms, Parity, Vector, project
@@ -49,6 +49,8 @@ class ZonalTarget:
     def __post_init__(self) -> None:
         if self.function is None and self.closed_form is None:
             raise InputError(f"target {self.name!r} has neither a function nor a closed form")
+        if self.parity is not None:
+            choice(self.parity, "parity", ("even", "odd"))
 
     def __call__(self, u: Any) -> Vector:
         """f(u) for an array of u in [-1, 1]."""

@@ -64,6 +64,7 @@ def lazy(
     network = parse(net)
     dataset = read(data, label_column, header, input_shape, channels, scale)
     dataset = fitting(dataset, network)
+    from ..data.inputs import narrowed
     from ..finite.lazy import lazy_training
     from ..report.lazy import targets, training_parts
 
@@ -74,11 +75,11 @@ def lazy(
         raise ValueError("--loss cross-entropy is for classes, but these labels are targets")
     found = lazy_training(
         network,
-        x.astype(dtype.value),
+        narrowed(x, dtype.value, dataset.name),
         targets(y, name),
         numbers,
         tuple(range(seed, seed + seeds)),
-        X_test=None if len(x_test) == 0 else x_test.astype(dtype.value),
+        X_test=None if len(x_test) == 0 else narrowed(x_test, dtype.value, dataset.name),
         alpha=alpha,
         steps=steps,
         loss=name,

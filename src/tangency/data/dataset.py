@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..checks import is_whole, within_memory
 from ..printable import printable
 from .errors import DataError
 from .given import given_numbers
@@ -94,7 +95,11 @@ class Dataset:
         Control characters in it are shown by their codes.
         """
         names = self.class_names
-        if names is not None and isinstance(label, int | np.integer) and 0 <= label < len(names):
+        if (
+            names is not None
+            and (is_whole(label) or isinstance(label, bool))
+            and 0 <= label < len(names)
+        ):
             return printable(names[int(label)])
         return printable(str(label))
 
@@ -142,8 +147,13 @@ def _check_part(X: np.ndarray, y: np.ndarray | None, where: str) -> None:
         check_finite(y, f"{where}, labels")
 
 
+@within_memory()
 def check_finite(array: np.ndarray, where: str) -> None:
     """Raise `DataError` that names the first NaN or infinity, if there is one."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # One pass, which needs no array of its own; a sum that overflows is looked at again.
+        if np.isfinite(np.sum(array)):
+            return
     finite = np.isfinite(array)
     if finite.all():
         return

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
+from ..checks import is_number, is_whole, plain_array
 from .errors import DataError
 
 
@@ -30,7 +31,8 @@ def given_numbers(values: Any, where: str) -> np.ndarray:
             f"{where}: expected numbers of shape (n, d) or (n, *space, channels), got "
             f"{array.dtype} of shape {array.shape}"
         )
-    return array
+    # Tables of pandas lie in memory by columns, and the order of sums depends on it.
+    return np.asarray(array, order="C")
 
 
 def given_labels(values: Any, where: str) -> np.ndarray:
@@ -44,9 +46,9 @@ def given_labels(values: Any, where: str) -> np.ndarray:
     found = list(array.ravel())
     if all(isinstance(label, str) for label in found):
         return np.array(found, dtype=str).reshape(array.shape)
-    if all(isinstance(label, int | np.integer | np.bool_) for label in found):
+    if all(is_whole(label) or isinstance(label, bool | np.bool_) for label in found):
         return np.array([int(label) for label in found]).reshape(array.shape)
-    if all(isinstance(label, int | float | np.number) for label in found):
+    if all(is_number(label) or isinstance(label, bool) for label in found):
         return np.array(found, dtype=float).reshape(array.shape)
     missing = [i for i, label in enumerate(found) if _missing(label)]
     what = f"label number {missing[0]} is missing" if missing else "labels are of several types"
@@ -75,8 +77,7 @@ def _plain(values: Any, where: str) -> np.ndarray:
 def _from_tensor(tensor: Any, where: str) -> np.ndarray:
     if str(tensor.layout) != "torch.strided":
         raise DataError(f"{where}: got a sparse tensor; pass .to_dense()")
-    tensor = tensor.detach().cpu().resolve_neg().resolve_conj()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    return plain_array(tensor, where, error=DataError)
 
 
 def _floats(values: Any, array: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..checks import shown
+from ..checks import is_number, is_whole, shown
 from ..kernels.inputs import callers_level
 from ..nets.signal import channels_first
 from .dataset import shape_text
@@ -53,16 +53,15 @@ class InputOptions:
             object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
         if self.scale is None or (isinstance(self.scale, str) and self.scale == "auto"):
             return
-        number = isinstance(self.scale, int | float | np.integer | np.floating)
-        if not number or isinstance(self.scale, bool):
+        if not is_number(self.scale):
             raise DataError(f"scale must be a number, 'auto' or None, got {shown(self.scale)}")
         if not 0 < self.scale < float("inf"):
-            raise DataError(f"scale must be a positive number, got {self.scale}")
+            raise DataError(f"scale must be a positive number, got {shown(self.scale)}")
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
-    good = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
+    good = all(map(is_whole, sizes))
     if not sizes or not good or min(sizes) < 1:
         raise DataError(
             f"input_shape must be whole numbers from 1 on, as in (28, 28, 1); got {shown(shape)}"
@@ -115,6 +114,21 @@ def prepare(
             inputs = inputs / np.asarray(divisor, dtype=options.dtype)
     _refuse_overflow(shaped, inputs, where)
     return np.ascontiguousarray(inputs)
+
+
+def narrowed(X: np.ndarray, dtype: str, where: str) -> np.ndarray:
+    """Finite examples in another precision; raises `DataError` where that cannot hold them.
+
+    >>> narrowed(np.array([[1e150]]), "float32", "a.csv")
+    Traceback (most recent call last):
+        ...
+    tangency.data.errors.DataError: a.csv: its numbers, up to 1e+150, leave the range of float32; \
+divide them by another number (scale=, --scale), or take float64
+    """
+    with np.errstate(over="ignore"):
+        inputs = X.astype(dtype)
+    _refuse_overflow(X, inputs, where)
+    return inputs
 
 
 def _refuse_overflow(given: np.ndarray, inputs: np.ndarray, where: str) -> None:

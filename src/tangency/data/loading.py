@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import flag, shown
+from ..checks import flag, is_whole, shown
 from .arrays import read_npy, read_npz
 from .bundled import BUNDLED, read_bundled, read_openml
 from .dataset import Dataset
@@ -90,20 +90,19 @@ def _path_text(path: Any, name: str) -> str:
     try:
         text = os.fspath(path)
     except TypeError:
-        raise DataError(f"{name} must be a path or a name, got {path!r:.100}") from None
+        raise DataError(f"{name} must be a path or a name, got {shown(path)}") from None
     if not isinstance(text, str) or not text or "\0" in text or len(text) > 4096:
-        raise DataError(f"{name} must be a path or a name, got {text!r:.100}")
+        raise DataError(f"{name} must be a path or a name, got {shown(text)}")
     return text
 
 
 def _check_table_options(source: str, label_column: Any, header: Any) -> None:
     """Options of tables are for tables: elsewhere they would be passed over in silence."""
-    whole = isinstance(label_column, int) and not isinstance(label_column, bool)
-    if not (whole or label_column is None or isinstance(label_column, str)):
+    if not (is_whole(label_column) or label_column is None or isinstance(label_column, str)):
         raise DataError(
             f"label_column must be a name, a position or None, got {shown(label_column)}"
         )
-    if header not in (None, True, False):
+    if not (header is None or isinstance(header, bool)):
         raise DataError(f"header must be True, False or None, got {shown(header)}")
     if is_table(source) and source not in BUNDLED and not source.startswith("openml:"):
         return

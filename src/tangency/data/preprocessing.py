@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import flag, shown, within_memory
+from ..checks import flag, is_number, shown, within_memory
 from ..norms import binary_scale, norm
 from .dataset import check_finite, shape_text
 from .errors import DataError
@@ -187,8 +187,7 @@ class ZCA(_Preprocessing):
     def check_parameters(self) -> None:
         """Raise `DataError` for parameters that `fit` would not take."""
         given = self.regularization
-        number = isinstance(given, int | float | np.number) and not isinstance(given, complex)
-        if not number or not 0 <= given < np.inf:
+        if not is_number(given) or not 0 <= given < np.inf:
             raise DataError(f"regularization must be 0 or more, got {shown(given)}")
 
     def _fitted_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import shown
+from ..checks import is_number, is_whole, shown
 from .errors import DataError
 from .given import given_labels
 
@@ -41,7 +41,7 @@ def stratified_subset(y: np.ndarray, size: int, seed: int = 0) -> np.ndarray:
     (2,)
     """
     labels = _labels(y)
-    if not _is_whole(size):
+    if not is_whole(size):
         raise DataError(f"the size of a subset must be a whole number, got {shown(size)}")
     if size < 1:
         raise DataError(f"a subset needs at least one example, got size {size}")
@@ -62,7 +62,7 @@ def random_split(
     >>> [len(part) for part in random_split(10, 0.3, seed=1)]
     [7, 3]
     """
-    if not _is_whole(n) or n > 2**40:
+    if not is_whole(n) or n > 2**40:
         raise DataError(f"n must be a whole number of rows, got {shown(n)}")
     return _random(n, _test_size(n, test_fraction), seed)
 
@@ -107,19 +107,14 @@ def _labels(y: Any) -> np.ndarray:
     return labels
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
 def _seed(seed: Any) -> int:
-    if not _is_whole(seed) or not 0 <= seed < 2**32:
+    if not is_whole(seed) or not 0 <= seed < 2**32:
         raise DataError(f"seed must be a whole number from 0 to 2^32 - 1, got {shown(seed)}")
     return int(seed)
 
 
 def _test_size(n: int, test_fraction: float) -> int:
-    number = isinstance(test_fraction, int | float | np.number)
-    if not number or isinstance(test_fraction, complex) or not 0 < test_fraction < 1:
+    if not is_number(test_fraction) or not 0 < test_fraction < 1:
         raise DataError(f"test_fraction must lie between 0 and 1, got {shown(test_fraction)}")
     if n < 2:
         raise DataError(f"a split needs at least 2 examples, got {n}")

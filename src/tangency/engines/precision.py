@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import is_torch_array
 
+from ..checks import within_memory
 from ..errors import InputError
 from ..nets.activations import ActivationLayer
 from ..nets.base import plain
@@ -72,6 +73,7 @@ class Verdict(NamedTuple):
     warning: str | None
 
 
+@within_memory()
 def verdict(
     plan_: Plan, want_ntk: bool, sets: Sequence[Prepared], *, normalize: bool, alone: bool = False
 ) -> Verdict:

@@ -7,12 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from numbers import Integral
 from typing import Any
 
 import numba
 
-from ..checks import shown
+from ..checks import is_whole, shown
 from ..errors import InputError
 from .blas import limit_this_thread
 from .progress import progress_bar
@@ -40,7 +39,7 @@ def threads(n_jobs: int | None) -> int:
         available = min(available, int(omp))
     if n_jobs is None:
         return available
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
+    if not is_whole(n_jobs) or n_jobs == 0:
         raise InputError(
             f"n_jobs must be a whole number other than 0, or None; got {shown(n_jobs)}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,7 @@ def request_of(
 ) -> Request:
     """The arguments of this module's functions, checked."""
     outputs = choice(outputs, "outputs", OUTPUTS)
-    if max_memory is not None and not (is_number(max_memory) and max_memory > 0):
+    if max_memory is not None and not (is_number(max_memory) and 0 < max_memory < math.inf):
         raise InputError(
             "max_memory must be a number of bytes greater than 0, as in 2**30; got "
             f"{shown(max_memory)}"

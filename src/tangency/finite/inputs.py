@@ -54,6 +54,7 @@ def tensor_of(data: Any, name: str = "X") -> Tensor:
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
         # A copy where NumPy forbids to write, which tensors do not know of.
         data = torch.from_numpy(array if array.flags.writeable else array.copy())
+    _require_values(data, name)
     x = data.detach().resolve_neg().resolve_conj()
     if x.is_complex():
         raise InputError(f"{name} is complex; pass real numbers")
@@ -67,8 +68,10 @@ def numbers_of(data: Any, name: str) -> np.ndarray:
         InputError: something else, or rows of different lengths.
     """
     if isinstance(data, Tensor):
+        _require_values(data, name)
         x = data.detach().cpu().resolve_neg().resolve_conj()
-        return (x.float() if x.dtype in (torch.bfloat16,) else x).numpy()
+        narrow = x.is_floating_point() and x.dtype.itemsize < 4  # some have no NumPy form
+        return (x.float() if narrow else x).numpy()
     if isinstance(data, list | tuple):
         data = [numbers_of(part, name) if _array(part) else part for part in data]
     try:
@@ -81,6 +84,15 @@ def numbers_of(data: Any, name: str) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise InputError(f"{name} has dtype {array.dtype}; pass real numbers")
     return array
+
+
+def _require_values(tensor: Tensor, name: str) -> None:
+    if tensor.is_quantized:
+        raise InputError(f"{name} is a quantized tensor; pass {name}.dequantize()")
+    if tensor.is_nested:
+        raise InputError(f"{name} is a nested tensor; pass one whose rows have one length")
+    if tensor.is_meta:
+        raise InputError(f"{name} is a tensor on the meta device, which holds no values")
 
 
 def typed(x: Tensor, dtype: torch.dtype, module: nn.Module, evaluate: Any) -> Tensor:

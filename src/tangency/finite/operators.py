@@ -9,7 +9,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
-from ..checks import number
+from ..checks import number, real_array
 from ..errors import InputError
 from .alone import check_mapped
 from .empirical import request_of
@@ -82,13 +82,13 @@ class NTKOperator(LinearOperator):
 
     def _matvec(self, x: np.ndarray) -> np.ndarray:
         request = self._request
-        v = np.asarray(x).reshape(-1)
+        v = real_array(x, "the vector").reshape(-1)
         found = self._product(v, request.columns, request.x)
         return found + self.ridge * v.astype(self.dtype) if self.ridge else found
 
     def _rmatvec(self, x: np.ndarray) -> np.ndarray:
         request = self._request
-        v = np.asarray(x).reshape(-1)
+        v = real_array(x, "the vector").reshape(-1)
         if request.symmetric:
             return self._matvec(v)
         return self._product(v, request.x, request.columns)

@@ -262,5 +262,5 @@ def _under(wanted: str, everything: Mapping[str, Any]) -> list[str]:
     if not found:
         shown = ", ".join(list(everything)[:_NAMES_SHOWN])
         more = ", ..." if len(everything) > _NAMES_SHOWN else ""
-        raise InputError(f"no parameter or submodule {wanted!r}; there are {shown}{more}")
+        raise InputError(f"no parameter or submodule {cut(repr(wanted))}; there are {shown}{more}")
     return found

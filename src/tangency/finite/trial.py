@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checks import flag, number, plain_array, whole
+from ..checks import array, flag, number, plain_array, whole
 from ..errors import InputError
 from ..kernels import NTK
 from ..kernels.inputs import pair, signals
@@ -87,8 +88,11 @@ class Trial:
         alpha = number(alpha, "alpha", above=0)
         centred = alpha != 1 if centred is None else flag(centred, "centred")
         x, n = _points(X, X_test)
+        if chosen.name != "cross_entropy":
+            _require_range("targets", float(np.max(np.abs(array(y, "y")), initial=0.0)), x.dtype)
         targets = as_targets(y, torch.Size((n, _outputs(y, chosen))), chosen, x)
         limit = np.asarray(NTK(network)(x.numpy().astype(np.float64)))
+        _require_range("inputs", math.sqrt(np.max(np.diagonal(limit), initial=0.0)), x.dtype)
         largest = max_learning_rate(limit[:n, :n], loss)
         schedule = make_schedule(lr, steps, None, record, lambda: 2 / largest)
         return cls(
@@ -149,6 +153,10 @@ class Trial:
             values, movement = self._train(module, offset)
         except DivergedError:
             raise UnstableError(schedule.step, width, seed, schedule.step / 2) from None
+        named = {"network": values, "linearised": linear, "infinite": infinite}
+        losses = {name: self._left(path) for name, path in named.items()}
+        if not losses["network"] < 1:
+            raise UnstableError(schedule.step, width, seed, schedule.step / 2)
         small = self.kernel_points
         changed = _kernel(module, self.x[:small]) - first[:small, :small]
         found = {
@@ -157,10 +165,6 @@ class Trial:
             "movement": movement,
         }
         found |= self._distances(values, linear, infinite)
-        named = {"network": values, "linearised": linear, "infinite": infinite}
-        losses = {name: self._left(path) for name, path in named.items()}
-        if not losses["network"] < 1:
-            raise UnstableError(schedule.step, width, seed, schedule.step / 2)
         count = sum(p.numel() for p in module.parameters() if p.requires_grad)
         return Outcome(found, losses, count)
 
@@ -215,6 +219,17 @@ def _points(X: Any, X_test: Any | None) -> tuple[torch.Tensor, int]:
         return x.cpu(), len(x)
     first, second = (tensor_of(part.inputs) for part in pair(X, X_test, None))
     return torch.cat([first, second]).cpu(), len(first)
+
+
+def _require_range(name: str, size: float, dtype: torch.dtype) -> None:
+    """Refuses what leaves the range of `dtype` where it is squared, and again in sums of steps."""
+    most = 1e12 if dtype == torch.float32 else 1e100
+    if size and math.isfinite(size) and not 1 / most < size < most:
+        what = "the root of the NTK on these inputs is" if name == "inputs" else "the targets are"
+        raise InputError(
+            f"{what} as large as {size:.2g}, and training in {str(dtype).removeprefix('torch.')} "
+            f"leaves its range; divide the {name} by a number so that this is nearer to 1"
+        )
 
 
 def _outputs(y: Any, loss: Loss) -> int:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import plain_array
+
 
 class Outer(NamedTuple):
     """All rows with all columns; an axis that an integer chose is left out of the result."""
@@ -27,12 +29,15 @@ def resolve(key: Any, shape: tuple[int, int]) -> Outer | Pointwise:
 
     Raises:
         IndexError: what NumPy raises it for.
+        InputError: a sparse or quantized tensor, or one without data.
 
     >>> resolve((slice(1, 3), -1), (4, 5))
     Outer(rows=array([1, 2]), columns=array([4]), squeeze=(1,))
     >>> resolve(([0, 1], [2, 3]), (4, 5))
     Pointwise(rows=array([0, 1]), columns=array([2, 3]))
     """
+    parts = [_plain(part) for part in key] if isinstance(key, tuple) else [_plain(key)]
+    key = tuple(parts) if isinstance(key, tuple) else parts[0]
     found = _outer(key, shape)
     if found is not None:
         return found
@@ -42,6 +47,10 @@ def resolve(key: Any, shape: tuple[int, int]) -> Outer | Pointwise:
     rows = np.broadcast_to(np.arange(n)[:, None], shape)[key]
     columns = np.broadcast_to(np.arange(m), shape)[key]
     return Pointwise(np.asarray(rows), np.asarray(columns))
+
+
+def _plain(part: Any) -> Any:
+    return plain_array(part, "an index") if hasattr(part, "resolve_neg") else part
 
 
 def _outer(key: Any, shape: tuple[int, int]) -> Outer | None:

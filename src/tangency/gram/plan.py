@@ -6,12 +6,11 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from ..checks import is_number, number, shown, whole
+from ..checks import is_number, is_whole, number, shown, whole
 from ..errors import InputError
 from ..kernels import Prepared
 from .grid import Grid
@@ -201,8 +200,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _count(value: Any) -> bool:
-    good = isinstance(value, Integral) and not isinstance(value, bool)
-    return good and int(value) > 0
+    return is_whole(value) and int(value) > 0
 
 
 def _dtype(dtype: Any) -> str:

@@ -36,7 +36,7 @@ class Rows:
             )
         if hasattr(data, "toarray"):
             raise InputError(f"{name} is a sparse matrix; pass {name}.toarray()")
-        if not hasattr(data, "shape") or not hasattr(data, "dtype"):
+        if isinstance(data, type) or not (hasattr(data, "shape") and hasattr(data, "dtype")):
             data = signals(data, None, name)
         self.data = data
         self.name = name

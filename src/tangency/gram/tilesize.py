@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 
-from ..checks import shown
+from ..checks import is_whole, shown
 from ..errors import InputError
 from ..kernels import Kernel
 from ..nets.operators import entries
@@ -40,7 +39,7 @@ def tile_size(tile: int | str, kernel: Kernel, X: Rows, m: int, kinds: int) -> i
     n = len(X)
     largest = max(n, m)
     if not isinstance(tile, str) or tile != "auto":
-        if isinstance(tile, bool) or not isinstance(tile, Integral) or int(tile) < 1:
+        if not is_whole(tile) or int(tile) < 1:
             raise InputError(f'tile must be a whole number above 0, or "auto"; got {shown(tile)}')
         return min(int(tile), largest)
     most = math.isqrt(_BYTES // (X.dtype.itemsize * kinds))

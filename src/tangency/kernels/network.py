@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from array_api_compat import array_namespace
 
 from .. import checks
-from ..checks import flag
+from ..checks import flag, is_whole
 from ..engines import dispatch, precision
 from ..engines.engine import Computing, KernelPair
 from ..engines.order import NAMES
@@ -279,7 +278,7 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     total                               832
     """
     network = as_network(net)
-    stated = isinstance(X, tuple) and all(isinstance(n, numbers.Integral) for n in X)
+    stated = isinstance(X, tuple) and all(map(is_whole, X))
     data = None if stated else checked(X, None).inputs
     shape = tuple(map(int, X)) if data is None else tuple(data.shape[1:])
     steps = vector_plan(network, shape)

@@ -21,7 +21,14 @@ Arrays = dict[str, np.ndarray]
 
 def kernel_problem(kernel: Any) -> str | None:
     """Return why this `kernel` parameter cannot be saved, with the remedy; None if it can."""
+    from ..gram.job import foreign_classes
+
     if isinstance(kernel, Kernel):
+        if own := foreign_classes(kernel):
+            return (
+                f"its kernel is of a class of your own, {', '.join(own)}, which a file cannot "
+                'name; fit with kernel="precomputed" and your own matrices, or pickle the model'
+            )
         try:
             kernel.to_dict()
         except InputError as error:

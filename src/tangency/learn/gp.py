@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from ..checks import flag
+from ..checks import flag, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
 from ..kernels.network import NetworkKernel
@@ -264,8 +264,8 @@ def ensemble_kernel(kernel: Any) -> NTK:
     if isinstance(kernel, NetworkKernel) and not kernel.normalize:
         return _sibling(kernel, NTK)
     raise InputError(
-        f'inference="ensemble" needs the network itself, for both its kernels; got {kernel!r}; '
-        "pass a network, its text form, or NTK(net) without normalize"
+        f'inference="ensemble" needs the network itself, for both its kernels; got '
+        f"{shown(kernel)}; pass a network, its text form, or NTK(net) without normalize"
     )
 
 

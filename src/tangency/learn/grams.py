@@ -107,7 +107,9 @@ def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
     """
     if is_precomputed(kernel):
         return as_train_gram(X, kernel, None)
-    return as_train_gram(kernel(X) if isinstance(kernel, Kernel) else kernel(X, X), kernel, X)
+    if isinstance(kernel, Kernel):
+        return as_train_gram(kernel(X), kernel, X)
+    return as_train_gram(called(kernel, "a kernel, which is called as K(X, Y),", X, X), kernel, X)
 
 
 def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGram:

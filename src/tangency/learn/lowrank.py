@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from ..checks import called, choice, function, shown, whole
+from ..checks import called, choice, function, is_whole, shown, whole
 from ..errors import InputError
 from .conditioning import require_finite
 from .leverage import Entries, leverage_scores
@@ -297,7 +296,7 @@ def _generator(seed: Any) -> np.random.Generator:
 
 def _check(diagonal: Any, rank: Any, method: Any, tol: Any) -> tuple[Matrix, int]:
     choice(method, "method", METHODS)
-    if isinstance(rank, bool) or not isinstance(rank, Integral) or rank < 1:
+    if not is_whole(rank) or rank < 1:
         raise InputError(f"rank must be a whole number of at least 1, got {shown(rank)}")
     if isinstance(tol, bool) or not isinstance(tol, int | float) or not 0 <= tol < 1:
         raise InputError(f"tol must be a number from 0 up to 1, got {shown(tol)}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
-from ..checks import cut
+from ..checks import cut, is_whole, within_memory
 from ..errors import InputError
 from ..kernels.foreign import (
     holds_tensors,
@@ -46,6 +46,8 @@ def plain(data: Any, name: str) -> Any:
 
 def plain_targets(y: Any) -> Any:
     """Return `plain` targets or labels, none of them missing."""
+    if hasattr(y, "toarray"):
+        raise InputError("y is a sparse matrix; pass y.toarray(), for labels y.toarray().argmax(1)")
     y = None if y is None else plain(y, "y")  # None is worded by scikit-learn
     missing = _missing(y)
     if missing.any():
@@ -79,12 +81,13 @@ def _unpacked(y: Any) -> Any:
         return y
     if all(isinstance(each, bool | np.bool_) for each in values):
         return values.astype(bool)
-    if all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in values):
+    if all(map(is_whole, values)):
         found = np.array(values.tolist())
         return found if found.dtype.kind in "iu" else y
     return y
 
 
+@within_memory()
 def regression_targets(y: np.ndarray) -> np.ndarray:
     """Return targets as float64; raise `InputError` for what is no number, dates among them."""
     if y.dtype.kind in "Mm" or y.dtype.names is not None:

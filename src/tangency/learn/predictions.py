@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import plain_array, shown
+from ..checks import is_number, plain_array, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.network import NetworkKernel
@@ -159,8 +159,7 @@ def _weights(spectrum: Spectrum, time: float, lr: float | None) -> np.ndarray:
 def _rate(lr: Any) -> float | None:
     if lr is None:
         return None
-    number = isinstance(lr, int | float | np.number) and not isinstance(lr, bool)
-    if not (number and 0 < lr < np.inf):
+    if not (is_number(lr) and 0 < lr < np.inf):
         raise InputError(
             f"lr must be a finite number greater than 0, or None for gradient flow; got {shown(lr)}"
         )

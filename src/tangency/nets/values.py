@@ -84,13 +84,15 @@ def elementwise(u: Any) -> Any:
     """
     if checks.is_number(u) and not hasattr(u, "shape"):
         return np.asarray(float(u))
+    if hasattr(u, "to_numpy") and not isinstance(u, type):
+        u = u.to_numpy()  # a column of a table
     if is_torch_array(u):
         narrow = u.is_floating_point() and u.dtype.itemsize < 2
         good = not (narrow or u.is_quantized or u.is_nested)
     elif isinstance(u, np.ndarray | np.generic):
         good = u.dtype.kind in "biufc"
     else:
-        good = is_array_api_obj(u)
+        good = is_array_api_obj(u) and not isinstance(u, type)
     if not good:
         raise NetworkError(f"an activation is a function of an array of numbers, got {shown(u)}")
     return np.asarray(u) if isinstance(u, np.generic) else u

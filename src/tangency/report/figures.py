@@ -105,6 +105,8 @@ class Repeated:
 
     def __post_init__(self) -> None:
         text(self.name, "name")
+        if self.kernel is not None:
+            text(self.kernel, "kernel")
         if not _scores(self.scores):
             raise InputError("a row of repeated draws needs at least one score")
 

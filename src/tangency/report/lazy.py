@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import DataError
+from ..data.inputs import narrowed
 from ..errors import InputError
 from .material import Material
 from .measured import section
@@ -37,7 +38,7 @@ def lazy_section(material: Material) -> Section:
     rows = np.random.default_rng(material.options.seed).permutation(len(material.X))
     rows = rows[: _TRAIN + _TEST]
     n = min(_TRAIN, max(2, len(rows) // 2))
-    x = material.X[rows].astype(np.float32)
+    x = material.X[rows]
     y, what = _one_target(material, rows[:n])
     text = [
         f"{_SEEDS} networks of each width are trained on {n} {material.examples} to {what}, by "
@@ -49,11 +50,13 @@ def lazy_section(material: Material) -> Section:
     def measure() -> Any:
         from ..finite.lazy import lazy_training
 
-        widths = affordable_widths(material.net, x, n, material.options.effort)
+        inputs = narrowed(x, "float32", material.data.name)
+        require_different(y)
+        widths = affordable_widths(material.net, inputs, n, material.options.effort)
         seed = material.options.seed
         return lazy_training(
-            *(material.net, x[:n], y, widths, tuple(range(seed, seed + _SEEDS))),
-            X_test=x[n:],
+            *(material.net, inputs[:n], y, widths, tuple(range(seed, seed + _SEEDS))),
+            X_test=inputs[n:],
             steps=_STEPS,
         )
 
@@ -99,7 +102,9 @@ def _one_target(material: Material, rows: np.ndarray) -> tuple[np.ndarray, str]:
     """(n,) what one output has to learn, and in words."""
     y = np.asarray(material.y)[rows]
     if material.classes is None:
-        return y - y.mean(), "predict the target"
+        # Of equal targets the mean may be off by rounding, which would be learnt.
+        same = (y == y[0]).all()
+        return np.zeros_like(y) if same else y - y.mean(), "predict the target"
     found = np.unique(material.classes)
     first = found[: len(found) // 2]
     names = ", ".join(material.data.label_name(label) for label in first)
@@ -130,9 +135,11 @@ def training_parts(
 def targets(y: np.ndarray, loss: str = "squared") -> np.ndarray:
     """What a network is to learn: targets less their mean; for classes one column each.
 
-    Classes are numbered for cross-entropy instead. Raises `DataError` for a single class.
+    Classes are numbered for cross-entropy instead. Raises `DataError` for a single class, and for
+    targets that are all the same.
     """
     if y.dtype.kind == "f":
+        require_different(y)
         return y - y.mean(axis=0)
     names, codes = np.unique(y, return_inverse=True)
     if len(names) < 2:
@@ -141,3 +148,12 @@ def targets(y: np.ndarray, loss: str = "squared") -> np.ndarray:
         return codes
     columns = np.eye(len(names))[codes]
     return columns - columns.mean(axis=0)
+
+
+def require_different(y: np.ndarray) -> None:
+    """Raises `DataError` for targets, (n,) or (n, k), that are the same for all examples."""
+    if (y == y[:1]).all():
+        raise DataError(
+            "the training examples all have the same target, so that there is nothing to learn; "
+            "use more of them, or another label column"
+        )

@@ -157,3 +157,13 @@ def test_tensors_are_refused() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(InputError, match="pass a NumPy array"):
         deform(torch.zeros(1, 4, 4), Rotation(0.1))
+
+
+def test_a_filter_far_wider_than_the_image_is_refused():
+    image = np.eye(4)[None]
+    for width in (401.0, 2.0**64):
+        with pytest.raises(
+            InputError, match="more than 100 times the longest side of the images, 4"
+        ):
+            smooth(image, antialias=width)
+    assert np.isfinite(smooth(image, antialias=400.0)).all()

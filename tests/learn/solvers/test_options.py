@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 
 import pytest
@@ -69,3 +70,11 @@ def test_a_client_is_neither_saved_nor_copied():
     assert clone(KernelRegressor(solver=solver)).solver is solver
     assert "client" not in solver.to_dict()
     assert solver == CG()
+
+
+def test_a_client_is_left_out_of_a_pickle():
+    with open(os.devnull) as client:  # no more to be pickled than a client
+        again = pickle.loads(pickle.dumps(CG(tol=1e-3, client=client)))
+    assert again == CG(tol=1e-3)
+    assert again.client is None
+    assert pickle.loads(pickle.dumps(Nystrom(7))) == Nystrom(7)

@@ -24,6 +24,9 @@ MODES = {
 #: from a sum that is cut after n terms, the last of them under 0.431^(2n) = 3e-18 of the first.
 _LONG = 24
 
+#: Of the smoothing, in longest sides of an image, beyond which it has nothing left to smooth.
+_WIDEST = 100
+
 #: scipy cuts a spline's ripples 12 pixels outside an image. Where places come near that, the image
 #: is written out this much further: 0.431^(12 + 32) is under rounding.
 _REACH, _MARGIN = 8, 32
@@ -153,6 +156,13 @@ def _smooth(stack: np.ndarray, antialias: float, outside: str) -> np.ndarray:
     width = finite(antialias, "antialias", least=0.0)
     if width == 0:
         return stack.copy()
+    longest = max(stack.shape[1:-1])
+    if width > _WIDEST * longest:
+        # The filter has eight numbers for each pixel of it.
+        raise InputError(
+            f"antialias={width:g} pixels is more than {_WIDEST} times the longest side of the "
+            f"images, {longest}, of which it leaves nothing; pass less"
+        )
     sigma = (0.0, *(width,) * (stack.ndim - 2), 0.0)
     # "grid-constant" and "grid-wrap" are called "constant" and "wrap" by scipy's filters.
     return ndimage.gaussian_filter(stack, sigma, mode=outside.removeprefix("grid-"))

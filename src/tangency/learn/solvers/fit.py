@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...checks import shown
 from ...errors import InputError
 from ...kernels import Kernel
 from ..conditioning import require_finite
@@ -50,7 +51,7 @@ class Problem:
         if not isinstance(self.kernel, Kernel):
             raise InputError(
                 f"store={str(self.store)!r} takes a kernel of this library, which it can tell from "
-                f"another one; got {self.kernel!r}"
+                f"another one; got {shown(self.kernel)}"
             )
 
     def choose(self, plan: Plan, solver: Any) -> Choice:

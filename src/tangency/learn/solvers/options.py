@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, Self
 
-from ...checks import choice, flag, path, shown, whole
+from ...checks import choice, flag, is_whole, path, shown, whole
 from ...errors import InputError
 
 Preconditioning = Literal["rpcholesky", "uniform", "leverage", "none"]
@@ -23,6 +23,11 @@ class Solver:
         options = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         options.pop("client", None)
         return {"type": type(self).__name__, **options}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A client belongs to its process; what is fitted there needs none.
+        left = {"client": None} if "client" in vars(self) else {}
+        return {**vars(self), **left}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # frozen; and a client, which scikit-learn's clone would copy, has no copies
@@ -208,7 +213,7 @@ def _is(value: Any, kind: Any) -> bool:
 
 def _whole(solver: Solver, name: str, least: int) -> None:
     value = getattr(solver, name)
-    if not (_is(value, Integral) and value >= least):
+    if not (is_whole(value) and value >= least):
         also = ' or "auto"' if name == "rank" else ""
         raise InputError(
             f"{type(solver).__name__}: {name} must be a whole number of at least {least}{also}, "

@@ -58,7 +58,13 @@ class HermiteSeries(ActivationLayer):
         root = xp.reshape(safe_sqrt(q), (1, -1))
         nodes = xp.asarray(nodes, dtype=q.dtype, device=device(q))
         projection = xp.asarray(projection, dtype=q.dtype, device=device(q))
-        values = self(nodes[:, None] * root)
+        places = nodes[:, None] * root
+        values = self(places)
+        if getattr(values, "shape", None) != places.shape:
+            raise NetworkError(
+                "an activation must be a function of numbers, one by one; this one gave shape "
+                f"{getattr(values, 'shape', None)} for an array of shape {tuple(places.shape)}"
+            )
         return xp.reshape(projection @ values, (self.degree + 1, *q.shape))
 
     def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
