@@ -241,3 +241,16 @@ def test_what_does_not_fit(change, message):
     options = {"module": torch.nn.Linear(4, 1), "X": X, "y": SINE, "steps": 1, "kernel_points": 0}
     with pytest.raises(tg.InputError, match=message):
         train(**{**options, **change})
+
+
+def test_flow_where_the_kernel_grows():
+    """Under a normalisation it grows twentyfold here, and steps for the first one are too long."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        layers = [torch.nn.Linear(3, 5), torch.nn.LayerNorm(5), torch.nn.GELU()]
+        module = torch.nn.Sequential(*layers, torch.nn.Linear(5, 2, bias=False)).double()
+    x = np.random.default_rng(0).standard_normal((6, 3))
+    y = np.random.default_rng(2).standard_normal((6, 2))
+    found = train(module, x, y, time=2.0, record=1, kernel_points=0).values[-1]
+    many = train(module, x, y, time=2.0, steps=500, record=1, kernel_points=0).values[-1]
+    np.testing.assert_allclose(found, many, atol=1e-2)
