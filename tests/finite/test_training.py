@@ -243,14 +243,21 @@ def test_what_does_not_fit(change, message):
         train(**{**options, **change})
 
 
-def test_flow_where_the_kernel_grows():
-    """Under a normalisation it grows twentyfold here, and steps for the first one are too long."""
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        layers = [torch.nn.Linear(3, 5), torch.nn.LayerNorm(5), torch.nn.GELU()]
-        module = torch.nn.Sequential(*layers, torch.nn.Linear(5, 2, bias=False)).double()
-    x = np.random.default_rng(0).standard_normal((6, 3))
-    y = np.random.default_rng(2).standard_normal((6, 2))
-    found = train(module, x, y, time=2.0, record=1, kernel_points=0).values[-1]
-    many = train(module, x, y, time=2.0, steps=500, record=1, kernel_points=0).values[-1]
-    np.testing.assert_allclose(found, many, atol=1e-2)
+class Product(torch.nn.Module):
+    """f(x) = a·b·x, whose kernel a² + b² grows with it."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        weights = torch.full((2,), start**0.5, dtype=torch.float64)
+        self.a, self.b = (torch.nn.Parameter(w) for w in weights)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.a * self.b * x
+
+
+@pytest.mark.parametrize(("start", "until"), [(0.01, 1.0), (0.01, 5.0), (1e-5, 10.0)])
+def test_flow_where_the_kernel_grows(start, until):
+    """f' = 2f(y − f) from a small f: the logistic curve. Its rate is 2f, and 2y in the end."""
+    run = train(Product(start), [[1.0]], [[10.0]], time=until, kernel_points=0)
+    exact = 10 / (1 + (10 / start - 1) * np.exp(-20 * run.times))
+    np.testing.assert_allclose(run.values[:, 0, 0], exact, atol=0.06)
