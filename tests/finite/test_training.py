@@ -246,7 +246,7 @@ def test_what_does_not_fit(change, message):
 class Product(torch.nn.Module):
     """f(x) = a·b·x, whose kernel a² + b² grows with it."""
 
-    def __init__(self, start: float) -> None:
+    def __init__(self, start):
         super().__init__()
         weights = torch.full((2,), start**0.5, dtype=torch.float64)
         self.a, self.b = (torch.nn.Parameter(w) for w in weights)
