@@ -241,23 +241,3 @@ def test_what_does_not_fit(change, message):
     options = {"module": torch.nn.Linear(4, 1), "X": X, "y": SINE, "steps": 1, "kernel_points": 0}
     with pytest.raises(tg.InputError, match=message):
         train(**{**options, **change})
-
-
-class Product(torch.nn.Module):
-    """f(x) = a·b·x, whose kernel a² + b² grows with it."""
-
-    def __init__(self, start):
-        super().__init__()
-        weights = torch.full((2,), start**0.5, dtype=torch.float64)
-        self.a, self.b = (torch.nn.Parameter(w) for w in weights)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.a * self.b * x
-
-
-@pytest.mark.parametrize(("start", "until"), [(0.01, 1.0), (0.01, 5.0), (1e-5, 10.0)])
-def test_flow_where_the_kernel_grows(start, until):
-    """f' = 2f(y − f) from a small f: the logistic curve. Its rate is 2f, and 2y in the end."""
-    run = train(Product(start), [[1.0]], [[10.0]], time=until, kernel_points=0)
-    exact = 10 / (1 + (10 / start - 1) * np.exp(-20 * run.times))
-    np.testing.assert_allclose(run.values[:, 0, 0], exact, atol=0.06)

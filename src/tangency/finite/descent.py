@@ -60,8 +60,7 @@ def make_schedule(
 
     fastest: gives the rate 1/t at which the fastest direction is learnt; asked only where no rate
     is given. Descent then takes the step in which that direction is learnt at once; flow takes
-    steps half as long, where its error in a direction is below 3e-4 of what is left there, and
-    shorter ones where the rate grows on the way.
+    steps half as long, where its error in a direction is below 3e-4 of what is left there.
     """
     if time is None and steps is None:
         raise InputError("say how long to train: steps=... or time=...")
@@ -110,65 +109,27 @@ def follow(
 ) -> list[Any]:
     """Move `state`, in place, along `velocity`; what `observe` says of it at every mark."""
     seen = []
-    level = 0
+    advance = _runge_kutta if schedule.flow else _euler
     marks = frozenset(schedule.marks)
     for k in range(schedule.steps + 1):
         if k in marks:
             seen.append(observe(state))
-        if k == schedule.steps:
-            break
-        if schedule.flow:
-            level = _runge_kutta(state, velocity, schedule.step, level)
-        else:
-            _move(state, velocity(state), schedule.step)
+        if k < schedule.steps:
+            advance(state, velocity, schedule.step)
     return seen
 
 
-# The kernel may grow on the way, a hundredfold where layers are normalised. A step of the flow is
-# halved from this product of its length and the rate on, where the error in a direction is 1e-3 of
-# what is left there. At a kink the slope jumps at any length: halving ends.
-_FAST = 0.6
-_HALVINGS = 20
+def _euler(state: State, velocity: Velocity, step: float) -> None:
+    _move(state, velocity(state), step)
 
 
-def _runge_kutta(state: State, velocity: Velocity, step: float, level: int) -> int:
-    """Follow the flow for a time `step`, in parts of step / 2^level; the level for the next one."""
-    left = 1.0
+def _runge_kutta(state: State, velocity: Velocity, step: float) -> None:
     first = velocity(state)
-    while True:
-        part = step / 2**level
-        second = velocity(_moved(state, first, part / 2))
-        third = velocity(_moved(state, second, part / 2))
-        reach = _reach(state, (first, second, third), part)
-        if reach > _FAST and level < _HALVINGS:
-            level += 1
-            continue
-        last = velocity(_moved(state, third, part))
-        for slope, weight in ((first, 1), (second, 2), (third, 2), (last, 1)):
-            _move(state, slope, weight * part / 6)
-        left -= 0.5**level
-        # Twice as long again where two of the longer parts end in time.
-        if level and reach < 0.4 * _FAST and (left * 2 ** (level - 1)).is_integer():
-            level -= 1
-        if not left:
-            return level
-        first = velocity(state)
-
-
-def _reach(state: State, slopes: Sequence[State], step: float) -> float:
-    """Rate times step, by how the third slope differs from the second; 0 below the rounding."""
-    first, second, third = slopes
-    change = _distance(second, first)
-    eps = torch.finfo(first[0].dtype).eps
-    if not step * change > 1e3 * eps * (_distance(state) + step * _distance(first)):
-        return 0.0
-    return 2 * _distance(third, second) / change
-
-
-def _distance(state: State, other: State | None = None) -> float:
-    """‖state − other‖, or ‖state‖."""
-    parts = state if other is None else [a - b for a, b in zip(state, other, strict=True)]
-    return float(torch.stack([torch.linalg.vector_norm(p) for p in parts]).norm())
+    second = velocity(_moved(state, first, step / 2))
+    third = velocity(_moved(state, second, step / 2))
+    last = velocity(_moved(state, third, step))
+    for part, weight in ((first, 1), (second, 2), (third, 2), (last, 1)):
+        _move(state, part, weight * step / 6)
 
 
 def _move(state: State, velocity: State, step: float) -> None:
