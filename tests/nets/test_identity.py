@@ -14,7 +14,9 @@ from tangency.learn import KernelRegressor, load
 from tangency.learn.persist import ModelFileError
 from tangency.nets import identity, register, text
 from tangency.nets.activations import ActivationLayer
+from tangency.nets.geometry import AxisMatrices
 from tangency.nets.identity import UnknownLayerError, described, from_description
+from tangency.nets.operators import Pointwise, Scale, Stack, Sum
 from tangency.nets.plan import plan
 from tangency.nets.pooling import LinearGridLayer
 
@@ -243,7 +245,7 @@ def test_a_linear_map_of_ones_own(registry):
     data = described(tg.Sequential(tg.Conv(1), Flip(), tg.GlobalAvgPool()))
     assert from_description(data).layers[1] == Flip()
     register(reverse("flip", 1))
-    with pytest.raises(UnknownLayerError, match="has another dual"):
+    with pytest.raises(UnknownLayerError, match="has another formula"):
         from_description(data)
 
 
@@ -292,3 +294,36 @@ def test_descriptions_of_the_librarys_own_layers_are_their_text():
     net = tg.parse("conv3 relu res(erf conv3) gap dense")
     assert described(net) == {"net": str(net)}
     assert [type(p).__name__ for p in identity.parts(net)][:3] == ["Sequential", "Conv", "ReLU"]
+
+
+def made_of(*operators, name="Act"):
+    """A layer class of a user's own that is made of some operators."""
+    facts = {"lower": lambda self, space: operators, "token": "mine", "__module__": "mine"}
+    return dataclass(frozen=True, repr=False)(type(name, (tg.Layer,), facts))
+
+
+def test_a_layer_with_other_operators_under_its_name_is_refused(registry):
+    first = (Scale(2.0), Stack((AxisMatrices((np.eye(7)[::-1],)),)))
+    written = described(sandwich(register(made_of(*first))()))
+    assert from_description(written) == sandwich(registry["mine"]())
+    for other in (
+        (Scale(3.0), first[1]),
+        (Scale(2.0), Stack((AxisMatrices((np.eye(7),)),))),
+        (Scale(2.0), Pointwise(tg.Erf()), first[1]),
+        (Sum((tg.Sequential(tg.Dense()), tg.Sequential())), first[1]),
+    ):
+        register(made_of(*other))
+        with pytest.raises(UnknownLayerError, match="has another formula"):
+            from_description(written)
+
+
+def test_layers_in_the_fields_of_another_are_not_written(registry):
+    many = register(
+        dataclass(frozen=True, repr=False)(
+            type("Many", (tg.Layer,), {"__annotations__": {"inner": object}, "token": "many"})
+        )
+    )
+    for inner in (tg.Erf(), (tg.Dense(), tg.Erf())):
+        assert str(many(inner)).startswith("many:inner=")
+        with pytest.raises(tg.NetworkError, match="its text does not give it back"):
+            described(sandwich(many(inner)))

@@ -1,9 +1,11 @@
 """The table of `net.summary` and the plan behind it."""
 
+from dataclasses import dataclass
+
 import pytest
 
 import tangency as tg
-from tangency.nets.operators import Sum
+from tangency.nets.operators import Average, Scale, Sum, Weights
 from tangency.nets.plan import Need, plan, walk
 
 
@@ -58,3 +60,26 @@ def test_a_residual_needs_what_its_branches_need():
 def test_plans_are_cached():
     net = tg.cntk(3)
     assert plan(net, (8, 8, 1)) is plan(tg.cntk(3), (8, 8, 1))
+
+
+@dataclass(frozen=True, repr=False)
+class Inside(tg.Layer):
+    """A layer of one's own in which a sum is neither the first nor the last operator."""
+
+    def lower(self, space):
+        branches = tg.parse("conv3 relu conv3"), tg.Sequential()
+        return Weights(), Sum(branches), Scale(0.7), Average()
+
+
+def test_a_sum_amid_a_layer_is_counted_once():
+    rows = tg.Sequential(tg.Conv(3), Inside(), tg.Dense()).summary((6, 6, 2)).splitlines()
+    same = tg.parse("conv3 conv1 res(conv3 relu conv3) rescale0.7 gap dense").summary((6, 6, 2))
+    # Patches of one position take a step there.
+    most, less = (int(r[-1].split()[-1].replace(",", "")) for r in (same.splitlines(), rows))
+    assert most - less == 4 * 36**2
+    assert [row.split()[:2] for row in rows[3:7]] == [
+        [str(Inside()), "vector"],
+        ["conv3", "6×6"],
+        ["relu", "6×6"],
+        ["conv3", "6×6"],
+    ]

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from array_api_compat import array_namespace, device, is_torch_array
+from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array
 
 from ..errors import NetworkError
 from ..nets.activations import ActivationLayer
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
+from ..nets.identity import foreign
 from ..nets.operators import (
     Average,
     Need,
@@ -252,8 +253,23 @@ def _pointwise(
     q1, q2 = source.next(state)
     if step.need_out is Need.NOTHING:
         return state
-    k, k_dot = activation.dual(state.nngp, q1, q2)
+    k, k_dot = _dual(activation, state.nngp, q1, q2)
     return replace(state, nngp=k, ntk=None if state.ntk is None else state.ntk * k_dot)
+
+
+def _dual(activation: ActivationLayer, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+    """The dual; one of the user's own may know NumPy's arrays alone, and is said to."""
+    try:
+        return activation.dual(s, q1, q2)
+    except Exception as error:
+        if isinstance(error, NetworkError) or is_numpy_array(s) or not foreign(activation):
+            raise
+        kind = "tensors" if is_torch_array(s) else "the 32 digits that distances take"
+        raise NetworkError(
+            f"{type(activation).__name__}.dual cannot compute with {kind} ({error}); take "
+            "functions of the arrays' own library there (array_api_compat.array_namespace(s).exp), "
+            "not NumPy's or SciPy's"
+        ) from error
 
 
 def _weights(weights: Weights, state: Covariances, want_ntk: bool) -> Covariances:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..errors import NetworkError
 from ..nets.activations import ActivationLayer, Hermite
 from ..nets.geometry import AxisMatrices, GridMatrix
+from ..nets.identity import foreign
 
 
 class Elementwise(nn.Module):
@@ -21,7 +23,16 @@ class Elementwise(nn.Module):
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x)
+        try:
+            return self.layer(x)
+        except Exception as error:
+            if isinstance(error, NetworkError) or not foreign(self.layer):
+                raise
+            raise NetworkError(
+                f"{type(self.layer).__name__}.__call__ cannot compute with tensors ({error}); take "
+                "functions of the arrays' own library there "
+                "(array_api_compat.array_namespace(u).exp), not NumPy's or SciPy's"
+            ) from error
 
     def extra_repr(self) -> str:
         return repr(self.layer)

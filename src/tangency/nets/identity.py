@@ -19,6 +19,7 @@ from ..errors import NetworkError
 from . import quadrature, text
 from .activations import ActivationLayer
 from .base import Layer, check_identity, shown
+from .operators import Average, Operator, Positions, Sum
 from .pooling import LinearGridLayer
 from .structure import Residual, Sequential
 
@@ -29,6 +30,8 @@ _COVARIANCES = np.array([0.0, 0.3, -0.6, 0.95, 0.4, -1.1, 2.5])
 _FIRST = np.array([1.0, 1.0, 1.0, 1.0, 0.5, 2.0, 3.0])
 _SECOND = np.array([1.0, 1.0, 1.0, 1.0, 1.5, 0.8, 4.0])
 _AGREE = 1e-5
+# Grids on which operators are compared, the empty one for vectors.
+_SPACES = ((), (7,), (7, 6), (5, 4, 3))
 
 
 class UnknownLayerError(NetworkError):
@@ -96,7 +99,21 @@ def unsaved(net: Layer) -> tuple[str, str] | None:
                 f"{_path(type(layer))} is a class of your own that has no name in files; give it a "
                 "token and decorate it with tangency.nets.register",
             )
+        if foreign(layer) and not _returns(layer):
+            return (
+                shown(layer),
+                "its text does not give it back; a class of your own that is to be written keeps "
+                "numbers, texts, truth values, and tuples of these",
+            )
     return None
+
+
+def _returns(layer: Layer) -> bool:
+    """Whether a layer's text gives it back."""
+    try:
+        return text.parse(str(layer)) == Sequential(layer)
+    except Exception:
+        return False
 
 
 def described(net: Layer) -> dict[str, Any]:
@@ -123,7 +140,7 @@ def from_description(data: dict[str, Any]) -> Sequential:
     """The network that `described` wrote.
 
     Raises:
-        UnknownLayerError: a class that is not registered here, or has another dual than it had.
+        UnknownLayerError: a class that is not registered here, or has another formula than it had.
         NetworkError: a text that describes no network.
     """
     entries = data.get("layers", [])
@@ -144,10 +161,13 @@ def from_description(data: dict[str, Any]) -> Sequential:
     own = [layer for layer in parts(net) if foreign(layer)]
     for layer, entry in zip(own, entries, strict=True):
         then, now = np.array(entry["values"], float), np.array(_values(layer), float)
-        if then.shape != now.shape or not np.allclose(then, now, rtol=_AGREE, atol=_AGREE):
+        if then.shape != now.shape or not np.allclose(
+            then, now, rtol=_AGREE, atol=_AGREE, equal_nan=True
+        ):
+            formula = "dual" if isinstance(layer, ActivationLayer) else "formula"
             raise UnknownLayerError(
-                f"{entry['class']} has another dual here than when {layer.token!r} was written; "
-                "register the class as it was then"
+                f"{entry['class']} has another {formula} here than when "
+                f"{layer.token!r} was written; register the class as it was then"
             )
     return net
 
@@ -162,8 +182,16 @@ def parts(net: Layer) -> Iterator[Layer]:
     else:
         inner = [getattr(net, f.name) for f in dataclasses.fields(net)]
     for layer in inner:
-        if isinstance(layer, Layer):
-            yield from parts(layer)
+        yield from _within(layer)
+
+
+def _within(value: Any) -> Iterator[Layer]:
+    """The layers that a field holds, in tuples too."""
+    if isinstance(value, Layer):
+        yield from parts(value)
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from _within(inner)
 
 
 def foreign(layer: Layer) -> bool:
@@ -174,24 +202,74 @@ def foreign(layer: Layer) -> bool:
 def _values(layer: Layer) -> list[float]:
     """Values by which one formula is told from another."""
     if isinstance(layer, ActivationLayer):
-        found = layer.dual(_COVARIANCES, _FIRST, _SECOND)
-        values = np.concatenate([np.broadcast_to(v, _FIRST.shape) for v in found])
+        values = _dual_values(layer)
     elif isinstance(layer, LinearGridLayer):
         values = _matrix_values(layer)
     else:
-        return []
+        values = [v for space in _SPACES for v in _lowered((layer,), space)[0]]
     return [float(f"{v:.6g}") for v in np.asarray(values, dtype=float)]
+
+
+def _dual_values(layer: ActivationLayer) -> list[float]:
+    found = layer.dual(_COVARIANCES, _FIRST, _SECOND)
+    return [float(v) for part in found for v in np.broadcast_to(part, _FIRST.shape)]
+
+
+def _lowered(
+    layers: tuple[Layer, ...], space: tuple[int, ...]
+) -> tuple[list[float], tuple[int, ...]]:
+    """Numbers that tell operators apart, of layers one after the other, and the grid after them."""
+    values: list[float] = []
+    for layer in layers:
+        try:
+            operators = layer.lower(space)
+        except Exception:
+            # It is not for grids of this shape.
+            return [*values, -1.0], space
+        for operator in operators:
+            values += [float(np.sum(np.frombuffer(type(operator).__name__.encode(), np.uint8)))]
+            if isinstance(operator, Sum):
+                ends = [_lowered(branch.layers, space) for branch in operator.branches]
+                values += [v for end in ends for v in end[0]]
+                space = ends[0][1]
+                continue
+            for field in dataclasses.fields(operator):
+                values += _flat(getattr(operator, field.name))
+            space = _after(operator, space)
+    return values, space
+
+
+def _after(operator: Operator, space: tuple[int, ...]) -> tuple[int, ...]:
+    if isinstance(operator, Average | Positions):
+        return ()
+    return getattr(getattr(operator, "geometry", operator), "space_out", space)
+
+
+def _flat(value: Any) -> list[float]:
+    """What an operator holds, as numbers."""
+    if isinstance(value, ActivationLayer):
+        return _dual_values(value)
+    if isinstance(value, np.ndarray):
+        return [
+            *value.shape,
+            float(np.sum(value * np.cos(np.arange(value.size)).reshape(value.shape))),
+        ]
+    if isinstance(value, tuple):
+        return [len(value), *(v for inner in value for v in _flat(inner))]
+    if dataclasses.is_dataclass(value):
+        return [v for f in dataclasses.fields(value) for v in _flat(getattr(value, f.name))]
+    return [-1.0 if value is None else float(value)]
 
 
 def _matrix_values(layer: LinearGridLayer) -> np.ndarray:
     found = []
-    for space in ((7,), (7, 6), (5, 4, 3)):
+    for space in _SPACES[1:]:
         try:
             geometry = layer.geometry(space)
         except NetworkError:
             continue
         for a in getattr(geometry, "matrices", None) or (geometry.matrix,):  # type: ignore[union-attr]
-            found += [*a.shape, float(np.sum(a * np.cos(np.arange(a.size)).reshape(a.shape)))]
+            found += _flat(a)
     return np.array(found)
 
 

@@ -132,7 +132,8 @@ class Weights(Operator):
     @property
     def plain(self) -> bool:
         """Of variance 1, trained, and without a bias."""
-        return self.trainable and float(self.weight_std) == 1 and float(self.bias_std) == 0
+        one = float(self.weight_std) == 1 and self.fan == 1
+        return self.trainable and one and float(self.bias_std) == 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .activations import ActivationLayer
 from .base import Layer, plain
-from .structure import Sequential
+from .identity import foreign
+from .operators import Operator, Pointwise, Sum
+from .signal import Signal
+from .structure import Residual, Sequential
 
 
-def tensors(layer: Layer) -> Iterator[Any]:
+def tensors(layer: Any) -> Iterator[Any]:
     """The parameters of a layer, and of those inside it, that are tensors."""
-    if isinstance(layer, Sequential):
-        for inner in layer.layers:
+    if isinstance(layer, Layer):
+        for field in dataclasses.fields(layer):
+            yield from tensors(getattr(layer, field.name))
+    elif isinstance(layer, tuple):
+        for inner in layer:
             yield from tensors(inner)
-        return
-    for field in dataclasses.fields(layer):
-        value = getattr(layer, field.name)
-        if isinstance(value, Layer):
-            yield from tensors(value)
-        elif hasattr(value, "detach"):
-            yield value
+    elif hasattr(layer, "detach"):
+        yield layer
 
 
 def numbers_only(layer: Any) -> Any:
@@ -34,14 +36,17 @@ def numbers_only(layer: Any) -> Any:
     """
     if isinstance(layer, Sequential):
         return Sequential(*map(numbers_only, layer.layers))
-    changes = {}
-    for field in dataclasses.fields(layer):
-        value = getattr(layer, field.name)
-        if isinstance(value, Layer):
-            changes[field.name] = numbers_only(value)
-        elif hasattr(value, "detach"):
-            changes[field.name] = plain(value)
-    return dataclasses.replace(layer, **changes) if changes else layer
+    given = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
+    changes = {k: _numbers(v) for k, v in given.items() if any(True for _ in tensors(v))}
+    return replace(layer, **changes) if changes else layer
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, Layer):
+        return numbers_only(value)
+    if isinstance(value, tuple):
+        return tuple(map(_numbers, value))
+    return plain(value) if hasattr(value, "detach") else value
 
 
 def with_activations(net: Any, change: Callable[[ActivationLayer], ActivationLayer]) -> Any:
@@ -55,6 +60,38 @@ def with_activations(net: Any, change: Callable[[ActivationLayer], ActivationLay
         return Sequential(*(with_activations(layer, change) for layer in net.layers))
     if isinstance(net, ActivationLayer):
         return change(net)
-    inner = {f.name: getattr(net, f.name) for f in dataclasses.fields(net)}
-    inner = {k: with_activations(v, change) for k, v in inner.items() if isinstance(v, Layer)}
-    return dataclasses.replace(net, **inner) if inner else net
+    if type(net) is Residual:
+        shortcut = net.shortcut and with_activations(net.shortcut, change)
+        return Residual(with_activations(net.body, change), shortcut=shortcut)
+    return _Changed(net, change) if foreign(net) else net
+
+
+@dataclass(frozen=True, repr=False)
+class _Changed(Layer):
+    """A layer with other activations, which it may make where it is lowered."""
+
+    layer: Layer
+    change: Callable[[ActivationLayer], ActivationLayer]
+
+    def check(self, signal: Signal) -> None:
+        self.layer.check(signal)
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return tuple(map(self._changed, self.layer.lower(space)))
+
+    def _changed(self, operator: Operator) -> Operator:
+        match operator:
+            case Pointwise(activation):
+                return Pointwise(self.change(activation))
+            case Sum(branches):
+                return Sum(tuple(with_activations(each, self.change) for each in branches))
+        return operator
+
+    def on_vectors(self) -> Layer | None:
+        return self.layer.on_vectors()
+
+    def __repr__(self) -> str:
+        return repr(self.layer)
+
+    def __str__(self) -> str:
+        return str(self.layer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import checks
 from ..errors import NetworkError
@@ -12,9 +12,7 @@ from .geometry import AxisMatrices, Box, GridMatrix
 from .operators import Average, Need, Pointwise, Positions, Shifts, Stack, Sum, entries
 from .plan import Step, activations, plan
 from .quadrature.layer import Activation
-
-if TYPE_CHECKING:
-    from .structure import Sequential
+from .structure import Residual, Sequential
 
 # A dual takes a root, an inverse sine and a dozen products; LayerNorm and sums a few.
 _DUAL, _PLAIN = 20, 1
@@ -76,11 +74,11 @@ def summary_table(
     rows.append(("input", _grid(steps.space), shape_text(steps.space, steps.need_in), f"{cost:,}"))
     for parts, depth in _flat(steps.steps, 0):
         first, last = parts[0], parts[-1]
-        branching = isinstance(first.operator, Sum)
-        name = "  " * depth + (type(first.layer).token if branching else str(first.layer))
+        branching = isinstance(first.layer, Residual)
+        name = "  " * depth + (first.layer.token if branching else str(first.layer))
         # What is inside a sum has lines of its own.
-        added = 2 * entries(last.space_out, last.need_out)
-        count = added if branching else sum(map(operations, parts))
+        inside = [inner for step in parts for branch in step.branches for inner in branch]
+        count = sum(map(operations, parts)) - sum(map(operations, inside))
         cost += count
         shape = shape_text(first.space_in, first.need_in)
         rows.append((name, _grid(last.space_out), shape, f"{count:,}"))
@@ -107,10 +105,12 @@ def _grid(space: tuple[int, ...]) -> str:
 def _flat(steps: tuple[Step, ...], depth: int) -> list[tuple[list[Step], int]]:
     """The steps of each layer, and how deep it lies, in order of writing."""
     rows: list[tuple[list[Step], int]] = []
+    parts: list[Step] = []
     for step in steps:
         if step.part == 0:
-            rows.append(([], depth))
-        rows[-1][0].append(step)
+            parts = []
+            rows.append((parts, depth))
+        parts.append(step)
         for branch in step.branches:
             rows += _flat(branch, depth + 1)
     return rows

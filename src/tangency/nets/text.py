@@ -14,6 +14,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from .. import checks
@@ -84,7 +85,8 @@ def _value_text(value: Any) -> str:
         return str(value)
     if isinstance(value, tuple):
         sizes = len(value) > 1 and all(isinstance(v, int) and v >= 0 for v in value)
-        return "x".join(map(str, value)) if sizes else json.dumps(value, separators=(",", ":"))
+        dumped = partial(json.dumps, separators=(",", ":"), default=str)
+        return "x".join(map(str, value)) if sizes else dumped(value)
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
     try:
