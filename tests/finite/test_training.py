@@ -241,3 +241,25 @@ def test_what_does_not_fit(change, message):
     options = {"module": torch.nn.Linear(4, 1), "X": X, "y": SINE, "steps": 1, "kernel_points": 0}
     with pytest.raises(tg.InputError, match=message):
         train(**{**options, **change})
+
+
+def test_flow_that_the_kernel_outgrows_is_told():
+    """f = w·x·v starts at w = v = 0.1 with a kernel of 0.02, and ends with one of about 2."""
+
+    class Product(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.tensor(0.1, dtype=torch.float64))
+            self.v = torch.nn.Parameter(torch.tensor(0.1, dtype=torch.float64))
+
+        def forward(self, x):
+            return self.w * self.v * x
+
+    x, y = np.ones((1, 1)), np.array([1.0])
+    with pytest.warns(finite.StepWarning, match=r"steps=\d+ or more") as said:
+        train(Product(), x, y, time=10.0, kernel_points=0)
+    least = int(str(said[0].message).split("steps=")[1].split()[0])
+    # The logistic curve of the product p = w·v: p' = 2p(1 − p), p(0) = 0.01.
+    run = train(Product(), x, y, time=10.0, steps=2 * least, kernel_points=0)
+    p = 0.01 * np.exp(2 * run.times)
+    np.testing.assert_allclose(run.values[:, 0], p / (0.99 + p), atol=1e-4)

@@ -18,6 +18,7 @@ from .build import FiniteNetwork, build  # noqa: E402
 from .expansion import TaylorModel, linearize, taylor  # noqa: E402
 
 if TYPE_CHECKING:
+    from .descent import StepWarning
     from .empirical import empirical_nngp, empirical_ntk, explain_ntk
     from .lazy import LazyTraining, lazy_training
     from .operators import NTKOperator, ntk_operator
@@ -29,6 +30,7 @@ _LATER = {
     "KernelPredictions": "predictions",
     "LazyTraining": "lazy",
     "NTKOperator": "operators",
+    "StepWarning": "descent",
     "Training": "training",
     "empirical_nngp": "empirical",
     "empirical_ntk": "empirical",
@@ -56,6 +58,7 @@ __all__ = [
     "KernelPredictions",
     "LazyTraining",
     "NTKOperator",
+    "StepWarning",
     "TaylorModel",
     "TorchMissingError",
     "Training",

@@ -128,7 +128,8 @@ def train(
         y: targets (n,) or (n, outputs); classes (n,) for cross-entropy.
         lr, steps: gradient descent on the loss summed over examples. The default lr is
             half of `max_learning_rate`.
-        time: alone, or with `steps`: gradient flow for that long. With `lr`: descent.
+        time: alone, or with `steps`: gradient flow for that long. With `lr`: descent. Steps suit
+            the kernel at the start; a `StepWarning` says if it has outgrown them at the end.
         loss: "squared", ½ Σ (f − y)², or "cross_entropy".
         record: about how many times are recorded, spaced geometrically, start and end
             included; or numbers of steps.
@@ -164,6 +165,8 @@ def train(
         watch.offsets = (start, start_tests)
     seen = descend(trained, x, targets, chosen, schedule, watch.see, watch.offsets[0])
     flat = np.ndim(y) == 1 and start.shape[1] == 1
+    if schedule.flow:
+        schedule.warn_if_too_long(2 / max_learning_rate(_ntk(trained, x), loss))
     return watch.result(seen, schedule, flat)
 
 
