@@ -27,6 +27,12 @@ class MemoryLimitError(_Printable, MemoryError, ValueError):
 class DiskFullError(_Printable, OSError, ValueError):
     """A file that does not fit on its disk; what was there before is as it was."""
 
+    def __str__(self) -> str:
+        remedy = "there is no room for it; make some, or give a path on another disk"
+        text = super().__str__()
+        # What the system says ends in the path; NumPy's own words are no sentence without it.
+        return f"{text}; {remedy}" if self.errno is None else f"{remedy}: {text}"
+
 
 class StoreError(InputError):
     """A stored kernel matrix that cannot serve: missing or damaged tiles, another job, in use."""

@@ -63,12 +63,11 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _full(error: OSError) -> OSError:
-    """The same error, with the remedy where there is no room; NumPy gives such errors no number."""
-    remedy = "there is no room for it; make some, or give a path on another disk"
+    """The same error, of a type of its own where there is no room; NumPy's have no number."""
     if error.errno is None:
-        return DiskFullError(f"{remedy}: {error}")
+        return DiskFullError(str(error))
     if error.errno in _NO_ROOM:
-        return DiskFullError(error.errno, f"{remedy}: {error.strerror}", error.filename)
+        return DiskFullError(error.errno, error.strerror, error.filename)
     return error
 
 
