@@ -84,5 +84,7 @@ def test_names_that_are_none_are_told():
         tg.KernelRegressor("precomputed").set_params(kernel__net=NET)
     with pytest.raises(tg.NetworkError, match="bias_std must be at least 0"):
         model.set_params(kernel__net__0__bias_std=-1.0)
+    with pytest.raises(tg.InputError, match="deep must be True or False, got 3"):
+        model.get_params(deep=3)
     with pytest.raises(ValueError, match="Invalid parameter 'beta'"):
         model.set_params(beta=1)

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..checks import shown
+from ..checks import flag, shown
 from ..errors import InputError
 from ..kernels import Kernel
 from ..nets import Layer, Sequential
@@ -33,6 +33,7 @@ class KernelParameters:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, with `deep` those of the kernel and its network too."""
+        deep = flag(deep, "deep")
         found = super().get_params(deep)  # pyright: ignore[reportAttributeAccessIssue]
         if deep and isinstance(found["kernel"], Kernel | Layer):
             found |= {_PREFIX + name: value for name, value in parameters(found["kernel"])}

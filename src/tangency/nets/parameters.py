@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .activations import ActivationLayer
-from .base import Layer, plain
+from .base import Layer, lowered, plain
 from .identity import foreign
 from .operators import Operator, Pointwise, Sum
 from .signal import Signal
@@ -77,7 +77,7 @@ class _Changed(Layer):
         self.layer.check(signal)
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        return tuple(map(self._changed, self.layer.lower(space)))
+        return tuple(map(self._changed, lowered(self.layer, space)))
 
     def _changed(self, operator: Operator) -> Operator:
         match operator:
