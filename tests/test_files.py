@@ -91,8 +91,8 @@ def test_every_writer_names_its_file(tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
     from tangency.cli.files import draft
+    from tangency.figures.style import save_figure
     from tangency.learn.solvers.checkpoint import Checkpoint
-    from tangency.report.style import save_figure
 
     model = KernelRegressor().fit(np.eye(3), np.ones(3))
     monkeypatch.setattr(np, "savez", full)

@@ -49,6 +49,7 @@ from .nets import (
     wide_resnet,
 )
 from .nets.teach import elsewhere as _elsewhere
+from .version import __version__
 
 if TYPE_CHECKING:
     from .gram.module import GramModule
@@ -65,8 +66,6 @@ if TYPE_CHECKING:
         NystromFeatures,
         RandomFeatures,
     )
-
-__version__ = "0.1.0"
 
 # Loaded on first use: scikit-learn alone would double the time of the import.
 _LATER = {

@@ -259,7 +259,7 @@ def test_a_cluster_that_goes_away(tmp_path):
 
 
 def test_another_version_at_the_workers(tmp_path, client, monkeypatch):
-    monkeypatch.setattr(tg, "__version__", "0.0")
+    monkeypatch.setattr("tangency.version.__version__", "0.0")
     with pytest.raises(InputError, match=r"has tangency .*, this process 0\.0; install the same"):
         tg.gram.compute(NET, images(20), store=tmp_path / "K.zarr", client=client)
 

@@ -167,7 +167,7 @@ def test_a_store_of_another_job_is_refused(store, X, change, message):
 
 
 def test_a_store_of_another_version_is_refused(store, X, monkeypatch):
-    monkeypatch.setattr(tg, "__version__", "99")
+    monkeypatch.setattr("tangency.version.__version__", "99")
     with pytest.raises(tg.StoreError, match=r"version of this library: \S+ there, 99 here"):
         tg.gram.compute(NET, X, store=store)
 

@@ -79,7 +79,7 @@ def test_what_may_change_a_value_changes_the_fingerprint(other):
 
 def test_the_fingerprint_of_an_ordinary_job_is_for_good(monkeypatch):
     """Stores that were begun must be known again: a change of this number strands them."""
-    monkeypatch.setattr(tg, "__version__", "0.1.0")
+    monkeypatch.setattr("tangency.version.__version__", "0.1.0")
     data = np.arange(21.0).reshape(7, 3)
     assert (
         job(NET, X=data)[0].fingerprint

@@ -13,6 +13,7 @@ from ..checks import shown
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.network import NetworkKernel
+from ..results import Result, Table
 from .deformations import (
     Deformation,
     RandomField,
@@ -27,11 +28,9 @@ from .deformations import (
 from .deformations.checks import positive, spatial_shape, whole
 from .distances import moved_distances, named_kernels, some_images
 from .patches import pooling_scale
-from .tables import Table
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    pass
 
 #: ‖∇τ‖_∞ of the deformations that the constants are fitted to.
 GRADIENTS = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -56,7 +55,7 @@ class Constants(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class StabilityConstants:
+class StabilityConstants(Result):
     """Fits of the stability bound's form; made by `stability_constants`.
 
     Attributes:
@@ -102,12 +101,6 @@ class StabilityConstants:
             ("kernel", "C₁ (√‖∇τ‖)", "C₂ (‖∇τ‖)", "C₃ (‖τ‖/σₙ)", "σₙ (pixels)", "relative error"),
             [(name, *map(float, values)) for name, values in self.constants.items()],
         )
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Measured against fitted distances."""
-        from .drawing import draw_constants
-
-        return draw_constants(self, axes)
 
 
 def sample_deformations(shape: Sequence[int], seed: int = 0) -> dict[str, Deformation]:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.network import as_network
+from ..results import Result, Table
 from .geometry import Geometry, geometry
-from .tables import Table
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    pass
 
 #: Networks that differ in their pooling only, for images of 8×8 pixels and more.
 POOLINGS = {
@@ -26,7 +25,7 @@ POOLINGS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Geometries:
+class Geometries(Result):
     """`Geometry` network by network; made by `geometries`.
 
     Attributes:
@@ -77,12 +76,6 @@ class Geometries:
             for name, n in result.neighbours.items()
         ]
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """A column for each network, a row for each kernel; into given axes, the first of both."""
-        from .panels import draw_geometries
-
-        return draw_geometries(self, axes)
 
 
 def geometries(networks: Mapping[str, Any], images: Any, labels: Any, **options: Any) -> Geometries:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..bias.tables import Table
 from ..checks import flag, whole
 from ..errors import InputError
+from ..results import Result, Table
 from .descent import Schedule, make_schedule
 from .empirical import empirical_ntk
 from .losses import Loss, as_targets, find_loss
@@ -22,12 +22,11 @@ from .subject import ModuleError
 from .weights import as_inputs, descend, values
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    pass
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class Training(Result):
     """A training run at its recorded times; made by `train`.
 
     Attributes:
@@ -96,12 +95,6 @@ class Training:
                 for k, row in zip(self.steps.tolist(), numbers, strict=True)
             ],
         )
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """The loss, and the movement of weights and kernel; into `axes`, the movement alone."""
-        from .figures import draw_training
-
-        return draw_training(self, axes)
 
 
 def train(

@@ -286,7 +286,7 @@ class _Run:
         raise _Lost
 
     def _welcome(self, worker: _Worker, room: Room) -> None:
-        from .. import __version__
+        from ..version import __version__
 
         if room.version != __version__:
             raise InputError(

@@ -61,7 +61,7 @@ class Job:
 
     def description(self) -> dict[str, Any]:
         """All that the values depend on, as JSON gives it back, to be compared with stored ones."""
-        from .. import __version__
+        from ..version import __version__
 
         data = {
             "format": FORMAT,

@@ -88,7 +88,7 @@ def look_around() -> Room:
     """The first task at each worker."""
     from distributed import get_worker
 
-    from .. import __version__
+    from ..version import __version__
 
     manager = getattr(get_worker(), "memory_manager", None)
     limit = getattr(manager, "memory_limit", None)

@@ -33,7 +33,7 @@ def save_model(model: Any, path: str | Path) -> Path:
     Raises `ModelFileError` for parameters or labels that have no form without pickle, and for
     parameters that were changed after the fit.
     """
-    from .. import __version__
+    from ..version import __version__
 
     arrays: dict[str, np.ndarray] = {}
     params = model.get_params(deep=False)

@@ -17,10 +17,10 @@ import numpy as np
 
 from ..data import Dataset, load, stratified_subset
 from ..errors import InputError
+from ..figures.learning import Curve, Repeated
 from ..kernels import gram
 from ..learn import KernelClassifier
 from .baselines import linear_row, svm_row
-from .figures import Curve, Repeated
 from .table import Row
 
 KERNELS = {"NTK": "ntk", "last-layer": "nngp"}

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
-from .. import checks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from .smoothness import Modulus
+from ..bias.smoothness import Modulus
+from .style import (
+    INK,
+    LABEL,
+    TICK,
+    legend_name,
+    line_style,
+    new_figure,
+    owner,
+    plain_axes,
+    put_note,
+    put_title,
+)
 
 _STEP = "size of the step, ‖x − y‖ / ‖x‖"
 
 
 def draw_modulus(found: Modulus, axes: Axes | None) -> Figure:
     """Distances and ratios side by side; only the distances into given axes."""
-    from ..report.style import new_figure, put_note, put_title
-
-    axes = checks.axes(axes)
     if axes is not None:
         _panel(found, axes, divide=False)
         _legend(found, axes)
-        return axes.figure  # type: ignore[return-value]
+        return owner(axes)
     figure = new_figure(10.4, 5.2)
     left, right = figure.subplots(1, 2)
     _panel(found, left, divide=False)
@@ -39,8 +45,6 @@ def draw_modulus(found: Modulus, axes: Axes | None) -> Figure:
 
 
 def _panel(found: Modulus, axes: Axes, divide: bool) -> None:
-    from ..report.style import INK, LABEL, legend_name, line_style, plain_axes
-
     x = found.sizes
     for position, name in enumerate(found.distances):
         look: dict[str, Any] = line_style(name, position)
@@ -64,8 +68,6 @@ def _panel(found: Modulus, axes: Axes, divide: bool) -> None:
 
 
 def _round_ticks(axes: Axes, x: np.ndarray) -> None:
-    from matplotlib.ticker import LogLocator, NullLocator
-
     axes.xaxis.set_major_locator(LogLocator(10.0, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
@@ -78,8 +80,6 @@ def _round_ticks(axes: Axes, x: np.ndarray) -> None:
 
 
 def _legend(found: Modulus, axes: Axes) -> None:
-    from ..report.style import TICK
-
     # The lower right corner is empty: all lines go from the lower left to the upper right.
     low, high = axes.get_ylim()
     axes.set_ylim(low / (high / low) ** (0.06 * (1 + len(found.bounds))), high)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ..checks import items, mapping, number, shown, text, whole
 from ..errors import InputError
@@ -22,11 +24,6 @@ from .style import (
     put_note,
     put_title,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 _ONE_DRAW = "Bars: one standard error of the test accuracy (Agresti and Coull)."
 _DRAWS = "Mean ± one standard deviation over random draws of the training images."

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tangency.bias.powers import fit_power
+from tangency.results.powers import fit_power
 
 SIZES = np.geomspace(1e-4, 1, 13)
 

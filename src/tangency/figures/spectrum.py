@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .. import checks
-from ..report.style import (
+from ..bias.empirical import EmpiricalComparison, EmpiricalSpectrum
+from ..bias.mercer import MercerSpectrum, SpectrumComparison
+from .style import (
     GREY,
     INK,
     LABEL,
@@ -17,31 +21,34 @@ from ..report.style import (
     legend_name,
     line_style,
     new_figure,
+    one_panel,
+    owner,
     plain_axes,
     put_note,
     put_title,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from .spectrum import MercerSpectrum
-
 _MARKERS = 14
 
 
-def spectra_figure(
-    spectra: Mapping[str, MercerSpectrum], title: str, axes: Axes | None = None
-) -> Figure:
+def draw_spectrum(found: MercerSpectrum, axes: Axes | None) -> Figure:
+    """Eigenvalues against degree, with the slope of theory; and the share of variance."""
+    return _spectra({found.name: found}, found.title, axes)
+
+
+def draw_spectra(found: SpectrumComparison, axes: Axes | None) -> Figure:
+    """Eigenvalues against degree, one line a kernel, with the slopes of theory."""
+    return _spectra(found.spectra, found.title, axes)
+
+
+def _spectra(spectra: Mapping[str, MercerSpectrum], title: str, axes: Axes | None) -> Figure:
     """Eigenvalues, and beside them (unless drawn into given axes) the shares of variance."""
-    axes = checks.axes(axes)
     if axes is not None:
-        draw_eigenvalues(axes, spectra)
-        return axes.get_figure(root=True)  # pyright: ignore[reportReturnType]
+        _draw_eigenvalues(axes, spectra)
+        return owner(axes)
     figure = new_figure(10.5, 4.9)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    draw_eigenvalues(left, spectra)
+    _draw_eigenvalues(left, spectra)
     _draw_shares(right, spectra)
     put_title(figure, title)
     if note := _not_drawn(spectra):
@@ -49,7 +56,7 @@ def spectra_figure(
     return figure
 
 
-def draw_eigenvalues(axes: Axes, spectra: Mapping[str, MercerSpectrum]) -> None:
+def _draw_eigenvalues(axes: Axes, spectra: Mapping[str, MercerSpectrum]) -> None:
     """log μ_k against log k (against k where the decay is exponential), parities apart."""
     straight = all(s.law in ("exponential", "finite") for s in spectra.values())
     for position, (name, spectrum) in enumerate(spectra.items()):
@@ -157,8 +164,6 @@ def _draw_shares(axes: Axes, spectra: Mapping[str, MercerSpectrum]) -> None:
 
 
 def _powers_of_ten(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
     low, high = axes.get_ylim()
     if math.floor(high) - math.ceil(low) < 1:
         low, high = math.floor(low), math.ceil(high)
@@ -169,12 +174,18 @@ def _powers_of_ten(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"$10^{{{round(y)}}}$"))
 
 
-def clusters_figure(results: Mapping[str, Any], title: str, axes: Axes | None = None) -> Figure:
-    """Eigenvalues of K/n on data, in order, over the steps of theory."""
-    axes = checks.axes(axes)
-    figure = new_figure(8.0, 4.9) if axes is None else None
-    draw = figure.subplots() if figure is not None else axes
-    assert draw is not None
+def draw_cluster(found: EmpiricalSpectrum, axes: Axes | None) -> Figure:
+    """Eigenvalues of K/n on data by rank, over the steps of theory."""
+    return _clusters({found.name: found}, found.title, axes)
+
+
+def draw_clusters(found: EmpiricalComparison, axes: Axes | None) -> Figure:
+    """The same for several kernels."""
+    return _clusters(found.spectra, found.title, axes)
+
+
+def _clusters(results: Mapping[str, EmpiricalSpectrum], title: str, axes: Axes | None) -> Figure:
+    figure, draw = one_panel(axes, 8.0, 4.9, title)
     for position, (name, result) in enumerate(results.items()):
         style = line_style(name, position)
         index = np.arange(1, len(result.eigenvalues) + 1)
@@ -205,7 +216,4 @@ def clusters_figure(results: Mapping[str, Any], title: str, axes: Axes | None = 
     plain_axes(draw, "rank of the eigenvalue", "eigenvalue of K/n", grid="both")
     draw.xaxis.label.set_fontsize(LABEL)
     draw.legend(fontsize=TICK - 1, frameon=False, loc="lower left")
-    if figure is None:
-        return draw.get_figure(root=True)  # pyright: ignore[reportReturnType]
-    put_title(figure, title)
     return figure

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .. import checks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from .geometries import Geometries
-    from .geometry import Geometry, Neighbours
+from ..bias.geometries import Geometries
+from ..bias.geometry import Geometry, Neighbours
+from .style import (
+    GREEN,
+    GREY,
+    INK,
+    LABEL,
+    PURPLE,
+    TICK,
+    legend_name,
+    new_figure,
+    owner,
+    plain_axes,
+    put_note,
+    put_title,
+)
 
 _X = "size of the deformation, ‖∇τ‖"
 _Y = "relative distance"
@@ -21,14 +29,11 @@ _Y = "relative distance"
 
 def draw_geometry(result: Geometry, axes: Axes | None) -> Figure:
     """A panel for each kernel; into given axes, the first kernel."""
-    from ..report.style import INK, LABEL, legend_name, new_figure, plain_axes, put_note, put_title
-
     names = list(result.neighbours)
-    axes = checks.axes(axes)
     if axes is not None:
         _lines(result, result.neighbours[names[0]], axes)
         plain_axes(axes, _X, _Y)
-        return axes.figure  # type: ignore[return-value]
+        return owner(axes)
     figure = new_figure(3.6 + 3.9 * len(names), 4.6)
     grid = np.atleast_1d(np.asarray(figure.subplots(1, len(names), sharey=True)))
     for panel, name in zip(grid, names, strict=True):
@@ -43,10 +48,7 @@ def draw_geometry(result: Geometry, axes: Axes | None) -> Figure:
 
 def draw_geometries(results: Geometries, axes: Axes | None) -> Figure:
     """A column for each network with a scale of its own, a row for each kernel."""
-    from ..report.style import INK, LABEL, legend_name, new_figure, plain_axes, put_note, put_title
-
     first = next(iter(results.results.values()))
-    axes = checks.axes(axes)
     if axes is not None:
         return draw_geometry(first, axes)
     columns, names = list(results.results.items()), list(first.neighbours)
@@ -68,8 +70,6 @@ def draw_geometries(results: Geometries, axes: Axes | None) -> Figure:
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    from ..report.style import TICK
-
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=TICK, frameon=False)
 
@@ -82,8 +82,6 @@ def _note(result: Geometry) -> str:
 
 
 def _lines(result: Geometry, near: Neighbours, axes: Axes) -> None:
-    from ..report.style import GREEN, GREY, INK, PURPLE
-
     moved = f"translation by {result.shift} px"
     # From the farthest to the nearest: the legend then has the order of the lines. Colours are not
     # those of the kernels, which are panels here; green is whatever was translated.

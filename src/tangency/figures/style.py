@@ -1,23 +1,22 @@
 """How every figure looks, and how it is written to a file.
 
-Only matplotlib's object-oriented interface is used: no pyplot, no global state. matplotlib is
-imported inside functions, so that importing the package stays fast.
+Only Matplotlib's object-oriented interface is used: no pyplot, no global state.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from .. import checks
 from ..errors import InputError
 from ..files import replaced
 from ..printable import printable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: told apart with any common colour blindness, and in grey by lightness.
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -32,6 +31,9 @@ KERNEL_STYLES: dict[str, dict[str, Any]] = {
 }
 _LEGENDS = {"NTK": "NTK (all layers trained)", "last-layer": "last-layer kernel (NNGP)"}
 _OTHERS = ({"color": GREEN, "marker": "^"}, {"color": ORANGE, "marker": "D"}, {"color": GREY})
+
+#: A legend without a frame, through which no grid line shows.
+CLEAR: dict[str, Any] = {"edgecolor": "none", "facecolor": "white", "framealpha": 1.0}
 
 TITLE, LABEL, TICK = 13, 11, 10
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -52,9 +54,28 @@ def legend_name(kernel: str) -> str:
 
 def new_figure(width: float, height: float) -> Figure:
     """A white figure, sizes in inches, with a layout that leaves room for all text."""
-    from matplotlib.figure import Figure
-
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def one_panel(
+    axes: Axes | None, width: float, height: float, title: str, note: str = ""
+) -> tuple[Figure, Axes]:
+    """The given axes and their figure; without any, a new figure of one panel with its title."""
+    if axes is not None:
+        return owner(axes), axes
+    figure = new_figure(width, height)
+    panel = figure.subplots()
+    put_title(figure, title)
+    if note:
+        put_note(figure, note)
+    return figure, panel
+
+
+def owner(axes: Axes) -> Figure:
+    """The figure that axes belong to."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
 
 
 def plain_axes(axes: Axes, x_label: str = "", y_label: str = "", grid: str = "y") -> None:
@@ -87,10 +108,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     The same figure gives the same file: no dates or random names are stored in it. Raises
     `InputError` for another suffix.
     """
-    import matplotlib
-    from matplotlib.figure import Figure as AnyFigure
-
-    if not isinstance(figure, AnyFigure):
+    if not isinstance(figure, Figure):
         raise InputError(f"figure must be a figure of Matplotlib, got {checks.shown(figure)}")
     path, dpi = checks.path(path), checks.whole(dpi, "dpi", 1, _FINEST)
     kind = path.suffix.lower()

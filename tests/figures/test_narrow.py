@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tangency.report.narrow import WIDTH, narrowed
-from tangency.report.style import new_figure, plain_axes, put_title
+from tangency.figures.narrow import WIDTH, narrowed
+from tangency.figures.style import new_figure, plain_axes, put_title
 
 
 class Shown:

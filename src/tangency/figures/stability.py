@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .. import checks
+from ..bias.constants import StabilityConstants
+from ..bias.stability import StabilityCurve
+from ..bias.trends import StabilityTrends
+from .style import (
+    CLEAR,
+    GREY,
+    LABEL,
+    TICK,
+    legend_name,
+    line_style,
+    new_figure,
+    owner,
+    plain_axes,
+    put_note,
+    put_title,
+)
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from .constants import StabilityConstants
-    from .stability import StabilityCurve
-    from .trends import StabilityTrends
-
-# A legend without a frame, through which no grid line shows.
-_CLEAR: dict[str, Any] = {"edgecolor": "none", "facecolor": "white", "framealpha": 1.0}
 _DISTANCE = "‖Φ(deformed x) − Φ(x)‖ / ‖Φ(x)‖"
 _AXIS = {
     "gradient": "size of the deformation, ‖∇τ‖",
@@ -27,12 +34,9 @@ _AXIS = {
 
 def draw_stability(curve: StabilityCurve, axes: Axes | None) -> Figure:
     """Relative distance against ‖∇τ‖ and ‖τ‖; only the prescribed norm into given axes."""
-    from ..report.style import new_figure, put_note, put_title
-
-    axes = checks.axes(axes)
     if axes is not None:
         _panel(curve, axes, curve.by, legend=True)
-        return axes.figure  # type: ignore[return-value]
+        return owner(axes)
     shown = [curve.by]
     other = "displacement" if curve.by == "gradient" else "gradient"
     if np.all(_norms(curve, other) > 0):
@@ -57,8 +61,6 @@ def _norms(curve: StabilityCurve, by: str) -> np.ndarray:
 
 
 def _panel(curve: StabilityCurve, axes: Axes, by: str, legend: bool) -> None:
-    from ..report.style import TICK, legend_name, line_style, plain_axes
-
     x = _norms(curve, by)
     for position, name in enumerate(curve.distances):
         look: dict[str, Any] = line_style(name, position)
@@ -77,22 +79,19 @@ def _panel(curve: StabilityCurve, axes: Axes, by: str, legend: bool) -> None:
     axes.set_yscale("log")
     axes.minorticks_off()
     if legend:
-        axes.legend(fontsize=TICK, loc="upper left", **_CLEAR)
+        axes.legend(fontsize=TICK, loc="upper left", **CLEAR)
         low, high = axes.get_ylim()
         axes.set_ylim(low, high * (high / low) ** 0.18)  # room for the legend
 
 
 def draw_constants(result: StabilityConstants, axes: Axes | None) -> Figure:
     """Fitted against measured distances, one panel for each kernel; into given axes, all in one."""
-    from ..report.style import new_figure, put_note, put_title
-
     names = list(result.constants)
-    axes = checks.axes(axes)
     if axes is not None:
         for position, name in enumerate(names):
             _points(result, name, position, axes)
         _diagonal(result, axes)
-        return axes.figure  # type: ignore[return-value]
+        return owner(axes)
     figure = new_figure(1.0 + 4.2 * len(names), 4.8)
     grid = np.atleast_1d(np.asarray(figure.subplots(1, len(names), sharex=True, sharey=True)))
     for position, (panel, name) in enumerate(zip(grid, names, strict=True)):
@@ -106,8 +105,6 @@ def draw_constants(result: StabilityConstants, axes: Axes | None) -> Figure:
 
 
 def _points(result: StabilityConstants, name: str, position: int, axes: Axes) -> None:
-    from ..report.style import legend_name, line_style
-
     look = line_style(name, position)
     c = result.constants[name]
     moves = result.gradients == 0
@@ -123,8 +120,6 @@ def _points(result: StabilityConstants, name: str, position: int, axes: Axes) ->
 
 
 def _diagonal(result: StabilityConstants, axes: Axes, y_label: bool = True) -> None:
-    from ..report.style import GREY, TICK, plain_axes
-
     values = [v[v > 0] for n in result.constants for v in (result.fitted(n), result.distances[n])]
     low, high = min(map(np.min, values)) / 1.5, max(map(np.max, values)) * 1.5
     axes.plot([low, high], [low, high], color=GREY, linewidth=0.8, zorder=0)
@@ -139,7 +134,7 @@ def _diagonal(result: StabilityConstants, axes: Axes, y_label: bool = True) -> N
     axes.minorticks_off()
     axes.set_xlim(low, high)
     axes.set_ylim(low, high * (high / low) ** 0.2)
-    axes.legend(fontsize=TICK, loc="upper left", handletextpad=0.4, **_CLEAR)
+    axes.legend(fontsize=TICK, loc="upper left", handletextpad=0.4, **CLEAR)
 
 
 _TERMS = (
@@ -151,12 +146,9 @@ _TERMS = (
 
 def draw_trends(trends: StabilityTrends, axes: Axes | None) -> Figure:
     """Bars for each network, beside each other for each kernel: one panel for each constant."""
-    from ..report.style import new_figure, put_note, put_title
-
-    axes = checks.axes(axes)
     if axes is not None:
         _bars(trends, axes, *_TERMS[0], legend=True)
-        return axes.figure  # type: ignore[return-value]
+        return owner(axes)
     figure = new_figure(11.5, 4.4)
     for index, (panel, term) in enumerate(zip(figure.subplots(1, 3), _TERMS, strict=True)):
         _bars(trends, panel, *term, legend=index == 0)
@@ -166,8 +158,6 @@ def draw_trends(trends: StabilityTrends, axes: Axes | None) -> Figure:
 
 
 def _bars(trends: StabilityTrends, axes: Axes, label: str, value: Any, legend: bool) -> None:
-    from ..report.style import LABEL, TICK, legend_name, line_style, plain_axes
-
     networks = list(trends.results)
     kernels = list(next(iter(trends.results.values())).constants)
     width = 0.8 / len(kernels)
@@ -185,4 +175,4 @@ def _bars(trends: StabilityTrends, axes: Axes, label: str, value: Any, legend: b
         axes.set_yticks([0])
         axes.text(0.5, 0.5, "0 in every fit", transform=axes.transAxes, ha="center", fontsize=LABEL)
     if legend:
-        axes.legend(fontsize=TICK, loc="upper left", **_CLEAR)
+        axes.legend(fontsize=TICK, loc="upper left", **CLEAR)

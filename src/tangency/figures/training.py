@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .. import checks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from .lazy import LazyTraining
-    from .measure import Measure
-    from .training import Training
-
-_CLEAR: dict[str, Any] = {"edgecolor": "none", "facecolor": "white", "framealpha": 1.0}
+from ..finite.lazy import LazyTraining
+from ..finite.measure import Measure, slope_text
+from ..finite.training import Training
+from .narrow import WIDTH
+from .style import (
+    BLUE,
+    CLEAR,
+    GREEN,
+    INK,
+    LABEL,
+    TICK,
+    VERMILION,
+    new_figure,
+    owner,
+    plain_axes,
+    put_note,
+    put_title,
+)
 
 
 def draw_training(run: Training, axes: Axes | None) -> Figure:
     """Loss against time, and movement of weights and kernel; the latter alone into given axes."""
-    from ..report.style import new_figure, put_note, put_title
-
-    axes = checks.axes(axes)
     if axes is not None:
         _movement(run, axes)
-        return axes.figure  # type: ignore[return-value]
+        return owner(axes)
     figure = new_figure(10.2, 4.4)
     left, right = figure.subplots(1, 2)
     _loss(run, left)
@@ -38,8 +44,6 @@ def draw_training(run: Training, axes: Axes | None) -> Figure:
 
 
 def _loss(run: Training, axes: Axes) -> None:
-    from ..report.style import BLUE, plain_axes
-
     later = run.times > 0
     axes.plot(run.times[later], run.losses[later], color=BLUE, marker="o", markersize=4.5)
     plain_axes(axes, "time (steps × lr)", "training loss", "both")
@@ -50,8 +54,6 @@ def _loss(run: Training, axes: Axes) -> None:
 
 
 def _movement(run: Training, axes: Axes) -> None:
-    from ..report.style import BLUE, TICK, VERMILION, plain_axes
-
     lines = [("weights, ‖θ − θ₀‖/‖θ₀‖", run.movement, BLUE, "o", "-")]
     if run.kernel_change is not None:
         lines.append(("kernel, ‖K − K₀‖/‖K₀‖", run.kernel_change, VERMILION, "s", "--"))
@@ -64,18 +66,15 @@ def _movement(run: Training, axes: Axes) -> None:
     if all(np.all(values[later] > 0) for _, values, *_ in lines):
         axes.set_yscale("log")
     axes.minorticks_off()
-    axes.legend(fontsize=TICK, loc="best", **_CLEAR)
+    axes.legend(fontsize=TICK, loc="best", **CLEAR)
 
 
 def draw_lazy(lazy: LazyTraining, axes: Axes | None) -> Figure:
     """Kernel and weights against width, and distances of functions; the latter into given axes."""
-    from ..report.style import new_figure, put_note, put_title
-
     functions = _functions(lazy)
-    axes = checks.axes(axes)
     if axes is not None:
         _against_width(functions, axes)
-        return axes.figure  # type: ignore[return-value]
+        return owner(axes)
     figure = new_figure(10.8, 5.2)
     _panels(lazy, functions, *figure.subplots(1, 2))
     put_title(figure, lazy.title)
@@ -85,9 +84,6 @@ def draw_lazy(lazy: LazyTraining, axes: Axes | None) -> Figure:
 
 def draw_lazy_narrow(lazy: LazyTraining) -> Figure:
     """The same, one panel below the other, each with a legend of its own."""
-    from ..report.narrow import WIDTH
-    from ..report.style import new_figure, put_note, put_title
-
     figure = new_figure(WIDTH, 10.0)
     _panels(lazy, _functions(lazy), *figure.subplots(2, 1))
     put_title(figure, lazy.title)
@@ -107,8 +103,6 @@ def _note(lazy: LazyTraining) -> str:
 
 
 def _panels(lazy: LazyTraining, functions: list[Measure], first: Axes, second: Axes) -> None:
-    from ..report.style import INK, LABEL
-
     _against_width([lazy.measures[key] for key in ("fluctuation", "change", "movement")], first)
     _against_width(functions, second)
     first.set_title("Kernel and weights", fontsize=LABEL, color=INK)
@@ -117,8 +111,6 @@ def _panels(lazy: LazyTraining, functions: list[Measure], first: Axes, second: A
 
 
 def _against_width(measures: list[Measure], axes: Axes) -> None:
-    from ..report.style import BLUE, GREEN, TICK, VERMILION, plain_axes
-    from .measure import slope_text
 
     looks = ((BLUE, "o", "-"), (GREEN, "^", "-."), (VERMILION, "s", "--"))
     for measure, (colour, marker, dash) in zip(measures, looks, strict=True):
@@ -138,6 +130,6 @@ def _against_width(measures: list[Measure], axes: Axes) -> None:
     axes.set_yscale("log")
     axes.minorticks_off()
     axes.set_xticks(measures[0].widths, [f"{int(w):,}" for w in measures[0].widths])
-    axes.legend(fontsize=TICK, loc="lower left", **_CLEAR)
+    axes.legend(fontsize=TICK, loc="lower left", **CLEAR)
     low, high = axes.get_ylim()
     axes.set_ylim(low / (high / low) ** 0.5, high)  # room for the legend

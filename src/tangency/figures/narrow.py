@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .lookup import NARROW, drawing
 
 WIDTH, _PANEL, _ALONE = 4.4, 3.5, 4.2
 # How many letters fit: along a title, along the height of a panel, beside a mark in a legend.
@@ -17,11 +18,14 @@ _TITLE, _HEIGHT, _LEGEND = 42, 32, 46
 def narrowed(result: Any) -> Figure | None:
     """A result's figure at most `WIDTH` inches wide, None where its panels cannot be moved.
 
-    A result that has a `plot_narrow()` is asked for it. Else panels go below one another, and
-    legends above them all. Colour bars belong to several panels, so that figures with them stay.
+    What has a narrow drawing of its own gets it (`NARROW`, or its `plot_narrow()`). Else panels
+    go below one another, and legends above them all. Colour bars belong to several panels, so that
+    figures with them stay.
     """
     if hasattr(result, "plot_narrow"):
         return result.plot_narrow()
+    if (own := drawing(result, NARROW)) is not None:
+        return own(result)
     figure = result.plot()
     width, height = figure.get_size_inches()
     if width <= WIDTH + 0.2:
@@ -58,8 +62,6 @@ def _stack(figure: Figure, panels: list[Axes]) -> None:
 
 def _legend_above(figure: Figure, panels: list[Axes]) -> float:
     """Move all legends above the first panel; returns their height in inches."""
-    from matplotlib.axes import Axes
-
     entries: dict[str, Any] = {}
     size = 0.0
     for owner in [*panels, figure]:
