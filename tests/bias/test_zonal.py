@@ -110,7 +110,7 @@ def test_quadratures_have_a_coarser_twin_and_others_do_not():
         (lambda: sphere_kernel("dense", radius=0), "radius must be .* got 0"),
         (lambda: sphere_kernel("dense", radius=np.inf), "radius must be .* got inf"),
         (lambda: sphere_kernel(abs), "a function h.u. of the cosine is passed to spectrum"),
-        (lambda: as_zonal(3), "a kernel on the sphere is .* got 3"),
+        (lambda: as_zonal(3), "expected a kernel such as .*a function h.u. of the cosine; got 3"),
         (lambda: sphere_kernel("dense")([2.0]), "cosines must lie in .* got 2"),
     ],
 )

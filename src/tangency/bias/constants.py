@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import shown
 from ..errors import InputError
 from ..kernels.base import Kernel
+from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.network import NetworkKernel
 from .deformations import (
     Deformation,
@@ -25,7 +26,7 @@ from .deformations import (
     smooth,
 )
 from .deformations.checks import positive, spatial_shape, whole
-from .distances import moved_distances, named_kernels, some_images
+from .distances import moved_distances, some_images
 from .patches import pooling_scale
 from .tables import Table
 
@@ -142,7 +143,7 @@ def sample_deformations(shape: Sequence[int], seed: int = 0) -> dict[str, Deform
 
 
 def stability_constants(
-    kernels: Kernel | Mapping[str, Kernel],
+    kernels: Kernels,
     images: Any,
     deformations: Mapping[str, Deformation] | None = None,
     seed: int = 0,
@@ -177,7 +178,7 @@ def stability_constants(
     >>> from tangency.bias.constants import stability_constants
     >>> kernel = tg.NNGP("conv3 relu gauss2 conv3 relu gauss2 flatten dense")
     >>> found = stability_constants(kernel, load_digits().images / 16, count=3)
-    >>> bool(found.constants["NNGP"].root < 0.01)
+    >>> bool(found.constants["last-layer"].root < 0.01)
     True
     """
     named = named_kernels(kernels)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..kernels import NNGP, NTK
-from ..kernels.network import as_network
+from ..kernels.coerce import both_kernels
 from .geometry import Geometry, geometry
 from .tables import Table
 
@@ -99,7 +98,6 @@ def geometries(networks: Mapping[str, Any], images: Any, labels: Any, **options:
         raise InputError("networks must be given by name, as in {'flat': 'conv3 relu ...'}")
     results = {}
     for name, net in networks.items():
-        network = as_network(net)
-        kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
+        kernels = both_kernels(net)
         results[str(name)] = geometry(kernels, images, labels, **options)
     return Geometries(results)

@@ -14,9 +14,10 @@ import numpy as np
 from ..checks import plain_array
 from ..errors import InputError
 from ..kernels.base import Kernel
+from ..kernels.coerce import Kernels, named_kernels
 from .deformations import Deformation, Translation, deform, smooth
 from .deformations.checks import whole
-from .distances import chosen, cross_distances, moved_distances, named_kernels, some_images
+from .distances import chosen, cross_distances, moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
 from .tables import Table
 
@@ -112,7 +113,7 @@ def _pixels(count: int) -> str:
 
 
 def geometry(
-    kernels: Kernel | Mapping[str, Kernel],
+    kernels: Kernels,
     images: Any,
     labels: Any,
     deformations: Family | None = None,
@@ -130,7 +131,7 @@ def geometry(
     """Mean relative distances from images to their deformed copies and to other images.
 
     Args:
-        kernels: one kernel, or several by name.
+        kernels: one kernel, or several by name; a network stands for both its kernels.
         images: (n, height, width[, channels]). labels: (n,) classes; two or more, and some class
             with two of the images that are compared.
         deformations: a function from a seed to a deformation; default: `families.elastic`, the

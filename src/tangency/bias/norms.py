@@ -17,8 +17,8 @@ from .spectrum import MercerSpectrum
 from .sphere import (
     decay_exponent,
     first_degrees,
-    kernel_name,
     mercer_spectrum,
+    on_sphere,
     present_degrees,
     usable_degrees,
 )
@@ -136,7 +136,8 @@ def rkhs_norm(f: Any, kernel: Any, dim: int, degree: int = 1000) -> RkhsNorm:
     f: a zonal target (from `tangency.bias.targets`, its name, or a function of u = ⟨x, e⟩), or an
     array (m,) of the norms ‖f_k‖ ≥ 0 of its degrees k = 0, …, m - 1 in L² of the uniform
     probability measure, all further ones being zero; it need not be zonal then.
-    kernel: NTK or NNGP of a dense network, a function h(u), or a `MercerSpectrum`. dim: p ≥ 2.
+    kernel: NTK or NNGP of a dense network, the network itself for its NTK, a function h(u), or a
+    `MercerSpectrum`. dim: p ≥ 2.
     degree: the largest degree computed; what lies beyond is judged, and the result says how.
 
     The norm is ∞ where f has a component of a degree with μ_k = 0 exactly (as odd k ≥ 3 for a
@@ -165,8 +166,9 @@ def rkhs_norm(f: Any, kernel: Any, dim: int, degree: int = 1000) -> RkhsNorm:
     else:
         target = as_target(f)
         norms, name, smoothness = target.norms(dim, degree), target.name, target.smoothness
+    kernel = on_sphere(kernel)
     mercer = mercer_spectrum(kernel, dim, degree)
-    return norm_from(norms, mercer, name, kernel_name(kernel), smoothness, ends=ends)
+    return norm_from(norms, mercer, name, kernel.name, smoothness, ends=ends)
 
 
 def norm_from(

@@ -12,7 +12,7 @@ import numpy as np
 from .. import checks
 from ..checks import sizes
 from ..errors import InputError
-from ..kernels.network import as_network
+from ..nets.coerce import as_network
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
 from ..nets.operators import Average, Shifts, Stack, Sum
 from ..nets.plan import Step, plan

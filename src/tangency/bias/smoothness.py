@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,10 @@ import numpy as np
 
 from ..checks import array, flag, number, shown, whole
 from ..errors import InputError
-from ..kernels.base import Kernel
+from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
 from .bounds import Bound, bound
-from .distances import chosen, named_kernels
+from .distances import chosen
 from .jets import gammas, lipschitz_constant
 from .tables import Table
 
@@ -136,7 +135,7 @@ class Modulus:
 
 
 def modulus(
-    kernels: Kernel | Mapping[str, Kernel],
+    kernels: Kernels,
     X: Any,
     radii: Any = RADII,
     *,
@@ -149,7 +148,8 @@ def modulus(
     """Measures ‖Φ(x) − Φ(y)‖ for inputs x and neighbours y at given distances.
 
     Args:
-        kernels: a kernel, or several by name, e.g. {"NTK": NTK(net), "last-layer": NNGP(net)}.
+        kernels: a kernel, or several by name, e.g. {"NTK": NTK(net), "last-layer": NNGP(net)};
+            a network stands for these two.
         X: inputs (n, *space, channels); those that are 0 everywhere are left out.
         radii: distances ‖x − y‖/‖x‖, increasing, greater than 0; at most 2 on the sphere.
         directions: random directions (Gaussian, hence uniform) for each input and distance.

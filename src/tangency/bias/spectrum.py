@@ -10,6 +10,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..errors import InputError
+from ..kernels.coerce import named_kernels
 from .arccosine import log_arccosine
 from .checks import require_room
 from .harmonics import degree_number, dimension
@@ -51,9 +52,9 @@ def spectrum(
     """The eigenvalues μ_k of a kernel on S^{p−1} under the uniform probability measure.
 
     Args:
-        kernel: an `NTK` or `NNGP` of a dense network (or sums, products, multiples of these), a
-            `ZonalKernel`, a function h(u) of the cosine, or a mapping name -> such kernel, which
-            gives a `SpectrumComparison`.
+        kernel: an `NTK` or `NNGP` of a dense network (or sums, products, multiples of these), the
+            network itself for its NTK, a `ZonalKernel`, a function h(u) of the cosine, or a mapping
+            name -> such kernel, which gives a `SpectrumComparison`.
         dim: the dimension p, at least 2.
         degree: the highest degree K.
         radius: the norm of all inputs, for network kernels.
@@ -81,11 +82,8 @@ def spectrum(
     (-3.0, (1, 3, 5, 7, 9))
     """
     if isinstance(kernel, Mapping):
-        if not kernel:
-            raise InputError("no kernel to compare: the mapping name -> kernel is empty")
-        every = {
-            str(name): spectrum(one, dim, degree, radius=radius) for name, one in kernel.items()
-        }
+        named = named_kernels(kernel, lambda one: as_zonal(one, radius))
+        every = {name: spectrum(one, dim, degree) for name, one in named.items()}
         return SpectrumComparison({k: replace(one, name=k) for k, one in every.items()})
     p, top = dimension(dim), degree_number(degree)
     require_room(_NUMBERS_PER_DEGREE * (top + 1), f"a spectrum of {top:,} degrees")

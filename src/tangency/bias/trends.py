@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..kernels import NNGP, NTK
-from ..kernels.network import as_network
+from ..kernels.coerce import both_kernels
 from .constants import StabilityConstants, stability_constants
 from .tables import Table
 
@@ -101,7 +100,6 @@ def stability_trends(
         raise InputError("networks must be given by name, as in {'flat': 'conv3 relu ...'}")
     results = {}
     for name, net in networks.items():
-        network = as_network(net)
-        kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
+        kernels = both_kernels(net)
         results[str(name)] = stability_constants(kernels, images, **options)
     return StabilityTrends(results, varied)
