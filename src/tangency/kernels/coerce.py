@@ -95,8 +95,9 @@ def both_kernels(net: Any, **options: Any) -> dict[str, Any]:
     Args:
         net, options: as in `NetworkKernel`.
 
-    >>> both_kernels("dense relu dense")
-    {'NTK': NTK('dense relu dense'), 'last-layer': NNGP('dense relu dense')}
+    >>> net = "dense relu dense"
+    >>> both_kernels(net) == {"NTK": NTK(net), "last-layer": NNGP(net)}
+    True
     """
     network = as_network(net)
     return {label: _CLASSES[kind](network, **options) for kind, label in LABELS.items()}
