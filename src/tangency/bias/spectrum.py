@@ -15,7 +15,7 @@ from .arccosine import log_arccosine
 from .checks import require_room
 from .harmonics import degree_number, dimension
 from .mercer import MercerSpectrum, SpectrumComparison
-from .quadrature import Coefficients, extended_coefficients, float_coefficients, funk_hecke
+from .quadrature import Coefficients, float64_coefficients, funk_hecke, multiprecision_coefficients
 from .zonal import ZonalKernel, as_zonal, leaves, sphere_kernel
 
 __all__ = [
@@ -95,10 +95,14 @@ def spectrum(
         logs = span.log_eigenvalues(p, top)
         errors = np.where(np.isneginf(logs), 0.0, _EPS * (128 + 2 * np.abs(_finite(logs))))
         return _result(zonal, p, np.exp(logs), logs, errors, zeros, "closed form")
-    found = _extended(zonal, p, top, zeros) if zonal.extended else float_coefficients(zonal, p, top)
+    found = (
+        _in_multiprecision(zonal, p, top, zeros)
+        if zonal.any_precision
+        else float64_coefficients(zonal, p, top)
+    )
     errors = found.relative + _EPS * (64 + 2 * np.abs(_finite(found.logs)))
     if (other := zonal.coarser()) is not None:
-        rough = _extended(other, p, top, zeros)
+        rough = _in_multiprecision(other, p, top, zeros)
         errors = errors + 3 * _difference(found, rough) + _series_noise(zonal, found, p)
     _check_signs(zonal, found, zeros)
     values = np.where(zeros, 0.0, np.maximum(found.values, 0.0))
@@ -121,13 +125,15 @@ def _result(
     return MercerSpectrum(zonal.name, dim, values, logs, errors, zeros, zonal.at_one, law, method)
 
 
-def _extended(zonal: ZonalKernel, dim: int, degree: int, zeros: np.ndarray) -> Coefficients:
+def _in_multiprecision(
+    zonal: ZonalKernel, dim: int, degree: int, zeros: np.ndarray
+) -> Coefficients:
     """Quadrature in as many digits as it takes to know every μ_k that is not zero."""
     least = float(np.min(log_arccosine(dim, degree)))
     bits = 64 + math.ceil(-(least + math.log(_WANTED)) / math.log(2) / 16) * 16
     bits = min(bits, _MOST_BITS)
     while True:
-        found = extended_coefficients(zonal, dim, degree, bits)
+        found = multiprecision_coefficients(zonal, dim, degree, bits)
         if np.all(found.relative[~zeros] <= _WANTED) or bits == _MOST_BITS:
             return found
         bits = min(2 * bits, _MOST_BITS)

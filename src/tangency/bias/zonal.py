@@ -25,8 +25,8 @@ from ..nets.structure import Sequential
 from . import walk
 from .arccosine import NotClosed, Span, span_dual
 from .decay import Edge, edge_dual
-from .digits import Digits, network_values, supported
 from .harmonics import interval
+from .multiprecision import Multiprecision, network_values, supported
 from .reach import Reach, reach_dual
 
 
@@ -109,16 +109,16 @@ class ZonalKernel:
             return None
 
     @property
-    def extended(self) -> bool:
-        """Whether `values` can be computed in extended precision."""
+    def any_precision(self) -> bool:
+        """Whether `values` can be computed in multiprecision."""
         return self.kernel is not None and all(
             supported(layer) for leaf in leaves(self.kernel) for layer in activations(leaf.net)
         )
 
-    def values(self, t: np.ndarray, digits: Digits) -> Any:
+    def values(self, t: np.ndarray, context: Multiprecision) -> Any:
         """h at an object array of multiprecision cosines."""
         assert self.kernel is not None
-        return walk.fold(self.kernel, lambda leaf: network_values(leaf, self.radius, t, digits))
+        return walk.fold(self.kernel, lambda leaf: network_values(leaf, self.radius, t, context))
 
     def coarser(self) -> ZonalKernel | None:
         """The kernel with a quarter fewer Hermite coefficients in each quadrature; None without."""
