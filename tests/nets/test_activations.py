@@ -149,6 +149,15 @@ def test_kappas_take_what_is_a_cosine():
             kappa0(bad)
 
 
+def test_features_of_the_kappas_are_smooth_to_order_one_half_and_one():
+    """On the sphere ‖φ₀(x) − φ₀(y)‖ ≤ √‖x − y‖, of no higher power, ‖φ₁(x) − φ₁(y)‖ ≤ ‖x − y‖."""
+    chord = np.geomspace(1e-4, 2, 100)
+    zero, one = (np.sqrt(2 - 2 * kappa(1 - chord**2 / 2)) for kappa in (kappa0, kappa1))
+    assert np.all(zero <= np.sqrt(chord) * (1 + 1e-9))
+    assert np.all(one <= chord * (1 + 1e-7))
+    assert zero[0] / np.sqrt(chord[0]) == pytest.approx(math.sqrt(2 / math.pi), rel=1e-4)
+
+
 def test_relu_at_the_edges():
     cases = [(1.0, 1.0, 1.0, 1.0, 1.0), (-1.0, 1.0, 1.0, 0.0, 0.0), (0, 0, 0, 0, 0.5)]
     cases += [(0, 0, 2.0, 0, 0.5), (0, 3.0, 0, 0, 0.5), (0, 1e-320, 1e-320, 0, 0.5)]
