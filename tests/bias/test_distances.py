@@ -10,7 +10,6 @@ from tangency.bias.distances import (
     chosen,
     cross_distances,
     moved_distances,
-    named_kernels,
     some_images,
 )
 from tangency.errors import InputError
@@ -49,12 +48,6 @@ def test_errors() -> None:
         cross_distances(
             tg.NTK(NET), np.stack([np.ones((4, 4, 1)), np.zeros((4, 4, 1))]), np.ones((1, 4, 4, 1))
         )
-    with pytest.raises(InputError, match="pass a kernel, or several by name"):
-        named_kernels([tg.NTK(NET)])  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="'a' must be a kernel such as NTK"):
-        named_kernels({"a": NET})  # type: ignore[dict-item]
-    with pytest.raises(InputError, match="pass a kernel"):
-        named_kernels({})
     with pytest.raises(InputError, match=r"expected images \(n, height, width"):
         some_images(np.ones((3, 4)), 2, None, 0)
     with pytest.raises(InputError, match="count must be a whole number of at least 1, got 0"):

@@ -42,7 +42,7 @@ def test_means_are_those_of_the_kernel() -> None:
     result = geometry(
         kernel, DIGITS[:4], labels, lambda seed: turn, (0.2,), 1, count=None, others=None
     )
-    near = result.neighbours["NNGP"]
+    near = result.neighbours["last-layer"]
     x = smooth(DIGITS[:4])[..., None]
     size = np.sqrt(kernel.diag(x))
     between = kernel.distance(x) / size[:, None]

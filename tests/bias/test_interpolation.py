@@ -38,6 +38,15 @@ def test_norms_are_those_of_the_formula():
         assert found[name].missed.max() == 0
 
 
+def test_off_the_sphere_functions_are_homogeneous_with_the_norm_on_it():
+    """‖f‖ = ‖g‖ for f(x) = ‖x‖·g(x/‖x‖): the space of ‖x‖‖x'‖κ is that of κ."""
+    sizes = np.linalg.norm(X, axis=1)
+    for kernel in KERNELS.values():
+        away = interpolation_norms({"k": kernel}, X, sizes * Y, [20], draws=2)["k"]
+        on = interpolation_norms({"k": kernel}, X / sizes[:, None], Y, [20], draws=2)["k"]
+        np.testing.assert_allclose(away.norms, on.norms, rtol=1e-9)
+
+
 def test_no_interpolant_has_a_smaller_norm():
     """The interpolant through 10 points, and others through the same points that use more."""
     kernel = KERNELS["NTK"]
@@ -144,8 +153,8 @@ def test_draws_are_nested_and_repeatable():
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         interpolation_norms(KERNELS, *arguments)
-    with pytest.raises(InputError, match="a kernel is called as K"):
-        interpolation_norms("NTK", X, Y)
+    with pytest.raises(InputError, match=r"expected a kernel.*callable kernel\(X, Y\); got 3"):
+        interpolation_norms(3, X, Y)
 
 
 def test_results_show_themselves():

@@ -11,7 +11,6 @@ import tangency as tg
 from tangency.bias import targets
 from tangency.bias.norms import rkhs_norm
 from tangency.bias.spectrum import spectrum, sphere_kernel
-from tangency.bias.sphere import named_kernels
 from tangency.errors import InputError
 
 NTK, LAST = tg.NTK("dense relu dense"), tg.NNGP("dense relu dense")
@@ -169,7 +168,6 @@ def test_deep_relu_networks_have_the_same_thresholds():
         (lambda: rkhs_norm("|u|", NTK, 1), "dim must be a whole number of at least 2"),
         (lambda: rkhs_norm("|u|", spectrum(NTK, 4, 9), 3, 9), "the spectrum given is for dim=4"),
         (lambda: rkhs_norm("|u|", spectrum(NTK, 3, 9), 3, 10), "degrees up to 9"),
-        (lambda: named_kernels({}), "no kernel was given"),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

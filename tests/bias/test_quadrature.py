@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from tangency.bias.harmonics import legendre
-from tangency.bias.quadrature import extended_coefficients, float_coefficients, funk_hecke
+from tangency.bias.quadrature import float64_coefficients, funk_hecke, multiprecision_coefficients
 from tangency.bias.rules import FixedRule, bandwidth, float_rule
 from tangency.bias.zonal import ZonalKernel, sphere_kernel
 from tangency.errors import InputError
@@ -54,7 +54,7 @@ def test_a_jump_is_no_obstacle_where_it_is_named():
 @pytest.mark.parametrize("p", [2, 3, 8, 30])
 def test_float64_errors_are_within_their_bound(net, kind, p):
     h = sphere_kernel(net, kind)
-    plain, exact = float_coefficients(h, p, 40), extended_coefficients(h, p, 40, 200)
+    plain, exact = float64_coefficients(h, p, 40), multiprecision_coefficients(h, p, 40, 200)
     assert np.all(np.abs(plain.values - exact.values) <= np.exp(plain.log_errors))
     # and the bound is no empty one
     assert plain.log_errors[0] < math.log(1e-13)
@@ -62,13 +62,13 @@ def test_float64_errors_are_within_their_bound(net, kind, p):
 
 def test_more_digits_change_nothing_beyond_the_claimed_error():
     h = sphere_kernel("dense:b=0.3 relu dense gelu dense")
-    few, many = (extended_coefficients(h, 6, 60, bits) for bits in (90, 250))
+    few, many = (multiprecision_coefficients(h, 6, 60, bits) for bits in (90, 250))
     assert np.all(np.abs(few.values - many.values) <= 2 * np.exp(few.log_errors))
     assert np.exp(few.log_errors[0]) < 1e-25
 
 
 def test_an_unnamed_kink_raises_the_error_estimate():
-    found = float_coefficients(ZonalKernel("abs", np.abs), 3, 4)
+    found = float64_coefficients(ZonalKernel("abs", np.abs), 3, 4)
     true = np.array([0.5, 0, 0.125, 0, -1 / 48])
     error = np.abs(found.values - true)
     assert np.max(error) > 1e-10
@@ -82,7 +82,7 @@ def test_the_rules_integrate_polynomials_exactly():
         assert weights @ (-np.cos(phi)) ** power == pytest.approx(exact, abs=1e-15)
     rule = FixedRule(20, 160)
     assert 2 * int(np.sum(rule.weights)) / (1 << 160) == pytest.approx(math.pi, rel=1e-15)
-    ctx = rule.digits.ctx
+    ctx = rule.context.ctx
     # ∫ (θ − π/2)^18 dθ over [0, π], to 45 digits
     angles = [ctx.pi / 2 * ctx.cospi(ctx.mpf(int(m)) / 40) for m in rule.phi]
     total = 2 * sum(ctx.mpf(int(w)) * a**18 for w, a in zip(rule.weights, angles, strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tangency as tg
-from tangency.bias.quadrature import extended_coefficients
+from tangency.bias.quadrature import multiprecision_coefficients
 from tangency.bias.reach import Reach
 from tangency.bias.zonal import sphere_kernel
 
@@ -44,7 +44,7 @@ NONE = -math.inf
 def test_reach_of_networks_and_their_spectra(net, kind, even, odd):
     kernel = sphere_kernel(net, kind)
     assert kernel.reach == Reach(even, odd)
-    found = extended_coefficients(kernel, 4, 12, 160)
+    found = multiprecision_coefficients(kernel, 4, 12, 160)
     positive = kernel.reach.positive(12)
     # what it calls positive is so beyond the error, what it calls zero is lost in it
     assert np.all(found.relative[positive] < 1e-6)

@@ -73,10 +73,10 @@ def test_a_bound_that_is_none_is_seen_to_be_crossed():
 
 def test_neighbours_are_where_they_should_be():
     found = modulus(tg.NNGP(RELU), X, [1e-10, 1e-3, 1.0, 2.0], directions=3, count=None)
-    assert found.radii.shape == found.distances["NNGP"].shape == (4, 24)
+    assert found.radii.shape == found.distances["last-layer"].shape == (4, 24)
     assert np.allclose(found.radii, np.array([[1e-10], [1e-3], [1.0], [2.0]]), rtol=1e-5)
     # Opposite points of the sphere: κ₁(−1) = 0.
-    assert np.allclose(found.distances["NNGP"][3], np.sqrt(2), rtol=1e-9)
+    assert np.allclose(found.distances["last-layer"][3], np.sqrt(2), rtol=1e-9)
     free = modulus(tg.NNGP(RELU), 7 * X, [1e-4, 1e-3], sphere=False)
     assert np.allclose(free.radii, np.array([[1e-4], [1e-3]]), rtol=1e-9)
 

@@ -64,7 +64,7 @@ def test_sizes_are_those_asked_for(curve) -> None:
         tg.NNGP(MEAN), DIGITS, sizes=(0.1, 0.5), draws=2, count=2, by="displacement"
     )
     np.testing.assert_allclose(by.displacements, [[0.1, 0.1], [0.5, 0.5]], rtol=1e-9)
-    assert by.fits["NNGP"] is None
+    assert by.fits["last-layer"] is None
     assert "not fitted" in by.summary
 
 
@@ -104,7 +104,7 @@ def test_signals() -> None:
 def test_the_same_seed_gives_the_same_numbers() -> None:
     def run(seed):
         found = stability_curve(tg.NNGP(MEAN), DIGITS, None, (0.1,), 2, seed, count=3)
-        return found.distances["NNGP"]
+        return found.distances["last-layer"]
 
     np.testing.assert_array_equal(run(0), run(0))
     assert np.all(run(0) != run(1))
@@ -146,7 +146,7 @@ def test_translations_have_no_gradient_panel() -> None:
         ({"deformation": Translation((1, 0))}, "scale its other norm"),
         ({"images": DIGITS * 0}, "has ‖Φ\\(x\\)‖ = 0"),
         ({"images": DIGITS[0]}, "expected images \\(n, height, width"),
-        ({"kernels": "relu"}, "pass a kernel"),
+        ({"kernels": 3}, "expected a kernel such as NTK.*got 3; several are passed by name"),
         ({"fit_below": 0}, "fit_below must be a finite number greater than 0"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import tangency as tg
 from strategies import dense, duals
-from tangency.bias.digits import Digits
+from tangency.bias.multiprecision import Multiprecision
 from tangency.bias.walk import Arithmetic, State, fold, walk
 from tangency.bias.zonal import sphere_kernel
 from tangency.errors import InputError, NetworkError
@@ -36,8 +36,12 @@ def networks():
 
 @given(networks(), st.sampled_from(["ntk", "nngp"]), st.sampled_from([0.5, 1.0, 2.0]))
 def test_walking_in_many_digits_gives_what_the_engine_gives(net, kind, radius):
-    h, u, digits = sphere_kernel(net, kind, radius=radius), np.linspace(-0.9, 0.9, 5), Digits(150)
-    many = h.values(np.array([digits.number(x) for x in u], dtype=object), digits)
+    h, u, context = (
+        sphere_kernel(net, kind, radius=radius),
+        np.linspace(-0.9, 0.9, 5),
+        Multiprecision(150),
+    )
+    many = h.values(np.array([context.number(x) for x in u], dtype=object), context)
     scale = max(h.at_one, 1e-300)
     np.testing.assert_allclose(many.astype(float) / scale, h(u) / scale, rtol=1e-11, atol=1e-12)
 

@@ -84,11 +84,11 @@ def test_parameters_that_are_tensors_count_with_their_value():
 
 @pytest.mark.parametrize("spec", ["dense:b=0.2 gelu dense", "dense activation-tanh dense"])
 def test_extended_values_are_the_float64_values(spec):
-    from tangency.bias.digits import Digits
+    from tangency.bias.multiprecision import Multiprecision
 
     net = tg.parse(spec) if "tanh" not in spec else tg.Sequential(tg.Dense(), tg.Activation("tanh"))
-    h, u, digits = sphere_kernel(net, radius=1.5), np.linspace(-0.9, 1, 8), Digits(150)
-    many = h.values(np.array([digits.number(x) for x in u], dtype=object), digits)
+    h, u, context = sphere_kernel(net, radius=1.5), np.linspace(-0.9, 1, 8), Multiprecision(150)
+    many = h.values(np.array([context.number(x) for x in u], dtype=object), context)
     np.testing.assert_allclose(many.astype(float), h(u), rtol=1e-13, atol=1e-14)
 
 
@@ -110,7 +110,7 @@ def test_quadratures_have_a_coarser_twin_and_others_do_not():
         (lambda: sphere_kernel("dense", radius=0), "radius must be .* got 0"),
         (lambda: sphere_kernel("dense", radius=np.inf), "radius must be .* got inf"),
         (lambda: sphere_kernel(abs), "a function h.u. of the cosine is passed to spectrum"),
-        (lambda: as_zonal(3), "a kernel on the sphere is .* got 3"),
+        (lambda: as_zonal(3), "expected a kernel such as .*a function h.u. of the cosine; got 3"),
         (lambda: sphere_kernel("dense")([2.0]), "cosines must lie in .* got 2"),
     ],
 )

@@ -121,6 +121,15 @@ def test_two_layers_of_relu():
     assert np.max(np.abs(found.nngp - norms * one) / norms) < 1e-14
 
 
+@pytest.mark.parametrize("kind", ["ntk", "nngp"])
+def test_a_bias_is_one_more_input(kind):
+    """K of `dense:b=R …` at x is K without bias at (x, R), which need not be homogeneous in x."""
+    x = np.random.default_rng(3).normal(size=(6, 4))
+    more = np.concatenate([x, np.full((6, 1), 0.7)], axis=1)
+    found = oracle.gram("dense:b=0.7 relu dense", x, kind=kind)
+    np.testing.assert_allclose(found, oracle.gram("dense relu dense", more, kind=kind), rtol=1e-13)
+
+
 @pytest.mark.parametrize("depth", [1, 2, 3, 5, 12, 50])
 def test_deep_relu_on_the_sphere(depth):
     """Σ iterates κ₁; Θ_l = Σ_l + κ₀(Σ_{l−1})·Θ_{l−1} (Jacot et al. 2018, theorem 1)."""

@@ -315,7 +315,7 @@ MASKED = np.ma.masked_array(np.ones((6, 3)), BAD != 1)
         ({"Y": np.ones((6, 4))}, r"X has inputs of shape \(3,\) and Y of shape \(4,\)"),
         ({"kernel": "conv3 relu", "X": IMAGES}, "ends on a grid"),
         ({"store": "s3://bucket/K.zarr"}, "a store is a folder that this machine can write"),
-        ({"kernel": 7}, "a network is a Sequential or its text form, got 7"),
+        ({"kernel": 7}, "expected a kernel such as NTK.*, or a network or its text form; got 7"),
         ({"client": 7}, "client must be a dask.distributed.Client"),
     ],
 )

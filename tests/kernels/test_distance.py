@@ -120,6 +120,23 @@ def test_combinations_of_kernels_near_each_other():
     assert np.allclose(product.distance(x, y), true, rtol=1e-7)
 
 
+@pytest.mark.parametrize("kind", [tg.NTK, tg.NNGP])
+def test_functions_are_as_smooth_as_features(kind):
+    """|f(x) − f(y)| ≤ ‖f‖·‖Φ(x) − Φ(y)‖, with equality for f = K(x, ·) − K(y, ·)."""
+    kernel, rng = kind("dense relu dense"), np.random.default_rng(0)
+    x, y, centres = rng.normal(size=(3, 8, 4))
+    distance = kernel.paired_distance(x, y)
+    for c in rng.normal(size=(20, 8)):
+        norm = np.sqrt(c @ kernel(centres) @ c)
+        moved = np.abs((kernel(x, centres) - kernel(y, centres)) @ c)
+        assert np.all(moved <= norm * distance * (1 + 1e-9))
+    both = np.stack([x[0], y[0]])
+    difference = np.array([1.0, -1.0])
+    norm = np.sqrt(difference @ kernel(both) @ difference)
+    moved = difference @ kernel(both) @ difference
+    assert moved == pytest.approx(norm * distance[0], rel=1e-9)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_float32_is_computed_in_float64(kind):
     x = data((4,)).astype(np.float32)

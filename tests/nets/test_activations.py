@@ -6,9 +6,10 @@ import math
 import mpmath
 import numpy as np
 import pytest
+import torch
 
 import tangency as tg
-from tangency.nets.activations import PiecewiseLinear
+from tangency.nets.activations import PiecewiseLinear, kappa0, kappa1
 
 POINTWISE = [
     tg.ReLU(),
@@ -121,6 +122,40 @@ def test_at_correlation_one_the_dual_is_the_second_moment(layer):
             mirror = float(w @ (layer(math.sqrt(q) * t) * layer(-math.sqrt(q) * t)))
             found = dual(layer, -q, q, q)[0].item()
             assert found == pytest.approx(mirror, abs=1e-11 * moment)
+
+
+def test_kappas_are_the_arc_cosine_kernels():
+    """κ₀ and κ₁ by their formulas, and as the expectations over the plane that define them."""
+    u = np.linspace(-1, 1, 41)
+    angle = np.arccos(u)
+    zero, one = kappa0(u), kappa1(u)
+    np.testing.assert_allclose(zero, 1 - angle / np.pi, atol=1e-15)
+    np.testing.assert_allclose(
+        one, (np.sqrt(1 - u**2) + u * (np.pi - angle)) / np.pi, rtol=1e-13, atol=1e-15
+    )
+    for c in (-0.7, 0.0, 0.4):
+        ramp = angular_expectation(tg.ReLU(), c, 1.0, 1.0)
+        both = angular_expectation(lambda f: math.sqrt(2) * (f > 0), c, 1.0, 1.0)
+        assert float(kappa1(c)) == pytest.approx(ramp, abs=1e-11)
+        assert float(kappa0(c)) == pytest.approx(both, abs=1e-11)
+
+
+def test_kappas_take_what_is_a_cosine():
+    assert kappa0([-1, 0, 1]).tolist() == [0.0, 0.5, 1.0]
+    assert kappa1(np.float32(1)).dtype == np.float32
+    assert kappa0(torch.zeros(2)).tolist() == [0.5, 0.5]
+    for bad in (1.1, [np.nan], [1j], -2):
+        with pytest.raises(tg.InputError, match=r"cosines must lie in \[-1, 1\], got"):
+            kappa0(bad)
+
+
+def test_features_of_the_kappas_are_smooth_to_order_one_half_and_one():
+    """On the sphere ‖φ₀(x) − φ₀(y)‖ ≤ √‖x − y‖, of no higher power, ‖φ₁(x) − φ₁(y)‖ ≤ ‖x − y‖."""
+    chord = np.geomspace(1e-4, 2, 100)
+    zero, one = (np.sqrt(2 - 2 * kappa(1 - chord**2 / 2)) for kappa in (kappa0, kappa1))
+    assert np.all(zero <= np.sqrt(chord) * (1 + 1e-9))
+    assert np.all(one <= chord * (1 + 1e-7))
+    assert zero[0] / np.sqrt(chord[0]) == pytest.approx(math.sqrt(2 / math.pi), rel=1e-4)
 
 
 def test_relu_at_the_edges():

@@ -8,7 +8,7 @@ import pytest
 
 import tangency as tg
 from tangency.bias import lipschitz_constant, spectrum
-from tangency.bias.digits import supported
+from tangency.bias.multiprecision import supported
 from tangency.engines.fused.engine import uncovered
 from tangency.engines.rounding import near
 from tangency.nets import facts

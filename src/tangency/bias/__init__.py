@@ -1,8 +1,9 @@
 """The inductive bias, measured: spectra, norms, smoothness, approximation, deformations.
 
 Each function takes kernels (`tg.NTK(net)`, `tg.NNGP(net)`, or a mapping from names to them, to
-compare them) and gives a result with `.plot()`, `.table()`, and one sentence each on how to read
-the figure (`.reading`) and on what was found (`.summary`).
+compare them; a network stands for both, or for its NTK where one kernel is measured) and gives a
+result with `.plot()`, `.table()`, and one sentence each on how to read the figure (`.reading`) and
+on what was found (`.summary`).
 
 Functions share their names with the modules that they come from: `tg.bias.spectrum` is the
 function.

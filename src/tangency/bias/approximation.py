@@ -9,13 +9,14 @@ import numpy as np
 
 from ..checks import array, shown
 from ..errors import InputError
+from ..kernels.coerce import named_kernels
 from .ball import Ball, tail_energy
 from .curves import RESOLVED, ApproximationCurve, BallCurve, RateFit
 from .degrees import Vector
 from .lipschitz import lipschitz_bound
 from .norms import RkhsNorm, norm_from, rkhs_norm
 from .spectrum import MercerSpectrum
-from .sphere import decay_exponent, mercer_spectrum, named_kernels
+from .sphere import decay_exponent, mercer_spectrum, on_sphere
 from .targets import ZonalTarget, as_target, check_sizes
 
 __all__ = ["ApproximationCurve", "BallCurve", "RateFit", "approximation_curve", "rkhs_norm"]
@@ -30,9 +31,10 @@ def approximation_curve(
 
     target: a zonal target (see `tangency.bias.targets`), one of the names |u|, relu, cone, bump,
     or a function of u = ⟨x, e⟩. kernels: NTK or NNGP of a dense network, a function h(u), a
-    `MercerSpectrum`, or a mapping of names to these. dim: p ≥ 2. radii: (r,) values of δ > 0;
-    default: all that the degrees computed can resolve. degree: the largest degree; 10,000 is
-    quick for two-layer ReLU networks and targets in closed form.
+    `MercerSpectrum`, a mapping of names to these, or a network, which stands for both its kernels.
+    dim: p ≥ 2. radii: (r,) values of δ > 0; default: all that the degrees computed can resolve.
+    degree: the largest degree; 10,000 is quick for two-layer ReLU networks and targets in closed
+    form.
 
     The minimiser has the components g_k = f_k μ_k/(μ_k + λ). A rate is fitted where the degrees
     left out change the error by less than 0.5%. By theory, for ‖f_k‖² ~ k^(-2s-1) and
@@ -58,7 +60,7 @@ def approximation_curve(
     norms = function.norms(dim, degree)
     tail = tail_energy(norms, function.smoothness, dim)
     curves = {}
-    for name, kernel in named_kernels(kernels).items():
+    for name, kernel in named_kernels(kernels, on_sphere).items():
         mercer = mercer_spectrum(kernel, dim, degree)
         norm = norm_from(norms, mercer, function.name, name, function.smoothness)
         ball = Ball.of(norms, mercer, tail)

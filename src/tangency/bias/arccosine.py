@@ -1,6 +1,6 @@
 """Exact spectra of the arc-cosine kernels: κ₀, κ₁ and all two-layer networks of ReLU type.
 
-On S^{p−1}, with B the beta function,
+κ₀ and κ₁ themselves are `nets.kappa0` and `nets.kappa1`. On S^{p−1}, with B the beta function,
 
     μ_k((2/π)·arcsin t)                  = (B(k/2, p/2)/π)²               odd k, else 0
     μ_k((2/π)(√(1−t²) + t·arcsin t))     = (B((k−1)/2, p/2+1)/π)²/p       even k, else 0

@@ -69,14 +69,14 @@ def require_room(count: int, what: str) -> None:
         )
 
 
-def require_time(degree: int, extended: bool) -> None:
+def require_time(degree: int, multiprecision: bool) -> None:
     """Refuse quadrature that would take hours, without a word in all that time.
 
-    extended: in more digits than float64.
+    multiprecision: in more digits than float64.
     """
-    most = _MOST_DEGREES[extended]
+    most = _MOST_DEGREES[multiprecision]
     if degree > most:
-        hours = _SECONDS_PER_SQUARE[extended] * degree**2 / 3600
+        hours = _SECONDS_PER_SQUARE[multiprecision] * degree**2 / 3600
         raise InputError(
             f"degree={degree:,} would take about {hours:,.1f} hours or more, as there is no closed "
             "form of this kernel and time grows as the square of the degree; ask for at most "

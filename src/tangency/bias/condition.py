@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..checks import array, shown
 from ..errors import InputError
+from ..kernels.coerce import named_kernels
 from ..results import Result, Table
 from .degrees import Vector
 from .norms import RkhsNorm, norm_from
 from .spectrum import MercerSpectrum
-from .sphere import decay_exponent, mercer_spectrum, named_kernels
+from .sphere import decay_exponent, mercer_spectrum, on_sphere
 from .targets import check_sizes, power
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +107,10 @@ def smoothness_condition(
 ) -> SmoothnessCondition:
     """RKHS norms of |u|^a around the smoothness at which they become finite.
 
-    kernels: NTK or NNGP of a dense network, a function h(u), a `MercerSpectrum`, or a mapping of
-    names to these. dim: p ≥ 2. exponents: (m,) values of a > -1/2; even ones, for which |u|^a is a
-    polynomial, are left out; default: steps of 1/8 past the thresholds of ReLU kernels.
-    degree: the largest degree computed.
+    kernels: NTK or NNGP of a dense network, a function h(u), a `MercerSpectrum`, a mapping of
+    names to these, or a network, which stands for both its kernels. dim: p ≥ 2. exponents: (m,)
+    values of a > -1/2; even ones, for which |u|^a is a polynomial, are left out; default: steps of
+    1/8 past the thresholds of ReLU kernels. degree: the largest degree computed.
 
     The paper's condition: β/2 bounded derivatives put an even f into the space, for μ_k ~ k^-β:
     p/2 for the NTK of a ReLU network, p/2 + 1 for its last-layer kernel. On |u|^a one sees more:
@@ -134,7 +132,7 @@ def smoothness_condition(
     dim, degree = check_sizes(dim, degree)
     wanted = _exponents(exponents, dim)
     found = {}
-    for name, kernel in named_kernels(kernels).items():
+    for name, kernel in named_kernels(kernels, on_sphere).items():
         mercer = mercer_spectrum(kernel, dim, degree)
         found[name] = _condition(name, mercer, wanted)
     return SmoothnessCondition(dim, degree, wanted, found)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..checks import shown
 from ..errors import InputError
 from ..kernels.base import Kernel
+from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.network import NetworkKernel
 from ..results import Result, Table
 from .deformations import (
@@ -26,11 +27,8 @@ from .deformations import (
     smooth,
 )
 from .deformations.checks import positive, spatial_shape, whole
-from .distances import moved_distances, named_kernels, some_images
+from .distances import moved_distances, some_images
 from .patches import pooling_scale
-
-if TYPE_CHECKING:
-    pass
 
 #: ‖∇τ‖_∞ of the deformations that the constants are fitted to.
 GRADIENTS = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -135,7 +133,7 @@ def sample_deformations(shape: Sequence[int], seed: int = 0) -> dict[str, Deform
 
 
 def stability_constants(
-    kernels: Kernel | Mapping[str, Kernel],
+    kernels: Kernels,
     images: Any,
     deformations: Mapping[str, Deformation] | None = None,
     seed: int = 0,
@@ -170,7 +168,7 @@ def stability_constants(
     >>> from tangency.bias.constants import stability_constants
     >>> kernel = tg.NNGP("conv3 relu gauss2 conv3 relu gauss2 flatten dense")
     >>> found = stability_constants(kernel, load_digits().images / 16, count=3)
-    >>> bool(found.constants["NNGP"].root < 0.01)
+    >>> bool(found.constants["last-layer"].root < 0.01)
     True
     """
     named = named_kernels(kernels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from .ball import Ball
 from .degrees import Vector
 from .norms import RkhsNorm
 from .targets import ZonalTarget
-
-if TYPE_CHECKING:
-    pass
 
 # An error is resolved where the degrees beyond the last one change it by less than 0.5%.
 RESOLVED = 0.01

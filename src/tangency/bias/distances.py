@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..checks import shown
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.inputs import signals
@@ -16,26 +14,6 @@ from .deformations.checks import whole
 #: The relative error that a distance may have at most. Means over images vary by far more, and a
 #: smaller error takes far longer where images are near to each other.
 PRECISION = 1e-2
-
-
-def named_kernels(kernels: Kernel | Mapping[str, Kernel]) -> dict[str, Kernel]:
-    """Kernels by name; a single kernel is named by its class.
-
-    Raises:
-        InputError: not a kernel, or none.
-    """
-    if isinstance(kernels, Kernel):
-        return {type(kernels).__name__: kernels}
-    if not isinstance(kernels, Mapping) or not kernels:
-        raise InputError(
-            f"pass a kernel, or several by name as in {{'NTK': NTK(net)}}; got {shown(kernels)}"
-        )
-    for name, kernel in kernels.items():
-        if not isinstance(kernel, Kernel):
-            raise InputError(
-                f"{shown(name)} must be a kernel such as NTK(net), got {shown(kernel)}"
-            )
-    return dict(kernels)
 
 
 def some_images(images: Any, axes: int, count: int | None, seed: int) -> np.ndarray:

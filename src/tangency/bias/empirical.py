@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import scipy.linalg as sla
 
 from ..errors import InputError
 from ..kernels.base import Kernel
+from ..kernels.coerce import as_kernel, kernel_name, named_kernels
 from ..kernels.inputs import signals
 from ..results import Result, Table
 from .checks import real_array, rounding
@@ -18,9 +19,6 @@ from .harmonics import multiplicity
 from .mercer import MercerSpectrum
 from .spectrum import spectrum
 from .zonal import ZonalKernel, as_zonal
-
-if TYPE_CHECKING:
-    pass
 
 _MOST_DEGREES = 400
 
@@ -171,8 +169,9 @@ def empirical_spectrum(kernel: Any, X: Any) -> EmpiricalSpectrum | EmpiricalComp
     """Eigenvalues of K/n on data; beside those of the sphere where the data lie on one.
 
     Args:
-        kernel: any kernel of this library, a function h(u) of the cosine (for rows of norm 1), or
-            a mapping name -> such kernel, which gives an `EmpiricalComparison`.
+        kernel: any kernel of this library, a network for its NTK, a function h(u) of the cosine
+            (for rows of norm 1), or a mapping name -> such kernel, which gives an
+            `EmpiricalComparison`.
         X: n inputs, (n, p), or (n, *space, channels) for kernels on grids.
 
     For n uniform points the eigenvalues of K/n tend to μ_k, N(p, k) times each, as n grows.
@@ -192,15 +191,15 @@ def empirical_spectrum(kernel: Any, X: Any) -> EmpiricalSpectrum | EmpiricalComp
     [(0, 1, 0.52, 0.5), (1, 3, 0.33, 0.33), (2, 5, 0.08, 0.08)]
     """
     if isinstance(kernel, Mapping):
-        if not kernel:
-            raise InputError("no kernel to compare: the mapping name -> kernel is empty")
-        every = {str(name): empirical_spectrum(one, X) for name, one in kernel.items()}
+        named = named_kernels(kernel, _with_matrix)
+        every = {name: empirical_spectrum(one, X) for name, one in named.items()}
         return EmpiricalComparison({k: replace(v, name=k) for k, v in every.items()})
+    kernel = _with_matrix(kernel)
     if isinstance(kernel, Kernel):
-        matrix, name = np.asarray(kernel(X), dtype=np.float64), type(kernel).__name__
+        matrix, name = np.asarray(kernel(X), dtype=np.float64), kernel_name(kernel)
         zonal = _zonal_or_none(kernel, X)
     else:
-        zonal = as_zonal(kernel)
+        zonal = kernel
         matrix, name = _zonal_matrix(zonal, X), zonal.name
     values = sla.eigvalsh(matrix / len(matrix))[::-1]
     values = np.maximum(values, 0.0)
@@ -214,6 +213,12 @@ def empirical_spectrum(kernel: Any, X: Any) -> EmpiricalSpectrum | EmpiricalComp
         repeated += [mercer.eigenvalues[k]] * count
         degrees += [int(k)] * count
     return EmpiricalSpectrum(zonal.name, values, np.array(repeated), np.array(degrees), mercer)
+
+
+def _with_matrix(kernel: Any) -> Kernel | ZonalKernel:
+    """A kernel that is called on data; functions of the cosine as `ZonalKernel`."""
+    found = as_kernel(kernel, functions="a function h(u) of the cosine")
+    return found if isinstance(found, Kernel) else as_zonal(found)
 
 
 def _degree_for(dim: int, n: int) -> int:

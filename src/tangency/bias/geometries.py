@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
-from ..kernels import NNGP, NTK
-from ..kernels.network import as_network
+from ..kernels.coerce import both_kernels
 from ..results import Result, Table
 from .geometry import Geometry, geometry
-
-if TYPE_CHECKING:
-    pass
 
 #: Networks that differ in their pooling only, for images of 8×8 pixels and more.
 POOLINGS = {
@@ -92,7 +88,6 @@ def geometries(networks: Mapping[str, Any], images: Any, labels: Any, **options:
         raise InputError("networks must be given by name, as in {'flat': 'conv3 relu ...'}")
     results = {}
     for name, net in networks.items():
-        network = as_network(net)
-        kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
+        kernels = both_kernels(net)
         results[str(name)] = geometry(kernels, images, labels, **options)
     return Geometries(results)

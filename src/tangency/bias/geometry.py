@@ -7,21 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..checks import plain_array
 from ..errors import InputError
 from ..kernels.base import Kernel
+from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from .deformations import Deformation, Translation, deform, smooth
 from .deformations.checks import whole
-from .distances import chosen, cross_distances, moved_distances, named_kernels, some_images
+from .distances import chosen, cross_distances, moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
-
-if TYPE_CHECKING:
-    pass
 
 STRENGTHS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
@@ -105,7 +103,7 @@ def _pixels(count: int) -> str:
 
 
 def geometry(
-    kernels: Kernel | Mapping[str, Kernel],
+    kernels: Kernels,
     images: Any,
     labels: Any,
     deformations: Family | None = None,
@@ -123,7 +121,7 @@ def geometry(
     """Mean relative distances from images to their deformed copies and to other images.
 
     Args:
-        kernels: one kernel, or several by name.
+        kernels: one kernel, or several by name; a network stands for both its kernels.
         images: (n, height, width[, channels]). labels: (n,) classes; two or more, and some class
             with two of the images that are compared.
         deformations: a function from a seed to a deformation; default: `families.elastic`, the

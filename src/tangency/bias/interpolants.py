@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..results import Result, Table
 from .degrees import Vector
-
-if TYPE_CHECKING:
-    pass
 
 # Of the targets' square: less than this may be left out before a norm is called a lower bound.
 EXACT = 1e-8

@@ -10,12 +10,12 @@ import numpy as np
 from ..checks import array, called, flag, plain_array, shown, whole
 from ..errors import InputError
 from ..kernels import Kernel
+from ..kernels.coerce import as_kernel, named_kernels
 from ..learn.conditioning import count_copies, warn_singular
 from ..learn.grams import as_train_gram, kernel_diagonal
 from ..learn.spectrum import decompose
 from ..learn.threads import blas_threads
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
-from .sphere import named_kernels
 
 
 def interpolation_norms(
@@ -30,10 +30,11 @@ def interpolation_norms(
 ) -> InterpolationNorms:
     """√(yᵀK⁻¹y), the least RKHS norm of a function through n samples, as n grows.
 
-    kernels: a kernel K(X, Y), or a mapping name -> kernel. X: (N, d) or (N, *space, channels).
-    y: (N,) or (N, outputs) numbers; encode classes as ±1 first. sizes: (s,) numbers of samples;
-    default: doubling from 16 to N/2 at most. draws: how many random orders of the samples; the
-    sets of one draw are nested. shuffle: also for y in random order, as a control.
+    kernels: a kernel K(X, Y), a mapping name -> kernel, or a network for both its kernels.
+    X: (N, d) or (N, *space, channels). y: (N,) or (N, outputs) numbers; encode classes as ±1 first.
+    sizes: (s,) numbers of samples; default: doubling from 16 to N/2 at most. draws: how many random
+    orders of the samples; the sets of one draw are nested. shuffle: also for y in random order, as
+    a control.
 
     One K(X, X) is computed for each kernel, N² numbers. Directions of K that are rounding are
     left out, as in `tangency.learn`; where y has a part in them, the norm is a lower bound, which
@@ -63,7 +64,7 @@ def interpolation_norms(
     if size == 0:
         raise InputError("all targets are zero, so that every norm is; pass y with some variation")
     found = {}
-    for name, kernel in named_kernels(kernels).items():
+    for name, kernel in named_kernels(kernels, _kernel).items():
         matrix, dtype = _gram(kernel, inputs)
         norms, missed = _norms(kernel, matrix, inputs, targets, wanted, orders)
         _warn(name, missed, wanted, matrix, dtype, inputs)
@@ -80,9 +81,11 @@ def interpolation_norms(
     return InterpolationNorms(wanted, draws, found)
 
 
+def _kernel(kernel: Any) -> Any:
+    return as_kernel(kernel, functions="a callable kernel(X, Y)")
+
+
 def _gram(kernel: Any, X: np.ndarray) -> tuple[np.ndarray, str]:
-    if not callable(kernel):
-        raise InputError(f"a kernel is called as K(X, Y) on arrays, got {shown(kernel)}")
     gram = as_train_gram(_called(kernel, X), kernel, X)
     return gram.matrix.astype(gram.dtype), gram.dtype
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..checks import choice, flag, shown, whole
 from ..errors import InputError
-from ..kernels.network import as_network
 from ..nets import Activation, Dense, Sequential
 from ..nets.activations import ActivationLayer
 from ..nets.base import lowered
+from ..nets.coerce import as_network
 from ..nets.facts import derivative_moments
 from ..nets.operators import Operator, Pointwise, Weights
 from ..nets.plan import Step, plan

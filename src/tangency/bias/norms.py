@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,15 +17,12 @@ from .spectrum import MercerSpectrum
 from .sphere import (
     decay_exponent,
     first_degrees,
-    kernel_name,
     mercer_spectrum,
+    on_sphere,
     present_degrees,
     usable_degrees,
 )
 from .targets import ZonalTarget, as_target, check_sizes
-
-if TYPE_CHECKING:
-    pass
 
 Status = Literal["finite", "converged", "diverged", "null space", "unknown"]
 
@@ -113,7 +110,8 @@ def rkhs_norm(f: Any, kernel: Any, dim: int, degree: int = 1000) -> RkhsNorm:
     f: a zonal target (from `tangency.bias.targets`, its name, or a function of u = ⟨x, e⟩), or an
     array (m,) of the norms ‖f_k‖ ≥ 0 of its degrees k = 0, …, m - 1 in L² of the uniform
     probability measure, all further ones being zero; it need not be zonal then.
-    kernel: NTK or NNGP of a dense network, a function h(u), or a `MercerSpectrum`. dim: p ≥ 2.
+    kernel: NTK or NNGP of a dense network, the network itself for its NTK, a function h(u), or a
+    `MercerSpectrum`. dim: p ≥ 2.
     degree: the largest degree computed; what lies beyond is judged, and the result says how.
 
     The norm is ∞ where f has a component of a degree with μ_k = 0 exactly (as odd k ≥ 3 for a
@@ -142,8 +140,9 @@ def rkhs_norm(f: Any, kernel: Any, dim: int, degree: int = 1000) -> RkhsNorm:
     else:
         target = as_target(f)
         norms, name, smoothness = target.norms(dim, degree), target.name, target.smoothness
+    kernel = on_sphere(kernel)
     mercer = mercer_spectrum(kernel, dim, degree)
-    return norm_from(norms, mercer, name, kernel_name(kernel), smoothness, ends=ends)
+    return norm_from(norms, mercer, name, kernel.name, smoothness, ends=ends)
 
 
 def norm_from(

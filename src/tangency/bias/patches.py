@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..checks import sizes
 from ..errors import InputError
-from ..kernels.network import as_network
+from ..nets.coerce import as_network
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
 from ..nets.operators import Average, Shifts, Stack, Sum
 from ..nets.plan import Step, plan
 from ..results import Result, Table
 from .deformations.checks import finite, positive
-
-if TYPE_CHECKING:
-    pass
 
 
 class PatchRow(NamedTuple):

@@ -1,4 +1,4 @@
-"""Eigenvalues of zonal functions by quadrature, in float64 and in extended precision.
+"""Eigenvalues of zonal functions by quadrature, in float64 and in multiprecision.
 
 μ_k = ∫ h(⟨x, y⟩)P_k(⟨x, y⟩) dτ(y) = C_p ∫₀^π h(cos θ)P_k(cos θ) sin(θ)^{p−2} dθ (Funk–Hecke), with
 C_p = Γ(p/2)/(√π Γ((p−1)/2)). Each result carries a bound on its absolute error.
@@ -63,14 +63,14 @@ def funk_hecke(h: Any, dim: int, degree: int, breaks: Iterable[float] = ()) -> n
     array([ 0.5     ,  0.      ,  0.125   ,  0.      , -0.020833])
     """
     zonal = as_zonal(h)
-    return float_coefficients(zonal, dimension(dim), degree_number(degree), breaks).values
+    return float64_coefficients(zonal, dimension(dim), degree_number(degree), breaks).values
 
 
-def float_coefficients(
+def float64_coefficients(
     zonal: ZonalKernel, dim: int, degree: int, breaks: Iterable[float] = ()
 ) -> Coefficients:
     """μ_k in float64, with the noise of rounding and the truncation measured."""
-    require_time(degree, extended=False)
+    require_time(degree, multiprecision=False)
     cuts = np.unique(np.arccos(np.ravel(interval(items(breaks, "breaks")))))
     edges = np.unique(np.concatenate([[0.0], cuts, [math.pi]]))
     log_scale = -float(log_beta(0.5, (dim - 1) / 2))
@@ -134,9 +134,11 @@ def _resolution(zonal: ZonalKernel, a: float, b: float) -> tuple[int, float]:
     return count, tail * count
 
 
-def extended_coefficients(zonal: ZonalKernel, dim: int, degree: int, bits: int) -> Coefficients:
+def multiprecision_coefficients(
+    zonal: ZonalKernel, dim: int, degree: int, bits: int
+) -> Coefficients:
     """μ_k in fixed-point arithmetic of `bits` binary places below h(1)."""
-    require_time(degree, extended=True)
+    require_time(degree, multiprecision=True)
     places = bits + _GUARD
     count, lost, goal = 32, math.inf, -bits * math.log(2)
     while lost > goal and count < _MOST_NODES:
@@ -151,11 +153,11 @@ def extended_coefficients(zonal: ZonalKernel, dim: int, degree: int, bits: int) 
 
 def _values(zonal: ZonalKernel, rule: FixedRule) -> tuple[np.ndarray, np.ndarray, Any]:
     """h(t) and h(−t) at the cosines of the rule, over h(1), as integers; and h(1)."""
-    one = np.array([rule.digits.number(1)], dtype=object)
-    values = zonal.values(np.concatenate([rule.exact, -rule.exact, one]), rule.digits)
+    one = np.array([rule.context.number(1)], dtype=object)
+    values = zonal.values(np.concatenate([rule.exact, -rule.exact, one]), rule.context)
     size = values[-1]
     if size == 0:
-        size = rule.digits.number(1)
+        size = rule.context.number(1)
     values = rule.ints(values[:-1] / size)
     half = len(rule.exact)
     return values[:half], values[half:], size
@@ -180,7 +182,7 @@ def _fixed_projection(
     degree: int,
     log_error: float,
 ) -> Coefficients:
-    bits, ctx = rule.bits, rule.digits.ctx
+    bits, ctx = rule.bits, rule.context.ctx
     density = rule.weights
     scale = ctx.gamma(ctx.mpf(dim) / 2) / (ctx.sqrt(ctx.pi) * ctx.gamma(ctx.mpf(dim - 1) / 2))
     density = (density * rule.fixed(scale)) >> bits

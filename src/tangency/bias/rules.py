@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from .digits import Digits
+from .multiprecision import Multiprecision
 
 
 def bandwidth(order: float, digits: float) -> int:
@@ -51,8 +51,8 @@ class FixedRule:
     def __init__(self, count: int, bits: int) -> None:
         assert count % 2 == 0
         self.count, self.bits = count, bits
-        self.digits = digits = Digits(bits + 16)
-        ctx = digits.ctx
+        self.context = context = Multiprecision(bits + 16)
+        ctx = context.ctx
         half = count // 2
         table = [ctx.cospi(ctx.mpf(m) / (2 * count)) for m in range(count + 1)]
         # cos(πm/2n) for m = 0..4n − 1, a whole period, from its first quarter.
@@ -61,13 +61,13 @@ class FixedRule:
         self.period = np.concatenate([half_period, half_period[-2:0:-1]])
         self.phi = 2 * np.arange(half) + 1
         angles = [ctx.pi / 2 * (1 - table[m]) for m in self.phi]
-        self.exact = digits.cos(np.array(angles, dtype=object))
+        self.exact = context.cos(np.array(angles, dtype=object))
         self.cosines = self.ints(self.exact)
-        self.sines = self.ints(digits.sin(np.array(angles, dtype=object)))
+        self.sines = self.ints(context.sin(np.array(angles, dtype=object)))
 
     def fixed(self, x: object) -> int:
         """A multiprecision number as an integer of `bits` binary places."""
-        ctx = self.digits.ctx
+        ctx = self.context.ctx
         return int(ctx.nint(ctx.ldexp(x, self.bits)))
 
     def ints(self, values: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ class FixedRule:
         for i in range(1, self.count // 2 + 1):
             # The last term of an even count vanishes at these points.
             total = total - self.wave(2 * i) // (4 * i * i - 1)
-        pi = self.fixed(self.digits.ctx.pi)
+        pi = self.fixed(self.context.ctx.pi)
         return (total * (2 * pi)) // (self.count * one)
 
 

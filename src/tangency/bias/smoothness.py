@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..checks import array, flag, number, shown, whole
 from ..errors import InputError
-from ..kernels.base import Kernel
+from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
 from ..results import Result, Table
 from .bounds import Bound, bound
-from .distances import chosen, named_kernels
+from .distances import chosen
 from .jets import gammas, lipschitz_constant
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Modulus", "gammas", "lipschitz_constant", "modulus"]
 
@@ -129,7 +125,7 @@ class Modulus(Result):
 
 
 def modulus(
-    kernels: Kernel | Mapping[str, Kernel],
+    kernels: Kernels,
     X: Any,
     radii: Any = RADII,
     *,
@@ -142,7 +138,8 @@ def modulus(
     """Measures ‖Φ(x) − Φ(y)‖ for inputs x and neighbours y at given distances.
 
     Args:
-        kernels: a kernel, or several by name, e.g. {"NTK": NTK(net), "last-layer": NNGP(net)}.
+        kernels: a kernel, or several by name, e.g. {"NTK": NTK(net), "last-layer": NNGP(net)};
+            a network stands for these two.
         X: inputs (n, *space, channels); those that are 0 everywhere are left out.
         radii: distances ‖x − y‖/‖x‖, increasing, greater than 0; at most 2 on the sphere.
         directions: random directions (Gaussian, hence uniform) for each input and distance.

@@ -10,11 +10,12 @@ from typing import Any, overload
 import numpy as np
 
 from ..errors import InputError
+from ..kernels.coerce import named_kernels
 from .arccosine import log_arccosine
 from .checks import require_room
 from .harmonics import degree_number, dimension
 from .mercer import MercerSpectrum, SpectrumComparison
-from .quadrature import Coefficients, extended_coefficients, float_coefficients, funk_hecke
+from .quadrature import Coefficients, float64_coefficients, funk_hecke, multiprecision_coefficients
 from .zonal import ZonalKernel, as_zonal, leaves, sphere_kernel
 
 __all__ = [
@@ -51,9 +52,9 @@ def spectrum(
     """The eigenvalues μ_k of a kernel on S^{p−1} under the uniform probability measure.
 
     Args:
-        kernel: an `NTK` or `NNGP` of a dense network (or sums, products, multiples of these), a
-            `ZonalKernel`, a function h(u) of the cosine, or a mapping name -> such kernel, which
-            gives a `SpectrumComparison`.
+        kernel: an `NTK` or `NNGP` of a dense network (or sums, products, multiples of these), the
+            network itself for its NTK, a `ZonalKernel`, a function h(u) of the cosine, or a mapping
+            name -> such kernel, which gives a `SpectrumComparison`.
         dim: the dimension p, at least 2.
         degree: the highest degree K.
         radius: the norm of all inputs, for network kernels.
@@ -81,11 +82,8 @@ def spectrum(
     (-3.0, (1, 3, 5, 7, 9))
     """
     if isinstance(kernel, Mapping):
-        if not kernel:
-            raise InputError("no kernel to compare: the mapping name -> kernel is empty")
-        every = {
-            str(name): spectrum(one, dim, degree, radius=radius) for name, one in kernel.items()
-        }
+        named = named_kernels(kernel, lambda one: as_zonal(one, radius))
+        every = {name: spectrum(one, dim, degree) for name, one in named.items()}
         return SpectrumComparison({k: replace(one, name=k) for k, one in every.items()})
     p, top = dimension(dim), degree_number(degree)
     require_room(_NUMBERS_PER_DEGREE * (top + 1), f"a spectrum of {top:,} degrees")
@@ -97,10 +95,14 @@ def spectrum(
         logs = span.log_eigenvalues(p, top)
         errors = np.where(np.isneginf(logs), 0.0, _EPS * (128 + 2 * np.abs(_finite(logs))))
         return _result(zonal, p, np.exp(logs), logs, errors, zeros, "closed form")
-    found = _extended(zonal, p, top, zeros) if zonal.extended else float_coefficients(zonal, p, top)
+    found = (
+        _in_multiprecision(zonal, p, top, zeros)
+        if zonal.any_precision
+        else float64_coefficients(zonal, p, top)
+    )
     errors = found.relative + _EPS * (64 + 2 * np.abs(_finite(found.logs)))
     if (other := zonal.coarser()) is not None:
-        rough = _extended(other, p, top, zeros)
+        rough = _in_multiprecision(other, p, top, zeros)
         errors = errors + 3 * _difference(found, rough) + _series_noise(zonal, found, p)
     _check_signs(zonal, found, zeros)
     values = np.where(zeros, 0.0, np.maximum(found.values, 0.0))
@@ -123,13 +125,15 @@ def _result(
     return MercerSpectrum(zonal.name, dim, values, logs, errors, zeros, zonal.at_one, law, method)
 
 
-def _extended(zonal: ZonalKernel, dim: int, degree: int, zeros: np.ndarray) -> Coefficients:
+def _in_multiprecision(
+    zonal: ZonalKernel, dim: int, degree: int, zeros: np.ndarray
+) -> Coefficients:
     """Quadrature in as many digits as it takes to know every μ_k that is not zero."""
     least = float(np.min(log_arccosine(dim, degree)))
     bits = 64 + math.ceil(-(least + math.log(_WANTED)) / math.log(2) / 16) * 16
     bits = min(bits, _MOST_BITS)
     while True:
-        found = extended_coefficients(zonal, dim, degree, bits)
+        found = multiprecision_coefficients(zonal, dim, degree, bits)
         if np.all(found.relative[~zeros] <= _WANTED) or bits == _MOST_BITS:
             return found
         bits = min(2 * bits, _MOST_BITS)

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..kernels import NNGP, NTK
 from .degrees import DegreeNorms
 from .spectrum import MercerSpectrum, spectrum
+from .zonal import ZonalKernel, as_zonal
 
 #: Norms of degrees that are under this part of the largest one count as zero.
 _NEGLIGIBLE = 1e-13
 
 
-def named_kernels(kernels: Any) -> dict[str, Any]:
-    """name -> kernel from such a mapping or from one kernel."""
-    if isinstance(kernels, Mapping):
-        if not kernels:
-            raise InputError("no kernel was given; pass a kernel or a mapping name -> kernel")
-        return dict(kernels)
-    return {kernel_name(kernels): kernels}
-
-
-def kernel_name(kernel: Any) -> str:
-    """How figures call a kernel that was given without a name."""
-    if isinstance(kernel, NTK | NNGP):
-        return "NTK" if isinstance(kernel, NTK) else "last-layer"
-    return str(getattr(kernel, "name", None) or getattr(kernel, "__name__", "kernel"))
+def on_sphere(kernel: Any) -> MercerSpectrum | ZonalKernel:
+    """A kernel on the sphere as a zonal function, or a spectrum as it is."""
+    return kernel if isinstance(kernel, MercerSpectrum) else as_zonal(kernel)
 
 
 def mercer_spectrum(kernel: Any, dim: int, degree: int) -> MercerSpectrum:

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..checks import choice
-from ..kernels.base import Kernel
+from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from ..results.powers import PowerFit, fit_power
 from .deformations import Deformation, RandomField, deform, smooth
 from .deformations.checks import positive
-from .distances import moved_distances, named_kernels, some_images
+from .distances import moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
-
-if TYPE_CHECKING:
-    pass
 
 SIZES = tuple(float(f"{size:.3g}") for size in np.geomspace(1e-3, 0.5, 10))
 
@@ -105,7 +102,7 @@ _UNIT = {"gradient": "", "displacement": " pixels"}
 
 
 def stability_curve(
-    kernels: Kernel | Mapping[str, Kernel],
+    kernels: Kernels,
     images: Any,
     deformation: Deformation | Family | None = None,
     sizes: Sequence[float] = SIZES,
@@ -122,7 +119,7 @@ def stability_curve(
     """Mean relative distance between images and their deformations, size by size.
 
     Args:
-        kernels: one kernel, or several by name.
+        kernels: one kernel, or several by name; a network stands for both its kernels.
         images: (n, height, width[, channels]), or (n, length[, channels]) for a deformation of
             signals; no image may be 0 everywhere.
         deformation: one deformation, or a function from a seed to one (then `draws` of them are

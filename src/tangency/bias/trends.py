@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
-from ..kernels import NNGP, NTK
-from ..kernels.network import as_network
+from ..kernels.coerce import both_kernels
 from ..results import Result, Table
 from .constants import StabilityConstants, stability_constants
-
-if TYPE_CHECKING:
-    pass
 
 #: Networks in which one thing moves: for `stability_trends` on images of 8×8 pixels and more.
 POOLING_SCALES = {
@@ -94,7 +90,6 @@ def stability_trends(
         raise InputError("networks must be given by name, as in {'flat': 'conv3 relu ...'}")
     results = {}
     for name, net in networks.items():
-        network = as_network(net)
-        kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
+        kernels = both_kernels(net)
         results[str(name)] = stability_constants(kernels, images, **options)
     return StabilityTrends(results, varied)

@@ -1,7 +1,7 @@
 """A dense network walked on the sphere, in any arithmetic: numbers, digits, series, laws.
 
 On a sphere all inputs have one variance, so Σ and Θ are functions of the cosine t alone. What such
-a function is made of is left to the caller: values at points in extended precision, coefficients
+a function is made of is left to the caller: values at points in multiprecision, coefficients
 in a basis, or only what is known of its parity. It needs `+` and `*`, with numbers too.
 """
 

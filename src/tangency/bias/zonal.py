@@ -15,8 +15,8 @@ from ..engines import reference
 from ..engines.engine import KernelPair
 from ..errors import InputError, NetworkError
 from ..kernels.base import Kernel
-from ..kernels.network import NNGP, NTK, NetworkKernel, as_network
-from ..nets.base import Layer
+from ..kernels.coerce import as_kernel, kernel_name
+from ..kernels.network import NNGP, NTK, NetworkKernel
 from ..nets.operators import Need
 from ..nets.parameters import numbers_only, with_activations
 from ..nets.plan import activations as activations_of
@@ -25,11 +25,9 @@ from ..nets.structure import Sequential
 from . import walk
 from .arccosine import NotClosed, Span, span_dual
 from .decay import Edge, edge_dual
-from .digits import Digits, network_values, supported
 from .harmonics import interval
+from .multiprecision import Multiprecision, network_values, supported
 from .reach import Reach, reach_dual
-
-_NAMES = {NTK: "NTK", NNGP: "last-layer"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +109,16 @@ class ZonalKernel:
             return None
 
     @property
-    def extended(self) -> bool:
-        """Whether `values` can be computed in extended precision."""
+    def any_precision(self) -> bool:
+        """Whether `values` can be computed in multiprecision."""
         return self.kernel is not None and all(
             supported(layer) for leaf in leaves(self.kernel) for layer in activations(leaf.net)
         )
 
-    def values(self, t: np.ndarray, digits: Digits) -> Any:
+    def values(self, t: np.ndarray, context: Multiprecision) -> Any:
         """h at an object array of multiprecision cosines."""
         assert self.kernel is not None
-        return walk.fold(self.kernel, lambda leaf: network_values(leaf, self.radius, t, digits))
+        return walk.fold(self.kernel, lambda leaf: network_values(leaf, self.radius, t, context))
 
     def coarser(self) -> ZonalKernel | None:
         """The kernel with a quarter fewer Hermite coefficients in each quadrature; None without."""
@@ -155,34 +153,25 @@ def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> Zon
     array([0.    , 0.3183, 2.    ])
     """
     kind, size = choice(kind, "kind", ("ntk", "nngp")), number(radius, "radius", above=0)
-    if isinstance(kernel, str | Layer):
-        kernel = (NTK if kind == "ntk" else NNGP)(as_network(kernel))
-    if not isinstance(kernel, Kernel):
-        raise InputError(
-            f"sphere_kernel needs a network, NTK(...) or NNGP(...), got {shown(kernel)}; a "
-            "function h(u) of the cosine is passed to spectrum(...) as it is"
-        )
+    hint = "; a function h(u) of the cosine is passed to spectrum(...) as it is"
+    kernel = as_kernel(kernel, NTK if kind == "ntk" else NNGP, hint=hint)
     for leaf in leaves(kernel):
         _check_dense(leaf)
 
     def function(t: np.ndarray) -> Any:
         return np.asarray(walk.fold(kernel, lambda leaf: _network_function(leaf, size, t)))
 
-    return ZonalKernel(_NAMES.get(type(kernel), type(kernel).__name__), function, kernel, size)
+    return ZonalKernel(kernel_name(kernel), function, kernel, size)
 
 
 def as_zonal(kernel: Any, radius: float = 1.0) -> ZonalKernel:
     """A zonal kernel from one, from a network kernel, or from a function h(u)."""
     if isinstance(kernel, ZonalKernel):
         return kernel
-    if isinstance(kernel, Kernel | str | Layer):
-        return sphere_kernel(kernel, radius=radius)
-    if callable(kernel):
-        return ZonalKernel(getattr(kernel, "__name__", type(kernel).__name__), kernel)
-    raise InputError(
-        "a kernel on the sphere is an NTK or NNGP of a dense network, a ZonalKernel, or a function "
-        f"h(u) of the cosine; got {shown(kernel)}"
-    )
+    found = as_kernel(kernel, functions="a function h(u) of the cosine")
+    if isinstance(found, Kernel):
+        return sphere_kernel(found, radius=radius)
+    return ZonalKernel(getattr(found, "__name__", type(found).__name__), found)
 
 
 def _network_function(kernel: NetworkKernel, radius: float, t: np.ndarray) -> np.ndarray:

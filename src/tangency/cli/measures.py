@@ -35,7 +35,7 @@ def spectrum(
     """
     claim_figure(out, force)
     from ..bias.spectrum import spectrum as measure
-    from ..kernels import NNGP, NTK
+    from ..kernels.coerce import both_kernels
     from ..nets import parse
     from ..report.measured import dense_version, is_dense
 
@@ -43,8 +43,7 @@ def spectrum(
     if not is_dense(network):
         say(f"not a dense network; shown is {dense_version(network)}")
     network = dense_version(network)
-    kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
-    give(measure(kernels, dim, degree), out)
+    give(measure(both_kernels(network), dim, degree), out)
 
 
 def smoothness(
@@ -112,11 +111,9 @@ def claim_figure(out: Path | None, force: bool, source: object = None) -> None:
 
 def _kernels(net: str, jobs: int | None) -> dict[str, Any]:
     threads = o.parse_jobs(jobs)
-    from ..kernels import NNGP, NTK
-    from ..nets import parse
+    from ..kernels.coerce import both_kernels
 
-    network = parse(net)
-    return {"NTK": NTK(network, n_jobs=threads), "last-layer": NNGP(network, n_jobs=threads)}
+    return both_kernels(net, n_jobs=threads)
 
 
 def read(

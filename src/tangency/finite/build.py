@@ -14,9 +14,9 @@ from torch.func import functional_call
 from ..checks import flag, is_number, items, number, shown, whole
 from ..errors import InputError, NetworkError
 from ..kernels.inputs import signals
-from ..kernels.network import as_network
 from ..nets import Layer
 from ..nets import Sequential as Network
+from ..nets.coerce import as_network
 from ..nets.parameters import numbers_only
 from ..nets.plan import plan
 from .assembly import Assembly, readouts

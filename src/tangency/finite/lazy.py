@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from ..errors import InputError
 from ..results import Result, Table
 from .measure import Measure, slope_text
 from .trial import Outcome, Trial, UnstableError
-
-if TYPE_CHECKING:
-    pass
 
 WIDTHS = (64, 256, 1024, 4096)
 _MOST_SEEDS = 10_000

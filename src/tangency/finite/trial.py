@@ -14,8 +14,8 @@ from ..checks import array, flag, number, plain_array, whole
 from ..errors import InputError
 from ..kernels import NTK
 from ..kernels.inputs import pair, signals
-from ..kernels.network import as_network
 from ..nets import Sequential
+from ..nets.coerce import as_network
 from ..nets.facts import smooth
 from ..nets.plan import activations, plan
 from .build import build

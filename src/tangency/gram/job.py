@@ -15,8 +15,10 @@ from ..engines.engine import Engine
 from ..engines.select import select
 from ..errors import InputError
 from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
+from ..kernels.coerce import as_kernel
 from ..kernels.inputs import refuse_channels_first
-from ..kernels.network import NetworkKernel, as_network, kinds_of
+from ..kernels.kinds import kinds_of
+from ..kernels.network import NetworkKernel
 from ..nets.plan import plan
 from .grid import Grid
 from .sources import Rows
@@ -155,9 +157,8 @@ def kernel_and_kinds(kernel: Any, kind: str | None) -> tuple[Kernel, tuple[str, 
             )
         names = {NTK: "ntk", NNGP: "nngp"}
         return kernel, (names.get(type(kernel), "kernel"),)
-    net = as_network(kernel)
     found = tuple(sorted(kinds_of("both" if kind is None else kind)))
-    return (NNGP(net) if found == ("nngp",) else NTK(net)), found
+    return as_kernel(kernel, NNGP if found == ("nngp",) else NTK), found
 
 
 def settled(kernel: Kernel, n_jobs: int | None) -> Kernel:

@@ -4,6 +4,7 @@ from ..engines.engine import KernelPair
 from ..engines.prepared import Prepared
 from .algebra import Product, Scaled, Sum, kernel_from_dict
 from .base import Kernel
+from .coerce import both_kernels
 from .inputs import InputWarning
 from .network import NNGP, NTK, explain, gram
 
@@ -17,6 +18,7 @@ __all__ = [
     "Product",
     "Scaled",
     "Sum",
+    "both_kernels",
     "explain",
     "gram",
     "kernel_from_dict",

@@ -15,6 +15,7 @@ from ..nets.base import shown
 from ..nets.identity import from_description
 from ..nets.special import positive_part
 from .base import Kernel
+from .coerce import as_kernel
 from .network import NNGP, NTK, NetworkKernel
 
 
@@ -25,10 +26,9 @@ class _Combination(Kernel):
     parts: tuple[Kernel, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", tuple(items(self.parts, "parts")))
+        object.__setattr__(self, "parts", tuple(map(as_kernel, items(self.parts, "parts"))))
         if not self.parts:
             raise InputError(f"{type(self).__name__} needs one kernel or more, got none")
-        _require_kernels(*self.parts)
 
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         raise NotImplementedError
@@ -143,7 +143,7 @@ class Scaled(Kernel):
     factor: float
 
     def __post_init__(self) -> None:
-        _require_kernels(self.kernel)
+        object.__setattr__(self, "kernel", as_kernel(self.kernel))
         try:
             factor = number(self.factor, "the factor of a kernel", least=0)
         except InputError:
@@ -223,9 +223,3 @@ def kernel_from_dict(data: dict[str, Any]) -> Kernel:
     except (KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {cut(str(error))}"
         raise InputError(f"this describes no kernel: {shown(data)} ({reason})") from None
-
-
-def _require_kernels(*parts: Any) -> None:
-    for part in parts:
-        if not isinstance(part, Kernel):
-            raise InputError(f"expected a kernel such as NTK(net), got {shown(part)}")

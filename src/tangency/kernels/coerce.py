@@ -1,64 +1,118 @@
-"""From what people pass as a network, or as a kind of kernel, to what is meant."""
+"""From what people pass as a kernel to the kernel that is meant; nothing else turns one into it.
+
+A parameter `kernel` takes a kernel object, or a network (also a layer, or its text form), which
+stands for its NTK where nothing else is said. A parameter `kernels` takes the same and mappings
+from names to them; a network there stands for both its kernels.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..engines.engine import KernelPair
-from ..errors import InputError, NetworkError
-from ..nets import Layer, Sequential, parse
-from ..nets.base import shown
+from ..errors import InputError
+from ..nets import Layer
+from ..nets.coerce import as_network, is_module
+from ..printable import shown
+from .base import Kernel
+from .kinds import LABELS
+from .network import NNGP, NTK, NetworkKernel
 
-_KINDS = set(KernelPair._fields)
+KernelLike = Kernel | Layer | str
+"""What a parameter `kernel` takes."""
 
+Kernels = KernelLike | Mapping[str, KernelLike]
+"""What a parameter `kernels` takes."""
 
-def kinds_of(kind: Any) -> tuple[str, ...]:
-    """The kernels that `kind` names, in its order.
-
-    Raises:
-        InputError: other words than both, ntk and nngp, or one of them twice.
-    """
-    names = (kind,) if isinstance(kind, str) else kind
-    good = isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
-    if good and tuple(names) == ("both",):
-        names = KernelPair._fields
-    if not good or not names or len(set(names)) < len(names) or not set(names) <= _KINDS:
-        raise InputError(
-            f"kind must be both, ntk or nngp; got {shown(kind)} (a tuple of the latter two, each "
-            "once, is taken too)"
-        )
-    return tuple(names)
+_CLASSES: dict[str, type[NetworkKernel]] = {"ntk": NTK, "nngp": NNGP}
 
 
-def is_module(net: Any) -> bool:
-    """Whether this is a module of PyTorch, which may not be installed."""
-    return any(cls.__module__.startswith("torch.nn") for cls in type(net).__mro__)
+def as_kernel(
+    kernel: Any, of_network: type[NetworkKernel] = NTK, *, functions: str = "", hint: str = ""
+) -> Any:
+    """The kernel that is meant: itself, or that of the class `of_network` of a network.
 
-
-def as_network(net: Any) -> Sequential:
-    """A network from a network, a layer or the text form.
+    Args:
+        functions: what functions are, where they are taken too, as they are.
+        hint: what else there is to say to who passed something else.
 
     Raises:
-        NetworkError: anything else.
+        InputError: what is no kernel.
+        NetworkError: a text that describes no network.
+
+    >>> as_kernel("dense relu dense") == as_kernel(NTK("dense relu dense"))
+    True
     """
-    if isinstance(net, Sequential):
-        return net
-    if isinstance(net, str):
-        return parse(net)
-    if isinstance(net, Layer):
-        return Sequential(net)
-    if is_module(net) or type(net).__module__.split(".")[0] == "torch":
-        raise NetworkError(
-            f"a network is described by layers of tangency, but {type(net).__name__} is a module "
-            "of PyTorch, with a finite width; describe its infinite width, as in "
-            'parse("dense relu dense"), or compute the kernel of the module itself with '
-            "tangency.finite.empirical_ntk(module, X)"
-        )
-    if isinstance(net, list | tuple):
-        raise NetworkError(
-            f"a network is a Sequential or its text form, got a {type(net).__name__} "
-            f"{shown(net)}; pass Sequential(*layers)"
-        )
-    if isinstance(net, type) and issubclass(net, Layer):
-        raise NetworkError(f"{net.__name__} is a class; write {net.__name__}(...)")
-    raise NetworkError(f"a network is a Sequential or its text form, got {shown(net)}")
+    if isinstance(kernel, Kernel):
+        return kernel
+    if is_network(kernel):
+        return of_network(as_network(kernel))
+    if functions and callable(kernel) and not isinstance(kernel, type):
+        return kernel
+    more = f", or {functions}" if functions else ""
+    raise InputError(
+        'expected a kernel such as NTK("dense relu dense"), or a network or its text form'
+        f"{more}; got {shown(kernel)}{hint}"
+    )
+
+
+def named_kernels(kernels: Any, one: Callable[[Any], Any] = as_kernel) -> dict[str, Any]:
+    """name -> kernel, of a mapping, of one kernel, or of both kernels of a network.
+
+    Args:
+        one: turns a kernel, as it was given, into the kernel that is meant.
+
+    Raises:
+        InputError: an empty mapping, or what is no kernel.
+
+    >>> named_kernels("dense relu dense") == both_kernels("dense relu dense")
+    True
+    """
+    if is_network(kernels):
+        kernels = both_kernels(kernels)
+    if not isinstance(kernels, Mapping):
+        try:
+            kernel = one(kernels)
+        except InputError as error:
+            raise InputError(
+                f"{error}; several are passed by name, as in {{'NTK': NTK(net)}}"
+            ) from None
+        return {kernel_name(kernel): kernel}
+    if not kernels:
+        raise InputError("no kernel was given; pass a kernel, or several by name")
+    found = {}
+    for name, kernel in kernels.items():
+        try:
+            found[str(name)] = one(kernel)
+        except InputError as error:
+            raise InputError(f"{shown(name)}: {error}") from None
+    return found
+
+
+def both_kernels(net: Any, **options: Any) -> dict[str, Any]:
+    """The NTK and the last-layer kernel of a network, named as in figures and tables.
+
+    Args:
+        net, options: as in `NetworkKernel`.
+
+    >>> net = "dense relu dense"
+    >>> both_kernels(net) == {"NTK": NTK(net), "last-layer": NNGP(net)}
+    True
+    """
+    network = as_network(net)
+    return {label: _CLASSES[kind](network, **options) for kind, label in LABELS.items()}
+
+
+def kernel_name(kernel: Any) -> str:
+    """How figures and tables call a kernel that was given without a name."""
+    if type(kernel) in _CLASSES.values():
+        return LABELS[kernel.kind]
+    if isinstance(kernel, Kernel):
+        return type(kernel).__name__
+    return str(getattr(kernel, "name", None) or getattr(kernel, "__name__", "kernel"))
+
+
+def is_network(given: Any) -> bool:
+    """Whether this can only be meant as a network."""
+    layer = isinstance(given, type) and issubclass(given, Layer)
+    return layer or isinstance(given, str | Layer) or is_module(given)

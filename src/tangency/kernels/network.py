@@ -19,13 +19,14 @@ from ..engines.select import select
 from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
+from ..nets.coerce import as_network
 from ..nets.identity import described, unsaved
 from ..nets.summary import summary_table
 from .base import Kernel
 from .blocks import normalized
-from .coerce import as_network, kinds_of
 from .differences import Request
 from .inputs import checked, prepared_inputs
+from .kinds import kinds_of
 from .variances import met_variances
 from .work import Work, vector_plan, whole_bytes
 

@@ -12,8 +12,8 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from ..checks import flag, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
+from ..kernels.coerce import is_network
 from ..kernels.network import NetworkKernel
-from ..nets import Layer
 from .base import DualEstimator, PlainScore, centred
 from .conditioning import require_finite
 from .grams import (
@@ -195,7 +195,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
     def _fitted_kernel(self) -> Any:
         if self.inference == "ensemble":
             return ensemble_kernel(self.kernel)
-        return prior_kernel(self.kernel)
+        return resolve_kernel(self.kernel, NNGP)
 
     def _fit_posterior(self, X: np.ndarray, targets: Matrix, plan: Plan) -> Matrix:
         fit = fit_posterior(self._train_gram(X), targets, plan)
@@ -249,17 +249,12 @@ def _times(spread: Matrix, amplitude: Any) -> Matrix:
     return spread
 
 
-def prior_kernel(kernel: Any) -> Any:
-    """Return the covariance kernel of the prior: a network's NNGP kernel, or what was given."""
-    return resolve_kernel(kernel, NNGP)
-
-
 def ensemble_kernel(kernel: Any) -> NTK:
     """Return the NTK of the network that was given, or that the kernel given belongs to.
 
     Raises `InputError` for a kernel that belongs to no single network, or is normalised.
     """
-    if kernel is None or isinstance(kernel, str | Layer):
+    if kernel is None or is_network(kernel):
         kernel = resolve_kernel(kernel)
     if isinstance(kernel, NetworkKernel) and not kernel.normalize:
         return _sibling(kernel, NTK)

@@ -14,9 +14,8 @@ from ..checks import called, shown
 from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
-from ..kernels.coerce import is_module
-from ..kernels.network import NetworkKernel, as_network
-from ..nets import Layer
+from ..kernels.coerce import as_kernel
+from ..kernels.network import NetworkKernel
 from .conditioning import FLOAT32_EPS, require_finite
 from .plain import plain
 
@@ -62,17 +61,15 @@ def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any
     >>> resolve_kernel("dense relu dense") == NTK("dense relu dense") == resolve_kernel(None)
     True
     """
-    reason = ""
-    if kernel is None:
-        return of_network(as_network(DEFAULT_NETWORK))
-    function = callable(kernel) and not isinstance(kernel, type) and not is_module(kernel)
-    if is_precomputed(kernel) or function:
+    if is_precomputed(kernel):
         return kernel
-    if isinstance(kernel, str | Layer) or is_module(kernel):
-        try:
-            return of_network(as_network(kernel))
-        except NetworkError as error:
-            reason = f" ({error})"
+    given, reason = DEFAULT_NETWORK if kernel is None else kernel, ""
+    try:
+        return as_kernel(given, of_network, functions="a callable kernel(X, Y)")
+    except NetworkError as error:
+        reason = f" ({error})"
+    except InputError:
+        pass
     raise InputError(
         f"kernel={shown(kernel)} is not a kernel; expected a kernel object such as "
         'NTK("dense relu dense"), a network or its text form, a callable kernel(X, Y), '

@@ -11,7 +11,9 @@ import numpy as np
 from ..checks import is_number, plain_array, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
+from ..kernels.coerce import as_kernel
 from ..kernels.network import NetworkKernel
+from ..nets import Layer
 from .flow import flow_filter
 from .gp import both_grams, ensemble_kernel
 from .grams import as_train_gram
@@ -39,7 +41,7 @@ class KernelPredictions:
 
 
 def kernel_predictions(
-    kernel: NetworkKernel,
+    kernel: NetworkKernel | Layer | str,
     X: Any,
     y: Any,
     X_test: Any | None = None,
@@ -52,7 +54,8 @@ def kernel_predictions(
     """Mean and covariance over random networks of infinite width, trained on the squared loss.
 
     Args:
-        kernel: `NTK(net)` where all layers are trained, `NNGP(net)` where only the last one is.
+        kernel: `NTK(net)`, or the network, where all layers are trained, `NNGP(net)` where only the
+            last one is.
         X, y: training inputs (n, *space, channels) and targets (n,) or (n, outputs).
         X_test: (m, *space, channels) where to predict; the training inputs without it.
         times: of gradient flow on the loss summed over examples, as `Training.times` has them;
@@ -80,7 +83,8 @@ def kernel_predictions(
     >>> found.mean.round(6).tolist(), bool(np.all(found.std < 1e-6))
     ([[1.0, -1.0]], True)
     """
-    tangent = _network_kernel(kernel)
+    kernel = _network_kernel(kernel)
+    tangent = ensemble_kernel(kernel)
     X, X_test = _plain(X, "X"), None if X_test is None else _plain(X_test, "X_test")
     if X.ndim < 2:
         raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
@@ -171,9 +175,10 @@ def _plain(values: Any, name: str) -> np.ndarray:
     return plain_array(values, name)
 
 
-def _network_kernel(kernel: Any) -> NTK:
+def _network_kernel(kernel: Any) -> NTK | NNGP:
+    kernel = as_kernel(kernel)
     if isinstance(kernel, NTK | NNGP) and not kernel.normalize:
-        return ensemble_kernel(kernel)
+        return kernel
     raise InputError(
         f"expected NTK(net), for training all layers, or NNGP(net), for the last one alone, "
         f"without normalize; got {shown(kernel)}"

@@ -12,6 +12,8 @@ from .activations import (
     Polynomial,
     ReLU,
     Sine,
+    kappa0,
+    kappa1,
 )
 from .base import Layer
 from .facts import Steepness
@@ -61,6 +63,8 @@ __all__ = [
     "Subsample",
     "ckn",
     "cntk",
+    "kappa0",
+    "kappa1",
     "mlp",
     "myrtle",
     "parse",

@@ -19,11 +19,11 @@ from ..data import Dataset, load, stratified_subset
 from ..errors import InputError
 from ..figures.learning import Curve, Repeated
 from ..kernels import gram
+from ..kernels.kinds import LABELS, labelled
 from ..learn import KernelClassifier
 from .baselines import linear_row, svm_row
 from .table import Row
 
-KERNELS = {"NTK": "ntk", "last-layer": "nngp"}
 _SIZES = (20, 50, 100, 200, 500)
 FEW = 100
 
@@ -151,15 +151,17 @@ def compute_grams(network: Network, data: Dataset, progress: bool) -> Grams:
     seconds = time.perf_counter() - start
     return Grams(
         network,
-        {name: getattr(train, key) for name, key in KERNELS.items()},
-        {name: getattr(test, key) for name, key in KERNELS.items()},
+        labelled(train),
+        labelled(test),
         seconds,
     )
 
 
 def compare(data: Dataset, grams: list[Grams], seed: int) -> list[Row]:
     """Every kernel, then the SVM and the linear model, on the whole training part."""
-    found = [_kernel_row(data, matrices, kernel) for matrices in grams for kernel in KERNELS]
+    found = [
+        _kernel_row(data, matrices, kernel) for matrices in grams for kernel in LABELS.values()
+    ]
     return found + _others(data, np.arange(len(data.X_train)), seed)
 
 
@@ -221,10 +223,10 @@ def learning_curve(data: Dataset, grams: Grams, settings: Settings) -> dict[str,
     """
     y, full = _labels(data), len(data.X_train)
     sizes = [size for size in _SIZES if size < 0.8 * full] + [full]
-    curves: dict[str, list[list[float]]] = {kernel: [] for kernel in KERNELS}
+    curves: dict[str, list[list[float]]] = {kernel: [] for kernel in LABELS.values()}
     for size in sizes:
         chosen = _draws(data, size, settings)
-        for kernel in KERNELS:
+        for kernel in LABELS.values():
             K, K_test = grams.train[kernel], grams.test[kernel]
             scores = []
             for rows in chosen:

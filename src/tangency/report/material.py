@@ -12,12 +12,13 @@ import numpy as np
 
 from ..data import Dataset, stratified_subset
 from ..errors import InputError
-from ..kernels import NNGP, NTK, gram
+from ..kernels import gram
+from ..kernels.coerce import both_kernels
+from ..kernels.kinds import labelled
 from ..nets import Sequential, parse
 from ..nets.plan import plan
 from ..nets.summary import operations
 
-KERNELS = {"NTK": "ntk", "last-layer": "nngp"}
 # About ten seconds of kernels on two cores, for the largest matrix of the page.
 _OPERATIONS = 1e11
 _MOST, _LEAST = 600, 60
@@ -75,13 +76,13 @@ class Material:
     def kernels(self) -> dict[str, Any]:
         """Both kernels by name."""
         means = dict(self.options.means or {})
-        return {"NTK": NTK(self.net, **means), "last-layer": NNGP(self.net, **means)}
+        return both_kernels(self.net, **means)
 
     @cached_property
     def matrices(self) -> dict[str, np.ndarray]:
         """Both kernels between all examples, (n, n), from one pass."""
         pair = gram(self.net, self.X, **dict(self.options.means or {}))
-        return {name: getattr(pair, key) for name, key in KERNELS.items()}
+        return labelled(pair)
 
     def subset(self, size: int) -> np.ndarray:
         """At most `size` rows, classes in proportion where there are any; always the same ones."""

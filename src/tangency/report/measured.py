@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, NetworkError
-from ..kernels import NNGP, NTK
+from ..kernels.coerce import both_kernels
 from ..learn.conditioning import IllConditionedWarning
 from ..nets import Layer, Sequential
 from ..nets.base import lowered
@@ -61,7 +61,7 @@ def spectrum_section(material: Material) -> Section:
 
     net = dense_version(material.net)
     dim = max(2, min(math.prod(material.X.shape[1:]), _DIMENSIONS))
-    kernels = {"NTK": NTK(net), "last-layer": NNGP(net)}
+    kernels = both_kernels(net)
     text = [
         "For inputs on a sphere, the eigenfunctions of every dense network's kernel are the "
         "spherical harmonics, and the eigenvalue of a degree says how easily functions of that "

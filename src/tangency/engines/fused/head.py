@@ -14,7 +14,7 @@ from ..threads import run
 from . import blocks
 from .blocks import DIAGONAL, MARGINALS, PAIRS, UPPER
 from .lowering import lower
-from .marginals import auxiliary, kinds_of
+from .marginals import auxiliary, elementwise_kinds
 from .program import marginal_program
 from .simd import width_of
 from .tables import Tables, tables
@@ -40,7 +40,7 @@ class Head:
         short = marginal_program(lower(plan, False))
         self.short = None if short is None else tables(short, self.channels, dtype, True)[0]
         self.short_stages = 0 if short is None else len(short.stages)
-        self.kinds = kinds_of(self.program)
+        self.kinds = elementwise_kinds(self.program)
 
     def lanes(self, images: int) -> int:
         """How many of the second images to take together.

@@ -10,7 +10,7 @@ from .program import Code, Program
 from .tables import Tables
 
 
-def kinds_of(program: Program) -> np.ndarray:
+def elementwise_kinds(program: Program) -> np.ndarray:
     """The kind of elementwise map at every marginal, position by position."""
     kinds: list[int] = []
     by_index = {

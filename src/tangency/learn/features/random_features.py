@@ -9,8 +9,8 @@ import numpy as np
 from ...errors import InputError
 from ...kernels import NNGP, NTK
 from ...kernels.algebra import Scaled
+from ...kernels.coerce import is_network
 from ...kernels.network import NetworkKernel
-from ...nets import Layer
 from ...nets.parameters import numbers_only
 from ...nets.plan import plan
 from ..grams import resolve_kernel
@@ -99,7 +99,7 @@ class RandomFeatures(FeatureMap):
                 "samples, or use NystromFeatures, which takes images and any network"
             )
         kernel = self.kernel
-        if kernel is None or isinstance(kernel, str | Layer):
+        if kernel is None or is_network(kernel):
             kernel = resolve_kernel(kernel)
         network_kernel, factor = _unscaled(kernel)
         self._tangent = isinstance(network_kernel, NTK)

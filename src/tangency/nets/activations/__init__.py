@@ -9,7 +9,7 @@ at q = 0. A class also states what theory and engines ask of it (see `Activation
 from .base import ActivationLayer
 from .gaussian import GELU, Erf
 from .hermite import Hermite
-from .piecewise import Abs, LeakyReLU, PiecewiseLinear, ReLU
+from .piecewise import Abs, LeakyReLU, PiecewiseLinear, ReLU, kappa0, kappa1
 from .sphere import Exponential, Polynomial
 from .waves import Cosine, Sine
 
@@ -26,4 +26,6 @@ __all__ = [
     "Polynomial",
     "ReLU",
     "Sine",
+    "kappa0",
+    "kappa1",
 ]

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
+from ...checks import shown
+from ...errors import InputError
 from ..base import number, truth
 from ..facts import Powers, Steepness
 from ..special import correlation, sine_and_arcsine
@@ -115,6 +117,52 @@ class ReLU(PiecewiseLinear):
 
     def _parts(self) -> tuple[Any, Any]:
         return 0.5, 0.5
+
+
+def kappa0(u: Any) -> Any:
+    """κ₀(u) = 1 − arccos(u)/π, the arc-cosine kernel of degree 0: E[σ'(f)σ'(f')] of the ReLU.
+
+    It is the k̇ of `ReLU().dual` at variances of 1, which all engines compute with.
+
+    Args:
+        u: cosines in [−1, 1], a number, an array or a tensor of any shape.
+
+    Raises:
+        InputError: numbers that are no cosines. NetworkError: no numbers.
+
+    Source: Cho & Saul 2009; Bietti & Mairal 2019, section 2.
+
+    >>> import numpy as np
+    >>> kappa0(np.array([-1.0, 0.0, 1.0]))
+    array([0. , 0.5, 1. ])
+    """
+    return _arc_cosine(u)[1]
+
+
+def kappa1(u: Any) -> Any:
+    """κ₁(u) = (√(1−u²) + u(π − arccos u))/π, the arc-cosine kernel of degree 1: E[σ(f)σ(f')].
+
+    The NTK of `dense relu dense` is ‖x‖‖x'‖(u·κ₀(u) + κ₁(u)), its last-layer kernel ‖x‖‖x'‖κ₁(u).
+    Argument, errors and source as for `kappa0`.
+
+    >>> import numpy as np
+    >>> kappa1(np.array([-1.0, 0.0, 1.0])).round(4) + 0.0
+    array([0.    , 0.3183, 1.    ])
+    """
+    return _arc_cosine(u)[0]
+
+
+def _arc_cosine(u: Any) -> tuple[Any, Any]:
+    """(κ₁(u), κ₀(u))."""
+    u = elementwise(np.asarray(u) if isinstance(u, list | tuple) else u)
+    xp = array_namespace(u)
+    if xp.isdtype(u.dtype, ("bool", "integral")):
+        u = xp.astype(u, xp.float64)
+    real = xp.isdtype(u.dtype, "real floating")
+    if not real or not xp.all(xp.abs(u) <= 1 + 4 * xp.finfo(u.dtype).eps):
+        raise InputError(f"cosines must lie in [-1, 1], got {shown(u)}")
+    one = xp.ones_like(u)
+    return ReLU().dual(u, one, one)
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,7 @@ from mpmath import mp, mpf
 
 import naive
 import tangency as tg
-from tangency.bias.digits import Digits, extended_dual, supported
+from tangency.bias.multiprecision import Multiprecision, multiprecision_dual, supported
 from tangency.nets.activations import ActivationLayer
 
 LAYERS = [
@@ -34,10 +34,10 @@ COSINES = np.array([-1.0, -0.99, -0.5, 0.0, 0.25, 0.875, 1.0])
 @pytest.mark.parametrize("layer", LAYERS, ids=repr)
 @pytest.mark.parametrize("q", [0.0, 0.25, 1.0, 2.5])
 def test_duals_agree_with_those_of_the_layers(layer, q):
-    digits = Digits(200)
+    context = Multiprecision(200)
     s = q * COSINES
-    extended = np.array([digits.number(x) for x in s], dtype=object)
-    k, k_dot = extended_dual(layer, extended, digits.number(q), digits)
+    extended = np.array([context.number(x) for x in s], dtype=object)
+    k, k_dot = multiprecision_dual(layer, extended, context.number(q), context)
     variance = np.full(len(s), q)
     true, true_dot = layer.dual(s, variance, variance)
     np.testing.assert_allclose(k.astype(float), true, rtol=1e-13, atol=1e-14)
@@ -50,11 +50,11 @@ EXACT = [x for x in LAYERS if type(x).__name__ in naive.DUALS and x != tg.LeakyR
 
 @pytest.mark.parametrize("layer", EXACT, ids=repr)
 def test_duals_hold_their_digits(layer):
-    digits = Digits(200)
+    context = Multiprecision(200)
     # away from the ends, whose rounding in 53 bits has nothing to do with the formulas
     s, q = [-0.7, 0.0, 0.3, 0.9], 1.25
-    extended = np.array([digits.number(x) for x in s], dtype=object)
-    found = extended_dual(layer, extended, digits.number(q), digits)
+    extended = np.array([context.number(x) for x in s], dtype=object)
+    found = multiprecision_dual(layer, extended, context.number(q), context)
     scale = None
     with mp.workdps(50):
         for i, x in enumerate(s):
@@ -94,6 +94,6 @@ def test_an_unknown_activation_is_not_supported():
 
 def test_the_context_is_its_own():
     before = mp.prec
-    digits = Digits(333)
-    assert digits.prec == 333
+    context = Multiprecision(333)
+    assert context.prec == 333
     assert mp.prec == before

@@ -1,4 +1,4 @@
-"""The zonal function of a dense network in extended precision, by the duals of the layers.
+"""The zonal function of a dense network in multiprecision, by the duals of the layers.
 
 Float64 values carry a rounding of 1e-16 of the kernel's size, while eigenvalues of high degree in
 high dimension are many orders smaller. Constants of layers (weights, normalisations) stay the
@@ -24,20 +24,20 @@ from ..nets.parameters import numbers_only
 from .walk import Arithmetic, State, walk
 
 
-class Digits:
+class Multiprecision:
     """An own mpmath context of some binary precision, and arrays in it.
 
-    It is the namespace of `DigitArray`: the part of the Array API standard that duals use.
+    It is the namespace of `MultiprecisionArray`: the part of the Array API standard that duals use.
     """
 
-    float64 = "digits"
+    float64 = "multiprecision"
 
     def __init__(self, bits: int) -> None:
         import mpmath
 
         self.ctx: Any = mpmath.mp.clone()
         self.ctx.prec = bits
-        self.__name__ = "digits"
+        self.__name__ = "multiprecision"
         self.pi = self.ctx.mpf(self.ctx.pi)
         self._info = SimpleNamespace(
             eps=self.ctx.ldexp(self.ctx.mpf(1), 4 - bits),
@@ -57,13 +57,13 @@ class Digits:
         return self.ctx.mpf(float(x))
 
     def _function(self, function: Callable[..., Any], count: int) -> Callable[..., Any]:
-        """A function of numbers, of object arrays, and of `DigitArray`s."""
+        """A function of numbers, of object arrays, and of `MultiprecisionArray`s."""
         elementwise = np.frompyfunc(function, count, 1)
 
         def call(*arrays: Any) -> Any:
-            if not any(isinstance(a, DigitArray) for a in arrays):
+            if not any(isinstance(a, MultiprecisionArray) for a in arrays):
                 return elementwise(*arrays)
-            return DigitArray(elementwise(*map(_values, arrays)), self)
+            return MultiprecisionArray(elementwise(*map(_values, arrays)), self)
 
         return call
 
@@ -71,64 +71,64 @@ class Digits:
         """Precision and range; `eps` leaves room for a few roundings."""
         return self._info
 
-    def where(self, condition: Any, x: Any, y: Any) -> DigitArray:
-        return DigitArray(np.where(condition, _values(x), _values(y)), self)
+    def where(self, condition: Any, x: Any, y: Any) -> MultiprecisionArray:
+        return MultiprecisionArray(np.where(condition, _values(x), _values(y)), self)
 
-    def zeros_like(self, x: DigitArray) -> DigitArray:
-        return DigitArray(np.full(x.shape, self.ctx.mpf(0), dtype=object), self)
+    def zeros_like(self, x: MultiprecisionArray) -> MultiprecisionArray:
+        return MultiprecisionArray(np.full(x.shape, self.ctx.mpf(0), dtype=object), self)
 
-    def ones_like(self, x: DigitArray) -> DigitArray:
-        return DigitArray(np.full(x.shape, self.ctx.mpf(1), dtype=object), self)
+    def ones_like(self, x: MultiprecisionArray) -> MultiprecisionArray:
+        return MultiprecisionArray(np.full(x.shape, self.ctx.mpf(1), dtype=object), self)
 
-    def abs(self, x: DigitArray) -> DigitArray:
-        return DigitArray(np.abs(x.values), self)
+    def abs(self, x: MultiprecisionArray) -> MultiprecisionArray:
+        return MultiprecisionArray(np.abs(x.values), self)
 
-    def sign(self, x: DigitArray) -> DigitArray:
-        return DigitArray(np.frompyfunc(self.ctx.sign, 1, 1)(x.values), self)
+    def sign(self, x: MultiprecisionArray) -> MultiprecisionArray:
+        return MultiprecisionArray(np.frompyfunc(self.ctx.sign, 1, 1)(x.values), self)
 
 
-class DigitArray:
+class MultiprecisionArray:
     """An object array of multiprecision numbers, as the duals of layers take arrays."""
 
-    dtype = Digits.float64
+    dtype = Multiprecision.float64
     # NumPy's functions and operators must not take these arrays apart.
     __array_ufunc__ = None
 
-    def __init__(self, values: Any, digits: Digits) -> None:
-        self.values, self.digits = np.asarray(values, dtype=object), digits
+    def __init__(self, values: Any, context: Multiprecision) -> None:
+        self.values, self.context = np.asarray(values, dtype=object), context
 
-    def __array_namespace__(self, api_version: str | None = None) -> Digits:
-        return self.digits
+    def __array_namespace__(self, api_version: str | None = None) -> Multiprecision:
+        return self.context
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.values.shape
 
-    def _with(self, values: Any) -> DigitArray:
-        return DigitArray(values, self.digits)
+    def _with(self, values: Any) -> MultiprecisionArray:
+        return MultiprecisionArray(values, self.context)
 
-    def __add__(self, other: Any) -> DigitArray:
+    def __add__(self, other: Any) -> MultiprecisionArray:
         return self._with(self.values + _values(other))
 
-    def __sub__(self, other: Any) -> DigitArray:
+    def __sub__(self, other: Any) -> MultiprecisionArray:
         return self._with(self.values - _values(other))
 
-    def __rsub__(self, other: Any) -> DigitArray:
+    def __rsub__(self, other: Any) -> MultiprecisionArray:
         return self._with(_values(other) - self.values)
 
-    def __mul__(self, other: Any) -> DigitArray:
+    def __mul__(self, other: Any) -> MultiprecisionArray:
         return self._with(self.values * _values(other))
 
-    def __truediv__(self, other: Any) -> DigitArray:
+    def __truediv__(self, other: Any) -> MultiprecisionArray:
         return self._with(self.values / _values(other))
 
-    def __rtruediv__(self, other: Any) -> DigitArray:
+    def __rtruediv__(self, other: Any) -> MultiprecisionArray:
         return self._with(_values(other) / self.values)
 
-    def __pow__(self, power: int) -> DigitArray:
+    def __pow__(self, power: int) -> MultiprecisionArray:
         return self._with(self.values**power)
 
-    def __neg__(self) -> DigitArray:
+    def __neg__(self) -> MultiprecisionArray:
         return self._with(-self.values)
 
     __radd__ = __add__
@@ -148,53 +148,55 @@ class DigitArray:
 
 
 def _values(x: Any) -> Any:
-    return x.values if isinstance(x, DigitArray) else x
+    return x.values if isinstance(x, MultiprecisionArray) else x
 
 
-def network_values(kernel: NetworkKernel, radius: float, t: np.ndarray, digits: Digits) -> Any:
+def network_values(
+    kernel: NetworkKernel, radius: float, t: np.ndarray, context: Multiprecision
+) -> Any:
     """h(t) for an object array t of multiprecision cosines, inputs of norm `radius`."""
     net = numbers_only(kernel.net)
-    square = digits.number(radius) ** 2
+    square = context.number(radius) ** 2
 
     def dual(layer: ActivationLayer, s: Any, q: Any) -> tuple[Any, Any]:
-        return extended_dual(layer, s, q, digits)
+        return multiprecision_dual(layer, s, q, context)
 
     def variance(layer: ActivationLayer, q: Any) -> Any:
-        return extended_dual(layer, np.array([q], dtype=object), q, digits)[0][0]
+        return multiprecision_dual(layer, np.array([q], dtype=object), q, context)[0][0]
 
-    points = np.append(t, digits.number(1))
+    points = np.append(t, context.number(1))
     state = walk(net, State(points * square, None, square), Arithmetic(dual, variance))
     values = state.theta if kernel.kind == "ntk" else state.sigma
     if values is None:
-        return t * digits.number(0)
+        return t * context.number(0)
     if kernel.normalize and values[-1] > 0:
         values = values / values[-1]
     return values[:-1]
 
 
-def extended_dual(layer: Any, s: Any, q: Any, digits: Digits) -> tuple[Any, Any]:
+def multiprecision_dual(layer: Any, s: Any, q: Any, context: Multiprecision) -> tuple[Any, Any]:
     """(k, k̇) at covariances s (an object array) for the variance q of both inputs."""
     if layer.quadrature:
         if not q > 0:
-            k, k_dot = (digits.number(float(a[0])) for a in layer.dual(*np.zeros((3, 1))))
+            k, k_dot = (context.number(float(a[0])) for a in layer.dual(*np.zeros((3, 1))))
             return s * 0 + k, s * 0 + k_dot
         layer = layer.complete_series(float(q)) or layer.series(256)
     if layer.shorter() is not None:
-        return _series(layer, s, q, digits)
+        return _series(layer, s, q, context)
     if not any_precision(layer):
-        raise InputError(f"{type(layer).__name__} has no dual in extended precision")
-    variance = DigitArray([q], digits)
-    k, k_dot = _exact(layer, digits).dual(DigitArray(s, digits), variance, variance)
+        raise InputError(f"{type(layer).__name__} has no dual in multiprecision")
+    variance = MultiprecisionArray([q], context)
+    k, k_dot = _exact(layer, context).dual(MultiprecisionArray(s, context), variance, variance)
     return k.values, k_dot.values
 
 
-def _exact(layer: ActivationLayer, digits: Digits) -> ActivationLayer:
+def _exact(layer: ActivationLayer, context: Multiprecision) -> ActivationLayer:
     """The same layer, its parameters numbers of many digits."""
     copied = copy.copy(layer)
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
         if isinstance(value, float):
-            object.__setattr__(copied, field.name, digits.number(value))
+            object.__setattr__(copied, field.name, context.number(value))
     return copied
 
 
@@ -208,7 +210,7 @@ def _cosines(s: Any, q: Any) -> Any:
     return np.clip(s / q, -1, 1) if q > 0 else s * 0
 
 
-def _series(layer: Any, s: Any, q: Any, d: Digits) -> tuple[Any, Any]:
+def _series(layer: Any, s: Any, q: Any, d: Multiprecision) -> tuple[Any, Any]:
     """The finite series that the engines sum, with its float64 coefficients taken as exact."""
     c = _cosines(s, q)
     k, k_dot = s * 0, s * 0
