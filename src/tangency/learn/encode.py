@@ -21,7 +21,7 @@ Arrays = dict[str, np.ndarray]
 
 def kernel_problem(kernel: Any) -> str | None:
     """Return why this `kernel` parameter cannot be saved, with the remedy; None if it can."""
-    from ..gram.job import foreign_classes
+    from ..matrix.job import foreign_classes
 
     if isinstance(kernel, Kernel):
         if own := foreign_classes(kernel):

@@ -96,7 +96,7 @@ def takes_prepared(kernel: Any) -> bool:
 
 def is_stored(X: Any) -> bool:
     """Tell whether X is a kernel matrix in a store, as `gram.open` gives it."""
-    module = sys.modules.get("tangency.gram.view")  # not loaded, so nothing can come from there
+    module = sys.modules.get("tangency.matrix.view")  # not loaded, so nothing can come from there
     return module is not None and isinstance(X, module.StoredGram)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...engines.blas import one_blas_thread
 from ...errors import InputError
-from ...gram.client import check_client
+from ...matrix.client import check_client
 from .parallel import each
 from .rules import require_memory
 from .tiles import Pair, Tiles
