@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import tangency as tg
+from problems import matrix, ntk, samples
+
+__all__ = ["matrix", "ntk", "samples"]
 
 NET = "dense relu dense"
 

@@ -11,9 +11,10 @@ from ..checks import array, called, flag, plain_array, shown, whole
 from ..errors import InputError
 from ..kernels import Kernel
 from ..learn.conditioning import count_copies, warn_singular
-from ..learn.grams import as_train_gram, kernel_diagonal
+from ..learn.grams import as_train_gram
 from ..learn.spectrum import decompose
 from ..learn.threads import blas_threads
+from ..matrix.checked import kernel_diagonal
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 from .sphere import named_kernels
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import Any
+
+import numpy as np
 
 from ..kernels import Prepared
 from .grid import Grid
@@ -19,7 +22,13 @@ class Blocks:
     The ones used last stay in memory, as many as `room` bytes hold and at least two.
     """
 
-    def __init__(self, grid: Grid, X: Rows, Y: Rows | None = None, room: int = ROOM) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        X: Rows | np.ndarray,
+        Y: Rows | np.ndarray | None = None,
+        room: int = ROOM,
+    ) -> None:
         self.grid = grid
         self.X, self.Y = X, Y
         self.room = room
@@ -34,7 +43,14 @@ class Blocks:
         """Inputs of the tiles (·, j); those of the rows if the matrix is symmetric."""
         return self.row(j) if self.Y is None else self._block("Y", self.Y, j)
 
-    def _block(self, name: str, data: Rows, k: int) -> Prepared:
+    def __getstate__(self) -> dict[str, Any]:
+        # what is kept here is no use elsewhere
+        return {"grid": self.grid, "X": self.X, "Y": self.Y, "room": self.room}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)
+
+    def _block(self, name: str, data: Rows | np.ndarray, k: int) -> Prepared:
         with self._lock:
             if (name, k) in self._kept:
                 self._kept.move_to_end((name, k))

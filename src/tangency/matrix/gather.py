@@ -37,3 +37,10 @@ def put_transposed(out: np.ndarray, values: np.ndarray) -> None:
         for j in range(0, values.shape[1], _SIDE):
             part = values[i : i + _SIDE, j : j + _SIDE]
             out[j : j + _SIDE, i : i + _SIDE] = part.T
+
+
+def put_tile(out: np.ndarray, rows: slice, columns: slice, values: np.ndarray) -> None:
+    """Put a tile of a symmetric matrix into its place, and its mirror image."""
+    out[rows, columns] = values
+    if rows != columns:
+        put_transposed(out[columns, rows], values)

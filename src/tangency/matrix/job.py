@@ -12,9 +12,11 @@ import numpy as np
 from ..checks import shown
 from ..engines.blas import one_blas_thread
 from ..engines.engine import Engine
+from ..engines.prepared import prepared
 from ..engines.select import select
 from ..errors import InputError
 from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
+from ..kernels.algebra import leaves, taken
 from ..kernels.inputs import refuse_channels_first
 from ..kernels.network import NetworkKernel, as_network, kinds_of
 from ..nets.plan import plan
@@ -96,9 +98,8 @@ class Job:
     def _evaluate(self, a: Any, b: Any | None) -> dict[str, np.ndarray]:
         kernel = self.kernel
         if len(self.kinds) == 1:
-            if not _ours(kernel):
-                a, b = (getattr(block, "inputs", block) for block in (a, b))
-            return {self.kinds[0]: kernel(a, b)}
+            blocks = [None if block is None else taken(kernel, prepared(block)) for block in (a, b)]
+            return {self.kinds[0]: kernel(*blocks)}
         assert isinstance(kernel, NetworkKernel)
         pair = gram(
             kernel.net,
@@ -199,32 +200,13 @@ def engines(kernel: Kernel, X: Rows) -> str:
 
 def networks(kernel: Kernel) -> list[NetworkKernel]:
     """The kernels of networks that a kernel is made of."""
-    if isinstance(kernel, NetworkKernel):
-        return [kernel]
-    if isinstance(kernel, Scaled):
-        return networks(kernel.kernel)
-    if isinstance(kernel, Sum | Product):
-        return [found for part in kernel.parts for found in networks(part)]
-    return []
-
-
-def _ours(kernel: Kernel) -> bool:
-    """Whether all parts of a kernel take `Prepared` inputs; one of the user's own need not."""
-    if isinstance(kernel, Scaled):
-        return _ours(kernel.kernel)
-    if isinstance(kernel, Sum | Product):
-        return all(map(_ours, kernel.parts))
-    return isinstance(kernel, NetworkKernel)
+    return [leaf for leaf in leaves(kernel) if isinstance(leaf, NetworkKernel)]
 
 
 def foreign_classes(kernel: Kernel) -> list[str]:
     """The user's own classes in a kernel, by their full names: `to_dict` need not tell them."""
-    if isinstance(kernel, Scaled):
-        return foreign_classes(kernel.kernel)
-    if isinstance(kernel, Sum | Product):
-        return [name for part in kernel.parts for name in foreign_classes(part)]
-    own = type(kernel) in (NTK, NNGP)
-    return [] if own else [f"{type(kernel).__module__}.{type(kernel).__qualname__}"]
+    found = [type(leaf) for leaf in leaves(kernel)]
+    return [f"{c.__module__}.{c.__qualname__}" for c in found if c not in (NTK, NNGP)]
 
 
 def engine_of(kernel: NetworkKernel, X: Rows) -> Engine:

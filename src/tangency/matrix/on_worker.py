@@ -86,14 +86,18 @@ class Task:
 
 def look_around() -> Room:
     """The first task at each worker."""
-    from distributed import get_worker
-
     from .. import __version__
+
+    return Room(__version__, worker_memory())
+
+
+def worker_memory() -> int:
+    """Bytes that the worker which asks may use: its limit, or its share of what is free."""
+    from distributed import get_worker
 
     manager = getattr(get_worker(), "memory_manager", None)
     limit = getattr(manager, "memory_limit", None)
-    share = psutil.virtual_memory().available // (os.cpu_count() or 1)
-    return Room(__version__, int(limit or share))
+    return int(limit or psutil.virtual_memory().available // (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
 
-from ..engines.prepared import Prepared, prepared
+from ..engines.prepared import prepared
 
 Key = tuple[str, int]
 
@@ -18,6 +18,20 @@ _SECONDS = 5
 
 class UnreachableError(Exception):
     """A worker takes nothing: it is gone, or waits for memory."""
+
+
+def send(client: Any, worker: str, data: Any, seconds: float) -> Any:
+    """The future of data that this worker alone holds, which has so many seconds to take them.
+
+    Raises:
+        UnreachableError: it does not.
+    """
+    try:
+        # Without the hash of its data a block has a key of its own, which this worker alone can
+        # hold; to several workers at once, it would wait for ever where one of them dies.
+        return client.scatter(data, workers=[worker], hash=False, timeout=seconds)
+    except (KeyError, OSError, CancelledError, asyncio.CancelledError) as error:
+        raise UnreachableError(worker) from error
 
 
 class Sent:
@@ -41,19 +55,11 @@ class Sent:
         """The block of this name at the worker; `read()` gives what is sent if it is not there."""
         if key not in self._futures:
             block = prepared(read())
-            self._futures[key] = self._send(block)
+            self._futures[key] = send(self._client, self._worker, block, _SECONDS)
             self._bytes[key] = block.nbytes
         self._futures.move_to_end(key)
         self._trim()
         return self._futures[key]
-
-    def _send(self, block: Prepared) -> Any:
-        try:
-            # Without the hash of its data a block has a key of its own, which this worker alone
-            # can hold.
-            return self._client.scatter(block, workers=[self._worker], hash=False, timeout=_SECONDS)
-        except (KeyError, OSError, CancelledError, asyncio.CancelledError) as error:
-            raise UnreachableError(self._worker) from error
 
     def resize(self, key: Key, count: int) -> None:
         """The bytes that a block has come to, with what was derived from it."""

@@ -16,7 +16,7 @@ from ..checks import shown, whole
 from ..engines.tiles import size_text
 from ..errors import InputError, MemoryLimitError, StoreError
 from ..kernels import KernelPair
-from .gather import groups, put_transposed
+from .gather import groups, put_tile
 from .grid import Grid
 from .indexing import Outer, resolve
 from .store import REMEDY, Store, TileMissing
@@ -165,9 +165,10 @@ class StoredGram(NDArrayOperatorsMixin):
         _check_memory("the stored matrix", self.size * dtype.itemsize, "slices of it")
         out = np.empty(self.shape, dtype=dtype)
         for rows, columns, values in self.tiles():
-            out[rows, columns] = values
-            if self.symmetric and rows != columns:
-                put_transposed(out[columns, rows], values)
+            if self.symmetric:
+                put_tile(out, rows, columns, values)
+            else:
+                out[rows, columns] = values
         return out
 
     def read_tile(self, i: int, j: int) -> np.ndarray:
@@ -322,3 +323,8 @@ def opened(store: Store, kind: str | None = None) -> StoredGram | KernelPair:
     if kind is not None and not (isinstance(kind, str) and kind in kinds):
         raise StoreError(f"{store.path} holds {' and '.join(kinds)}, not {shown(kind)}")
     return StoredGram(store, kind or kinds[0])
+
+
+def is_stored(X: Any) -> bool:
+    """Tell whether X is a kernel matrix in a store, as `gram.open` gives it."""
+    return isinstance(X, StoredGram)

@@ -9,13 +9,15 @@ factor of K itself, tells for sure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .conditioning import FLOAT32_EPS, psd_tolerance, raise_not_psd
+from ..errors import InputError
+from .checked import FLOAT32_EPS
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -23,6 +25,27 @@ Indices = NDArray[np.intp]
 _SAMPLE = 256  # rows and columns that are looked at together
 _ROWS = 256
 _STEPS, _COLUMNS = 8, 8  # products with K, of so many vectors at once
+
+
+def psd_tolerance(trace: float, size: int, eps: float) -> float:
+    """Return how far below zero an eigenvalue may fall before a matrix counts as indefinite.
+
+    Neural kernels of near-copies carry errors of order √eps (the arc cosine has a vertical
+    tangent at 1), relative to the mean diagonal. A matrix that was computed in float32 and
+    handed over as float64 may be wrong by float32's eps times the trace.
+    """
+    return max(10.0 * math.sqrt(eps) * trace / size, FLOAT32_EPS * trace)
+
+
+def raise_not_psd(lowest: float | None, size: int, bound: str = "", seen: str = "") -> Never:
+    """Refuse an indefinite matrix: no reproducing kernel Hilbert space belongs to it."""
+    found = f"it has {seen}, so " if seen else ""
+    found = "" if lowest is None else f" ({found}its smallest eigenvalue is {bound}{lowest:.3g})"
+    raise InputError(
+        f"the kernel matrix ({size} x {size}) is not positive semidefinite{found}, so it is not "
+        "the matrix of a kernel; pass K(X, X) itself, not a distance matrix (of Euclidean D, "
+        "np.exp(-D**2) is a kernel), or add -λ_min to its diagonal"
+    )
 
 
 def sample_of(n: int) -> Indices:
@@ -116,7 +139,7 @@ def _orthogonal(vectors: Matrix, basis: Matrix) -> Matrix:
     return found - basis @ (basis.T @ found)
 
 
-def _refuse(diagonal: Matrix, i: int, j: int, value: float) -> Any:
+def _refuse(diagonal: Matrix, i: int, j: int, value: float) -> Never:
     first, second = float(diagonal[i]), float(diagonal[j])
     if i == j:
         lowest, seen = value, f"K[{i}, {i}] = {value:.3g}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,17 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engines.progress import progress_bar
-from ...errors import InputError
-from ...kernels import Kernel, Prepared
-from ..grams import (
-    TrainGram,
-    as_matrix,
-    kernel_diagonal,
-    require_symmetric,
-    takes_prepared,
-)
-from ..indefinite import (
+from ..engines.prepared import prepared
+from ..engines.progress import progress_bar
+from ..errors import InputError
+from ..kernels import Kernel
+from ..kernels.algebra import taken
+from .blocks import Blocks
+from .checked import as_matrix, kernel_diagonal, require_symmetric
+from .gather import put_tile
+from .grid import Grid
+from .indefinite import (
     largest_partners,
     require_diagonal,
     require_pairs,
@@ -42,20 +40,24 @@ _LOCAL = ("_kept", "_room", "_held", "_lock")
 
 
 class Tiles:
-    """What all of them share: K (n, n) cut into blocks of `edge` rows and columns.
+    """What all of them share: K (n, n) by a symmetric grid of tiles.
 
     `dtype` is that of the entries, `trusted` says that one of the library's own kernels made
     them. Tiles are kept in memory, in that dtype, up to `keep_up_to` bytes.
     """
 
-    size: int
-    edge: int
+    grid: Grid
     dtype: np.dtype[Any]
     trusted: bool = False
     ahead: int = 0  # tiles that a second thread fetches while products run
     threaded: bool = False  # whether making a tile keeps all processors busy by itself
     entries: Callable[[NDArray[np.intp], NDArray[np.intp]], Any] | None = None  # K[rows, columns]
     _room: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number n of rows and columns."""
+        return self.grid.n
 
     def keep_up_to(self, room: int) -> None:
         """Keep tiles from now on; the first that are asked for, as the order never changes."""
@@ -70,7 +72,7 @@ class Tiles:
     @property
     def whole(self) -> bool:
         """Whether all tiles are kept by now."""
-        return self.keeps and 2 * len(self._kept) == self.blocks * (self.blocks + 1)
+        return self.keeps and len(self._kept) == len(self.grid)
 
     def tile(self, i: int, j: int) -> np.ndarray:
         """K at the rows of block i and the columns of block j ≥ i, finite."""
@@ -90,29 +92,15 @@ class Tiles:
         return {k: v for k, v in vars(self).items() if k not in _LOCAL}
 
     @property
-    def blocks(self) -> int:
-        """How many blocks of rows there are."""
-        return -(-self.size // self.edge)
-
-    @property
     def nbytes(self) -> int:
         """Bytes that it takes to keep all tiles."""
-        spans = [self.span(i) for i in range(self.blocks)]
-        squares = sum((span.stop - span.start) ** 2 for span in spans)
+        squares = sum(self.grid.extent(i, i)[0] ** 2 for i in range(self.grid.shape[0]))
         return (self.size**2 + squares) // 2 * self.dtype.itemsize
 
     @property
     def eps(self) -> float:
         """The relative precision of the entries."""
         return float(np.finfo(self.dtype).eps)
-
-    def pairs(self) -> list[Pair]:
-        """All (i, j) with j ≥ i, in the order in which products use them."""
-        return [(i, j) for i in range(self.blocks) for j in range(i, self.blocks)]
-
-    def span(self, block: int) -> slice:
-        """The rows of a block."""
-        return slice(block * self.edge, min((block + 1) * self.edge, self.size))
 
     def make(self, i: int, j: int) -> np.ndarray:
         """`tile`, computed or read."""
@@ -142,13 +130,13 @@ class Tiles:
     def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
         """K[:, indices], (n, b)."""
         found = np.empty((self.size, len(indices)), self.dtype)
-        places = indices // self.edge
+        places = indices // self.grid.tile
         for j in map(int, np.unique(places)):
             here = np.flatnonzero(places == j)
-            local = indices[here] - j * self.edge
-            for i in range(self.blocks):
+            local = indices[here] - j * self.grid.tile
+            for i in range(self.grid.shape[0]):
                 block = self.tile(i, j)[:, local] if i <= j else self.tile(j, i)[local].T
-                found[self.span(i), here] = block
+                found[self.grid.rows(i), here] = block
         return found
 
     def require_kernel(self) -> None:
@@ -190,7 +178,7 @@ class ArrayTiles(Tiles):
         n = len(matrix)
         self.matrix = as_matrix(matrix, (n, n), "precomputed")
         require_symmetric(self.matrix)
-        self.size, self.edge, self.dtype = n, edge, self.matrix.dtype
+        self.grid, self.dtype = _square(n, edge), self.matrix.dtype
 
     def require_kernel(self) -> None:
         diagonal, places = self.diagonal(), np.arange(self.size)
@@ -210,7 +198,7 @@ class ArrayTiles(Tiles):
         pass
 
     def make(self, i: int, j: int) -> np.ndarray:
-        return self.matrix[self.span(i), self.span(j)]
+        return self.matrix[self.grid.rows(i), self.grid.columns(j)]
 
     def diagonal(self) -> Matrix:
         return np.diagonal(self.matrix).astype(np.float64)
@@ -233,60 +221,40 @@ class KernelTiles(Tiles):
 
     def __init__(self, kernel: Any, X: np.ndarray, edge: int = EDGE) -> None:
         self.kernel, self.samples = kernel, X
-        self.size, self.edge = len(X), edge
+        self.grid = _square(len(X), edge)
         self.trusted = isinstance(kernel, Kernel)
-        self._prepared: OrderedDict[int, Prepared] = OrderedDict()
+        self._blocks = Blocks(self.grid, X, room=_PREPARED_BYTES)
         first = self.tile(0, 0)
         self.dtype = first.dtype
         if not self.trusted:
             require_symmetric(first)
-            last = self.blocks - 1
-            mirrored = as_matrix(kernel(self._rows(last), self._rows(0)), None, kernel)
+            last = self.grid.shape[0] - 1
+            mirrored = as_matrix(kernel(self._inputs(last), self._inputs(0)), None, kernel)
             require_symmetric(self.tile(0, last), mirrored.T)
 
     def make(self, i: int, j: int) -> np.ndarray:
-        rows, columns = self.span(i), self.span(j)
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        if not self.trusted:
-            found = self.kernel(self._block(i), self._block(j))
-        elif i == j:
-            found = self.kernel(self._block(i))
+        if self.trusted and i == j:
+            found = self.kernel(self._inputs(i))
         else:
-            found = self.kernel(self._block(i), self._block(j))
-        return as_matrix(found, shape, self.kernel)
+            found = self.kernel(self._inputs(i), self._inputs(j))
+        return as_matrix(found, self.grid.extent(i, j), self.kernel)
 
     def diagonal(self) -> Matrix:
         return kernel_diagonal(self.kernel, self.samples)
 
     def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
-        chosen: Any = self.samples[indices]
-        chosen = Prepared(chosen) if takes_prepared(self.kernel) else chosen
+        chosen = taken(self.kernel, prepared(self.samples[indices]))
         found = np.empty((self.size, len(indices)), self.dtype)
-        for i in range(self.blocks):
-            found[self.span(i)] = self.kernel(self._block(i), chosen)
+        for i in range(self.grid.shape[0]):
+            found[self.grid.rows(i)] = self.kernel(self._inputs(i), chosen)
         return as_matrix(found, found.shape, self.kernel)
 
     def entries(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> np.ndarray:
         return self.kernel(self.samples[rows], self.samples[columns])
 
-    def _rows(self, block: int) -> np.ndarray:
-        return self.samples[self.span(block)]
-
-    def _block(self, block: int) -> Any:
+    def _inputs(self, block: int) -> Any:
         """The samples of a block, with what the engine derives from them."""
-        if not takes_prepared(self.kernel):
-            return self._rows(block)
-        if block in self._prepared:
-            self._prepared.move_to_end(block)
-            return self._prepared[block]
-        made = self._prepared[block] = Prepared(self._rows(block))
-        held = sum(each.nbytes for each in self._prepared.values())
-        while held > _PREPARED_BYTES and len(self._prepared) > 2:
-            held -= self._prepared.popitem(last=False)[1].nbytes
-        return made
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_prepared": OrderedDict()}
+        return taken(self.kernel, self._blocks.row(block))
 
 
 class StoredTiles(Tiles):
@@ -302,7 +270,7 @@ class StoredTiles(Tiles):
         require_square_store(stored)
         self.stored, self.source = stored, source
         self.entries = None if source is None else source.entries
-        self.size, self.edge = stored.shape[0], min(int(stored.tile), stored.shape[0])
+        self.grid = stored.grid
         self.dtype, self.trusted = np.dtype(stored.dtype), True
 
     def make(self, i: int, j: int) -> np.ndarray:
@@ -318,21 +286,22 @@ class StoredTiles(Tiles):
         return self.stored.fingerprint
 
 
-def assembled(tiles: Tiles, samples: np.ndarray | None, progress: bool = False) -> TrainGram:
-    """Return the whole matrix for the solvers that overwrite it, from tiles of the library's own.
+def in_memory(tiles: Tiles, progress: bool = False) -> Matrix:
+    """Return the whole matrix, in float64.
 
     One call of a kernel may take room for more: both matrices of a network on a grid, all parts of
     a sum, and in float32 a copy.
     """
     matrix = np.empty((tiles.size, tiles.size))
-    with progress_bar(len(tiles.pairs()), progress, "tile") as bar:
-        for i, j in tiles.pairs():
-            rows, columns = tiles.span(i), tiles.span(j)
-            matrix[rows, columns] = tile = tiles.tile(i, j)
-            if i != j:
-                matrix[columns, rows] = tile.T
+    with progress_bar(len(tiles.grid), progress, "tile") as bar:
+        for i, j in tiles.grid:
+            put_tile(matrix, tiles.grid.rows(i), tiles.grid.columns(j), tiles.tile(i, j))
             bar.update(1)
-    return TrainGram(matrix, str(tiles.dtype), True, samples, float(np.trace(matrix)))
+    return matrix
+
+
+def _square(n: int, tile: int) -> Grid:
+    return Grid(n, n, tile, symmetric=True)
 
 
 def require_square_store(stored: Any) -> None:

@@ -10,9 +10,10 @@ import pytest
 from distributed import Client, LocalCluster
 
 from tangency import InputError, gram
-from tangency.learn.solvers import operators
-from tangency.learn.solvers.operators import Operator, RemoteOperator, groups, make_operator
-from tangency.learn.solvers.tiles import ArrayTiles, KernelTiles, StoredTiles
+from tangency.learn.solvers.cg import make_operator
+from tangency.matrix import products
+from tangency.matrix.products import Operator, RemoteOperator, groups
+from tangency.matrix.tiles import ArrayTiles, KernelTiles, StoredTiles
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +110,7 @@ def test_lost_rounds_are_no_reason_to_end(client, ntk, samples, vectors, monkeyp
             return lost.append(address)
         return result(future, address)
 
-    monkeypatch.setattr(operators, "_PAUSE", 0.0)
+    monkeypatch.setattr(products, "_PAUSE", 0.0)
     monkeypatch.setattr(product, "_result", killed)
     np.testing.assert_array_equal(product(vectors), expected)
     assert len(lost) == 60
@@ -117,19 +118,19 @@ def test_lost_rounds_are_no_reason_to_end(client, ntk, samples, vectors, monkeyp
 
 def test_a_product_without_workers_ends_with_an_error(client, ntk, samples, vectors, monkeypatch):
     product, calls = RemoteOperator(KernelTiles(ntk, samples), client), []
-    monkeypatch.setattr(operators, "_STALLED", 0.0)
-    monkeypatch.setattr(operators, "_PAUSE", 0.0)
+    monkeypatch.setattr(products, "_STALLED", 0.0)
+    monkeypatch.setattr(products, "_PAUSE", 0.0)
     monkeypatch.setattr(product, "_result", lambda future, address: calls.append(address))
     reason = "its workers were lost before one could finish a part; see why they end"
     with pytest.raises(
         InputError, match=rf"lost its workers \(1 of 1 parts are missing\): {reason}"
     ):
         product(vectors)
-    assert len(calls) == operators._ROUNDS
+    assert len(calls) == products._ROUNDS
 
 
 def test_nobody_comes(ntk, samples, vectors, monkeypatch):
-    monkeypatch.setattr(operators, "_WAIT", 0.1)
+    monkeypatch.setattr(products, "_WAIT", 0.1)
     options = {"processes": False, "dashboard_address": None, "silence_logs": 50}
     with LocalCluster(n_workers=0, **options) as empty, Client(empty) as client:
         product = RemoteOperator(KernelTiles(ntk, samples), client)

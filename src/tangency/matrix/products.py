@@ -14,14 +14,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
-from ...engines.blas import one_blas_thread
-from ...errors import InputError
-from ...matrix.client import check_client
-from .parallel import each
-from .rules import require_memory
+from ..engines.blas import one_blas_thread
+from ..engines.threads import each
+from ..errors import InputError
+from .client import check_client
+from .on_worker import worker_memory
+from .sent import UnreachableError, send
 from .tiles import Pair, Tiles
 
 Matrix = NDArray[np.float64]
@@ -34,7 +34,6 @@ _STALLED = 180  # seconds without a single part, in case workers only take long 
 _PAUSE = 0.2  # seconds after a lost round: whoever is gone may still be listed
 _WAIT = 60  # seconds for a worker to come back
 _PATIENCE = 10  # seconds for a worker to take something, or between looks whether it is there
-_GONE = (CancelledError, asyncio.CancelledError, OSError, KeyError, TimeoutError)
 _WORKERS_SHARE = 0.4
 
 
@@ -52,7 +51,7 @@ def group_product(tiles: Tiles, pairs: list[Pair], vectors: Matrix) -> Matrix:
     """Return what these tiles, and their mirror images, add to K @ vectors, (n, k)."""
     out = np.zeros_like(vectors)
     for (i, j), tile in zip(pairs, tiles.fetch(pairs), strict=True):
-        _add_products(out, tile, tiles.span(i), tiles.span(j), vectors)
+        _add_products(out, tile, tiles.grid.rows(i), tiles.grid.columns(j), vectors)
     return out
 
 
@@ -73,7 +72,7 @@ class Operator:
 
     def __init__(self, tiles: Tiles) -> None:
         self.tiles = tiles
-        self._groups = groups(tiles.pairs())
+        self._groups = groups(list(tiles.grid))
 
     def __call__(self, vectors: Matrix) -> Matrix:
         total = np.zeros_like(vectors)
@@ -99,7 +98,7 @@ class RemoteOperator:
     def __init__(self, tiles: Tiles, client: Any, keeps: bool = True) -> None:
         check_client(client)
         self.tiles, self.client, self.keeps = tiles, client, keeps
-        self._groups = groups(tiles.pairs())
+        self._groups = groups(list(tiles.grid))
         self._sources: dict[str, Any] = {}
 
     def __call__(self, vectors: Matrix) -> Matrix:
@@ -147,9 +146,9 @@ class RemoteOperator:
             mine = [k for k in left if k * len(addresses) // len(self._groups) == number]
             try:
                 if mine and address not in self._sources:
-                    self._sources[address] = self._send(self.tiles, address)
-                sent = self._send(vectors, address) if mine else None
-            except _GONE:
+                    self._sources[address] = send(self.client, address, self.tiles, _PATIENCE)
+                sent = send(self.client, address, vectors, _PATIENCE) if mine else None
+            except UnreachableError:
                 self._sources.pop(address, None)
                 continue
             for k in mine:
@@ -163,10 +162,6 @@ class RemoteOperator:
                 self._sources.pop(address, None)
             else:
                 yield k, part
-
-    def _send(self, data: Any, address: str) -> Any:
-        # To each by itself: a broadcast waits for ever where a worker dies in the middle of it.
-        return self.client.scatter(data, workers=[address], hash=False, timeout=_PATIENCE)
 
     def _result(self, future: Any, address: str) -> Matrix | None:
         """What a task returned; None if its worker is lost."""
@@ -188,25 +183,7 @@ class RemoteOperator:
 
 
 def _on_worker(tiles: Tiles, pairs: list[Pair], vectors: Matrix, keeps: bool) -> Matrix:
-    from distributed import get_worker
-
     if keeps and not tiles.keeps:
-        limit = get_worker().memory_manager.memory_limit or psutil.virtual_memory().available // 4
-        tiles.keep_up_to(int(_WORKERS_SHARE * limit))
+        tiles.keep_up_to(int(_WORKERS_SHARE * worker_memory()))
     with one_blas_thread():  # a worker's neighbours use the other processors
         return group_product(tiles, pairs, vectors)
-
-
-def make_operator(tiles: Tiles, storage: str, client: Any = None) -> Operator | RemoteOperator:
-    """Return the operator for a solver's `matrix` option; tells the tiles how many to keep.
-
-    Raises `MemoryLimitError` if "memory" is asked for and K does not fit.
-    """
-    if storage == "memory":
-        require_memory(tiles.nbytes, f"K of {tiles.size:,} samples in memory", "cg")
-        tiles.keep_up_to(tiles.nbytes)
-    elif storage == "auto":
-        tiles.keep_up_to(psutil.virtual_memory().available // 2)
-    if client is None:
-        return Operator(tiles)
-    return RemoteOperator(tiles, client, storage == "auto")

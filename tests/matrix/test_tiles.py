@@ -9,8 +9,9 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from tangency import NTK, InputError, KernelRegressor, gram
 from tangency.kernels import Kernel
-from tangency.learn.solvers import tiles as module
-from tangency.learn.solvers.tiles import ArrayTiles, KernelTiles, StoredTiles, assembled
+from tangency.learn.grams import assembled
+from tangency.matrix import tiles as module
+from tangency.matrix.tiles import ArrayTiles, KernelTiles, StoredTiles
 
 EDGE = 64
 
@@ -37,10 +38,10 @@ def case(request, ntk, samples, matrix, stored):
 def test_tiles_columns_and_diagonal(case):
     tiles, expected = case
     assert tiles.size == len(expected)
-    assert tiles.blocks == 3
+    assert tiles.grid.shape == (3, 3)
     covered = np.zeros_like(expected)
-    for (i, j), tile in zip(tiles.pairs(), tiles.fetch(tiles.pairs()), strict=True):
-        where = (tiles.span(i), tiles.span(j))
+    for (i, j), tile in zip(tiles.grid, tiles.fetch([*tiles.grid]), strict=True):
+        where = (tiles.grid.rows(i), tiles.grid.columns(j))
         np.testing.assert_allclose(tile, expected[where], rtol=1e-12)
         covered[where] += 1
     assert np.all(np.triu(covered) == np.triu(np.ones_like(covered)))
@@ -63,15 +64,15 @@ def test_tiles_go_to_other_processes(case):
 
 def test_what_fits_is_kept_and_the_rest_made_again(ntk, samples):
     tiles = KernelTiles(ntk, samples, EDGE)
-    assert tiles.nbytes == sum(tiles.make(*pair).nbytes for pair in tiles.pairs())
+    assert tiles.nbytes == sum(tiles.make(*pair).nbytes for pair in tiles.grid)
     made = []
     make = tiles.make
     tiles.make = lambda i, j: made.append((i, j)) or make(i, j)  # type: ignore[method-assign]
     tiles.keep_up_to(2 * 64 * 64 * 8)
     for _ in range(2):
-        list(tiles.fetch(tiles.pairs()))
+        list(tiles.fetch([*tiles.grid]))
     # the first two fit, and the small one in the corner does not fit beside them
-    assert made == [*tiles.pairs(), *tiles.pairs()[2:]]
+    assert made == [*tiles.grid, *[*tiles.grid][2:]]
 
 
 def test_digests_tell_matrices_apart(matrix, ntk, samples, stored):
@@ -118,9 +119,9 @@ def test_a_rectangular_store_is_refused(ntk, samples, tmp_path):
 def test_prepared_blocks_are_dropped_where_memory_is_short(ntk, samples, monkeypatch):
     monkeypatch.setattr(module, "_PREPARED_BYTES", 1)
     tiles = KernelTiles(ntk, samples, 16)
-    for pair in tiles.pairs():
+    for pair in tiles.grid:
         tiles.tile(*pair)
-    assert len(tiles._prepared) == 2
+    assert len(tiles._blocks._kept) == 2
 
 
 def test_kernels_of_the_users_own_get_arrays(samples):
@@ -146,7 +147,7 @@ def test_an_error_in_the_reading_thread_arrives(stored):
 
     tiles.make = broken  # type: ignore[method-assign]
     with pytest.raises(OSError, match="gone"):
-        list(tiles.fetch(tiles.pairs()))
+        list(tiles.fetch([*tiles.grid]))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
