@@ -212,6 +212,17 @@ def leaves(kernel: Kernel) -> list[Kernel]:
     return [kernel]
 
 
+def computed_by(kernel: Any, **means: Any) -> Any:
+    """The kernel with `engine`, `max_memory`, `n_jobs` or `progress` of its networks changed."""
+    if isinstance(kernel, NetworkKernel):
+        return replace(kernel, **means)
+    if isinstance(kernel, Scaled):
+        return replace(kernel, kernel=computed_by(kernel.kernel, **means))
+    if isinstance(kernel, Sum | Product):
+        return replace(kernel, parts=tuple(computed_by(part, **means) for part in kernel.parts))
+    return kernel
+
+
 def takes_prepared(kernel: Any) -> bool:
     """Whether a kernel takes `Prepared` inputs: the library's do, others need arrays."""
     return all(isinstance(leaf, NetworkKernel) for leaf in leaves(kernel))

@@ -15,6 +15,8 @@ import numpy as np
 from .. import checks
 from ..errors import NetworkError
 from ..files import replaced
+from ..kernels import NTK
+from ..kernels.algebra import computed_by
 from .encode import decode, encode, kernel_problem
 from .restored import ModelFileError, check_names
 
@@ -82,8 +84,19 @@ def _what_it_is(kernel: Any) -> Any:
     return kernel.to_dict() if hasattr(kernel, "to_dict") else kernel
 
 
-def load(path: str | Path) -> Any:
-    """Return the estimator that `save` wrote to `path`, ready to predict the same bits.
+def load(
+    path: str | Path,
+    *,
+    engine: str = "auto",
+    max_memory: int | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Any:
+    """Return the estimator that `save` wrote to `path`, ready to predict.
+
+    `engine`, `max_memory`, `n_jobs` and `progress` are those of `NTK`, for every network in its
+    kernel; no file holds them. By the engine that it was fitted with, predictions are the same
+    bits.
 
     Raises `FileNotFoundError`, and `ModelFileError` for a file that is damaged, holds something
     else, or was written by a newer version. Nothing in the file is executed. Warns with
@@ -101,7 +114,11 @@ def load(path: str | Path) -> Any:
     (KernelRegressor(alpha=0.1), True)
     """
     path = checks.path(path)
+    means: dict[str, Any] = {"engine": engine, "max_memory": max_memory}
+    means |= {"n_jobs": n_jobs, "progress": progress}
+    NTK("dense", **means)  # refuses what no kernel takes, whether the model has a network or not
     model, arrays = read_model(path)
+    compute_by(model, means)
     if steps := _steps(arrays):
         warnings.warn(
             f"{path} was fitted to inputs after {', '.join(steps)}, which is not applied by this "
@@ -125,6 +142,12 @@ def read_model(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
             f"{path} is damaged: its header does not describe a model ({_cut(repr(error))}); save "
             "it again"
         ) from error
+
+
+def compute_by(model: Any, means: dict[str, Any]) -> None:
+    """Have a model compute the networks in its kernel so, which changes no more than rounding."""
+    model.kernel = computed_by(model.kernel, **means)
+    model.kernel_ = computed_by(model.kernel_, **means)
 
 
 def _steps(arrays: dict[str, np.ndarray]) -> list[str]:

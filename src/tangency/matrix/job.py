@@ -15,8 +15,8 @@ from ..engines.engine import Engine
 from ..engines.prepared import prepared
 from ..engines.select import select
 from ..errors import InputError
-from ..kernels import NNGP, NTK, Kernel, Prepared, Product, Scaled, Sum, gram
-from ..kernels.algebra import leaves, taken
+from ..kernels import NNGP, NTK, Kernel, Prepared, gram
+from ..kernels.algebra import computed_by, leaves, taken
 from ..kernels.inputs import refuse_channels_first
 from ..kernels.network import NetworkKernel, as_network, kinds_of
 from ..nets.plan import plan
@@ -133,7 +133,7 @@ class Job:
 
     def with_threads(self, n_jobs: int | None) -> Job:
         """The same job on so many threads for each tile, which changes no value."""
-        return replace(self, kernel=_with(self.kernel, n_jobs=n_jobs))
+        return replace(self, kernel=computed_by(self.kernel, n_jobs=n_jobs))
 
 
 def fingerprint(description: dict[str, Any]) -> str:
@@ -163,8 +163,8 @@ def kernel_and_kinds(kernel: Any, kind: str | None) -> tuple[Kernel, tuple[str, 
 
 def settled(kernel: Kernel, n_jobs: int | None) -> Kernel:
     """The kernel with all that does not change its values set to what serves for tiles."""
-    kernel = _with(kernel, progress=False, max_memory=_NO_LIMIT)
-    return kernel if n_jobs is None else _with(kernel, n_jobs=n_jobs)
+    kernel = computed_by(kernel, progress=False, max_memory=_NO_LIMIT)
+    return kernel if n_jobs is None else computed_by(kernel, n_jobs=n_jobs)
 
 
 def described(kernel: Kernel) -> dict[str, Any]:
@@ -215,14 +215,3 @@ def engine_of(kernel: NetworkKernel, X: Rows) -> Engine:
         refuse_channels_first(X.shape, X.name)
     steps = plan(kernel.net, kernel.input_shape or X.shape[1:])
     return select(steps, np.empty(0, X.dtype), engine=kernel.engine).engine
-
-
-def _with(kernel: Kernel, **options: Any) -> Kernel:
-    """The kernel with options of its networks changed."""
-    if isinstance(kernel, NetworkKernel):
-        return replace(kernel, **options)
-    if isinstance(kernel, Scaled):
-        return replace(kernel, kernel=_with(kernel.kernel, **options))
-    if isinstance(kernel, Sum | Product):
-        return replace(kernel, parts=tuple(_with(part, **options) for part in kernel.parts))
-    return kernel
