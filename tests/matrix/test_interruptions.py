@@ -17,6 +17,7 @@ import pytest
 import tangency as tg
 from faults import NET, TILE, compute, inputs
 from processes import started
+from tangency.files import temporary_name
 from tangency.matrix import atomic
 from tangency.matrix.store import Store
 
@@ -121,7 +122,7 @@ def test_cut_off_at_every_single_write(tmp_path, whole, monkeypatch, left):
             if left != "nothing":
                 size = {"empty": 0, "half": len(data) // 2, "whole": len(data)}[left]
                 target.parent.mkdir(parents=True, exist_ok=True)
-                atomic.temporary_name(target).write_bytes(data[:size])
+                temporary_name(target, atomic.SUFFIX).write_bytes(data[:size])
             raise Cut
         real(target, parts, within)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import NetworkError
-from ..files import replaced
+from ..files import write_arrays
 from ..kernels import NTK
 from ..kernels.algebra import computed_by
 from .encode import decode, encode, kernel_problem
@@ -61,7 +61,8 @@ def save_model(model: Any, path: str | Path) -> Path:
     _require_as_fitted(model, header, arrays)
     text = json.dumps(header, allow_nan=False).encode()
     arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
-    return _write_atomically(checks.path(path), arrays)
+    write_arrays(path := checks.path(path), arrays)
+    return path
 
 
 def _require_as_fitted(model: Any, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -241,10 +242,3 @@ def _parse(raw: Any, path: Path) -> dict[str, Any]:
             "upgrade tangency"
         )
     return header
-
-
-def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> Path:
-    """Write to a file beside `path` and rename it, so that no reader sees half a model."""
-    with replaced(path, ".tmp", sync=True) as temporary, open(temporary, "xb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    return path

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import files
 from ..files import replaced
 
 SUFFIX = ".part"
@@ -46,11 +45,6 @@ def _make_folders(folder: Path, within: Path | None) -> None:
     elif folder != within:
         _make_folders(folder.parent, within)
         folder.mkdir(exist_ok=True)
-
-
-def temporary_name(path: Path) -> Path:
-    """A new name in the same folder, which `sweep` recognises."""
-    return files.temporary_name(path, SUFFIX)
 
 
 def read(path: Path, most: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import StoreError
+from ..files import drafts, temporary_name
 from . import atomic
 from .description import short, wrong_fields
 from .grid import Grid
@@ -96,7 +96,7 @@ def create(path: Path, header: Header) -> bool:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep_drafts(path)
-    draft = atomic.temporary_name(path)
+    draft = temporary_name(path, atomic.SUFFIX)
     try:
         for name, text in _metadata(header).items():
             atomic.write(draft / name, [text])
@@ -115,7 +115,7 @@ def create(path: Path, header: Header) -> bool:
 
 def _sweep_drafts(path: Path) -> None:
     """Remove what was left where a process was killed while it made a store of this name."""
-    for draft in path.parent.glob(f".{glob.escape(path.name)}.*{atomic.SUFFIX}"):
+    for draft in drafts(path, atomic.SUFFIX):
         with contextlib.suppress(OSError):
             # Others may make one just now, perhaps on another machine, in a fraction of a second.
             if draft.is_dir() and time.time() - draft.stat().st_mtime > _ABANDONED:
