@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from ..data.dataset import shape_text
 from ..data.saving import Step, add_preprocessing, read_preprocessing
 from ..data.tables import column_count, is_table
 from ..kernels import NNGP, NTK
-from ..kernels.network import NetworkKernel
 from ..learn import KernelClassifier, KernelRegressor
 from ..learn.persist import read_model
 
@@ -185,13 +184,6 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
         ),
         reading,
     )
-
-
-def with_means(fitted: Fitted, means: dict[str, Any]) -> None:
-    """Let a model that was read compute its kernels so; what they are does not change."""
-    kernel = fitted.estimator.kernel_
-    if isinstance(kernel, NetworkKernel):  # sums and products, made in Python, stay as they are
-        fitted.estimator.kernel_ = replace(kernel, **means)
 
 
 def read_for(

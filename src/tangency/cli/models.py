@@ -91,10 +91,11 @@ def predict(
     claim(out, force, (".csv",), (data, labels, model))
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     from ..data.tables import is_table
-    from .modelling import open_model, read_for, with_means, write_predictions
+    from ..learn.persist import compute_by
+    from .modelling import open_model, read_for, write_predictions
 
     fitted, reading = open_model(model)
-    with_means(fitted, means | {"progress": o.interactive()})
+    compute_by(fitted.estimator, means | {"progress": o.interactive()})
     if not is_table(data):  # what was said about the columns of the training table
         reading |= {"label_column": -1, "header": None}
     if label_column is not None:

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from .conditioning import require_finite
-from .grams import is_precomputed, resolve_kernel, times
+from ..kernels.plain import plain
+from ..matrix.checked import is_precomputed, require_finite
+from .grams import resolve_kernel, times
 from .parameters import KernelParameters
 from .persist import save_model
-from .plain import plain, plain_targets
+from .plain import plain_targets
 from .restored import check_parameters, check_restored
 from .samples import in_a_few_lines, predict_samples
 from .solvers.predict import expand

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
-from .conditioning import psd_tolerance, raise_not_psd
+from ..matrix.indefinite import psd_tolerance, raise_not_psd
 from .grams import TrainGram
 
 Matrix = NDArray[np.float64]

@@ -14,9 +14,12 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ..checks import flag, path, plain_array, shown
 from ..errors import InputError
+from ..kernels.plain import plain
+from ..matrix.checked import is_precomputed
+from ..matrix.view import is_stored
 from .base import DualEstimator, PlainScore, centred
-from .grams import is_precomputed, is_stored, resolve_kernel
-from .plain import plain, regression_targets
+from .grams import resolve_kernel
+from .plain import regression_targets
 from .plan import Penalty, make_plan
 from .ridge import DualFit
 from .samples import fit_samples, in_a_few_lines, require_square

@@ -14,15 +14,15 @@ from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
 from ..kernels.coerce import is_network
 from ..kernels.network import NetworkKernel
+from ..matrix.checked import is_precomputed, kernel_diagonal, require_finite
+from ..matrix.tiles import StoredTiles
+from ..matrix.view import is_stored
 from .base import DualEstimator, PlainScore, centred
-from .conditioning import require_finite
 from .grams import (
     TrainGram,
     as_train_gram,
+    assembled,
     cross_gram,
-    is_precomputed,
-    is_stored,
-    kernel_diagonal,
     resolve_kernel,
     times,
     train_gram,
@@ -32,7 +32,6 @@ from .plan import Penalty, Plan, make_noise_plan
 from .process import fit_ensemble, fit_posterior
 from .samples import fit_samples, require_square
 from .solvers.predict import DEVIATION_BYTES, block_kernel, prepared_for, row_blocks
-from .solvers.tiles import StoredTiles, assembled
 
 Matrix = NDArray[np.float64]
 

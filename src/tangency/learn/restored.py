@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .grams import is_precomputed
+from ..matrix.checked import is_precomputed
 from .plan import make_noise_plan, make_plan
 from .solvers.options import NAMES, as_solver
 

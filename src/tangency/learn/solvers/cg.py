@@ -6,22 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from ...engines.progress import progress_bar
+from ...matrix.indefinite import require_psd_products
+from ...matrix.products import Operator, RemoteOperator
+from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..grid import edge_of, warn_at_edge
-from ..indefinite import require_psd_products
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
 from ..plan import Plan
 from ..ridge import DualFit
 from ..threads import blas_threads
-from .operators import make_operator
 from .options import CG
 from .preconditioner import Preconditioner, from_factor, no_preconditioner
+from .rules import require_memory
 from .search import Search
-from .tiles import Tiles
 
 Matrix = NDArray[np.float64]
 
@@ -114,3 +116,18 @@ def _warn_if_noisy(
             consequence=f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding.",
             remedy="set alpha to about {value} or more",
         )
+
+
+def make_operator(tiles: Tiles, storage: str, client: Any = None) -> Operator | RemoteOperator:
+    """Return the operator for a solver's `matrix` option; tells the tiles how many to keep.
+
+    Raises `MemoryLimitError` if "memory" is asked for and K does not fit.
+    """
+    if storage == "memory":
+        require_memory(tiles.nbytes, f"K of {tiles.size:,} samples in memory", "cg")
+        tiles.keep_up_to(tiles.nbytes)
+    elif storage == "auto":
+        tiles.keep_up_to(psutil.virtual_memory().available // 2)
+    if client is None:
+        return Operator(tiles)
+    return RemoteOperator(tiles, client, storage == "auto")

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from ...checks import shown
 from ...errors import InputError
 from ...kernels import Kernel
-from ..conditioning import require_finite
-from ..grams import TrainGram, is_precomputed, is_stored, train_gram
+from ...matrix.checked import is_precomputed, require_finite
+from ...matrix.compute import compute
+from ...matrix.tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles
+from ...matrix.view import is_stored
+from ..grams import TrainGram, assembled, train_gram
 from ..loo import Criterion
 from ..plan import Plan
 from ..ridge import DualFit, fit_dual
@@ -21,7 +24,6 @@ from .cg import fit_cg
 from .nystrom import fit_nystrom
 from .options import CG, Nystrom
 from .rules import Choice, choose, require_solver_memory
-from .tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles, assembled
 
 Matrix = NDArray[np.float64]
 
@@ -81,9 +83,7 @@ class Problem:
         return StoredTiles(self._stored(client), computed)
 
     def _stored(self, client: Any) -> Any:
-        from ... import gram
-
-        return gram.compute(
+        return compute(
             _quiet(self.kernel),
             self.X,
             store=self.store,

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg as sla
 from numpy.typing import NDArray
 
+from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..flow import flow_filter
 from ..grid import best_place, search, warn_at_edge
@@ -19,7 +20,6 @@ from ..ridge import DualFit
 from ..spectrum import Spectrum
 from ..threads import blas_threads
 from .options import Nystrom
-from .tiles import Tiles
 
 Matrix = NDArray[np.float64]
 

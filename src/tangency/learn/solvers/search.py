@@ -14,16 +14,17 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ...checks import cut, flag, whole
 from ...errors import InputError
-from ..conditioning import caller_level, require_finite
+from ...matrix.checked import require_finite
+from ...matrix.products import Product
+from ...matrix.tiles import Tiles
+from ..conditioning import caller_level
 from ..loo import Criterion, loo_residuals
 from ..ridge import DualFit
 from .block_cg import NotDefiniteError, State, System, run, start
 from .checkpoint import Checkpoint, digest
-from .operators import Product
 from .options import CG
 from .preconditioner import Preconditioner
 from .probes import draw_probes, inverse_diagonal
-from .tiles import Tiles
 from .warm import Solved, start_from
 
 Matrix = NDArray[np.float64]
