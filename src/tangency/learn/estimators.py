@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..checks import flag, path, plain_array, shown
+from ..checks import flag, is_number, path, plain_array, shown
 from ..errors import InputError
 from .base import DualEstimator, PlainScore, centred
+from .calibration import fit_temperature, log_probabilities
 from .grams import is_precomputed, is_stored, resolve_kernel
 from .plain import plain, regression_targets
 from .plan import Penalty, make_plan
@@ -22,9 +24,10 @@ from .ridge import DualFit
 from .samples import fit_samples, in_a_few_lines, require_square
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
-from .solvers.options import as_solver
+from .solvers.options import CG, as_solver
 from .solvers.rules import check_applies
 from .units import Units, as_they_are, in_units
+from .weights import Training, training
 
 Matrix = NDArray[np.float64]
 
@@ -74,7 +77,7 @@ class _RidgeEstimator(DualEstimator):
         plan = make_plan(self.alpha, self.training_time)
         return str(Problem(resolve_kernel(self.kernel), X, self.store).choose(plan, self.solver))
 
-    def _begin(self, X: Any, y: Any, **y_checks: Any) -> tuple[Any, np.ndarray]:
+    def _begin(self, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Training:
         """Check parameters and data before anything is computed; set `kernel_`."""
         plan = make_plan(self.alpha, self.training_time)
         kernel = resolve_kernel(self.kernel)
@@ -83,27 +86,40 @@ class _RidgeEstimator(DualEstimator):
         flag(self.center, "center")
         if self.store is not None:
             path(self.store, "store")
-        X, y = fit_samples(self, X, y, min_samples=2 if plan.chooses else 1, **y_checks)
+        least = 2 if plan.chooses else 1
+        X, y = fit_samples(self, X, y, min_samples=least, **y_checks)
         if is_precomputed(kernel):
             require_square(X)
+        data = training(X, y, sample_weight, kernel)
+        if len(data.y) < least:
+            raise InputError(
+                "sample_weight is above zero for one sample only, and alpha is chosen by "
+                "leave-one-out, which needs two; give one number as alpha"
+            )
         self.kernel_ = kernel
-        return X, y
+        return data
 
-    def _fit_dual(self, X: Any, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
-        """Fit targets of this `mean` (k,), removed from them; set all attributes but the score."""
+    def _fit_dual(self, data: Training, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
+        """Fit scaled targets less their `mean` (k,); set all attributes but the score.
+
+        Returns the fit of the `units`, with residuals as they are without weights.
+        """
         plan = make_plan(self.alpha, self.training_time)
-        problem = Problem(self.kernel_, X, self.store)
+        problem = Problem(self.kernel_, data.X, self.store, data.roots)
         choice = problem.choose(plan, self.solver)
         scaled = solve(problem, units.targets, plan, choice, units.loss, centred=bool(self.center))
+        scaled = data.restored(scaled)
         fit = units.restored(scaled)
-        if fit.landmarks is None:
-            self._set_function(X, fit.dual, mean, flat)
+        places = data.places(fit.landmarks)
+        if places is None:
+            self._set_function(data.X, fit.dual, mean, flat)
         elif is_precomputed(self.kernel_):
-            dual = np.zeros_like(units.targets)
-            dual[fit.landmarks] = fit.dual
-            self._set_function(X, dual, mean, flat)
+            dual = np.zeros((data.size, len(mean)))
+            dual[places] = fit.dual
+            self._set_function(data.X, dual, mean, flat)
         else:
-            self._set_function(X[fit.landmarks], fit.dual, mean, flat)
+            samples = data.X if fit.landmarks is None else data.X[fit.landmarks]
+            self._set_function(samples, fit.dual, mean, flat)
         self.solver_, self.n_products_, self.tolerance_ = fit.solver, fit.products, fit.tolerance
         self.alpha_, self.alphas_, self.loo_losses_ = fit.alpha, fit.alphas, fit.losses
         self.loo_error_ = fit.loo_error
@@ -141,9 +157,10 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstima
     ----------
     dual_coef_ : c, (n,) or (n, k) as y was; `intercept_` is ȳ.
     alpha_ : the ridge used, out of `alphas_` (a,) with mean squared leave-one-out errors
-        `loo_losses_` (a,), None without a closed form. Of values equally good to nine digits
-        the larger is taken. Several outputs count alike, whatever their units: the error of each
-        is multiplied by the mean variance of the outputs over its own.
+        `loo_losses_` (a,), weighted means with `sample_weight`; None without a closed form. Of
+        values equally good to nine digits the larger is taken. Several outputs count alike,
+        whatever their units: the error of each is multiplied by the mean variance of the outputs
+        over its own.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
     loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
         finite `training_time` or a single sample, which have no closed form, and for
@@ -169,21 +186,50 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstima
     array([1., 2., 3., 5.])
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
-        X, y = self._begin(X, y, multi_output=True, y_numeric=True)
-        targets = regression_targets(y).reshape(len(y), -1)
-        residual, mean = centred(targets, self.center)
-        units = in_units(residual)
-        fit = self._fit_dual(X, units, mean, flat=y.ndim == 1)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+        """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self.
+
+        `sample_weight`, a number or one ≥ 0 for each sample, multiplies its squared error. A sample
+        of weight 0 is left out; whole weights are as good as so many copies, but that leave-one-out
+        takes all copies out together. Weights times a number are an alpha divided by it.
+        """
+        data = self._begin(X, y, sample_weight, multi_output=True, y_numeric=True)
+        targets = regression_targets(data.y).reshape(len(data.y), -1)
+        residual, mean = centred(targets, self.center, data.weights)
+        units = in_units(data.scaled(residual))
+        fit = self._fit_dual(data, units, mean, flat=data.y.ndim == 1)
         self.loo_score_ = None
         if fit.residuals is not None:
-            self.loo_score_ = float(r2_score(units.targets, units.targets - fit.residuals))
+            fitted = data.unscaled(units.targets)
+            found = r2_score(fitted, fitted - fit.residuals, sample_weight=data.weights)
+            self.loo_score_ = float(found)
         return self
 
     def predict(self, X: ArrayLike) -> Matrix:
         """Return f(X), (m,) or (m, k) as y was, float64."""
         return self._function(X)
+
+
+def _knows_its_errors(model: KernelClassifier) -> bool:
+    """Whether a fit has leave-one-out scores to calibrate by. Raises `InputError` if not."""
+    remedy = (
+        "CalibratedClassifierCV(model, method='temperature') of scikit-learn calibrates by refits"
+    )
+    if model.training_time is not None and not _endless(model.training_time):
+        raise InputError(
+            f"probabilities are calibrated by leave-one-out, which has no closed form for "
+            f"training_time={shown(model.training_time)}; leave it None, or {remedy}"
+        )
+    if isinstance(model.solver, CG) and model.solver.probes == 0:
+        raise InputError(
+            "probabilities are calibrated by leave-one-out, which CG(probes=0) does without; "
+            f"set probes to 16, or {remedy}"
+        )
+    return True
+
+
+def _endless(time: Any) -> bool:
+    return is_number(time) and math.isinf(time)
 
 
 class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
@@ -197,6 +243,10 @@ class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
     `classes_`. `loo_score_` is the accuracy of the leave-one-out predictions. alpha is chosen
     by their mean squared error.
 
+    Probabilities are softmax(f(x)/T), in the order of the values, with T, `temperature_`, chosen at
+    the end of the fit by the log loss of the leave-one-out predictions (`calibration`). Without
+    these, for a finite `training_time` and `CG(probes=0)`, there is no `predict_proba`.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -205,28 +255,39 @@ class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
     >>> model = KernelClassifier(alpha=[0.1, 1.0]).fit(X, y)
     >>> model.score(X, y) > 0.95, model.alpha_ in (0.1, 1.0)
     (True, True)
+    >>> model.predict_proba(X[[0, 75]]).round(1)
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
     """
 
     classes_: np.ndarray
+    temperature_: float | None
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self."""
-        X, y = self._begin(X, y)
-        self.classes_, codes = _classes(y)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+        """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self.
+
+        `sample_weight` as in `KernelRegressor.fit`. A class whose samples all have the weight 0 is
+        none of `classes_`.
+        """
+        data = self._begin(X, y, sample_weight)
+        self.classes_, codes = _classes(data.y)
         with in_a_few_lines():
-            check_classification_targets(y)
+            check_classification_targets(data.y)
         if len(self.classes_) < 2:
+            where = "y" if data.kept is None else "y, without samples of weight 0,"
             raise InputError(
-                f"KernelClassifier needs at least two classes; y has only one class, "
+                f"KernelClassifier needs at least two classes; {where} has only one class, "
                 f"{shown(self.classes_.tolist()[0])}"
             )
         targets = np.eye(len(self.classes_))[codes]
-        residual, mean = centred(targets, self.center)
-        fit = self._fit_dual(X, as_they_are(residual), mean, flat=False)
-        self.loo_score_ = None
+        residual, mean = centred(targets, self.center, data.weights)
+        fit = self._fit_dual(data, as_they_are(data.scaled(residual)), mean, flat=False)
+        self.loo_score_ = self.temperature_ = None
         if fit.residuals is not None:
-            predicted = np.argmax(targets - fit.residuals, axis=1)
-            self.loo_score_ = float(np.mean(predicted == codes))
+            held_out = targets - fit.residuals
+            right = np.argmax(held_out, axis=1) == codes
+            self.loo_score_ = float(np.average(right, weights=data.weights))
+            self.temperature_ = fit_temperature(held_out, codes, data.weights)
         return self
 
     def decision_function(self, X: ArrayLike) -> Matrix:
@@ -238,6 +299,22 @@ class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
         """Return the class with the largest function value for each row of X, (m,)."""
         values = self._function(X)
         return self.classes_[np.argmax(values, axis=1)]
+
+    @available_if(_knows_its_errors)
+    def predict_proba(self, X: ArrayLike) -> Matrix:
+        """Return the probabilities of `classes_`, (m, n_classes): softmax(f(X)/`temperature_`)."""
+        return np.exp(self.predict_log_proba(X))
+
+    @available_if(_knows_its_errors)
+    def predict_log_proba(self, X: ArrayLike) -> Matrix:
+        """Return the logarithms of `predict_proba`, (m, n_classes), of tiny ones too."""
+        values = self._function(X)
+        if self.temperature_ is None:
+            raise InputError(
+                "this KernelClassifier holds no temperature_, by which probabilities are "
+                "calibrated: it comes from a file of an earlier version; fit it again"
+            )
+        return log_probabilities(values, self.temperature_)
 
 
 def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,11 +17,11 @@ from ..lowrank import low_rank
 from ..plan import Plan
 from ..ridge import DualFit
 from ..threads import blas_threads
-from .operators import make_operator
 from .options import CG
 from .preconditioner import Preconditioner, from_factor, no_preconditioner
 from .search import Search
 from .tiles import Tiles
+from .weighted import make_product
 
 Matrix = NDArray[np.float64]
 
@@ -43,10 +43,18 @@ def fit_cg(
         bar.set_description("preconditioner")
         tiles.require_kernel()
         diagonal = tiles.diagonal()
-        operator = make_operator(tiles, options.matrix, options.client)
+        product = make_product(tiles, options.matrix, options.client)
         preconditioner = make_preconditioner(tiles, diagonal, options, bar)
         search = Search(
-            operator, preconditioner, diagonal, targets, options, criterion, centred, bar
+            product,
+            preconditioner,
+            diagonal,
+            targets,
+            options,
+            criterion,
+            centred,
+            bar,
+            tiles.roots,
         )
         cutoff = _noise(preconditioner, diagonal, tiles.eps)
         if plan.alphas is None:
@@ -57,7 +65,7 @@ def fit_cg(
             search.attach(Path(options.checkpoint), tiles, alphas)
         if not tiles.trusted and search.resumed is None:
             search.products += require_psd_products(
-                operator, preconditioner.approximation, diagonal, tiles.eps, options.seed
+                product, preconditioner.approximation, diagonal, tiles.eps, options.seed
             )
         found = search.best_of(alphas, stops_early=plan.alphas is None)
     _warn_if_noisy(preconditioner, tiles, cutoff, found.alpha)
@@ -113,4 +121,5 @@ def _warn_if_noisy(
             copies=count_copies(getattr(tiles, "samples", None)),
             consequence=f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding.",
             remedy="set alpha to about {value} or more",
+            weighted=tiles.roots is not None,
         )
