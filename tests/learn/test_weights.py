@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tangency as tg
-from tangency import NTK, GaussianProcess, KernelClassifier, KernelRegressor
+from tangency import NNGP, NTK, GaussianProcess, KernelClassifier, KernelRegressor
 from tangency.errors import InputError
 from tangency.learn import CG, IllConditionedWarning, Nystrom
 from tangency.learn.solvers.fit import Problem
@@ -262,6 +262,8 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path):
         (np.ones((N, 1)), "one for each of the 24 samples"),
         (np.zeros(N), "sample_weight is zero for all 24 samples.*give some of them a weight above"),
         (0, "sample_weight is zero for all 24 samples"),
+        (-2, "sample_weight must be a finite number of at least 0, got -2"),
+        pytest.param(10**400, "a finite number of at least 0, got a whole number of", id="huge"),
         (["much"] * N, "sample_weight must be a number, or one for each"),
         ("balanced", "sample_weight must be a number, or one for each"),
         (np.full(N, 1e308), "the sum of sample_weight overflowed.*scale the weights down"),
@@ -319,9 +321,15 @@ def test_scikit_learn_routes_them():
     assert found["test_score"].tolist() != silent["test_score"].tolist()
 
 
-def test_a_gaussian_process_takes_none():
+def test_a_gaussian_process_takes_none_and_its_mean_is_that_of_weighted_ridge():
+    """A weight w is noise of the variance noise/w, whose posterior mean is ridge regression's."""
     with pytest.raises(TypeError, match="sample_weight"):
         GaussianProcess().fit(X, Y, sample_weight=WEIGHTS)
+    prior = NNGP(NETWORK.net)
+    system = prior(X) + 0.2 * np.diag(1 / WEIGHTS)
+    mean = prior(NEW, X) @ np.linalg.solve(system, Y)
+    ridge = KernelRegressor(prior, alpha=0.2, center=False).fit(X, Y, sample_weight=WEIGHTS)
+    np.testing.assert_allclose(ridge.predict(NEW), mean, rtol=1e-8)
 
 
 def test_nothing_is_copied_without_zeros():

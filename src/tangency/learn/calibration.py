@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -32,30 +34,31 @@ def fit_temperature(scores: Matrix, codes: NDArray[np.intp], weights: Matrix | N
     >>> bool(np.isclose(fit_temperature(8 * scores, np.array([0, 0, 1, 1]), None), 8 * T))
     True
     """
-    weights = np.full(len(scores), 1.0 / len(scores)) if weights is None else weights
-    weights = weights / weights.sum()
+    shares = np.ones(len(scores)) if weights is None else weights
+    shares = shares / shares.sum()
     spread = scores - scores.mean(axis=1, keepdims=True)
     unit = float(np.abs(spread).max())
     if unit == 0:
         return 1.0
     spread /= unit
-    unit_rms = float(np.sqrt(weights @ np.mean(np.square(spread), axis=1)))
+    unit_rms = float(np.sqrt(shares @ np.mean(np.square(spread), axis=1)))
     if unit_rms == 0:  # all but samples whose weights vanish beside the others
         return unit
-    n = 1.0 / float(weights @ weights)
+    n = 1.0 / float(shares @ shares)
     own = spread[np.arange(len(spread)), codes]
     others = -own / (spread.shape[1] - 1)  # the mean score of the other classes
-    wanted = float(weights @ (own * (n + 1) + others)) / (n + 2)
+    wanted = float(shares @ (own * (n + 1) + others)) / (n + 2)
 
     def slope(inverse: float) -> float:
-        return float(weights @ np.sum(softmax(inverse * spread, axis=1) * spread, axis=1)) - wanted
+        return float(shares @ np.sum(softmax(inverse * spread, axis=1) * spread, axis=1)) - wanted
 
     least = high = _FAINT / unit_rms
     while slope(high) < 0:  # at most log₂ of some n/unit_rms steps: the targets are uncertain
         high *= 2
     if high == least:
         return unit / least
-    return unit / float(brentq(slope, max(high / 2, least), high, xtol=1e-300, rtol=1e-13))
+    root: Any = brentq(slope, max(high / 2, least), high, xtol=1e-300)
+    return unit / float(root)
 
 
 def log_probabilities(scores: Matrix, temperature: float) -> Matrix:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import is_number, plain_array, shown
+from ..checks import is_number, number, plain_array, shown
 from ..errors import InputError
 from .conditioning import require_finite
 from .grams import TrainGram, is_precomputed, is_stored
@@ -106,7 +106,7 @@ def _checked(sample_weight: Any, n: int) -> Matrix | None:
     if sample_weight is None:
         return None
     if is_number(sample_weight):
-        weights = np.full(n, float(sample_weight))
+        weights = np.full(n, number(sample_weight, "sample_weight", least=0))
     else:
         weights = plain_array(plain(sample_weight, "sample_weight"), "sample_weight")
     if weights.shape != (n,) or weights.dtype.kind not in "biuf":

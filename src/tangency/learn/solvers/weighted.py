@@ -19,6 +19,8 @@ class WeightedTiles(Tiles):
     The `tiles` themselves stay as they are: products with vectors scale these, in float64.
     """
 
+    roots: Matrix  # pyright: ignore[reportIncompatibleVariableOverride]
+
     def __init__(self, tiles: Tiles, roots: Matrix) -> None:
         self.tiles, self.roots = tiles, roots
         self.size, self.edge, self.dtype = tiles.size, tiles.edge, tiles.dtype
