@@ -36,11 +36,14 @@ def warn_singular(
     copies: int,
     consequence: str,
     remedy: str,
+    weighted: bool = False,
 ) -> None:
     """Issue an `IllConditionedWarning` that says what was found and what to do."""
     remedies = [remedy.format(value=suggested_value(cutoff)), "standardise or normalise the inputs"]
     if dtype != "float64":
         remedies.append(f"pass the inputs as float64 (they are {dtype})")
+    if weighted:
+        remedies.append("bring the weights of samples nearer to each other")
     if copies:
         remedies.append(f"drop the {copies} sample(s) that are exact copies of another")
     warnings.warn(

@@ -74,6 +74,10 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
     whitener_ (n, r) : W Wᵀ = (K + noise·I)⁻¹, for the posterior.
     operator_, prior_gram_ (n, n) : of the ensemble; B = Θ(x, X) operator_, and K(X, X).
 
+    `fit` takes no weights of samples: w would be noise of the variance noise/w, whose likelihood,
+    by which "ml" chooses, is not that of w copies. `KernelRegressor(NNGP(net), alpha=noise)` with
+    weights gives the mean that belongs to such noise.
+
     Warns with `IllConditionedWarning`, and with `SearchWarning` where the best noise stands at the
     edge of what can be searched. Sources: Rasmussen and Williams 2006, chapter 2; Lee et al.
     2019, *Wide neural networks of any depth evolve as linear models under gradient descent*.

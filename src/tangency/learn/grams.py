@@ -26,7 +26,8 @@ class TrainGram:
 
     `dtype` names the dtype it was computed in, `trusted` says that one
     of the library's own kernels made it (so it is positive semidefinite up to rounding),
-    `samples` are the rows behind it, None when it was given precomputed.
+    `samples` are the rows behind it, None when it was given precomputed. With weights of samples
+    it is √wᵢ K(xᵢ, xⱼ) √wⱼ, and `roots` √w (n,); else these are None.
     """
 
     matrix: NDArray[np.float64]
@@ -34,6 +35,7 @@ class TrainGram:
     trusted: bool
     samples: np.ndarray | None
     trace: float
+    roots: NDArray[np.float64] | None = None
 
     @property
     def size(self) -> int:

@@ -43,12 +43,14 @@ class Tiles:
     """What all of them share: K (n, n) by a symmetric grid of tiles.
 
     `dtype` is that of the entries, `trusted` says that one of the library's own kernels made
-    them. Tiles are kept in memory, in that dtype, up to `keep_up_to` bytes.
+    them; `roots` (n,) belong to weights of samples. Tiles are kept in memory, in that dtype, up to
+    `keep_up_to` bytes.
     """
 
     grid: Grid
     dtype: np.dtype[Any]
     trusted: bool = False
+    roots: Matrix | None = None
     ahead: int = 0  # tiles that a second thread fetches while products run
     threaded: bool = False  # whether making a tile keeps all processors busy by itself
     entries: Callable[[NDArray[np.intp], NDArray[np.intp]], Any] | None = None  # K[rows, columns]
