@@ -42,7 +42,7 @@ def number(
     least, above, most: bounds, `above` itself excluded. finite: whether infinity is refused too;
     NaN always is.
     """
-    found = _real(value)
+    found = real(value)
     if (
         found is None
         or math.isnan(found)
@@ -72,10 +72,10 @@ def is_whole(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether `number` would take it for one, whatever its size."""
-    return _real(value) is not None
+    return real(value) is not None
 
 
-def _real(value: Any) -> float | None:
+def real(value: Any) -> float | None:
     """The value of a real number, infinite where a float cannot hold it; None for anything else."""
     if isinstance(value, bool | np.bool_ | np.timedelta64):
         return None
@@ -210,7 +210,7 @@ def real_array(value: Any, name: str, *, error: Refusal = InputError) -> np.ndar
     found = plain_array(value, name, error=error)
     kind = found.dtype.kind
     if kind == "O" and all(is_number(item) for item in found.flat):
-        return np.array([_real(item) for item in found.flat], np.float64).reshape(found.shape)
+        return np.array([real(item) for item in found.flat], np.float64).reshape(found.shape)
     if kind not in "biuf":
         raise error(f"{name} must be {'real ' * (kind == 'c')}numbers, got {shown(value)}")
     return found if kind == "f" else _as_float64(found, name)

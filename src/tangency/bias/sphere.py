@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from .degrees import DegreeNorms
@@ -43,6 +44,8 @@ def mercer_spectrum(kernel: Any, dim: int, degree: int) -> MercerSpectrum:
                 f"dim={dim} and degree={degree} are needed; pass the kernel itself"
             )
         return first_degrees(kernel, degree + 1)
+    if isinstance(kernel, Mapping):
+        raise InputError(f"kernel must be one kernel, not several by name; got {shown(kernel)}")
     return spectrum(kernel, dim, degree)
 
 

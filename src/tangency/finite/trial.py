@@ -204,6 +204,12 @@ class Trial:
             if len(self.x[rows]) == 0:
                 continue
             scale = rms(infinite[:, rows] - infinite[:1, rows])
+            if scale == 0:
+                raise InputError(
+                    f"what the infinitely wide network computes on the {points}ing inputs does not "
+                    "change while it is trained, so that no distance can be relative to that; "
+                    "train for longer, or give inputs of the size of those it is trained on"
+                )
             for key, difference in pairs.items():
                 found[f"{key} {points}"] = rms(difference[:, rows]) / scale
         return found

@@ -200,7 +200,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _count(value: Any) -> bool:
-    return is_whole(value) and int(value) > 0
+    return is_whole(value) and 0 < int(value) < 2**63
 
 
 def _dtype(dtype: Any) -> str:

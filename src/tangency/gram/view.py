@@ -157,10 +157,10 @@ class StoredGram(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("a stored matrix is not in memory, so that an array of it is a copy")
+            raise InputError("a stored matrix is not in memory, so that an array of it is a copy")
         try:
             dtype = self.dtype if dtype is None else np.dtype(dtype)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise InputError(f"dtype must be one of NumPy, got {shown(dtype)}") from None
         _check_memory("the stored matrix", self.size * dtype.itemsize, "slices of it")
         out = np.empty(self.shape, dtype=dtype)
