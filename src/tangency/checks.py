@@ -176,9 +176,20 @@ def items(value: Any, name: str, *, error: Refusal = InputError) -> list[Any]:
         raise error(f"{name} must be a sequence, got {shown(value)}")
     try:
         return list(value)
+    except MemoryError:
+        raise MemoryLimitError(f"{name} has more items than fit in memory") from None
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         # Arrays and tensors without axes say that they can be gone through, and then cannot.
         raise error(f"{name} must be a sequence, got {shown(value)}") from None
+
+
+def jobs(value: Any, name: str = "n_jobs") -> int | None:
+    """How many threads, or None for as many as there are; below 0 from their end, as in joblib."""
+    if value is None:
+        return None
+    if not is_whole(value) or value == 0:
+        raise InputError(f"{name} must be a whole number other than 0, or None; got {shown(value)}")
+    return int(value)
 
 
 def mapping(value: Any, name: str, *, error: Refusal = InputError) -> dict[Any, Any]:

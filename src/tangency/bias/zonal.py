@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, called, choice, number, shown, whole
+from ..checks import array, called, choice, number, shown, text, whole
 from ..engines import reference
 from ..engines.engine import KernelPair
 from ..errors import InputError, NetworkError
@@ -29,6 +29,8 @@ from .digits import Digits, network_values, supported
 from .harmonics import interval
 from .reach import Reach, reach_dual
 
+_LARGEST = 1e100
+"""A radius whose square, and products of several with the variances of layers, stay finite."""
 _NAMES = {NTK: "NTK", NNGP: "last-layer"}
 
 
@@ -54,18 +56,22 @@ class ZonalKernel:
     kernel: Kernel | None = None
     radius: float = 1.0
 
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        object.__setattr__(self, "radius", _radius(self.radius))
+
     def __call__(self, u: Any) -> np.ndarray:
         t = interval(u)
         what = f"h(u) of {shown(self.name)}"
         values = array(called(self.function, what, t), what)
         if values.shape != t.shape:
             raise InputError(
-                f"h(u) of {self.name!r} gave shape {values.shape} for cosines of shape {t.shape}; "
+                f"{what} gave shape {values.shape} for cosines of shape {t.shape}; "
                 "it must work elementwise on arrays (np.vectorize makes it so)"
             )
         if not np.all(np.isfinite(values)):
             where = t[~np.isfinite(values)].flat[0]
-            raise InputError(f"h(u) of {self.name!r} is not finite at u = {where:g}")
+            raise InputError(f"{what} is not finite at u = {where:g}")
         return values
 
     @cached_property
@@ -154,7 +160,8 @@ def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> Zon
     >>> h(np.array([-1.0, 0.0, 1.0])).round(4) + 0.0
     array([0.    , 0.3183, 2.    ])
     """
-    kind, size = choice(kind, "kind", ("ntk", "nngp")), number(radius, "radius", above=0)
+    kind = choice(kind, "kind", ("ntk", "nngp"))
+    size = _radius(radius)
     if isinstance(kernel, str | Layer):
         kernel = (NTK if kind == "ntk" else NNGP)(as_network(kernel))
     if not isinstance(kernel, Kernel):
@@ -169,6 +176,10 @@ def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> Zon
         return np.asarray(walk.fold(kernel, lambda leaf: _network_function(leaf, size, t)))
 
     return ZonalKernel(_NAMES.get(type(kernel), type(kernel).__name__), function, kernel, size)
+
+
+def _radius(value: Any) -> float:
+    return number(value, "radius", above=0, most=_LARGEST)
 
 
 def as_zonal(kernel: Any, radius: float = 1.0) -> ZonalKernel:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import is_whole, within_memory
+from ..checks import is_whole, text, within_memory
 from ..printable import printable
 from .errors import DataError
 from .given import given_numbers
@@ -37,6 +37,7 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        text(self.name, "name", error=DataError)
         for part in ("X_train", "y_train", "X_test", "y_test"):
             if np.ma.isMaskedArray(getattr(self, part)):
                 plain = given_numbers(getattr(self, part), f"{self.name}, {part}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_whole, real, shown
+from ..checks import is_whole, real, shown, within_memory
 from .errors import DataError
 from .given import given_labels
 
@@ -67,6 +67,7 @@ def random_split(
     return _random(n, _test_size(n, test_fraction), seed)
 
 
+@within_memory()
 def _random(n: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.default_rng(_seed(seed)).permutation(n)
     return np.sort(order[size:]), np.sort(order[:size])

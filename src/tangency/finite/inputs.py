@@ -37,6 +37,7 @@ def inputs_of(subject: Subject, data: Any, name: str = "X") -> Tensor:
     return x.clone() if x.is_inference() else x
 
 
+@within_memory()
 def tensor_of(data: Any, name: str = "X") -> Tensor:
     """Real numbers of any kind as a tensor that shares nothing with autograd.
 
@@ -62,7 +63,7 @@ def as_tensor(array: np.ndarray) -> Tensor:
     """Real numbers as a tensor of their type, or of the nearest one that PyTorch has."""
     # It has no long doubles, no other byte order, and one of NumPy's two types of 64 bits.
     dtype = np.dtype(f"{array.dtype.kind}{min(array.dtype.itemsize, 8)}")
-    array = array.astype(dtype, order="C", copy=False)
+    array = array.astype(dtype, order="C", copy=False).view(dtype)
     # A copy where NumPy forbids to write, which tensors do not know of.
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 

@@ -159,6 +159,11 @@ class Trial:
             raise UnstableError(schedule.step, width, seed, schedule.step / 2)
         small = self.kernel_points
         changed = _kernel(module, self.x[:small]) - first[:small, :small]
+        if not first[:small, :small].any():
+            raise InputError(
+                f"the network of width {width} with seed {seed} has a kernel of zeros before it is "
+                "trained, as all of its neurons are off; give larger widths, or other seeds"
+            )
         found = {
             "fluctuation": _fluctuation(first / self.alpha**2, limit),
             "change": _size(changed) / _size(first[:small, :small]),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_number, is_whole, number, shown, whole
+from ..checks import is_number, is_whole, number, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels import Prepared
 from .grid import Grid
@@ -76,6 +76,7 @@ class Estimate:
         return "\n".join(f"{name:<8}{text}" for name, text in rows)
 
 
+@within_memory()
 def plan(
     net: Any,
     shape: Sequence[int],

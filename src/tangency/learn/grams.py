@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import called, shown
+from ..checks import called, cut, plain_array, shown
 from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel, Product, Scaled, Sum
@@ -72,7 +72,7 @@ def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any
         try:
             return of_network(as_network(kernel))
         except NetworkError as error:
-            reason = f" ({error})"
+            reason = f" ({cut(str(error), 300)})"
     raise InputError(
         f"kernel={shown(kernel)} is not a kernel; expected a kernel object such as "
         'NTK("dense relu dense"), a network or its text form, a callable kernel(X, Y), '
@@ -112,9 +112,13 @@ def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
     return as_train_gram(called(kernel, "a kernel, which is called as K(X, Y),", X, X), kernel, X)
 
 
+def _array(raw: Any, name: str) -> np.ndarray:
+    return plain_array(plain(raw, name), name)
+
+
 def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGram:
     """Return a matrix that `kernel` gave for these samples, checked, as a `TrainGram`."""
-    raw = np.asarray(plain(raw, f"what kernel {kernel!r} gave"))
+    raw = _array(raw, f"what kernel {shown(kernel)} gave")
     size = len(raw if samples is None else samples)
     raw = as_matrix(raw, (size, size), kernel)
     trusted = isinstance(kernel, Kernel)
@@ -155,8 +159,8 @@ def times(gram: np.ndarray, weights: NDArray[np.float64]) -> NDArray[np.float64]
 
 def as_matrix(raw: Any, shape: tuple[int, ...] | None, kernel: Any) -> np.ndarray:
     """Return what `kernel` gave, in float32 or float64; refuse NaN, infinity and other shapes."""
-    name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {kernel!r}"
-    raw = np.asarray(plain(raw, f"what {name} gave"))
+    name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {shown(kernel)}"
+    raw = _array(raw, f"what {name} gave")
     if shape is not None and raw.shape != shape:
         raise InputError(
             f"{name} has shape {raw.shape}; expected {shape}, one row per sample "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,9 @@ class KernelMatrices:
     def __post_init__(self) -> None:
         checks.mapping(self.kernels, "kernels")
         checks.labels(self.labels)
-        checks.items(self.names, "names")
+        for name in checks.items(self.names, "names"):
+            if not isinstance(name, str | numbers.Real):
+                raise InputError(f"each of names must be a text, got {checks.shown(name)}")
         checks.text(self.examples, "examples")
 
     @property

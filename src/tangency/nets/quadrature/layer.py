@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -109,10 +110,15 @@ class Activation(ActivationLayer):
             return self.function
         return getattr(self.function, "__name__", type(self.function).__name__)
 
+    @checks.within_memory()
     def __call__(self, u: Any) -> Any:
         name = f"the activation {shown(self.name)}"
         function = _callable(self.function)
-        return self.scale * checks.called(function, name, elementwise(u), error=NetworkError)
+        found = checks.called(function, name, elementwise(u), error=NetworkError)
+        good = hasattr(found, "shape") or isinstance(found, numbers.Number)
+        if not good or isinstance(found, type):
+            raise NetworkError(f"{name} must give numbers, got {shown(found)}")
+        return self.scale * found
 
     @property
     def scale(self) -> float:
