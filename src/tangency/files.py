@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import DiskFullError
+from .errors import DiskFullError, InputError
 
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -20,6 +20,8 @@ def temporary_name(path: Path, suffix: str) -> Path:
     >>> temporary_name(Path("K.npy"), ".part").name.startswith(f".K.npy.{os.getpid()}-")
     True
     """
+    if not path.name:
+        raise InputError(f"{path} is a folder; give the path of a file")
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{suffix}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..checks import text
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.network import as_network
@@ -104,4 +105,4 @@ def stability_trends(
         network = as_network(net)
         kernels = {"NTK": NTK(network), "last-layer": NNGP(network)}
         results[str(name)] = stability_constants(kernels, images, **options)
-    return StabilityTrends(results, varied)
+    return StabilityTrends(results, text(varied, "varied"))
