@@ -240,3 +240,11 @@ def test_items_beyond_memory_are_refused():
 
     with pytest.raises(MemoryLimitError, match="x has more items than fit in memory"):
         checks.items(Endless([1]), "x")
+
+
+def test_what_names_a_dtype():
+    assert checks.dtype_of("<f4") == np.float32
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    assert [checks.dtype_of(value) for value in ("real", 3, deep, [("a",)])] == [None] * 4

@@ -183,6 +183,14 @@ def items(value: Any, name: str, *, error: Refusal = InputError) -> list[Any]:
         raise error(f"{name} must be a sequence, got {shown(value)}") from None
 
 
+def dtype_of(value: Any) -> np.dtype | None:
+    """The dtype that a value names, as NumPy reads it; None where it names none."""
+    try:
+        return np.dtype(value)
+    except Exception:  # what it is given decides which
+        return None
+
+
 def jobs(value: Any, name: str = "n_jobs") -> int | None:
     """How many threads, or None for as many as there are; below 0 from their end, as in joblib."""
     if value is None:

@@ -132,3 +132,10 @@ def test_a_radius_is_a_number_whose_square_is_one(radius):
     for make in (sphere_kernel, partial(ZonalKernel, function=np.exp)):
         with pytest.raises(InputError, match="radius must be a finite number greater than 0 and"):
             make("dense relu dense", radius=radius)
+
+
+def test_a_kernel_of_ones_own_is_checked():
+    with pytest.raises(InputError, match=r"h\(u\) of 'h' must be a function, got 3"):
+        ZonalKernel("h", 3)
+    with pytest.raises(InputError, match=r"kernel must be a kernel, as NTK\(net\), or None; got 3"):
+        ZonalKernel("h", np.exp, 3)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..checks import array, choice, number, shown, text
 from ..errors import InputError
 from .checks import real_array, real_number, require_room, whole
@@ -48,6 +49,11 @@ class ZonalTarget:
 
     def __post_init__(self) -> None:
         text(self.name, "name")
+        ends = np.ravel(real_array(self.breaks, "breaks"))
+        object.__setattr__(self, "breaks", tuple(map(float, ends)))
+        for what in ("function", "closed_form"):
+            if getattr(self, what) is not None:
+                checks.function(getattr(self, what), what)
         for what in ("smoothness", "lipschitz"):
             if getattr(self, what) is not None:
                 number(getattr(self, what), what, finite=False)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..checks import array, called, choice, number, shown, text, whole
 from ..engines import reference
 from ..engines.engine import KernelPair
@@ -58,6 +59,11 @@ class ZonalKernel:
 
     def __post_init__(self) -> None:
         text(self.name, "name")
+        checks.function(self.function, f"h(u) of {shown(self.name)}")
+        if not (self.kernel is None or isinstance(self.kernel, Kernel)):
+            raise InputError(
+                f"kernel must be a kernel, as NTK(net), or None; got {shown(self.kernel)}"
+            )
         object.__setattr__(self, "radius", _radius(self.radius))
 
     def __call__(self, u: Any) -> np.ndarray:
