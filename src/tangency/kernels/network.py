@@ -102,6 +102,7 @@ class NetworkKernel(Kernel):
             object.__setattr__(self, "input_shape", shape)
             vector_plan(self.net, shape)
         object.__setattr__(self, "max_memory", whole_bytes(self.max_memory))
+        object.__setattr__(self, "n_jobs", checks.jobs(self.n_jobs))
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
         work = Work(self.net, X, Y, self.input_shape, self._tangent, self.normalize)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from ...checks import shown
+from ...checks import shown, within_memory
 from ...errors import InputError
 from ..base import number, truth
 from ..facts import Powers, Steepness
@@ -91,6 +91,7 @@ class PiecewiseLinear(ActivationLayer):
         scale = (a * a + b * b) ** -0.5 if self.normalized else 1.0
         return scale * (a + b * np.sign(u))
 
+    @within_memory()
     def __call__(self, u: Any) -> Any:
         a, b = self._parts()
         factor = (a * a + b * b) ** -0.5 if self.normalized else 1.0
