@@ -22,8 +22,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 import tangency as tg
-from tangency.learn.lowrank import METHODS, low_rank
-from tangency.report.style import (
+from tangency.figures.style import (
     BLUE,
     GREEN,
     GREY,
@@ -34,6 +33,7 @@ from tangency.report.style import (
     plain_axes,
     save_figure,
 )
+from tangency.learn.lowrank import METHODS, low_rank
 
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "features.png"
 KERNEL = tg.NTK(tg.mlp(3))

@@ -29,7 +29,7 @@ from measure import (
 from tables import about
 
 import tangency as tg
-from tangency.report.style import BLUE, GREEN, VERMILION, new_figure, plain_axes, save_figure
+from tangency.figures.style import BLUE, GREEN, VERMILION, new_figure, plain_axes, save_figure
 
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "growth.png"
 GAP, FLATTEN, DENSE = "conv, GAP", "conv, flatten", "dense"

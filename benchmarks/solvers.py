@@ -37,8 +37,8 @@ from measure import RESULTS, machine, seconds, use_processors, versions, warn_if
 from tables import about
 
 import tangency as tg
+from tangency.figures.style import BLUE, GREEN, VERMILION, new_figure, plain_axes, save_figure
 from tangency.learn.solvers import CG, Nystrom
-from tangency.report.style import BLUE, GREEN, VERMILION, new_figure, plain_axes, save_figure
 
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "solvers.png"
 NET = "dense relu dense relu dense"

@@ -35,8 +35,8 @@ from measure import (
 from tables import about
 
 import tangency as tg
-from tangency.gram.compute import make_job
-from tangency.gram.job import kernel_and_kinds
+from tangency.matrix.compute import make_job
+from tangency.matrix.job import kernel_and_kinds
 
 TARGET = 0.05
 WAYS = ("memory", "tiles", "store", "files")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import tangency as tg
-from tangency.gram.job import Job
+from tangency.matrix.job import Job
 
 NET = "dense relu dense"
 TILE = 20

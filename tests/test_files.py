@@ -2,13 +2,16 @@
 
 import errno
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tangency
 from tangency import KernelRegressor
 from tangency.errors import DiskFullError
-from tangency.files import naming, replaced
+from tangency.files import ARRAYS, abandoned, drafts, naming, replaced, temporary_name, write_arrays
 
 
 def test_what_was_written_takes_the_place_at_the_end(tmp_path):
@@ -91,8 +94,8 @@ def test_every_writer_names_its_file(tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
     from tangency.cli.files import draft
+    from tangency.figures.style import save_figure
     from tangency.learn.solvers.checkpoint import Checkpoint
-    from tangency.report.style import save_figure
 
     model = KernelRegressor().fit(np.eye(3), np.ones(3))
     monkeypatch.setattr(np, "savez", full)
@@ -129,3 +132,38 @@ def test_a_full_disk_is_of_a_type_of_its_own_and_says_what_to_do(tmp_path):
         raise OSError("3 requested and 1 written")
     with pytest.raises(PermissionError), replaced(path):
         raise PermissionError(errno.EACCES, "no")
+
+
+def test_arrays_are_written_whole_and_onto_the_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(handle))
+    path = tmp_path / "a[1]"
+    write_arrays(path, {"x": np.arange(3)})
+    with np.load(path) as archive:
+        assert archive["x"].tolist() == [0, 1, 2]
+    assert len(synced) == 1
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_drafts_of_a_file_are_told_from_those_of_others_and_of_living_writers(tmp_path):
+    path = tmp_path / "a[1]"
+    mine = temporary_name(path, ARRAYS)
+    dead = mine.with_name(mine.name.replace(str(os.getpid()), str(2**30)))
+    others = [temporary_name(tmp_path / "a1", ARRAYS), temporary_name(path, ".part")]
+    for draft in (mine, dead, *others):
+        draft.touch()
+    assert set(drafts(path, ARRAYS)) == {mine, dead}
+    assert not abandoned(mine)
+    assert abandoned(dead)
+
+
+def test_files_are_replaced_in_one_place_only():
+    root = Path(tangency.__file__).parent
+    found = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if re.search(
+            r"os\.(replace|rename|link)\(|tempfile\.(mkstemp|Named)", path.read_text("utf-8")
+        )
+    }
+    assert found == {"files.py", "matrix/layout.py"}  # the latter puts a whole folder into place

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, MemoryLimitError, NetworkError, StoreError
+from .gram import gram
 from .kernels import NNGP, NTK, KernelPair, explain
 from .nets import (
     GELU,
@@ -49,13 +50,7 @@ from .nets import (
     wide_resnet,
 )
 from .nets.teach import elsewhere as _elsewhere
-
-if TYPE_CHECKING:
-    from .gram.module import GramModule
-
-    gram: GramModule  # to a type checker, a module cannot be called
-else:
-    from . import gram
+from .version import __version__
 
 if TYPE_CHECKING:
     from .learn import (
@@ -66,8 +61,6 @@ if TYPE_CHECKING:
         RandomFeatures,
     )
 
-__version__ = "0.1.0"
-
 # Loaded on first use: scikit-learn alone would double the time of the import.
 _LATER = {
     "GaussianProcess": "learn",
@@ -76,7 +69,8 @@ _LATER = {
     "NystromFeatures": "learn",
     "RandomFeatures": "learn",
 }
-_PACKAGES = ("bias", "cli", "data", "engines", "finite", "kernels", "learn", "nets", "report")
+_PACKAGES = ("bias", "cli", "data", "engines", "finite", "kernels")
+_PACKAGES += ("learn", "matrix", "nets", "report")
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .printable import printable
 
 
@@ -36,3 +38,11 @@ class DiskFullError(_Printable, OSError, ValueError):
 
 class StoreError(InputError):
     """A stored kernel matrix that cannot serve: missing or damaged tiles, another job, in use."""
+
+
+def callers_level() -> int:
+    """The `stacklevel` of a warning that points at the first caller outside of this library."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tangency."):
+        frame, level = frame.f_back, level + 1
+    return level

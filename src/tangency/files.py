@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+import psutil
+
 from .errors import DiskFullError
+
+ARRAYS = ".tmp"
+"""Ends the names of files of arrays that are being written."""
 
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -21,6 +28,23 @@ def temporary_name(path: Path, suffix: str) -> Path:
     True
     """
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{suffix}")
+
+
+def drafts(path: Path, suffix: str) -> Iterator[Path]:
+    """What anybody has begun to write under a `temporary_name` of `path`."""
+    yield from path.parent.glob(f".{glob.escape(path.name)}.*{suffix}")
+
+
+def abandoned(draft: Path) -> bool:
+    """Whether the process that wrote under this `temporary_name` is gone."""
+    process = draft.stem.rpartition(".")[2].partition("-")[0]
+    return not (process.isdigit() and psutil.pid_exists(int(process)))
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write plain arrays as an .npz file, whole or not at all, as `replaced` does, and to disk."""
+    with replaced(path, ARRAYS, sync=True) as draft, open(draft, "xb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ GIVEN = {
     *("Choice", "EmpiricalSpectrum", "Estimate", "FiniteNetwork", "KernelPredictions"),
     *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Status", "StoredGram"),
     *("Training", "Verification"),
-    # It starts processes; tests/gram/test_local_cluster.py has its bad arguments.
+    # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.
     "local_cluster",
     # Bases of users' own classes, without arguments.
     *("ActivationLayer", "Deformation", "Kernel", "Layer"),

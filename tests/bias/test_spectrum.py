@@ -273,7 +273,7 @@ def test_the_figure_shows_eigenvalues_slopes_and_shares():
 
 
 def test_the_figure_of_a_smooth_kernel_has_a_straight_axis_and_of_given_axes_one_panel():
-    from tangency.report.style import new_figure
+    from tangency.figures.style import new_figure
 
     s = spectrum(tg.NTK("dense exp0.6 dense"), 4, 30)
     figure = new_figure(4, 3)

@@ -51,6 +51,38 @@ def test_classification_by_name(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.npz", "p.csv"]
 
 
+def test_probabilities(tmp_path):
+    model, out = tmp_path / "m.npz", tmp_path / "p.csv"
+    done("fit", "iris", "--net", NET, "--alpha", "0.1", "--standardize", "--out", model)
+    result = done("predict", model, "iris", "--proba", "--out", out)
+    X, y = load("iris").X_train, load("iris").y_train
+    X = Standardize().fit_transform(X)
+    direct = tg.KernelClassifier(tg.NTK(NET), alpha=0.1).fit(X, y)
+    rows = table(out)
+    names = ["index", "prediction", "name", "label"]
+    assert list(rows[0]) == [*names, "probability_0", "probability_1", "probability_2"]
+    found = [[float(row[f"probability_{c}"]) for c in range(3)] for row in rows]
+    np.testing.assert_array_equal(found, direct.predict_proba(X))
+    assert [int(row["prediction"]) for row in rows] == direct.predict(X).tolist()
+    assert f"data: accuracy {direct.score(X, y):.4f}" in result.stdout
+
+
+def test_models_without_probabilities_say_so(tmp_path):
+    X, y = load("iris").X_train, load("iris").y_train
+    out = tmp_path / "p.csv"
+    tg.KernelRegressor(tg.NTK(NET), alpha=0.1).fit(X, y).save(tmp_path / "numbers.npz")
+    flow = tg.KernelClassifier(tg.NTK(NET), training_time=1.0).fit(X, y)
+    flow.save(tmp_path / "flow.npz")
+    for name, message in (
+        ("numbers", "predicts numbers, not classes, so it has no probabilities; leave out --proba"),
+        ("flow", "holds no temperature_, by which probabilities are calibrated"),
+    ):
+        result = run("predict", tmp_path / f"{name}.npz", "iris", "--proba", "--out", out)
+        assert result.exit_code == 2
+        assert message in " ".join(result.stderr.split())
+    assert not out.exists()
+
+
 def test_regression(tmp_path):
     model, out = tmp_path / "m.npz", tmp_path / "p.csv"
     options = ["--kernel", "nngp", "--alpha", "0.1", "--standardize", "--out", model]

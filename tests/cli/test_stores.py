@@ -72,7 +72,7 @@ def test_verify(tmp_path):
 
 
 def test_an_interruption_says_what_is_left(tmp_path, monkeypatch):
-    from tangency.gram.job import Job
+    from tangency.matrix.job import Job
 
     real = Job.compute_tile
 

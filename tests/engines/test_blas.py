@@ -172,7 +172,7 @@ def test_where_each_thread_has_a_number_of_its_own(loaded):
 
 def test_the_pools_of_the_library_take_the_limit_over(loaded):
     from tangency.engines import threads as run
-    from tangency.learn.solvers.parallel import each
+    from tangency.engines.threads import each
 
     library = Fake("omp", "openmp", "openblas")
     loaded.append(library)

@@ -8,6 +8,7 @@ import pytest
 
 import tangency as tg
 from tangency import finite
+from tangency.figures.narrow import narrowed
 
 torch = pytest.importorskip("torch")
 
@@ -194,7 +195,7 @@ def test_table_words_and_figure(smooth):
     ]
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend[0] == f"{measure.name}\nslope {slope}"
-    narrow = smooth.plot_narrow()
+    narrow = narrowed(smooth)
     assert narrow.get_size_inches()[0] < 5
     assert all(axes.get_legend() is not None for axes in narrow.axes)
     from matplotlib.figure import Figure

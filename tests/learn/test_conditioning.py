@@ -9,13 +9,12 @@ from tangency.errors import InputError
 from tangency.learn.conditioning import (
     IllConditionedWarning,
     count_copies,
-    psd_tolerance,
-    raise_not_psd,
     rank_cutoff,
-    require_finite,
     suggested_value,
     warn_singular,
 )
+from tangency.matrix.checked import require_finite
+from tangency.matrix.indefinite import psd_tolerance, raise_not_psd
 
 EPS64 = np.finfo(np.float64).eps
 EPS32 = np.finfo(np.float32).eps

@@ -19,14 +19,8 @@ from tangency import (
 )
 from tangency.errors import InputError
 from tangency.learn import NystromFeatures, RandomFeatures
-from tangency.learn.grams import (
-    cross_gram,
-    is_precomputed,
-    kernel_diagonal,
-    resolve_kernel,
-    times,
-    train_gram,
-)
+from tangency.learn.grams import cross_gram, resolve_kernel, times, train_gram
+from tangency.matrix.checked import is_precomputed, kernel_diagonal
 
 
 def test_no_kernel_is_the_ntk_of_a_two_layer_network():

@@ -10,15 +10,15 @@ from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 
 from tangency import NTK, GaussianProcess, InputError, KernelClassifier, KernelRegressor
 from tangency.learn import NystromFeatures
-from tangency.learn.conditioning import psd_tolerance
-from tangency.learn.indefinite import (
+from tangency.learn.solvers import CG, Nystrom
+from tangency.matrix.indefinite import (
     largest_partners,
+    psd_tolerance,
     require_diagonal,
     require_pairs,
     require_psd_products,
     sample_of,
 )
-from tangency.learn.solvers import CG, Nystrom
 
 X, LABELS = load_iris(return_X_y=True)
 D = cdist(X, X)

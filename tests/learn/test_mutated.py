@@ -204,8 +204,6 @@ def test_what_is_wrong_is_named(files, tmp_path, name, attribute, change, messag
         ("regressor", ("params", "solver"), "magic"),
         ("regressor", ("params", "store"), 3),
         ("regressor", ("fitted", "extra_"), 3),
-        ("nystrom", ("params", "kernel", "options", "net"), "dense"),
-        ("nystrom", ("params", "kernel", "options", "progress"), "yes"),
         ("posterior", ("params", "inference"), "magic"),
         ("posterior", ("params", "kernel"), "dense rleu dense"),
         ("posterior", ("params", "kernel"), {"layer": ""}),
@@ -220,6 +218,23 @@ def test_parameters_that_no_fit_takes_are_refused(files, tmp_path, name, where, 
     inner[where[-1]] = value
     with pytest.raises(ModelFileError, match=r"m\.npz"):
         load(put(tmp_path / "m.npz", header, arrays))
+
+
+def test_how_a_kernel_was_computed_is_read_past_in_files_of_earlier_versions(files, tmp_path):
+    header, arrays = files["nystrom"]
+    header = copy.deepcopy(header)
+    plain = load(put(tmp_path / "plain.npz", header, arrays))
+    X = np.random.default_rng(0).standard_normal((3, plain.n_features_in_))
+    for options in (
+        {"engine": "reference", "max_memory": 10**9, "progress": True},
+        {"engine": "none that is known", "progress": "yes"},
+        {},
+    ):
+        header["params"]["kernel"]["options"] = options
+        model = load(put(tmp_path / "m.npz", header, arrays))
+        assert (model.kernel_.engine, model.kernel_.max_memory) == ("auto", None)
+        assert model.kernel_.progress is False
+        np.testing.assert_array_equal(model.predict(X), plain.predict(X))
 
 
 def test_a_file_of_an_earlier_version_has_no_amplitude(files, tmp_path):

@@ -13,8 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics.pairwise import rbf_kernel
 
 import tangency as tg
-from tangency import NTK, GaussianProcess, KernelClassifier, KernelRegressor
-from tangency.learn import ModelFileError, load
+from tangency import NTK, GaussianProcess, InputError, KernelClassifier, KernelRegressor
+from tangency.learn import CG, ModelFileError, load
 
 X, CODES = load_iris(return_X_y=True)
 X, CODES = X[::3] / 4, CODES[::3]
@@ -62,7 +62,7 @@ def test_images_in_float32_and_precomputed_matrices_come_back(tmp_path):
     images = np.random.default_rng(0).random((9, 4, 4, 1)).astype(np.float32)
     kernel = NTK("conv3 relu gap dense", engine="reference")
     model = KernelClassifier(kernel).fit(images, np.arange(9) % 2)
-    again = load(model.save(tmp_path / "a.npz"))
+    again = load(model.save(tmp_path / "a.npz"), engine="reference")
     np.testing.assert_array_equal(again.decision_function(images), model.decision_function(images))
     assert again.kernel_ == kernel
     with pytest.raises(ValueError, match=r"fitted on samples of shape \(4, 4, 1\)"):
@@ -141,6 +141,35 @@ def test_the_file_is_plain_arrays_and_a_json_header(tmp_path):
     assert header["format_version"] == 1
     assert header["library_version"] == tg.__version__
     assert header["class"] == "KernelClassifier"
+
+
+def test_how_to_compute_is_in_no_file_and_can_be_given_to_load(tmp_path):
+    means = {"engine": "reference", "max_memory": 10**9, "n_jobs": 1, "progress": True}
+    kernel = 2.0 * NTK("dense relu dense", **means) + NTK("dense erf dense", **means)
+    model = KernelRegressor(kernel, alpha=0.1, solver=CG(progress=False)).fit(X, Y[:, 0])
+    path = model.save(tmp_path / "m")
+    with np.load(path) as archive:
+        text = archive["header"].tobytes().decode()
+    for word in ("reference", "engine", str(10**9), "max_memory", "n_jobs", "progress", "options"):
+        assert word not in text
+    plain = load(path)
+    again = load(path, **means)
+    for found, engine, memory, jobs, shows in (
+        (plain, "auto", None, None, False),
+        (again, "reference", 10**9, 1, True),
+    ):
+        assert found.kernel == found.kernel_ == kernel
+        assert found.solver == CG()
+        for part in (found.kernel.parts[0].kernel, found.kernel_.parts[1]):
+            assert (part.engine, part.max_memory) == (engine, memory)
+            assert (part.n_jobs, part.progress) == (jobs, shows)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    np.testing.assert_allclose(plain.predict(X), model.predict(X), rtol=1e-9)
+    with pytest.raises(InputError, match=r"engine must be one of .*; got 'fast'"):
+        load(path, engine="fast")
+    given = KernelRegressor("precomputed").fit(kernel(X), Y).save(tmp_path / "n")
+    with pytest.raises(InputError, match=r"engine must be one of"):
+        load(given, engine="fast")
 
 
 def rewrite(path, **changes):

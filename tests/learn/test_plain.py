@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tangency import NTK, GaussianProcess, InputError, KernelClassifier, KernelRegressor
+from tangency.kernels.plain import plain
 from tangency.learn import NystromFeatures, RandomFeatures, low_rank
-from tangency.learn.plain import plain, plain_targets
+from tangency.learn.plain import plain_targets
 
 X = np.random.default_rng(0).integers(0, 5, (12, 3)).astype(np.float64)
 Y = np.arange(12.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -33,16 +33,24 @@ ESTIMATORS = [
 
 # scikit-learn itself skips check_array_api_input unless SCIPY_ARRAY_API is set.
 def expected_failures(estimator):
+    found = {}
+    chooses = isinstance(estimator, KernelRegressor) and estimator.alpha is None
+    if chooses or hasattr(estimator, "predict_proba"):
+        found["check_sample_weight_equivalence_on_dense_data"] = (
+            "what is held out, to choose alpha or to calibrate probabilities, is a sample with all "
+            "its weight, but one of several copies alone"
+        )
     if estimator.get_params().get("kernel") != "precomputed":
-        return {}
+        return found
     indefinite = "the check passes a matrix that is not positive semidefinite, hence no kernel: "
-    return {
+    return found | {
         "check_estimators_dtypes": indefinite + "distances, cut to integers",
         "check_positive_only_tag_during_fit": indefinite + "distances less their mean",
     }
 
 
 @pytest.mark.filterwarnings("ignore::tangency.learn.IllConditionedWarning")
+@pytest.mark.filterwarnings("ignore::tangency.learn.SearchWarning")  # samples four times each
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_scikit_learns_checks(estimator, check):
@@ -73,6 +81,39 @@ def test_a_pipeline_and_its_grid_search():
     search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, y)
     assert search.best_score_ > 0.92
     assert set(search.best_params_) == set(grid)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "ridge"),
+    [
+        (KernelRegressor(NTK("dense relu dense")), {"alpha": ["loo", 0.1, [0.01, 1.0]]}),
+        (KernelClassifier(NTK("dense relu dense")), {"alpha": [None, 0.1]}),
+        (GaussianProcess(NNGP("dense relu dense")), {"noise": ["ml", 0.1]}),
+        (GaussianProcess(NTK("dense relu dense"), inference="ensemble"), {"noise": [0.0, 0.1]}),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.filterwarnings("ignore::tangency.learn.IllConditionedWarning")
+def test_a_grid_search_inside_the_kernel(estimator, ridge, piped):
+    X, y = load_iris(return_X_y=True)
+    y = y if isinstance(estimator, KernelClassifier) else X[:, 3]
+    X, y = X[::3, :3], y[::3]
+    grid = {**ridge, "kernel__net__0__bias_std": [0.0, 1.0]}
+    model = estimator
+    if piped:
+        model = make_pipeline(StandardScaler(), estimator)
+        grid = {f"{model.steps[-1][0]}__{name}": values for name, values in grid.items()}
+    folds = KFold(2, shuffle=True, random_state=0)
+    search = GridSearchCV(model, grid, cv=folds, error_score="raise").fit(X, y)
+    scores = search.cv_results_["mean_test_score"]
+    assert len(np.unique(scores)) > 1
+    assert search.best_score_ > 0.8
+    best = search.best_estimator_[-1] if piped else search.best_estimator_
+    chosen = {name.rpartition("__")[2]: value for name, value in search.best_params_.items()}
+    assert best.kernel.net[0].bias_std == chosen["bias_std"]
+    assert best.kernel_.net[0].bias_std == chosen["bias_std"]
+    assert estimator.kernel.net[0].bias_std == 0.0
 
 
 def test_a_grid_search_over_networks_on_images():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pages import cells, check, tree
-from tangency.bias.tables import Table
 from tangency.report.matrices import KernelMatrices
 from tangency.report.page import Fact, Page, Picture, Section, exhibit, numeric_columns
+from tangency.results import Table
 
 HOSTILE = '<script>alert("1")</script>\' --> </style> $\\frac{{ 1 }}'
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tangency.figures.style import BLUE, new_figure, plain_axes, put_note, put_title, save_figure
 from tangency.report.matrices import KernelMatrices
-from tangency.report.style import BLUE, new_figure, plain_axes, put_note, put_title, save_figure
 from tangency.report.svg import inline_svg, small_print
 
 

@@ -9,6 +9,7 @@ Functions share their names with the modules that they come from: `tg.bias.spect
 function.
 """
 
+from ..results import Table
 from . import deformations, targets
 from .approximation import approximation_curve
 from .condition import smoothness_condition
@@ -27,7 +28,6 @@ from .quadrature import funk_hecke
 from .smoothness import modulus
 from .spectrum import spectrum
 from .stability import stability_curve
-from .tables import Table
 from .trends import stability_trends
 from .zonal import ZonalKernel, sphere_kernel
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..checks import array, shown
 from ..errors import InputError
 from ..kernels.coerce import named_kernels
+from ..results import Result, Table
 from .degrees import Vector
 from .norms import RkhsNorm, norm_from
 from .spectrum import MercerSpectrum
 from .sphere import decay_exponent, mercer_spectrum, on_sphere
-from .tables import Table
 from .targets import check_sizes, power
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +42,7 @@ class KernelCondition:
 
 
 @dataclass(frozen=True, eq=False)
-class SmoothnessCondition:
+class SmoothnessCondition(Result):
     """RKHS norms of |u|^a, which has ⌊a⌋ bounded derivatives, for a range of a."""
 
     dim: int
@@ -104,69 +100,6 @@ class SmoothnessCondition:
                 row += [enough, float(item.fitted[i]), item.norms[i].value]
             rows.append(row)
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Decay of the terms ‖f_k‖²/μ_k, and norms, against a; in `axes`, the norms only."""
-        from ..report.style import new_figure, put_note, put_title
-
-        if axes is not None:
-            self._draw_norms(axes)
-            return axes.figure  # pyright: ignore[reportReturnType]
-        figure = new_figure(10.6, 4.6)
-        left, right = figure.subplots(1, 2)
-        self._draw_decay(left)
-        self._draw_norms(right)
-        put_title(figure, self.title)
-        put_note(
-            figure,
-            "Dotted: the exact threshold. Shaded: where a has the number of bounded derivatives "
-            "that the condition of the paper asks for.",
-        )
-        return figure
-
-    def _draw_decay(self, axes: Axes) -> None:
-        from ..report.style import GREY, TICK, line_style, plain_axes
-
-        for position, (name, item) in enumerate(self.kernels.items()):
-            style = {**line_style(name, position), "marker": ""}
-            axes.plot(self.exponents, item.fitted, **style)
-        axes.axhline(1, color=GREY, linewidth=1)
-        axes.text(
-            self.exponents[0],
-            1.15,
-            "norm finite above",
-            va="bottom",
-            fontsize=TICK,
-            color=GREY,
-        )
-        self._mark_thresholds(axes)
-        plain_axes(axes, "exponent a of f(u) = |u|^a", "decay t of the terms ‖fₖ‖²/μₖ ~ k⁻ᵗ")
-
-    def _draw_norms(self, axes: Axes) -> None:
-        from ..report.style import legend_name, line_style, plain_axes
-
-        for position, (name, item) in enumerate(self.kernels.items()):
-            norms = np.array([norm.value for norm in item.norms])
-            shown = np.where(np.isfinite(norms), norms, np.nan) * math.sqrt(item.diagonal)
-            style = line_style(name, position)
-            axes.plot(self.exponents, shown, label=legend_name(name), markersize=4, **style)
-            enough = math.inf if item.derivatives is None else math.ceil(item.derivatives)
-            if enough < self.exponents[-1]:
-                ends = enough, self.exponents[-1]
-                axes.axvspan(*ends, color=style["color"], alpha=0.08, linewidth=0)
-        self._mark_thresholds(axes)
-        plain_axes(axes, "exponent a of f(u) = |u|^a", "‖f‖ in the RKHS × √K(x, x)")
-        axes.set_xlim(self.exponents[0], self.exponents[-1])
-        axes.set_ylim(bottom=0)
-        axes.legend(loc="best", framealpha=0.9, edgecolor="none")
-
-    def _mark_thresholds(self, axes: Axes) -> None:
-        from ..report.style import line_style
-
-        for position, (name, item) in enumerate(self.kernels.items()):
-            if item.threshold is not None:
-                color = line_style(name, position)["color"]
-                axes.axvline(item.threshold, color=color, linewidth=1.2, linestyle=":")
 
 
 def smoothness_condition(

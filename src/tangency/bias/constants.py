@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.network import NetworkKernel
+from ..results import Result, Table
 from .deformations import (
     Deformation,
     RandomField,
@@ -28,11 +29,6 @@ from .deformations import (
 from .deformations.checks import positive, spatial_shape, whole
 from .distances import moved_distances, some_images
 from .patches import pooling_scale
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: ‖∇τ‖_∞ of the deformations that the constants are fitted to.
 GRADIENTS = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -57,7 +53,7 @@ class Constants(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class StabilityConstants:
+class StabilityConstants(Result):
     """Fits of the stability bound's form; made by `stability_constants`.
 
     Attributes:
@@ -103,12 +99,6 @@ class StabilityConstants:
             ("kernel", "C₁ (√‖∇τ‖)", "C₂ (‖∇τ‖)", "C₃ (‖τ‖/σₙ)", "σₙ (pixels)", "relative error"),
             [(name, *map(float, values)) for name, values in self.constants.items()],
         )
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Measured against fitted distances."""
-        from .drawing import draw_constants
-
-        return draw_constants(self, axes)
 
 
 def sample_deformations(shape: Sequence[int], seed: int = 0) -> dict[str, Deformation]:

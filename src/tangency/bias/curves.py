@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import checks
+from ..results import Result, Table
 from .ball import Ball
 from .degrees import Vector
 from .norms import RkhsNorm
-from .tables import Table
 from .targets import ZonalTarget
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # An error is resolved where the degrees beyond the last one change it by less than 0.5%.
 RESOLVED = 0.01
@@ -81,7 +75,7 @@ class BallCurve:
 
 
 @dataclass(frozen=True, eq=False)
-class ApproximationCurve:
+class ApproximationCurve(Result):
     """min over ‖g‖_H ≤ δ of ‖f - g‖_{L²} against δ, for one f and one or more kernels."""
 
     target: ZonalTarget
@@ -129,49 +123,3 @@ class ApproximationCurve:
                 )
         columns = ("kernel", "radius δ", "error", "at most too high by", "Lipschitz bound")
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Error against δ√K(x, x), logarithmic, with the fitted range drawn thick."""
-        from ..report.style import GREY, new_figure, plain_axes, put_note, put_title
-
-        axes = checks.axes(axes)
-        figure = new_figure(7.2, 5.0) if axes is None else axes.figure
-        if axes is None:
-            axes = figure.subplots()
-            put_title(figure, self.title)  # pyright: ignore[reportArgumentType]
-            put_note(
-                figure,  # pyright: ignore[reportArgumentType]
-                "Thick: the range of the fit. Dotted: a bound for every f with |f|, |∇f| ≤ η.",
-            )
-        for position, curve in enumerate(self.curves.values()):
-            _draw(axes, curve, position)
-        plain_axes(axes, "radius δ·√K(x, x): the largest value in the ball", "error in L²")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        floors = [curve.floor for curve in self.curves.values() if curve.floor > 0]
-        if floors:
-            text = "floor: degrees with eigenvalue zero"
-            axes.axhline(max(floors), color=GREY, linewidth=0.9, linestyle="-.", label=text)
-        axes.legend(frameon=False, loc="best" if floors else "lower left")
-        return figure  # pyright: ignore[reportReturnType]
-
-
-def _draw(axes: Axes, curve: BallCurve, position: int) -> None:
-    from ..report.style import legend_name, line_style
-
-    style = {**line_style(curve.kernel, position), "marker": ""}
-    x = curve.radii * math.sqrt(curve.diagonal)
-    label = legend_name(curve.kernel)
-    if curve.fit is not None:
-        label += f", slope −{curve.fit.rate:.2f}" + (" above the floor" if curve.floor > 0 else "")
-    elif curve.norm.status in ("finite", "converged"):
-        label += ", reached exactly"
-    axes.plot(x, curve.errors, label=label, linewidth=1.6, **style)
-    if curve.fit is not None:
-        inside = (curve.radii >= curve.fit.start) & (curve.radii <= curve.fit.stop)
-        axes.plot(x[inside], curve.errors[inside], linewidth=4.5, alpha=0.35, **style)
-    if np.isfinite(curve.bound).any():
-        drawn = {**style, "linestyle": ":"}
-        worst = curve.lipschitz_rate
-        text = "bound for Lipschitz f" + (f", slope −{worst:.2f}" if worst else "")
-        axes.plot(x, curve.bound, label=text, linewidth=1.2, **drawn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import scipy.linalg as sla
@@ -13,16 +13,12 @@ from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import as_kernel, kernel_name, named_kernels
 from ..kernels.inputs import signals
+from ..results import Result, Table
 from .checks import real_array, rounding
 from .harmonics import multiplicity
 from .mercer import MercerSpectrum
 from .spectrum import spectrum
-from .tables import Table
 from .zonal import ZonalKernel, as_zonal
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MOST_DEGREES = 400
 
@@ -42,7 +38,7 @@ class Cluster(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class EmpiricalSpectrum:
+class EmpiricalSpectrum(Result):
     """Eigenvalues of K/n on n points, and what they tend to on uniform points of a sphere.
 
     Attributes:
@@ -121,15 +117,9 @@ class EmpiricalSpectrum:
         columns = ("degree", "multiplicity", "mean eigenvalue", "smallest", "largest", "theory")
         return Table(columns, [tuple(c) for c in self.clusters()])
 
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Eigenvalues by rank, over the steps of theory."""
-        from .spectrum_figures import clusters_figure
-
-        return clusters_figure({self.name: self}, self.title, axes)
-
 
 @dataclass(frozen=True, eq=False)
-class EmpiricalComparison:
+class EmpiricalComparison(Result):
     """Eigenvalues on data of several kernels, by name."""
 
     spectra: Mapping[str, EmpiricalSpectrum]
@@ -165,12 +155,6 @@ class EmpiricalComparison:
             (name, *row) for name, t in tables.items() if t.columns == columns for row in t.rows
         ]
         return Table(("kernel", *columns), rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Eigenvalues by rank, over the steps of theory."""
-        from .spectrum_figures import clusters_figure
-
-        return clusters_figure(self.spectra, self.title, axes)
 
 
 @overload

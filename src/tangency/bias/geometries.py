@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
 from ..kernels.coerce import both_kernels
+from ..results import Result, Table
 from .geometry import Geometry, geometry
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Networks that differ in their pooling only, for images of 8×8 pixels and more.
 POOLINGS = {
@@ -25,7 +21,7 @@ POOLINGS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Geometries:
+class Geometries(Result):
     """`Geometry` network by network; made by `geometries`.
 
     Attributes:
@@ -76,12 +72,6 @@ class Geometries:
             for name, n in result.neighbours.items()
         ]
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """A column for each network, a row for each kernel; into given axes, the first of both."""
-        from .panels import draw_geometries
-
-        return draw_geometries(self, axes)
 
 
 def geometries(networks: Mapping[str, Any], images: Any, labels: Any, **options: Any) -> Geometries:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +15,11 @@ from ..checks import plain_array
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
+from ..results import Result, Table
 from .deformations import Deformation, Translation, deform, smooth
 from .deformations.checks import whole
 from .distances import chosen, cross_distances, moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 STRENGTHS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
@@ -47,7 +43,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True, eq=False)
-class Geometry:
+class Geometry(Result):
     """Distances from images to what should be near them, and far; made by `geometry`.
 
     Attributes:
@@ -100,12 +96,6 @@ class Geometry:
             rows.append((name, "other classes", "", "", n.other))
         columns = ("kernel", "neighbour", "‖∇τ‖", "‖τ‖ (pixels)", "relative distance")
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """A panel for each kernel; into given axes, the first kernel."""
-        from .panels import draw_geometry
-
-        return draw_geometry(self, axes)
 
 
 def _pixels(count: int) -> str:

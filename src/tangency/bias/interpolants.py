@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .. import checks
+from ..results import Result, Table
 from .degrees import Vector
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Of the targets' square: less than this may be left out before a norm is called a lower bound.
 EXACT = 1e-8
@@ -51,7 +46,7 @@ class KernelInterpolation:
 
 
 @dataclass(frozen=True, eq=False)
-class InterpolationNorms:
+class InterpolationNorms(Result):
     """Norms of interpolants against the number of samples, for one or more kernels."""
 
     sizes: np.ndarray
@@ -105,29 +100,6 @@ class InterpolationNorms:
             rows.append(row)
         return Table(columns, rows)
 
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Scale-free norms against n, with one standard deviation over draws."""
-        from ..report.style import new_figure, plain_axes, put_note, put_title
-
-        axes = checks.axes(axes)
-        figure = new_figure(6.8, 4.6) if axes is None else axes.figure
-        if axes is None:
-            axes = figure.subplots()
-            put_title(figure, self.title)  # pyright: ignore[reportArgumentType]
-            put_note(
-                figure,  # pyright: ignore[reportArgumentType]
-                f"Mean ± one standard deviation over {self.draws} random draws.",
-            )
-        for position, item in enumerate(self.kernels.values()):
-            _draw(axes, self.sizes, item, position)
-        plain_axes(axes, "samples n", "‖f‖·√(mean K(x, x)) / rms(y)")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xticks(self.sizes, [f"{int(size):,}" for size in self.sizes])
-        axes.minorticks_off()
-        axes.legend(frameon=False, loc="upper left")
-        return figure  # pyright: ignore[reportReturnType]
-
 
 def _spread(values: np.ndarray) -> Vector:
     if values.shape[1] < 2:
@@ -135,23 +107,3 @@ def _spread(values: np.ndarray) -> Vector:
     infinite = np.any(~np.isfinite(values), axis=1)
     safe = np.where(infinite[:, None], 0.0, values)
     return np.where(infinite, np.nan, np.std(safe, axis=1, ddof=1))
-
-
-def _draw(axes: Axes, sizes: np.ndarray, item: KernelInterpolation, position: int) -> None:
-    from ..report.style import legend_name, line_style
-
-    style = line_style(item.kernel, position)
-    shift = 1.02 ** (position - 0.5)
-    axes.errorbar(
-        sizes * shift,
-        np.where(np.isfinite(item.mean), item.mean, np.nan),
-        yerr=np.where(item.spread > 0, item.spread, np.nan),
-        label=legend_name(item.kernel),
-        capsize=3,
-        markersize=5,
-        **style,
-    )
-    if item.shuffled is not None:
-        look = {"color": style["color"], "linestyle": ":", "linewidth": 1.3}
-        mean = item.shuffled.mean(axis=1) * item.scale
-        axes.plot(sizes * shift, mean, label=f"{item.kernel}, shuffled labels", **look)

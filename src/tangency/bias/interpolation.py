@@ -12,9 +12,10 @@ from ..errors import InputError
 from ..kernels import Kernel
 from ..kernels.coerce import as_kernel, named_kernels
 from ..learn.conditioning import count_copies, warn_singular
-from ..learn.grams import as_train_gram, kernel_diagonal
+from ..learn.grams import as_train_gram
 from ..learn.spectrum import decompose
 from ..learn.threads import blas_threads
+from ..matrix.checked import kernel_diagonal
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 
 

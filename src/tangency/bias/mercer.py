@@ -6,23 +6,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .. import checks
+from ..results import Result, Table
 from .decay import DecayFit, fit_decay
 from .degrees import log_multiplicities
 from .harmonics import multiplicities
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
-class MercerSpectrum:
+class MercerSpectrum(Result):
     """κ(⟨x, y⟩) = Σ_k μ_k Σ_j Y_kj(x)Y_kj(y) on S^{p−1}, uniform probability measure.
 
     Attributes:
@@ -157,12 +153,6 @@ class MercerSpectrum:
         ]
         return Table(columns, rows)
 
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Eigenvalues against degree, with the slope of theory; and the share of variance."""
-        from .spectrum_figures import spectra_figure
-
-        return spectra_figure({self.name: self}, self.title, axes)
-
     @property
     def _called(self) -> str:
         return {"NTK": "the NTK", "last-layer": "the last-layer kernel"}.get(self.name, self.name)
@@ -187,7 +177,7 @@ class MercerSpectrum:
 
 
 @dataclass(frozen=True, eq=False)
-class SpectrumComparison:
+class SpectrumComparison(Result):
     """Spectra side by side, by name."""
 
     spectra: Mapping[str, MercerSpectrum]
@@ -232,12 +222,6 @@ class SpectrumComparison:
                 row += [_size(s.eigenvalues[k], s.log_eigenvalues[k]), float(s.explained[k])]
             rows.append(row)
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Eigenvalues against degree, one line a kernel, with the slopes of theory."""
-        from .spectrum_figures import spectra_figure
-
-        return spectra_figure(self.spectra, self.title, axes)
 
 
 def chosen_degrees(degree: int) -> list[int]:

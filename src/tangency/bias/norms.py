@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from .. import checks
 from ..checks import array
 from ..errors import InputError
+from ..results import Result, Table
 from .degrees import DegreeNorms, Vector
 from .series import SeriesSum, sum_series
 from .spectrum import MercerSpectrum
@@ -22,12 +22,7 @@ from .sphere import (
     present_degrees,
     usable_degrees,
 )
-from .tables import Table
 from .targets import ZonalTarget, as_target, check_sizes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Status = Literal["finite", "converged", "diverged", "null space", "unknown"]
 
@@ -36,7 +31,7 @@ _CLEAR = 1e4
 
 
 @dataclass(frozen=True, eq=False)
-class RkhsNorm:
+class RkhsNorm(Result):
     """‖f‖_H on the sphere in R^dim, ‖f‖²_H = Σ_k ‖f_k‖²/μ_k, with how it was judged.
 
     value: the norm; ∞ where f is not in the space, NaN where the degrees computed do not tell.
@@ -107,27 +102,6 @@ class RkhsNorm:
             for k in some
         ]
         return Table(("degree k", "‖f_k‖", "eigenvalue μ_k", "norm up to k"), rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """The norm of f up to degree k against k."""
-        from ..report.style import legend_name, line_style, new_figure, plain_axes, put_title
-
-        axes = checks.axes(axes)
-        figure = new_figure(6.4, 4.4) if axes is None else axes.figure
-        if axes is None:
-            axes = figure.subplots()
-            put_title(figure, self.title)  # pyright: ignore[reportArgumentType]
-        partial = self.partial_norms
-        k = np.arange(len(partial))
-        drawn = (k > 0) & np.isfinite(partial) & (partial > 0)
-        style = {**line_style(self.kernel), "marker": ""}
-        axes.semilogx(k[drawn], partial[drawn], label=legend_name(self.kernel), **style)
-        if self.status in ("converged", "finite") and self.value > 0:
-            axes.axhline(self.value, color=style["color"], linewidth=0.8, label="norm of f")
-        plain_axes(axes, "largest degree k", "RKHS norm of the part up to degree k")
-        axes.set_ylim(bottom=0)
-        axes.legend(frameon=False, loc="lower right")
-        return figure  # pyright: ignore[reportReturnType]
 
 
 def rkhs_norm(f: Any, kernel: Any, dim: int, degree: int = 1000) -> RkhsNorm:

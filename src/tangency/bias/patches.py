@@ -5,23 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import checks
 from ..checks import sizes
 from ..errors import InputError
 from ..nets.coerce import as_network
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
 from ..nets.operators import Average, Shifts, Stack, Sum
 from ..nets.plan import Step, plan
+from ..results import Result, Table
 from .deformations.checks import finite, positive
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 class PatchRow(NamedTuple):
@@ -39,7 +34,7 @@ class PatchRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PatchCondition:
+class PatchCondition(Result):
     """Whether sup|v| ≤ β σ_{k-1} holds in every convolution; made by `patch_condition`.
 
     Attributes:
@@ -94,36 +89,6 @@ class PatchCondition:
             for row in self.rows
         ]
         return Table(("layer", "text", "sup|v|", "σ below", "ratio", "condition"), rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """A bar for each convolution, and the line β."""
-        from ..report.style import GREEN, GREY, PURPLE, TICK, new_figure, plain_axes, put_title
-
-        figure = None
-        axes = checks.axes(axes)
-        if axes is None:
-            figure = new_figure(1.6 + 1.1 * max(len(self.rows), 3), 3.8)
-            axes = figure.subplots()
-            put_title(figure, self.title)
-        ratios = [row.ratio if math.isfinite(row.ratio) else math.nan for row in self.rows]
-        colours = [GREEN if row.ratio <= self.beta else PURPLE for row in self.rows]
-        axes.bar(range(len(ratios)), ratios, color=colours, width=0.6)
-        axes.axhline(self.beta, color=GREY, linestyle=":")
-        axes.annotate(
-            f"β = {self.beta:g}",
-            (1, self.beta),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=TICK,
-            color=GREY,
-        )
-        labels = [f"{row.layer}: {row.text}" for row in self.rows]
-        plain_axes(axes, "layer of the network", "sup|v| / σ of the layers below")
-        axes.set_xticks(range(len(labels)), labels)
-        axes.set_ylim(0, 1.15 * max([self.beta, *(r for r in ratios if r == r)]))
-        return figure if figure is not None else axes.figure  # type: ignore[return-value]
 
 
 def _verdict(passed: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,10 @@ from ..checks import array, flag, number, shown, whole
 from ..errors import InputError
 from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
+from ..results import Result, Table
 from .bounds import Bound, bound
 from .distances import chosen
 from .jets import gammas, lipschitz_constant
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["Modulus", "gammas", "lipschitz_constant", "modulus"]
 
@@ -29,7 +25,7 @@ RADII = tuple(10.0 ** (k / 2) for k in range(-16, 1))
 
 
 @dataclass(frozen=True, eq=False)
-class Modulus:
+class Modulus(Result):
     """Feature distances of inputs x and their neighbours y, all divided by ‖x‖.
 
     Attributes:
@@ -126,12 +122,6 @@ class Modulus:
                 columns.append(f"{name} bound")
                 values.append(self.bounds[name][1].max(axis=1))
         return Table(columns, [list(map(float, row)) for row in zip(*values, strict=True)])
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Distances and their ratio to ‖x − y‖; only the distances into given axes."""
-        from .smoothness_figure import draw_modulus
-
-        return draw_modulus(self, axes)
 
 
 def modulus(

@@ -8,28 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..checks import choice
 from ..kernels.coerce import Kernels, named_kernels
+from ..results import Result, Table
+from ..results.powers import PowerFit, fit_power
 from .deformations import Deformation, RandomField, deform, smooth
 from .deformations.checks import positive
 from .distances import moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
-from .powers import PowerFit, fit_power
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SIZES = tuple(float(f"{size:.3g}") for size in np.geomspace(1e-3, 0.5, 10))
 
 
 @dataclass(frozen=True, eq=False)
-class StabilityCurve:
+class StabilityCurve(Result):
     """Relative distances ‖Φ(A₀L_τ x) − Φ(A₀x)‖/‖Φ(A₀x)‖ by size; made by `stability_curve`.
 
     Attributes:
@@ -99,12 +95,6 @@ class StabilityCurve:
             columns += [f"{name}: mean", f"{name}: standard deviation"]
             values += [self.mean(name), self.spread(name)]
         return Table(columns, [tuple(map(float, row)) for row in zip(*values, strict=True)])
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Distance against ‖∇τ‖ and against ‖τ‖; into `axes`, against the prescribed norm only."""
-        from .drawing import draw_stability
-
-        return draw_stability(self, axes)
 
 
 _NAMES = {"gradient": "‖∇τ‖", "displacement": "‖τ‖"}

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
 from ..kernels.coerce import both_kernels
+from ..results import Result, Table
 from .constants import StabilityConstants, stability_constants
-from .tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Networks in which one thing moves: for `stability_trends` on images of 8×8 pixels and more.
 POOLING_SCALES = {
@@ -24,7 +20,7 @@ DEPTHS = {str(n): "conv3 relu " * (n - 1) + "conv3 relu gauss2 flatten dense" fo
 
 
 @dataclass(frozen=True, eq=False)
-class StabilityTrends:
+class StabilityTrends(Result):
     """Fitted constants network by network; made by `stability_trends`.
 
     Attributes:
@@ -67,12 +63,6 @@ class StabilityTrends:
             for name, c in result.constants.items()
         ]
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Three panels of bars; into given axes, C₁ alone."""
-        from .drawing import draw_trends
-
-        return draw_trends(self, axes)
 
 
 def stability_trends(

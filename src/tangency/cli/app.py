@@ -92,7 +92,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from .. import __version__
+        from ..version import __version__
 
         say(f"tangency {__version__}")
         raise typer.Exit

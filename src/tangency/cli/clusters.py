@@ -72,7 +72,7 @@ class Cluster:
     def client(self) -> Iterator[Any]:
         """A client of the cluster, which ends with the block if it was started here; or None."""
         if self.scheduler is not None:
-            from ..gram.client import connected
+            from ..matrix.client import connected
 
             with connected(self.scheduler) as client:
                 yield client

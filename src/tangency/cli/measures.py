@@ -13,7 +13,7 @@ from .say import say
 
 if TYPE_CHECKING:
     from ..data import Dataset
-    from ..report.page import Result
+    from ..report.page import Shown
 
 _SUFFIXES = (".png", ".svg", ".csv")
 FigureOut = Annotated[
@@ -140,7 +140,7 @@ def read(
     return dataset
 
 
-def give(result: Result, out: Path | None) -> None:
+def give(result: Shown, out: Path | None) -> None:
     """Print the title, the table and what it shows; write the figure or the numbers."""
     table = result.table()
     say(f"{result.title}\n\n{table}\n\n{result.summary}\n{result.reading}")
@@ -150,7 +150,7 @@ def give(result: Result, out: Path | None) -> None:
         if out.suffix.lower() == ".csv":
             path.write_text(table.to_csv(), encoding="utf-8")
         else:
-            from ..report.style import save_figure
+            from ..figures import save_figure
 
             save_figure(result.plot(), path)
     say(f"wrote {out}")

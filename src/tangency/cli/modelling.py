@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from ..data.dataset import shape_text
 from ..data.saving import Step, add_preprocessing, read_preprocessing
 from ..data.tables import column_count, is_table
 from ..kernels import NNGP, NTK
-from ..kernels.network import NetworkKernel
 from ..learn import KernelClassifier, KernelRegressor
 from ..learn.persist import read_model
 
@@ -45,9 +44,16 @@ class Fitted:
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Preprocess X as in the fit, then predict."""
+        return self.estimator.predict(self._preprocessed(X))
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Preprocess X as in the fit, then predict probabilities of classes, (m, n_classes)."""
+        return self.estimator.predict_proba(self._preprocessed(X))
+
+    def _preprocessed(self, X: np.ndarray) -> np.ndarray:
         for step in self.steps:
             X = step.transform(X)
-        return self.estimator.predict(X)
+        return X
 
 
 def preprocessing(normalize: bool, standardize: bool, zca: float | None) -> list[Step]:
@@ -187,13 +193,6 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
     )
 
 
-def with_means(fitted: Fitted, means: dict[str, Any]) -> None:
-    """Let a model that was read compute its kernels so; what they are does not change."""
-    kernel = fitted.estimator.kernel_
-    if isinstance(kernel, NetworkKernel):  # sums and products, made in Python, stay as they are
-        fitted.estimator.kernel_ = replace(kernel, **means)
-
-
 def read_for(
     fitted: Fitted, source: str, labels: Path | None, reading: dict[str, Any], fixed: bool
 ) -> Dataset:
@@ -240,14 +239,34 @@ def _same_features(fitted: Fitted, dataset: Dataset) -> None:
             )
 
 
-def write_predictions(fitted: Fitted, dataset: Dataset, part: str, path: Path) -> list[str]:
-    """Write index, prediction, the class's name and the label where known; returns the score."""
+def require_proba(fitted: Fitted, path: Path) -> None:
+    """Refuse a model without probabilities of classes."""
+    if not isinstance(fitted.estimator, KernelClassifier):
+        raise DataError(
+            f"{path}: predicts numbers, not classes, so it has no probabilities; leave out --proba"
+        )
+    if fitted.estimator.temperature_ is None:
+        raise DataError(
+            f"{path}: holds no temperature_, by which probabilities are calibrated: it is of an "
+            "earlier version, or was fitted without leave-one-out; fit again, or leave out --proba"
+        )
+
+
+def write_predictions(
+    fitted: Fitted, dataset: Dataset, part: str, path: Path, proba: bool = False
+) -> list[str]:
+    """Write index, prediction, the class's name and the label where known; returns the score.
+
+    proba: whether the probabilities of all classes follow in each row.
+    """
     test = part == "test" or (part == "auto" and dataset.X_test is not None)
     X, y = (dataset.X_test, dataset.y_test) if test else (dataset.X_train, dataset.y_train)
     if X is None:
         raise DataError(f"{dataset.name} has no test part; leave out --part test")
-    predicted = np.asarray(fitted.predict(X))
     classifies = isinstance(fitted.estimator, KernelClassifier)
+    classes = fitted.estimator.classes_ if proba else np.empty(0)
+    chances = fitted.predict_proba(X) if proba else np.empty((len(X), 0))
+    predicted = classes[np.argmax(chances, axis=1)] if proba else np.asarray(fitted.predict(X))
     outputs = predicted.reshape(len(predicted), -1)
     heads = (
         ["prediction"]
@@ -259,13 +278,14 @@ def write_predictions(fitted: Fitted, dataset: Dataset, part: str, path: Path) -
         writer = csv.writer(stream, lineterminator="\n")
         has_names = named is not None and fitted.class_names is not None
         single = y is not None and y.ndim == 1
-        writer.writerow(["index", *heads, *["name"] * has_names, *["label"] * single])
+        heads += [*["name"] * has_names, *["label"] * single]
+        writer.writerow(["index", *heads, *(f"probability_{each}" for each in classes)])
         for i, values in enumerate(outputs):
             row = [i, *values.tolist()]
             if has_names and named is not None:
                 row.append(named.label_name(values[0]))
             if single and y is not None:
                 row.append(y[i])
-            writer.writerow(row)
+            writer.writerow([*row, *chances[i].tolist()])
     where = "test part" if test else "data"
     return [] if y is None else score_lines(fitted, predicted, y, where)

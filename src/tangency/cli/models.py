@@ -76,6 +76,7 @@ def predict(
     data: o.Data,
     out: o.PredictionsOut,
     part: o.WhichPart = o.Part.auto,
+    proba: o.Probabilities = False,
     labels: o.Labels = None,
     label_column: o.OtherLabelColumn = None,
     header: o.Header = None,
@@ -91,10 +92,13 @@ def predict(
     claim(out, force, (".csv",), (data, labels, model))
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     from ..data.tables import is_table
-    from .modelling import open_model, read_for, with_means, write_predictions
+    from ..learn.persist import compute_by
+    from .modelling import open_model, read_for, require_proba, write_predictions
 
     fitted, reading = open_model(model)
-    with_means(fitted, means | {"progress": o.interactive()})
+    if proba:
+        require_proba(fitted, model)
+    compute_by(fitted.estimator, means | {"progress": o.interactive()})
     if not is_table(data):  # what was said about the columns of the training table
         reading |= {"label_column": -1, "header": None}
     if label_column is not None:
@@ -106,6 +110,6 @@ def predict(
     dataset = read_for(fitted, data, labels, reading, fixed=label_column is not None)
     say(dataset.summary())
     with draft(out) as path:
-        for line in write_predictions(fitted, dataset, part.value, path):
+        for line in write_predictions(fitted, dataset, part.value, path, proba):
             say(line)
     say(f"predictions written to {out}")

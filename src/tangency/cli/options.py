@@ -167,6 +167,9 @@ PredictionsOut = Annotated[
 WhichPart = Annotated[
     Part, typer.Option(help="auto: the test part if there is one, else everything.")
 ]
+Probabilities = Annotated[
+    bool, typer.Option("--proba", help="Write the probability of every class too.")
+]
 OtherLabelColumn = Annotated[
     str | None,
     typer.Option(metavar="NAME|N|none", help="Label column of a table; else as in fit."),

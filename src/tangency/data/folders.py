@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..checks import shown
-from ..kernels.inputs import callers_level
+from ..errors import callers_level
 from .errors import DataError, DataWarning
 from .inputs import RawParts
 from .pictures import one_depth, read_picture

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..checks import is_number, is_whole, shown
-from ..kernels.inputs import callers_level
+from ..errors import callers_level
 from ..nets.signal import channels_first
 from .dataset import shape_text
 from .errors import DataError, DataWarning

@@ -94,6 +94,11 @@ def limit_this_thread() -> None:
                 library.set(min(limit, library.get()))
 
 
+def thread_pool(jobs: int) -> ThreadPoolExecutor:
+    """Threads that keep to the limit in force."""
+    return ThreadPoolExecutor(jobs, initializer=limit_this_thread)
+
+
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """`a @ b`, (n, k) or (n,) in the dtype of `b`: the same bits on any number of threads.
 
@@ -115,7 +120,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             for start in starts:
                 strip(start)
             return out
-        with ThreadPoolExecutor(jobs, initializer=limit_this_thread) as pool:
+        with thread_pool(jobs) as pool:
             list(pool.map(strip, starts))
     return out
 

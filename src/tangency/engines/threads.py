@@ -1,20 +1,23 @@
-"""Runs compiled blocks on threads: groups of images, bands of marginals, progress, interruption."""
+"""Work on threads: compiled blocks with progress and interruption; a function of many pieces."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import wait
+from typing import Any, TypeVar
 
 import numba
 
 from ..checks import is_whole, shown
 from ..errors import InputError
-from .blas import limit_this_thread
+from .blas import one_blas_thread, thread_pool
 from .progress import progress_bar
+
+_Piece = TypeVar("_Piece")
+_Result = TypeVar("_Result")
 
 # A call into compiled code cannot be interrupted, so that it should not last much longer.
 _SECONDS = 0.1
@@ -75,6 +78,27 @@ def run(
             bar.update(weight(*piece) if weight else piece[2] - piece[1])
 
 
+def each(
+    function: Callable[[_Piece], _Result], pieces: Iterable[_Piece], jobs: int | None = None
+) -> Iterator[_Result]:
+    """Yield `function(piece)` of all pieces in their order; BLAS has one thread meanwhile.
+
+    Matrices with few columns are multiplied faster so: BLAS would split each product, and wait for
+    the slowest thread after each.
+
+    >>> list(each(abs, [-1, 2, -3]))
+    [1, 2, 3]
+    """
+    with one_blas_thread(), thread_pool(jobs or threads(None)) as pool:
+        waiting = [pool.submit(function, piece) for piece in pieces]
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
 def _run_threads(
     queue: _Queue,
     block: Callable[[Any, Any, int, int], None],
@@ -86,7 +110,7 @@ def _run_threads(
 ) -> None:
     stop = threading.Event()
     lock = threading.Lock()
-    pool = ThreadPoolExecutor(jobs, initializer=limit_this_thread)
+    pool = thread_pool(jobs)
     with progress_bar(total, progress) as bar, pool:
 
         def work() -> None:

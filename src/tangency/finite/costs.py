@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..bias.tables import Table
 from ..checks import choice
 from ..engines.tiles import size_text
 from ..errors import MemoryLimitError
+from ..results import Table
 from .layout import Layout, Step
 from .perlayer import blocks_of, prepared
 from .plain import jacobian_blocks, product_copies, product_rows

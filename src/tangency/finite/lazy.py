@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..bias.tables import Table
 from ..checks import flag, is_number, plain_array, shown, whole
 from ..engines.progress import progress_bar
 from ..errors import InputError
+from ..results import Result, Table
 from .measure import Measure, slope_text
 from .trial import Outcome, Trial, UnstableError
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 WIDTHS = (64, 256, 1024, 4096)
 _MOST_SEEDS = 10_000
@@ -37,7 +33,7 @@ PAIRS = {
 
 
 @dataclass(frozen=True, eq=False)
-class LazyTraining:
+class LazyTraining(Result):
     """Networks of several widths beside their limits; made by `lazy_training`.
 
     Attributes:
@@ -116,18 +112,6 @@ class LazyTraining:
             row.append("-" if measure.theory is None else measure.theory)
             rows.append(tuple(row))
         return Table(columns, rows)
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """Kernel and weights, and distances of functions; into `axes`, the latter alone."""
-        from .figures import draw_lazy
-
-        return draw_lazy(self, axes)
-
-    def plot_narrow(self) -> Figure:
-        """The same for a narrow screen."""
-        from .figures import draw_lazy_narrow
-
-        return draw_lazy_narrow(self)
 
 
 def _or_dash(value: float) -> Any:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..bias.powers import PowerFit
+from ..results.powers import PowerFit
 
 
 @dataclass(frozen=True, eq=False)

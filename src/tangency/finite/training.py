@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from ..bias.tables import Table
 from ..checks import flag, whole
 from ..errors import InputError
+from ..results import Result, Table
 from .descent import Schedule, make_schedule
 from .empirical import empirical_ntk
 from .losses import Loss, as_targets, find_loss
@@ -21,13 +21,9 @@ from .rates import max_learning_rate
 from .subject import ModuleError
 from .weights import as_inputs, descend, values
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class Training(Result):
     """A training run at its recorded times; made by `train`.
 
     Attributes:
@@ -96,12 +92,6 @@ class Training:
                 for k, row in zip(self.steps.tolist(), numbers, strict=True)
             ],
         )
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        """The loss, and the movement of weights and kernel; into `axes`, the movement alone."""
-        from .figures import draw_training
-
-        return draw_training(self, axes)
 
 
 def train(

@@ -10,6 +10,7 @@ from typing import Any
 from ..checks import cut, items, number
 from ..engines.overflow import check_values, quiet
 from ..engines.pairs import Differences
+from ..engines.prepared import Prepared
 from ..errors import InputError
 from ..nets.base import shown
 from ..nets.identity import from_description
@@ -195,6 +196,41 @@ def _differentiates(values: Any) -> bool:
 
 def _bytes_of(values: Any) -> int:
     return int(getattr(values, "nbytes", 0))
+
+
+def leaves(kernel: Kernel) -> list[Kernel]:
+    """The kernels that a kernel is made of by sums, products and multiples, in their order.
+
+    >>> from tangency import NNGP, NTK
+    >>> leaves(2 * NTK("dense") + NNGP("dense"))
+    [NTK(Sequential(Dense())), NNGP(Sequential(Dense()))]
+    """
+    if isinstance(kernel, Scaled):
+        return leaves(kernel.kernel)
+    if isinstance(kernel, Sum | Product):
+        return [leaf for part in kernel.parts for leaf in leaves(part)]
+    return [kernel]
+
+
+def computed_by(kernel: Any, **means: Any) -> Any:
+    """The kernel with `engine`, `max_memory`, `n_jobs` or `progress` of its networks changed."""
+    if isinstance(kernel, NetworkKernel):
+        return replace(kernel, **means)
+    if isinstance(kernel, Scaled):
+        return replace(kernel, kernel=computed_by(kernel.kernel, **means))
+    if isinstance(kernel, Sum | Product):
+        return replace(kernel, parts=tuple(computed_by(part, **means) for part in kernel.parts))
+    return kernel
+
+
+def takes_prepared(kernel: Any) -> bool:
+    """Whether a kernel takes `Prepared` inputs: the library's do, others need arrays."""
+    return all(isinstance(leaf, NetworkKernel) for leaf in leaves(kernel))
+
+
+def taken(kernel: Any, inputs: Prepared) -> Any:
+    """Inputs in the form in which a kernel takes them: as they are, or their array alone."""
+    return inputs if takes_prepared(kernel) else inputs.inputs
 
 
 def kernel_from_dict(data: dict[str, Any]) -> Kernel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from typing import Any
 
@@ -12,7 +11,7 @@ from array_api_compat import array_namespace, is_torch_array
 
 from ..checks import within_memory
 from ..engines.prepared import Prepared, prepared
-from ..errors import InputError, NetworkError
+from ..errors import InputError, NetworkError, callers_level
 from ..nets import Sequential
 from ..nets.operators import Average, Shifts, Stack
 from ..nets.plan import plan, walk
@@ -97,14 +96,6 @@ def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
     return given.derive(
         ("signals", input_shape), lambda: Prepared(signals(given.inputs, input_shape, name))
     )
-
-
-def callers_level() -> int:
-    """The `stacklevel` of a warning that points at the first caller outside of this library."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tangency."):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def prepared_inputs(

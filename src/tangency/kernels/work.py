@@ -12,12 +12,12 @@ from array_api_compat import array_namespace
 from ..engines import dispatch, precision
 from ..engines.engine import Computing, KernelPair, Wanted
 from ..engines.overflow import check_values, quiet
-from ..errors import InputError, NetworkError
+from ..errors import InputError, NetworkError, callers_level
 from ..nets import Sequential
 from ..nets.operators import Need
 from ..nets.plan import Plan, plan
 from ..printable import shown
-from .inputs import InputWarning, as_type, callers_level, prepared_inputs
+from .inputs import InputWarning, as_type, prepared_inputs
 
 
 class Work:

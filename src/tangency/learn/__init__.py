@@ -1,7 +1,8 @@
 """Learning with kernels: ridge regression, classification, gradient flow, Gaussian processes."""
 
+from .classifier import KernelClassifier
 from .conditioning import IllConditionedWarning
-from .estimators import KernelClassifier, KernelRegressor
+from .estimators import KernelRegressor
 from .features import NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
 from .grid import SearchWarning

@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from .conditioning import require_finite
-from .grams import is_precomputed, resolve_kernel, times
+from ..kernels.plain import plain
+from ..matrix.checked import is_precomputed, require_finite
+from .grams import resolve_kernel, times
 from .parameters import KernelParameters
 from .persist import save_model
-from .plain import plain, plain_targets
+from .plain import plain_targets
 from .restored import check_parameters, check_restored
 from .samples import in_a_few_lines, predict_samples
 from .solvers.predict import expand
@@ -97,12 +98,16 @@ class DualEstimator(KernelParameters, BaseEstimator):
         return require_finite(values, "the predictions overflowed", self.remedy)
 
 
-def centred(targets: Matrix, center: bool) -> tuple[Matrix, Matrix]:
-    """Return targets (n, k) less their mean, and the mean (k,), which is 0 without centring."""
+def centred(targets: Matrix, center: bool, weights: Matrix | None = None) -> tuple[Matrix, Matrix]:
+    """Return targets (n, k) less their mean, and the mean (k,), which is 0 without centring.
+
+    The mean is that with `weights` (n,), where they are given.
+    """
     if not center:
         return targets, np.zeros(targets.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
-        mean = targets.mean(axis=0)
+        plain = weights is None
+        mean = targets.mean(axis=0) if plain else (weights / weights.sum()) @ targets
         residual = targets - mean
     require_finite(residual, "the targets overflow when centred", "scale y down")
     # the mean of equal numbers may round away from them, and what is left would seem to vary

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
-from .conditioning import psd_tolerance, raise_not_psd
+from ..matrix.indefinite import psd_tolerance, raise_not_psd
 from .grams import TrainGram
 
 Matrix = NDArray[np.float64]
@@ -23,8 +23,8 @@ _COLUMNS = 512
 class RidgeSolution:
     """The dual coefficients c = (K + αI)⁻¹ Y, (n, k), with what else the factor gives.
 
-    `kernel_norms` (k,) holds cᵀKc, `inverse_ones` (n,) (K + αI)⁻¹ 1 and `inverse_diagonal`
-    (n,) the diagonal of (K + αI)⁻¹, from which leave-one-out residuals follow.
+    `kernel_norms` (k,) holds cᵀKc, `inverse_ones` (n,) (K + αI)⁻¹ 1, or √w for 1 with weights, and
+    `inverse_diagonal` (n,) the diagonal of (K + αI)⁻¹, from which leave-one-out residuals follow.
     """
 
     dual: Matrix
@@ -48,7 +48,8 @@ def solve_ridge(gram: TrainGram, targets: Matrix, alpha: float) -> RidgeSolution
         _restore(a, diagonal)
         return None
     potrs, trtri = get_lapack_funcs(("potrs", "trtri"), (a,))
-    rhs = np.asfortranarray(np.column_stack([targets, np.ones(len(a))]))
+    ones = np.ones(len(a)) if gram.roots is None else gram.roots
+    rhs = np.asfortranarray(np.column_stack([targets, ones]))
     solved, info = potrs(a, rhs, lower=1, overwrite_b=1)
     inverse, info = trtri(a, lower=1, overwrite_c=1)
     if info != 0 or not np.isfinite(solved).all():

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import warnings
-from typing import Never
 
 import numpy as np
 
-from ..errors import InputError
-
 SOLVE_EPS = float(np.finfo(np.float64).eps)
-FLOAT32_EPS = float(np.finfo(np.float32).eps)
 
 
 class IllConditionedWarning(UserWarning):
@@ -33,27 +28,6 @@ def rank_cutoff(trace: float, largest: float, size: int, eps: float) -> float:
     return eps * trace + size * SOLVE_EPS * largest
 
 
-def psd_tolerance(trace: float, size: int, eps: float) -> float:
-    """Return how far below zero an eigenvalue may fall before a matrix counts as indefinite.
-
-    Neural kernels of near-copies carry errors of order √eps (the arc cosine has a vertical
-    tangent at 1), relative to the mean diagonal. A matrix that was computed in float32 and
-    handed over as float64 may be wrong by float32's eps times the trace.
-    """
-    return max(10.0 * math.sqrt(eps) * trace / size, FLOAT32_EPS * trace)
-
-
-def raise_not_psd(lowest: float | None, size: int, bound: str = "", seen: str = "") -> Never:
-    """Refuse an indefinite matrix: no reproducing kernel Hilbert space belongs to it."""
-    found = f"it has {seen}, so " if seen else ""
-    found = "" if lowest is None else f" ({found}its smallest eigenvalue is {bound}{lowest:.3g})"
-    raise InputError(
-        f"the kernel matrix ({size} x {size}) is not positive semidefinite{found}, so it is not "
-        "the matrix of a kernel; pass K(X, X) itself, not a distance matrix (of Euclidean D, "
-        "np.exp(-D**2) is a kernel), or add -λ_min to its diagonal"
-    )
-
-
 def warn_singular(
     *,
     found: str,
@@ -62,11 +36,14 @@ def warn_singular(
     copies: int,
     consequence: str,
     remedy: str,
+    weighted: bool = False,
 ) -> None:
     """Issue an `IllConditionedWarning` that says what was found and what to do."""
     remedies = [remedy.format(value=suggested_value(cutoff)), "standardise or normalise the inputs"]
     if dtype != "float64":
         remedies.append(f"pass the inputs as float64 (they are {dtype})")
+    if weighted:
+        remedies.append("bring the weights of samples nearer to each other")
     if copies:
         remedies.append(f"drop the {copies} sample(s) that are exact copies of another")
     warnings.warn(
@@ -100,11 +77,3 @@ def count_copies(samples: np.ndarray | None) -> int:
     if samples is None:
         return 0
     return len(samples) - len({row.tobytes() for row in samples})
-
-
-def require_finite(values: np.ndarray, what: str, remedy: str) -> np.ndarray:
-    """Return `values` unchanged, or refuse them if any is NaN or infinite."""
-    if not np.isfinite(values).all():
-        bad = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
-        raise InputError(f"{what}: {bad} of {np.size(values)} values are not finite; {remedy}")
-    return values

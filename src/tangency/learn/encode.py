@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import PurePath
 from typing import Any
@@ -11,7 +10,6 @@ import numpy as np
 
 from ..errors import InputError
 from ..kernels import Kernel, kernel_from_dict
-from ..kernels.network import NetworkKernel
 from ..nets import Layer, Sequential
 from ..nets.identity import described, from_description, unsaved
 from .solvers.options import Solver, solver_from_dict
@@ -21,7 +19,7 @@ Arrays = dict[str, np.ndarray]
 
 def kernel_problem(kernel: Any) -> str | None:
     """Return why this `kernel` parameter cannot be saved, with the remedy; None if it can."""
-    from ..gram.job import foreign_classes
+    from ..matrix.job import foreign_classes
 
     if isinstance(kernel, Kernel):
         if own := foreign_classes(kernel):
@@ -48,6 +46,9 @@ def kernel_problem(kernel: Any) -> str | None:
 def encode(name: str, value: Any, arrays: Arrays) -> Any:
     """Return a JSON value for `value`; an array goes into `arrays` under `name`.
 
+    How a kernel is computed, its engine, memory, threads and progress, is left out: it belongs to
+    the machine and the moment.
+
     Raises `TypeError` for what has no form without pickle.
     """
     if isinstance(value, np.generic):
@@ -61,7 +62,7 @@ def encode(name: str, value: Any, arrays: Arrays) -> Any:
     if isinstance(value, Solver):
         return {"solver": value.to_dict()}
     if isinstance(value, Kernel):
-        return {"kernel": value.to_dict(), "options": _options(value)}
+        return {"kernel": value.to_dict()}
     if isinstance(value, Layer):
         data = described(value)
         return {
@@ -85,7 +86,8 @@ def decode(value: Any, arrays: Arrays) -> Any:
     if "float" in value:
         return float(value["float"])
     if "kernel" in value:
-        return _with_options(kernel_from_dict(value["kernel"]), value["options"])
+        # Files of earlier versions have "options", how it was computed when it was fitted.
+        return kernel_from_dict(value["kernel"])
     if "solver" in value:
         return solver_from_dict(value["solver"])
     if "network" in value:
@@ -94,22 +96,6 @@ def decode(value: Any, arrays: Arrays) -> Any:
         return from_description({**value, "net": value["layer"]}).layers[0]
     array = arrays[value["array"]]
     return array.astype(object) if value["texts"] else array
-
-
-def _options(kernel: Kernel) -> dict[str, Any]:
-    """Return how a network's kernel is computed, which decides the last bits of its values."""
-    if not isinstance(kernel, NetworkKernel):
-        return {}
-    return {name: getattr(kernel, name) for name in ("engine", "max_memory", "progress")}
-
-
-def _with_options(kernel: Kernel, options: dict[str, Any]) -> Kernel:
-    """Return the kernel computed as `_options` says. Raises `KeyError` for other options."""
-    if other := set(options) - set(_options(kernel)):
-        raise KeyError(*sorted(other))
-    if not isinstance(options.get("progress", False), bool):
-        raise TypeError(f"progress={options['progress']!r} is neither true nor false")
-    return dataclasses.replace(kernel, **options) if options else kernel
 
 
 def _plain(name: str, array: np.ndarray) -> tuple[np.ndarray, bool]:

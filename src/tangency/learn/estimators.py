@@ -1,4 +1,4 @@
-"""Kernel ridge regression and classification as scikit-learn estimators."""
+"""Kernel ridge regression as a scikit-learn estimator, and what classification shares with it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.multiclass import check_classification_targets
 
 from ..checks import flag, path, plain_array, shown
 from ..errors import InputError
+from ..kernels.plain import plain
+from ..matrix.checked import is_precomputed
+from ..matrix.view import is_stored
 from .base import DualEstimator, PlainScore, centred
-from .grams import is_precomputed, is_stored, resolve_kernel
-from .plain import plain, regression_targets
+from .grams import resolve_kernel
+from .plain import regression_targets
 from .plan import Penalty, make_plan
 from .ridge import DualFit
-from .samples import fit_samples, in_a_few_lines, require_square
+from .samples import fit_samples, require_square
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
 from .solvers.options import as_solver
 from .solvers.rules import check_applies
-from .units import Units, as_they_are, in_units
+from .units import Units, in_units
+from .weights import Training, training
 
 Matrix = NDArray[np.float64]
 
 
-class _RidgeEstimator(DualEstimator):
+class RidgeEstimator(DualEstimator):
     """What regression and classification share: the parameters and the fit."""
 
     alpha_: float
@@ -74,7 +77,7 @@ class _RidgeEstimator(DualEstimator):
         plan = make_plan(self.alpha, self.training_time)
         return str(Problem(resolve_kernel(self.kernel), X, self.store).choose(plan, self.solver))
 
-    def _begin(self, X: Any, y: Any, **y_checks: Any) -> tuple[Any, np.ndarray]:
+    def _begin(self, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Training:
         """Check parameters and data before anything is computed; set `kernel_`."""
         plan = make_plan(self.alpha, self.training_time)
         kernel = resolve_kernel(self.kernel)
@@ -83,27 +86,40 @@ class _RidgeEstimator(DualEstimator):
         flag(self.center, "center")
         if self.store is not None:
             path(self.store, "store")
-        X, y = fit_samples(self, X, y, min_samples=2 if plan.chooses else 1, **y_checks)
+        least = 2 if plan.chooses else 1
+        X, y = fit_samples(self, X, y, min_samples=least, **y_checks)
         if is_precomputed(kernel):
             require_square(X)
+        data = training(X, y, sample_weight, kernel)
+        if len(data.y) < least:
+            raise InputError(
+                "sample_weight is above zero for one sample only, and alpha is chosen by "
+                "leave-one-out, which needs two; give one number as alpha"
+            )
         self.kernel_ = kernel
-        return X, y
+        return data
 
-    def _fit_dual(self, X: Any, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
-        """Fit targets of this `mean` (k,), removed from them; set all attributes but the score."""
+    def _fit_dual(self, data: Training, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
+        """Fit scaled targets less their `mean` (k,); set all attributes but the score.
+
+        Returns the fit of the `units`, with residuals as they are without weights.
+        """
         plan = make_plan(self.alpha, self.training_time)
-        problem = Problem(self.kernel_, X, self.store)
+        problem = Problem(self.kernel_, data.X, self.store, data.roots)
         choice = problem.choose(plan, self.solver)
         scaled = solve(problem, units.targets, plan, choice, units.loss, centred=bool(self.center))
+        scaled = data.restored(scaled)
         fit = units.restored(scaled)
-        if fit.landmarks is None:
-            self._set_function(X, fit.dual, mean, flat)
+        places = data.places(fit.landmarks)
+        if places is None:
+            self._set_function(data.X, fit.dual, mean, flat)
         elif is_precomputed(self.kernel_):
-            dual = np.zeros_like(units.targets)
-            dual[fit.landmarks] = fit.dual
-            self._set_function(X, dual, mean, flat)
+            dual = np.zeros((data.size, len(mean)))
+            dual[places] = fit.dual
+            self._set_function(data.X, dual, mean, flat)
         else:
-            self._set_function(X[fit.landmarks], fit.dual, mean, flat)
+            samples = data.X if fit.landmarks is None else data.X[fit.landmarks]
+            self._set_function(samples, fit.dual, mean, flat)
         self.solver_, self.n_products_, self.tolerance_ = fit.solver, fit.products, fit.tolerance
         self.alpha_, self.alphas_, self.loo_losses_ = fit.alpha, fit.alphas, fit.losses
         self.loo_error_ = fit.loo_error
@@ -116,7 +132,7 @@ class _RidgeEstimator(DualEstimator):
         return self._function_at(self._check(X))
 
 
-class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstimator):
+class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimator):
     """Kernel ridge regression and gradient flow with a neural kernel.
 
     f(x) = ȳ + Σᵢ cᵢ K(x, xᵢ) with c = (K + αI)⁻¹ (I - exp(-t (K + αI))) (y - ȳ): gradient flow
@@ -141,9 +157,10 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstima
     ----------
     dual_coef_ : c, (n,) or (n, k) as y was; `intercept_` is ȳ.
     alpha_ : the ridge used, out of `alphas_` (a,) with mean squared leave-one-out errors
-        `loo_losses_` (a,), None without a closed form. Of values equally good to nine digits
-        the larger is taken. Several outputs count alike, whatever their units: the error of each
-        is multiplied by the mean variance of the outputs over its own.
+        `loo_losses_` (a,), weighted means with `sample_weight`; None without a closed form. Of
+        values equally good to nine digits the larger is taken. Several outputs count alike,
+        whatever their units: the error of each is multiplied by the mean variance of the outputs
+        over its own.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
     loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
         finite `training_time` or a single sample, which have no closed form, and for
@@ -169,84 +186,25 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, _RidgeEstima
     array([1., 2., 3., 5.])
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
-        X, y = self._begin(X, y, multi_output=True, y_numeric=True)
-        targets = regression_targets(y).reshape(len(y), -1)
-        residual, mean = centred(targets, self.center)
-        units = in_units(residual)
-        fit = self._fit_dual(X, units, mean, flat=y.ndim == 1)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+        """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self.
+
+        `sample_weight`, a number or one ≥ 0 for each sample, multiplies its squared error. A sample
+        of weight 0 is left out; whole weights are as good as so many copies, but that leave-one-out
+        takes all copies out together. Weights times a number are an alpha divided by it.
+        """
+        data = self._begin(X, y, sample_weight, multi_output=True, y_numeric=True)
+        targets = regression_targets(data.y).reshape(len(data.y), -1)
+        residual, mean = centred(targets, self.center, data.weights)
+        units = in_units(data.scaled(residual))
+        fit = self._fit_dual(data, units, mean, flat=data.y.ndim == 1)
         self.loo_score_ = None
         if fit.residuals is not None:
-            self.loo_score_ = float(r2_score(units.targets, units.targets - fit.residuals))
+            fitted = data.unscaled(units.targets)
+            found = r2_score(fitted, fitted - fit.residuals, sample_weight=data.weights)
+            self.loo_score_ = float(found)
         return self
 
     def predict(self, X: ArrayLike) -> Matrix:
         """Return f(X), (m,) or (m, k) as y was, float64."""
         return self._function(X)
-
-
-class KernelClassifier(PlainScore, ClassifierMixin, _RidgeEstimator):
-    """Kernel ridge classification: regression on centred one-hot targets, the largest wins.
-
-    One function per class is fitted as `KernelRegressor` does, to 1 for its own samples and 0
-    for the others; all classes share one factorisation. Parameters are those of
-    `KernelRegressor`; labels may be numbers, strings or booleans.
-
-    Attributes are those of `KernelRegressor`, with k = the number of classes, in the order of
-    `classes_`. `loo_score_` is the accuracy of the leave-one-out predictions. alpha is chosen
-    by their mean squared error.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from tangency.learn import KernelClassifier
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = KernelClassifier(alpha=[0.1, 1.0]).fit(X, y)
-    >>> model.score(X, y) > 0.95, model.alpha_ in (0.1, 1.0)
-    (True, True)
-    """
-
-    classes_: np.ndarray
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self."""
-        X, y = self._begin(X, y)
-        self.classes_, codes = _classes(y)
-        with in_a_few_lines():
-            check_classification_targets(y)
-        if len(self.classes_) < 2:
-            raise InputError(
-                f"KernelClassifier needs at least two classes; y has only one class, "
-                f"{shown(self.classes_.tolist()[0])}"
-            )
-        targets = np.eye(len(self.classes_))[codes]
-        residual, mean = centred(targets, self.center)
-        fit = self._fit_dual(X, as_they_are(residual), mean, flat=False)
-        self.loo_score_ = None
-        if fit.residuals is not None:
-            predicted = np.argmax(targets - fit.residuals, axis=1)
-            self.loo_score_ = float(np.mean(predicted == codes))
-        return self
-
-    def decision_function(self, X: ArrayLike) -> Matrix:
-        """Return the fitted functions, (m, n_classes); for two classes f₂ - f₁, (m,)."""
-        values = self._function(X)
-        return values[:, 1] - values[:, 0] if values.shape[1] == 2 else values
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the class with the largest function value for each row of X, (m,)."""
-        values = self._function(X)
-        return self.classes_[np.argmax(values, axis=1)]
-
-
-def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the different labels in order, and the place of each sample's among them."""
-    try:
-        return np.unique(y, return_inverse=True)
-    except TypeError:
-        kinds = sorted({type(each).__name__ for each in y})
-        raise InputError(
-            f"y holds labels that have no order among each other, of types {', '.join(kinds)}; "
-            "pass all of one type, such as y.astype(str)"
-        ) from None

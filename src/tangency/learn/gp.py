@@ -14,15 +14,15 @@ from ..errors import InputError
 from ..kernels import NNGP, NTK, KernelPair, gram
 from ..kernels.coerce import is_network
 from ..kernels.network import NetworkKernel
+from ..matrix.checked import is_precomputed, kernel_diagonal, require_finite
+from ..matrix.tiles import StoredTiles
+from ..matrix.view import is_stored
 from .base import DualEstimator, PlainScore, centred
-from .conditioning import require_finite
 from .grams import (
     TrainGram,
     as_train_gram,
+    assembled,
     cross_gram,
-    is_precomputed,
-    is_stored,
-    kernel_diagonal,
     resolve_kernel,
     times,
     train_gram,
@@ -32,7 +32,6 @@ from .plan import Penalty, Plan, make_noise_plan
 from .process import fit_ensemble, fit_posterior
 from .samples import fit_samples, require_square
 from .solvers.predict import DEVIATION_BYTES, block_kernel, prepared_for, row_blocks
-from .solvers.tiles import StoredTiles, assembled
 
 Matrix = NDArray[np.float64]
 
@@ -74,6 +73,10 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         density.
     whitener_ (n, r) : W Wᵀ = (K + noise·I)⁻¹, for the posterior.
     operator_, prior_gram_ (n, n) : of the ensemble; B = Θ(x, X) operator_, and K(X, X).
+
+    `fit` takes no weights of samples: w would be noise of the variance noise/w, whose likelihood,
+    by which "ml" chooses, is not that of w copies. `KernelRegressor(NNGP(net), alpha=noise)` with
+    weights gives the mean that belongs to such noise.
 
     Warns with `IllConditionedWarning`, and with `SearchWarning` where the best noise stands at the
     edge of what can be searched. Sources: Rasmussen and Williams 2006, chapter 2; Lee et al.

@@ -26,6 +26,7 @@ def loo_residuals(
     targets: Matrix,
     *,
     centred: bool,
+    roots: Matrix | None = None,
 ) -> Matrix:
     """Return yᵢ - f₍₋ᵢ₎(xᵢ), (n, k), where f₍₋ᵢ₎ is fitted without sample i.
 
@@ -36,35 +37,66 @@ def loo_residuals(
     ((G⁻¹ỹ)ᵢ + ỹᵢ (G⁻¹1)ᵢ / (n - 1)) / (G⁻¹)ᵢᵢ with ỹ = y - ȳ: exact, intercept included.
 
     `targets` are the ỹ, (n, k); `inverse_targets` is G⁻¹ỹ; `centred=False` is for ȳ = 0.
+
+    With weights w the same holds of √w K √w and targets √w ỹ, and gives √wᵢ times the residual of
+    sample i. The function 1 is √w there, `roots` (n,), so that `inverse_ones` is G⁻¹√w; and the
+    mean of the others is ȳ - wᵢ (yᵢ - ȳ)/Σⱼ≠ᵢ wⱼ.
     """
     numerator = inverse_targets
     if centred:
-        numerator = numerator + inverse_ones[:, None] * targets / (len(targets) - 1)
+        if roots is None:
+            shift = inverse_ones[:, None] * targets / (len(targets) - 1)
+        else:
+            shift = (inverse_ones * roots / sums_of_others(np.square(roots)))[:, None] * targets
+        numerator = numerator + shift
     return numerator / inverse_diagonal[:, None]
 
 
+def sums_of_others(weights: Matrix) -> Matrix:
+    """Return Σⱼ≠ᵢ wⱼ, (n,), also of one that is nearly all of the sum.
+
+    >>> sums_of_others(np.array([1e-20, 3.0, 1.0]))
+    array([4., 1., 3.])
+    """
+    before = np.concatenate([[0.0], np.cumsum(weights)[:-1]])
+    after = np.concatenate([np.cumsum(weights[::-1])[-2::-1], [0.0]])
+    return before + after
+
+
 def spectral_residuals(
-    spectrum: Spectrum, targets: Matrix, alpha: float, *, centred: bool
+    spectrum: Spectrum,
+    targets: Matrix,
+    alpha: float,
+    *,
+    centred: bool,
+    roots: Matrix | None = None,
 ) -> Matrix:
-    """Return the leave-one-out residuals, (n, k), for one alpha ≥ 0.
+    """Return the leave-one-out residuals, (n, k), for one alpha ≥ 0; `roots` as `loo_residuals`.
 
     For α = 0 they are the limit α → 0. Where K has a null space with projector N, G⁻¹ grows
     like N/α there: a sample with Nᵢᵢ > 0 is predicted by N in place of G⁻¹, and the others
     by the pseudo-inverse.
     """
-    ones = np.ones((len(targets), 1))
-    in_basis = spectrum.to_basis(np.hstack([targets, ones]))
-    residuals = _filtered_residuals(
-        spectrum, flow_filter(spectrum, alpha), in_basis, targets, centred
-    )
+    ones = np.ones(len(targets)) if roots is None else roots
+    in_basis = spectrum.to_basis(np.hstack([targets, ones[:, None]]))
+
+    def filtered(weights: Matrix) -> Matrix:
+        solved = spectrum.apply(weights, in_basis)
+        diagonal = _diagonal(spectrum, weights)
+        # zero only for a sample that lies wholly in the other one of null space and range
+        diagonal = np.where(diagonal > 0, diagonal, 1.0)
+        return loo_residuals(
+            solved[:, :-1], solved[:, -1], diagonal, targets, centred=centred, roots=roots
+        )
+
+    residuals = filtered(flow_filter(spectrum, alpha))
     if alpha > 0 or spectrum.rank == spectrum.size:
         return residuals
     null = (spectrum.values <= spectrum.cutoff).astype(np.float64)
     leverage = _diagonal(spectrum, null)
     # below √eps the projector's diagonal is itself only rounding
     in_null = leverage > np.sqrt(np.finfo(np.float64).eps)
-    null_residuals = _filtered_residuals(spectrum, null, in_basis, targets, centred)
-    return np.where(in_null[:, None], null_residuals, residuals)
+    return np.where(in_null[:, None], filtered(null), residuals)
 
 
 def choose_alpha(
@@ -74,6 +106,7 @@ def choose_alpha(
     criterion: Criterion,
     *,
     centred: bool,
+    roots: Matrix | None = None,
 ) -> tuple[float, Matrix]:
     """Return the alpha whose leave-one-out residuals make `criterion` smallest, and all losses.
 
@@ -81,7 +114,10 @@ def choose_alpha(
     an alpha. Where alphas are equally good to nine digits, the largest is taken.
     """
     losses = np.array(
-        [criterion(spectral_residuals(spectrum, targets, a, centred=centred)) for a in alphas]
+        [
+            criterion(spectral_residuals(spectrum, targets, a, centred=centred, roots=roots))
+            for a in alphas
+        ]
     )
     return float(alphas[best_place(losses)]), losses
 
@@ -102,16 +138,6 @@ def alpha_grid(mean_diagonal: float, cutoff: float, size: int) -> Matrix:
     grid = scale * 10.0 ** (steps / _STEPS_PER_DECADE)
     above = grid[grid > cutoff]
     return above if len(above) else grid[-1:]
-
-
-def _filtered_residuals(
-    spectrum: Spectrum, weights: Matrix, in_basis: Matrix, targets: Matrix, centred: bool
-) -> Matrix:
-    solved = spectrum.apply(weights, in_basis)
-    diagonal = _diagonal(spectrum, weights)
-    # zero only for a sample that lies wholly in the other one of null space and range
-    diagonal = np.where(diagonal > 0, diagonal, 1.0)
-    return loo_residuals(solved[:, :-1], solved[:, -1], diagonal, targets, centred=centred)
 
 
 def _diagonal(spectrum: Spectrum, weights: Matrix) -> Matrix:

@@ -16,9 +16,9 @@ from scipy.linalg import solve_triangular
 
 from ..checks import called, choice, function, is_whole, shown, whole
 from ..errors import InputError
-from .conditioning import require_finite
+from ..kernels.plain import plain
+from ..matrix.checked import require_finite
 from .leverage import Entries, leverage_scores
-from .plain import plain
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]

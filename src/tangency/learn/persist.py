@@ -14,7 +14,9 @@ import numpy as np
 
 from .. import checks
 from ..errors import NetworkError
-from ..files import replaced
+from ..files import write_arrays
+from ..kernels import NTK
+from ..kernels.algebra import computed_by
 from .encode import decode, encode, kernel_problem
 from .restored import ModelFileError, check_names
 
@@ -33,7 +35,7 @@ def save_model(model: Any, path: str | Path) -> Path:
     Raises `ModelFileError` for parameters or labels that have no form without pickle, and for
     parameters that were changed after the fit.
     """
-    from .. import __version__
+    from ..version import __version__
 
     arrays: dict[str, np.ndarray] = {}
     params = model.get_params(deep=False)
@@ -59,7 +61,8 @@ def save_model(model: Any, path: str | Path) -> Path:
     _require_as_fitted(model, header, arrays)
     text = json.dumps(header, allow_nan=False).encode()
     arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
-    return _write_atomically(checks.path(path), arrays)
+    write_arrays(path := checks.path(path), arrays)
+    return path
 
 
 def _require_as_fitted(model: Any, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -82,8 +85,19 @@ def _what_it_is(kernel: Any) -> Any:
     return kernel.to_dict() if hasattr(kernel, "to_dict") else kernel
 
 
-def load(path: str | Path) -> Any:
-    """Return the estimator that `save` wrote to `path`, ready to predict the same bits.
+def load(
+    path: str | Path,
+    *,
+    engine: str = "auto",
+    max_memory: int | None = None,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Any:
+    """Return the estimator that `save` wrote to `path`, ready to predict.
+
+    `engine`, `max_memory`, `n_jobs` and `progress` are those of `NTK`, for every network in its
+    kernel; no file holds them. By the engine that it was fitted with, predictions are the same
+    bits.
 
     Raises `FileNotFoundError`, and `ModelFileError` for a file that is damaged, holds something
     else, or was written by a newer version. Nothing in the file is executed. Warns with
@@ -101,7 +115,11 @@ def load(path: str | Path) -> Any:
     (KernelRegressor(alpha=0.1), True)
     """
     path = checks.path(path)
+    means: dict[str, Any] = {"engine": engine, "max_memory": max_memory}
+    means |= {"n_jobs": n_jobs, "progress": progress}
+    NTK("dense", **means)  # refuses what no kernel takes, whether the model has a network or not
     model, arrays = read_model(path)
+    compute_by(model, means)
     if steps := _steps(arrays):
         warnings.warn(
             f"{path} was fitted to inputs after {', '.join(steps)}, which is not applied by this "
@@ -125,6 +143,12 @@ def read_model(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
             f"{path} is damaged: its header does not describe a model ({_cut(repr(error))}); save "
             "it again"
         ) from error
+
+
+def compute_by(model: Any, means: dict[str, Any]) -> None:
+    """Have a model compute the networks in its kernel so, which changes no more than rounding."""
+    model.kernel = computed_by(model.kernel, **means)
+    model.kernel_ = computed_by(model.kernel_, **means)
 
 
 def _steps(arrays: dict[str, np.ndarray]) -> list[str]:
@@ -218,10 +242,3 @@ def _parse(raw: Any, path: Path) -> dict[str, Any]:
             "upgrade tangency"
         )
     return header
-
-
-def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> Path:
-    """Write to a file beside `path` and rename it, so that no reader sees half a model."""
-    with replaced(path, ".tmp", sync=True) as temporary, open(temporary, "xb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    return path

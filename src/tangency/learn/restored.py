@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .grams import is_precomputed
+from ..matrix.checked import is_precomputed
 from .plan import make_noise_plan, make_plan
 from .solvers.options import NAMES, as_solver
 
@@ -111,6 +111,10 @@ def _names(value: Any, model: Any) -> bool:
     return good and all(isinstance(each, str) for each in value)
 
 
+def _above_zero(value: Any, model: Any) -> bool:
+    return _number(value, 0.0) and value > 0
+
+
 def _float(value: Any, model: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -164,13 +168,17 @@ _OWN: dict[str, dict[str, tuple[Test, str]]] = {
     "KernelClassifier": {
         **_RIDGE,
         "classes_": (_labels, "different labels in ascending order, one for each output"),
+        "temperature_": (_or_none(_above_zero), "None or a finite number above zero"),
     },
     "GaussianProcess": _PROCESS,
 }
 _OPTIONAL: dict[str, tuple[Test, str]] = {
     "feature_names_in_": (_names, "a text for each of n_features_in_ values"),
 }
-_LATER: dict[str, Any] = {"amplitude_": 1.0}  # not in files of earlier versions
+_LATER: dict[str, Any] = {
+    "amplitude_": 1.0,
+    "temperature_": None,
+}  # not in files of earlier versions
 
 
 def _trained(model: Any) -> bool:

@@ -72,7 +72,9 @@ def fit_dual(
     `solver`, Cholesky or Eigh, allows that one only; it raises `InputError` where there is no
     Cholesky factor.
 
-    Warns with `IllConditionedWarning` where the fit depends on rounding.
+    A weighted `gram` takes targets times its `roots`, and gives coefficients and residuals of the
+    scaled problem; see `weights`. Warns with `IllConditionedWarning` where the fit depends on
+    rounding.
     """
     single = plan.alphas is not None and not plan.chooses and math.isinf(plan.time)
     if single and not isinstance(solver, Eigh):
@@ -90,21 +92,23 @@ def fit_dual(
                 'or take solver="eigh", which leaves out what is rounding'
             )
         require_solver_memory(Eigh(), gram.size, beside=gram.matrix.nbytes)
-    spectrum = decompose(gram)
+    spectrum, roots = decompose(gram), gram.roots
+
+    def left_out(alpha: float) -> Matrix:
+        return spectral_residuals(spectrum, targets, alpha, centred=centred, roots=roots)
+
     if plan.alphas is None:
-
-        def loss(alpha: float) -> float:
-            return criterion(spectral_residuals(spectrum, targets, alpha, centred=centred))
-
         grid = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)
-        found = search(loss, grid, spectrum.cutoff)
+        found = search(lambda alpha: criterion(left_out(alpha)), grid, spectrum.cutoff)
         alpha, alphas, losses = found.best, found.alphas, found.losses
         warn_at_edge(found.at_edge, alpha, "alpha", gram.dtype)
     else:
         alphas = np.array(plan.alphas)
         alpha, losses = float(alphas[0]), None
         if len(alphas) > 1:
-            alpha, losses = choose_alpha(spectrum, targets, alphas, criterion, centred=centred)
+            alpha, losses = choose_alpha(
+                spectrum, targets, alphas, criterion, centred=centred, roots=roots
+            )
     warn_if_noisy(spectrum, gram, alpha, plan.time)
     weights = flow_filter(spectrum, alpha, plan.time)
     in_basis = spectrum.to_basis(targets)
@@ -112,7 +116,7 @@ def fit_dual(
     norms = _norms(spectrum.values, weights[:, None] * in_basis)
     residuals = None
     if math.isinf(plan.time) and gram.size > 1:
-        residuals = spectral_residuals(spectrum, targets, alpha, centred=centred)
+        residuals = left_out(alpha)
         losses = np.array([criterion(residuals)]) if losses is None else losses
     return DualFit(dual, alpha, norms, residuals, alphas, losses)
 
@@ -138,7 +142,12 @@ def _fit_cholesky(
     residuals, losses = None, None
     if gram.size > 1:
         residuals = loo_residuals(
-            solved.dual, solved.inverse_ones, solved.inverse_diagonal, targets, centred=centred
+            solved.dual,
+            solved.inverse_ones,
+            solved.inverse_diagonal,
+            targets,
+            centred=centred,
+            roots=gram.roots,
         )
         losses = np.array([criterion(residuals)])
     norms = np.sqrt(np.maximum(solved.kernel_norms, 0.0))
@@ -167,4 +176,5 @@ def warn_if_noisy(
         copies=count_copies(gram.samples),
         consequence=consequence,
         remedy=f"set {name} to about {{value}} or more",
+        weighted=gram.roots is not None,
     )

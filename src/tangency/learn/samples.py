@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from ..checks import cut, within_memory
 from ..errors import InputError
-from .grams import is_precomputed, is_stored
-from .plain import plain, plain_targets
+from ..kernels.plain import plain
+from ..matrix.checked import is_precomputed
+from ..matrix.view import is_stored
+from .plain import plain_targets
 
 # the kernel follows this dtype; integers (images as bytes) become float64
 _DTYPES: Any = (np.float64, np.float32)

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.linalg as sla
 from numpy.typing import NDArray
 
-from .conditioning import psd_tolerance, raise_not_psd, rank_cutoff
+from ..matrix.indefinite import psd_tolerance, raise_not_psd
+from .conditioning import rank_cutoff
 from .grams import TrainGram
 
 Matrix = NDArray[np.float64]

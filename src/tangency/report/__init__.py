@@ -1,14 +1,14 @@
 """Reports: figures that compare kernels, and the demo on real digits."""
 
-from .figures import (
+from ..figures.learning import (
     Accuracy,
     Curve,
     Repeated,
     accuracy_comparison,
     learning_curves,
 )
+from ..figures.style import save_figure
 from .matrices import KernelMatrices, kernel_matrices
-from .style import save_figure
 
 __all__ = [
     "Accuracy",

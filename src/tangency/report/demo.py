@@ -17,11 +17,11 @@ import numpy as np
 
 from ..data import Dataset, load, stratified_subset
 from ..errors import InputError
+from ..figures.learning import Curve, Repeated
 from ..kernels import gram
 from ..kernels.kinds import LABELS, labelled
 from ..learn import KernelClassifier
 from .baselines import linear_row, svm_row
-from .figures import Curve, Repeated
 from .table import Row
 
 _SIZES = (20, 50, 100, 200, 500)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..bias.tables import Table
 from ..data import load, stratified_subset
+from ..figures.learning import Curve, Repeated, accuracy_comparison, learning_curves
+from ..results import Table
 from .build import BIAS, Step, bias_sections, page
 from .demo import AVERAGE, Result, Settings
-from .figures import Curve, Repeated, accuracy_comparison, learning_curves
 from .material import Options, prepare
 from .matrices import KernelMatrices
 from .page import Fact, Page, Section, exhibit

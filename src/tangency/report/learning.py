@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..bias.tables import Table
 from ..data import random_split, stratified_split, stratified_subset
 from ..errors import InputError
+from ..figures.learning import Curve, learning_curves
 from ..learn import KernelClassifier, KernelRegressor
-from .figures import Curve, learning_curves
+from ..results import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checks
-from ..bias.tables import Table
 from ..errors import InputError
+from ..figures.style import INK, LABEL, TICK, legend_name, new_figure, put_title
 from ..printable import printable
-from .style import INK, LABEL, TICK, legend_name, new_figure, put_title
+from ..results import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import stratified_subset
+from ..figures.learning import accuracy_comparison, learning_curves
+from ..figures.style import save_figure
 from ..files import replaced
 from .demo import Grams, Result
-from .figures import accuracy_comparison, learning_curves
 from .matrices import kernel_matrices
 from .page import Page
-from .style import save_figure
 from .table import write_curves, write_rows
 
 if TYPE_CHECKING:

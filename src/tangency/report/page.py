@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..bias.tables import Table
+from ..figures.narrow import narrowed
 from ..printable import printable
-from .narrow import narrowed
+from ..results import Table
 from .svg import inline_svg, small_print
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Result(Protocol):
+class Shown(Protocol):
     """What can be shown: the results of `tangency.bias`, and those of this package."""
 
     @property
@@ -111,7 +111,7 @@ class Page:
         """The page as one HTML document without scripts, styles or pictures outside it."""
         from jinja2 import Environment, PackageLoader, StrictUndefined
 
-        from .. import __version__
+        from ..version import __version__
 
         environment = Environment(
             loader=PackageLoader("tangency.report"),
@@ -126,7 +126,7 @@ class Page:
         return printable(page, keep="\n\t")
 
 
-def exhibit(result: Result, key: str, **words: str) -> Exhibit:
+def exhibit(result: Shown, key: str, **words: str) -> Exhibit:
     """A figure of the page from a result; words: a `title`, `reading` or `note` of your own."""
     figure = result.plot()
     note = small_print(figure)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..bias.tables import Table
 from ..data.dataset import shape_text
 from ..data.errors import DataError
 from ..errors import InputError
 from ..kernels import explain
 from ..nets import Sequential
+from ..results import Table
 from .learning import LearningCurves, measure_learning
 from .material import Material
 from .matrices import KernelMatrices

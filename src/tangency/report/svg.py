@@ -12,8 +12,8 @@ import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
+from ..figures import style
 from ..printable import printable
-from . import style
 
 if TYPE_CHECKING:
     from markupsafe import Markup

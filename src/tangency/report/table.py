@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from ..bias.tables import Table
-from .figures import Accuracy, Curve
+from ..figures.learning import Accuracy, Curve
+from ..results import Table
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from tangency import NTK, KernelClassifier, KernelRegressor, MemoryLimitError
 from tangency.learn.solvers import CG, Cholesky, Eigh, Nystrom, choose_solver, rules
-from tangency.learn.solvers.operators import make_operator
+from tangency.learn.solvers.cg import make_operator
 from tangency.learn.solvers.options import name_of
 
 PLENTY = 10**12

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..solvers.parallel import each
+from ...engines.threads import each
 
 Matrix = NDArray[np.float64]
 

@@ -12,15 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from ...checks import choice
 from ...errors import InputError
 from ...kernels import Kernel
+from ...matrix.checked import is_precomputed, kernel_diagonal, require_symmetric
+from ...matrix.indefinite import require_sample, sample_of
 from ...norms import norm
-from ..grams import (
-    cross_gram,
-    is_precomputed,
-    kernel_diagonal,
-    require_symmetric,
-    resolve_kernel,
-)
-from ..indefinite import require_sample, sample_of
+from ..grams import cross_gram, resolve_kernel
 from ..lowrank import METHODS, LowRank, Method, low_rank
 from ..samples import predict_samples
 from .base import FeatureMap, at_least_one, blocks, generator

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ...engines.blas import one_blas_thread
 from ...errors import InputError
-from ..conditioning import require_finite
-from .operators import Product
+from ...matrix.checked import require_finite
+from ...matrix.products import Product
 from .preconditioner import Preconditioner
 
 Matrix = NDArray[np.float64]

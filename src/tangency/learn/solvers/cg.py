@@ -6,22 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from ...engines.progress import progress_bar
+from ...matrix.indefinite import require_psd_products
+from ...matrix.products import Operator, Product, RemoteOperator
+from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..grid import edge_of, warn_at_edge
-from ..indefinite import require_psd_products
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
 from ..plan import Plan
 from ..ridge import DualFit
 from ..threads import blas_threads
-from .operators import make_operator
 from .options import CG
 from .preconditioner import Preconditioner, from_factor, no_preconditioner
+from .rules import require_memory
 from .search import Search
-from .tiles import Tiles
+from .weighted import WeightedTiles
 
 Matrix = NDArray[np.float64]
 
@@ -43,10 +46,18 @@ def fit_cg(
         bar.set_description("preconditioner")
         tiles.require_kernel()
         diagonal = tiles.diagonal()
-        operator = make_operator(tiles, options.matrix, options.client)
+        product = make_product(tiles, options.matrix, options.client)
         preconditioner = make_preconditioner(tiles, diagonal, options, bar)
         search = Search(
-            operator, preconditioner, diagonal, targets, options, criterion, centred, bar
+            product,
+            preconditioner,
+            diagonal,
+            targets,
+            options,
+            criterion,
+            centred,
+            bar,
+            tiles.roots,
         )
         cutoff = _noise(preconditioner, diagonal, tiles.eps)
         if plan.alphas is None:
@@ -57,7 +68,7 @@ def fit_cg(
             search.attach(Path(options.checkpoint), tiles, alphas)
         if not tiles.trusted and search.resumed is None:
             search.products += require_psd_products(
-                operator, preconditioner.approximation, diagonal, tiles.eps, options.seed
+                product, preconditioner.approximation, diagonal, tiles.eps, options.seed
             )
         found = search.best_of(alphas, stops_early=plan.alphas is None)
     _warn_if_noisy(preconditioner, tiles, cutoff, found.alpha)
@@ -113,4 +124,28 @@ def _warn_if_noisy(
             copies=count_copies(getattr(tiles, "samples", None)),
             consequence=f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding.",
             remedy="set alpha to about {value} or more",
+            weighted=tiles.roots is not None,
         )
+
+
+def make_operator(tiles: Tiles, storage: str, client: Any = None) -> Operator | RemoteOperator:
+    """Return the operator for a solver's `matrix` option; tells the tiles how many to keep.
+
+    Raises `MemoryLimitError` if "memory" is asked for and K does not fit.
+    """
+    if storage == "memory":
+        require_memory(tiles.nbytes, f"K of {tiles.size:,} samples in memory", "cg")
+        tiles.keep_up_to(tiles.nbytes)
+    elif storage == "auto":
+        tiles.keep_up_to(psutil.virtual_memory().available // 2)
+    if client is None:
+        return Operator(tiles)
+    return RemoteOperator(tiles, client, storage == "auto")
+
+
+def make_product(tiles: Tiles, storage: str, client: Any = None) -> Product:
+    """Return products with what the tiles stand for; `storage` and `client` as `make_operator`."""
+    if not isinstance(tiles, WeightedTiles):
+        return make_operator(tiles, storage, client)
+    operator, roots = make_operator(tiles.tiles, storage, client), tiles.roots[:, None]
+    return lambda vectors: roots * operator(roots * vectors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import math
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from ...errors import InputError
-from ...files import replaced
+from ...files import ARRAYS, abandoned, drafts, write_arrays
 
 FORMAT = "tangency-cg"
 FORMAT_VERSION = 1
@@ -86,10 +84,9 @@ class Checkpoint:
 
     def _sweep(self) -> None:
         """Remove what a run that was killed had begun to write."""
-        for left in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
-            owner = left.name.removesuffix(".tmp").rpartition(".")[2].partition("-")[0]
-            if not (owner.isdigit() and psutil.pid_exists(int(owner))):
-                left.unlink(missing_ok=True)
+        for draft in drafts(self.path, ARRAYS):
+            if abandoned(draft):
+                draft.unlink(missing_ok=True)
 
     def due(self) -> bool:
         """Whether the last write is long enough ago."""
@@ -104,6 +101,5 @@ class Checkpoint:
             "numbers": numbers,
         }
         text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-        with replaced(self.path, ".tmp", sync=True) as temporary, open(temporary, "xb") as file:
-            np.savez(file, allow_pickle=False, header=text, **arrays)
+        write_arrays(self.path, {"header": text, **arrays})
         self._last = time.monotonic()

@@ -12,16 +12,20 @@ from numpy.typing import NDArray
 from ...checks import shown
 from ...errors import InputError
 from ...kernels import Kernel
-from ..conditioning import require_finite
-from ..grams import TrainGram, is_precomputed, is_stored, train_gram
+from ...matrix.checked import is_precomputed, require_finite
+from ...matrix.compute import compute
+from ...matrix.tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles
+from ...matrix.view import is_stored
+from ..grams import TrainGram, assembled, train_gram
 from ..loo import Criterion
 from ..plan import Plan
 from ..ridge import DualFit, fit_dual
+from ..weights import weighted
 from .cg import fit_cg
 from .nystrom import fit_nystrom
 from .options import CG, Nystrom
 from .rules import Choice, choose, require_solver_memory
-from .tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles, assembled
+from .weighted import WeightedTiles
 
 Matrix = NDArray[np.float64]
 
@@ -33,12 +37,14 @@ _WHOLE, _EDGE = 4096, 2048
 class Problem:
     """What is fitted: `kernel` on samples X, or X as the matrix itself, perhaps in a store.
 
-    `store` is None or the path of a store that K(X, X) is computed into and read from.
+    `store` is None or the path of a store that K(X, X) is computed into and read from. With
+    `roots` √w (n,) of weights, K(X, X) is √wᵢ K(xᵢ, xⱼ) √wⱼ.
     """
 
     kernel: Any
     X: Any
     store: Any = None
+    roots: Matrix | None = None
 
     def __post_init__(self) -> None:
         if self.store is None:
@@ -60,6 +66,9 @@ class Problem:
 
     def gram(self) -> TrainGram:
         """K(X, X) in memory, which solvers may overwrite."""
+        return weighted(self._gram(), self.roots)
+
+    def _gram(self) -> TrainGram:
         if is_stored(self.X):
             return assembled(StoredTiles(self.X), None)
         if self.store is not None:
@@ -71,6 +80,10 @@ class Problem:
 
     def tiles(self, client: Any) -> Tiles:
         """K(X, X) as tiles."""
+        found = self._tiles(client)
+        return found if self.roots is None else WeightedTiles(found, self.roots)
+
+    def _tiles(self, client: Any) -> Tiles:
         if is_stored(self.X):
             return StoredTiles(self.X)
         if is_precomputed(self.kernel):
@@ -81,9 +94,7 @@ class Problem:
         return StoredTiles(self._stored(client), computed)
 
     def _stored(self, client: Any) -> Any:
-        from ... import gram
-
-        return gram.compute(
+        return compute(
             _quiet(self.kernel),
             self.X,
             store=self.store,

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg as sla
 from numpy.typing import NDArray
 
+from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
 from ..flow import flow_filter
 from ..grid import best_place, search, warn_at_edge
@@ -19,7 +20,6 @@ from ..ridge import DualFit
 from ..spectrum import Spectrum
 from ..threads import blas_threads
 from .options import Nystrom
-from .tiles import Tiles
 
 Matrix = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def fit_nystrom(
         values = np.maximum(values, 0.0)
         cutoff = rank_cutoff(found.trace, float(values.max(initial=0.0)), n, tiles.eps)
         spectrum = Spectrum(values, basis, cutoff)
-        fit = _Features(factor, spectrum, targets, centred)
+        fit = _Features(factor, spectrum, targets, centred, tiles.roots)
         exact = math.isinf(plan.time) and n > 1
         if plan.alphas is None:
             grid = alpha_grid(found.trace / n, cutoff, n)
@@ -98,11 +98,19 @@ def _coefficients(found: LowRank, weights: Matrix) -> tuple[NDArray[np.intp], Ma
 class _Features:
     """Linear regression on the rows of F (n, r), for every alpha from one spectrum of FᵀF."""
 
-    def __init__(self, factor: Matrix, spectrum: Spectrum, targets: Matrix, centred: bool) -> None:
+    def __init__(
+        self,
+        factor: Matrix,
+        spectrum: Spectrum,
+        targets: Matrix,
+        centred: bool,
+        roots: Matrix | None = None,
+    ) -> None:
         self.spectrum, self.targets, self.centred = spectrum, targets, centred
+        self.roots = roots
         self.rotated = factor @ spectrum.vectors
         self.moments = self.rotated.T @ targets
-        self.sums = self.rotated.sum(axis=0)
+        self.sums = self.rotated.sum(axis=0) if roots is None else roots @ self.rotated
         self.squares = np.square(self.rotated)
 
     def weights(self, alpha: float, time: float) -> Matrix:
@@ -122,14 +130,16 @@ class _Features:
         # a sample that the features meet whatever the others say: nothing is known without it
         left = np.maximum(1.0 - self.squares @ shrink, np.finfo(np.float64).eps)
         solved = self.targets - self.rotated @ (shrink[:, None] * self.moments)
-        ones = 1.0 - self.rotated @ (shrink * self.sums)
+        ones = (1.0 if self.roots is None else self.roots) - self.rotated @ (shrink * self.sums)
         if alpha == 0:
             met = left <= np.sqrt(np.finfo(np.float64).eps)  # below that, left is only rounding
             rows, inverse = self.rotated[met], np.square(shrink)
             left[met] = self.squares[met] @ inverse
             solved[met] = rows @ (inverse[:, None] * self.moments)
             ones[met] = rows @ (inverse * self.sums)
-        return loo_residuals(solved, ones, left, self.targets, centred=self.centred)
+        return loo_residuals(
+            solved, ones, left, self.targets, centred=self.centred, roots=self.roots
+        )
 
 
 def _warn_noisy(spectrum: Spectrum, tiles: Tiles, alpha: float) -> None:
@@ -147,4 +157,5 @@ def _warn_noisy(spectrum: Spectrum, tiles: Tiles, alpha: float) -> None:
         copies=count_copies(getattr(tiles, "samples", None)),
         consequence=consequence,
         remedy="set alpha to about {value} or more",
+        weighted=tiles.roots is not None,
     )

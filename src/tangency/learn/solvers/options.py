@@ -19,9 +19,9 @@ class Solver:
     """A way to fit; one of the classes below."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The solver as JSON-able data, for `solver_from_dict`; a client is left out."""
-        options = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        options.pop("client", None)
+        """The solver as JSON-able data, for `solver_from_dict`, without client and progress."""
+        fields = (f for f in dataclasses.fields(self) if f.name not in ("client", "progress"))
+        options = {f.name: getattr(self, f.name) for f in fields}
         return {"type": type(self).__name__, **options}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg as sla
 from numpy.typing import NDArray
 
-from .parallel import each
+from ...engines.threads import each
 
 Matrix = NDArray[np.float64]
 _ROWS = 4096

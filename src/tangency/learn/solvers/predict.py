@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ...engines.progress import progress_bar
 from ...kernels import Prepared
-from ..grams import as_matrix, cross_gram, is_precomputed, is_stored, takes_prepared, times
+from ...kernels.algebra import takes_prepared
+from ...matrix.checked import as_matrix, is_precomputed
+from ...matrix.view import is_stored
+from ..grams import cross_gram, times
 
 Matrix = NDArray[np.float64]
 

@@ -14,16 +14,17 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ...checks import cut, flag, whole
 from ...errors import InputError
-from ..conditioning import caller_level, require_finite
+from ...matrix.checked import require_finite
+from ...matrix.products import Product
+from ...matrix.tiles import Tiles
+from ..conditioning import caller_level
 from ..loo import Criterion, loo_residuals
 from ..ridge import DualFit
 from .block_cg import NotDefiniteError, State, System, run, start
 from .checkpoint import Checkpoint, digest
-from .operators import Product
 from .options import CG
 from .preconditioner import Preconditioner
 from .probes import draw_probes, inverse_diagonal
-from .tiles import Tiles
 from .warm import Solved, start_from
 
 Matrix = NDArray[np.float64]
@@ -40,7 +41,8 @@ class Search:
     """Fits of `targets` (n, k) for alphas from the largest down, each from those before.
 
     The right-hand sides are [targets, 1, probes], the last two for leave-one-out. `diagonal` (n,)
-    is that of K. What has been found: `losses` in the order of the alphas, the solutions `best`, of
+    is that of K. With weights these are those of the scaled samples, and √w, `roots`, is in the
+    place of 1. What has been found: `losses` in the order of the alphas, the solutions `best`, of
     the smallest one, and `last`, of the last alphas, and the number of `products` with K.
     """
 
@@ -52,6 +54,7 @@ class Search:
     criterion: Criterion
     centred: bool
     bar: Any
+    roots: Matrix | None = None
     losses: list[float] = field(default_factory=list)
     best: Solved | None = None
     last: list[Solved] = field(default_factory=list)
@@ -66,11 +69,16 @@ class Search:
         count = self.options.probes if n > 1 else 0
         # a single probe does not show its own error
         self.probes = draw_probes(n, max(count, 2) if count else 0, self.options.seed)
-        sides = [np.ones((n, 1)), self.probes] if count else []
+        ones = np.ones(n) if self.roots is None else self.roots
+        sides = [ones[:, None], self.probes] if count else []
         self.columns = np.hstack([self.targets, *sides])
         scale = np.sqrt(np.mean(np.square(self.targets), axis=0))
+        diagonal = self.diagonal
+        if self.roots is not None:
+            weights = np.square(self.roots)
+            scale, diagonal = scale / math.sqrt(float(weights.mean())), diagonal / weights
         # √K(x, x) times the RKHS norm of what is missing bounds the error at x
-        self.unit = scale / math.sqrt(max(float(self.diagonal.max()), np.finfo(float).tiny))
+        self.unit = scale / math.sqrt(max(float(diagonal.max()), np.finfo(float).tiny))
 
     def best_of(self, alphas: Matrix, stops_early: bool) -> DualFit:
         """Choose among alphas (ascending), then solve for the best to the end."""
@@ -170,7 +178,12 @@ class Search:
             self.preconditioner, self.diagonal, alpha, self.probes, solution[:, k + 1 :]
         )
         residuals = loo_residuals(
-            solution[:, :k], solution[:, k], found.values, self.targets, centred=self.centred
+            solution[:, :k],
+            solution[:, k],
+            found.values,
+            self.targets,
+            centred=self.centred,
+            roots=self.roots,
         )
         return residuals, found.error
 

@@ -1,0 +1,142 @@
+"""Kernel ridge classification as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+
+from ..checks import is_number, shown
+from ..errors import InputError
+from .base import PlainScore, centred
+from .calibration import fit_temperature, log_probabilities
+from .estimators import RidgeEstimator
+from .samples import in_a_few_lines
+from .solvers.options import CG
+from .units import as_they_are
+
+Matrix = NDArray[np.float64]
+
+
+def _knows_its_errors(model: KernelClassifier) -> bool:
+    """Whether a fit has leave-one-out scores to calibrate by. Raises `InputError` if not."""
+    remedy = (
+        "CalibratedClassifierCV(model, method='temperature') of scikit-learn calibrates by refits"
+    )
+    if model.training_time is not None and not _endless(model.training_time):
+        raise InputError(
+            f"probabilities are calibrated by leave-one-out, which has no closed form for "
+            f"training_time={shown(model.training_time)}; leave it None, or {remedy}"
+        )
+    if isinstance(model.solver, CG) and model.solver.probes == 0:
+        raise InputError(
+            "probabilities are calibrated by leave-one-out, which CG(probes=0) does without; "
+            f"set probes to 16, or {remedy}"
+        )
+    return True
+
+
+def _endless(time: Any) -> bool:
+    return is_number(time) and math.isinf(time)
+
+
+class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
+    """Kernel ridge classification: regression on centred one-hot targets, the largest wins.
+
+    One function per class is fitted as `KernelRegressor` does, to 1 for its own samples and 0
+    for the others; all classes share one factorisation. Parameters are those of
+    `KernelRegressor`; labels may be numbers, strings or booleans.
+
+    Attributes are those of `KernelRegressor`, with k = the number of classes, in the order of
+    `classes_`. `loo_score_` is the accuracy of the leave-one-out predictions. alpha is chosen
+    by their mean squared error.
+
+    Probabilities are softmax(f(x)/T), in the order of the values, with T, `temperature_`, chosen at
+    the end of the fit by the log loss of the leave-one-out predictions (`calibration`). Without
+    these, for a finite `training_time` and `CG(probes=0)`, there is no `predict_proba`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from tangency.learn import KernelClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = KernelClassifier(alpha=[0.1, 1.0]).fit(X, y)
+    >>> model.score(X, y) > 0.95, model.alpha_ in (0.1, 1.0)
+    (True, True)
+    >>> model.predict_proba(X[[0, 75]]).round(1)
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
+    """
+
+    classes_: np.ndarray
+    temperature_: float | None
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+        """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self.
+
+        `sample_weight` as in `KernelRegressor.fit`. A class whose samples all have the weight 0 is
+        none of `classes_`.
+        """
+        data = self._begin(X, y, sample_weight)
+        self.classes_, codes = _classes(data.y)
+        with in_a_few_lines():
+            check_classification_targets(data.y)
+        if len(self.classes_) < 2:
+            where = "y" if data.kept is None else "y, without samples of weight 0,"
+            raise InputError(
+                f"KernelClassifier needs at least two classes; {where} has only one class, "
+                f"{shown(self.classes_.tolist()[0])}"
+            )
+        targets = np.eye(len(self.classes_))[codes]
+        residual, mean = centred(targets, self.center, data.weights)
+        fit = self._fit_dual(data, as_they_are(data.scaled(residual)), mean, flat=False)
+        self.loo_score_ = self.temperature_ = None
+        if fit.residuals is not None:
+            held_out = targets - fit.residuals
+            right = np.argmax(held_out, axis=1) == codes
+            self.loo_score_ = float(np.average(right, weights=data.weights))
+            self.temperature_ = fit_temperature(held_out, codes, data.weights)
+        return self
+
+    def decision_function(self, X: ArrayLike) -> Matrix:
+        """Return the fitted functions, (m, n_classes); for two classes f₂ - f₁, (m,)."""
+        values = self._function(X)
+        return values[:, 1] - values[:, 0] if values.shape[1] == 2 else values
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the class with the largest function value for each row of X, (m,)."""
+        values = self._function(X)
+        return self.classes_[np.argmax(values, axis=1)]
+
+    @available_if(_knows_its_errors)
+    def predict_proba(self, X: ArrayLike) -> Matrix:
+        """Return the probabilities of `classes_`, (m, n_classes): softmax(f(X)/`temperature_`)."""
+        return np.exp(self.predict_log_proba(X))
+
+    @available_if(_knows_its_errors)
+    def predict_log_proba(self, X: ArrayLike) -> Matrix:
+        """Return the logarithms of `predict_proba`, (m, n_classes), of tiny ones too."""
+        values = self._function(X)
+        if self.temperature_ is None:
+            raise InputError(
+                "this KernelClassifier holds no temperature_, by which probabilities are "
+                "calibrated: it comes from a file of an earlier version; fit it again"
+            )
+        return log_probabilities(values, self.temperature_)
+
+
+def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different labels in order, and the place of each sample's among them."""
+    try:
+        return np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(each).__name__ for each in y})
+        raise InputError(
+            f"y holds labels that have no order among each other, of types {', '.join(kinds)}; "
+            "pass all of one type, such as y.astype(str)"
+        ) from None
