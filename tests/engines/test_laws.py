@@ -11,6 +11,7 @@ import oracle
 import tangency as tg
 from strategies import any_network, duals, inputs, networks
 from tangency.engines import driver, tiles
+from tangency.engines.engine import Wanted
 from tangency.nets.plan import plan
 
 SEEDS = st.integers(0, 2**20)
@@ -122,10 +123,10 @@ def test_either_kernel_alone_is_the_one_of_the_pair(case, seed):
     net, shape = case
     x = inputs(shape, 6, seed)
     pair = run(net, x)
-    alone = run(net, x, want_ntk=False)
+    alone = run(net, x, wanted=Wanted(ntk=False))
     assert alone.ntk is None
     assert np.array_equal(alone.nngp, pair.nngp)
-    alone = run(net, x, want_nngp=False)
+    alone = run(net, x, wanted=Wanted(nngp=False))
     assert alone.nngp is None
     assert np.array_equal(alone.ntk, pair.ntk)
 

@@ -11,6 +11,8 @@ from tangency.engines.engine import Computing
 from tangency.engines.pairs import Pairs, differences
 from tangency.nets.plan import plan
 
+KINDS = ("nngp", "ntk")
+
 
 @settings(max_examples=20)
 @given(networks())
@@ -20,7 +22,7 @@ def test_rows_of_the_matrix(case):
     x[5], y[6] = x[4], x[6]
     for tangent, matrix in enumerate(tg.gram(net, x, y, engine="reference")):
         how = Computing("reference")
-        found = pairs.pairs(plan(net, shape), x, y, want_ntk=bool(tangent), computing=how)
+        found = pairs.pairs(plan(net, shape), x, y, kind=KINDS[tangent], computing=how)
         kernel = (tg.NNGP, tg.NTK)[tangent](net, engine="reference")
         size = np.sqrt(kernel.diag(x) * kernel.diag(y)) + 1e-300
         # Correlations near ±1 keep half of the digits in the NTK.
@@ -38,7 +40,7 @@ def test_engines_agree_whether_or_not_inputs_repeat(engine, shape):
     rng = np.random.default_rng(0)
     y = rng.normal(size=(18, *shape))
     for x in (rng.normal(size=y.shape), np.repeat(rng.normal(size=(2, *shape)), 9, axis=0)):
-        found = pairs.pairs(plan(net, shape), x, y, want_ntk=True, computing=Computing(engine))
+        found = pairs.pairs(plan(net, shape), x, y, kind="ntk", computing=Computing(engine))
         kernel = tg.NTK(net, engine="reference")
         assert np.allclose(found.cross, np.diag(kernel(x, y)), rtol=1e-12)
         assert np.allclose(found.first, kernel.diag(x), rtol=1e-12)
@@ -49,16 +51,16 @@ def test_chunks_change_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 7, 3))
     steps = plan(tg.parse("dense relu dense"), (3,))
-    whole = pairs.pairs(steps, x, y, want_ntk=True)
+    whole = pairs.pairs(steps, x, y, kind="ntk")
     monkeypatch.setattr(pairs, "_CHUNK", 1)
-    for a, b in zip(whole, pairs.pairs(steps, x, y, want_ntk=True), strict=True):
+    for a, b in zip(whole, pairs.pairs(steps, x, y, kind="ntk"), strict=True):
         assert np.array_equal(a, b)
 
 
 def test_a_tangent_kernel_that_is_zero():
     steps = plan(tg.parse("dense:frozen relu dense:frozen"), (3,))
     found = pairs.pairs(
-        steps, np.ones((2, 3)), np.ones((2, 3)), want_ntk=True, computing=Computing("reference")
+        steps, np.ones((2, 3)), np.ones((2, 3)), kind="ntk", computing=Computing("reference")
     )
     assert np.array_equal(np.stack(found), np.zeros((3, 2)))
 

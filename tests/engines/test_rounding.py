@@ -10,6 +10,8 @@ from tangency.engines.extended import differences
 from tangency.engines.rounding import near
 from tangency.nets.plan import plan
 
+KINDS = ("nngp", "ntk")
+
 CASES = [
     ("dense relu dense", (6,)),
     ("dense:b=0.1 relu dense relu dense relu dense", (6,)),
@@ -32,11 +34,11 @@ def test_float64_holds_what_is_left_to_it(text, shape, tangent, rtol):
     # Most positions move much less than others: patches that almost coincide lose most digits.
     move *= 10.0 ** rng.uniform(-8, 0, x.shape)
     y = x + 10.0 ** np.linspace(-9, 2, 60).reshape(-1, *[1] * len(shape)) * move
-    true = differences(steps, x, y, want_ntk=tangent)
+    true = differences(steps, x, y, kind=KINDS[tangent])
     for engine in ("auto", "reference"):
-        values = pairs.pairs(steps, x, y, want_ntk=tangent, computing=Computing(engine))
+        values = pairs.pairs(steps, x, y, kind=KINDS[tangent], computing=Computing(engine))
         found = pairs.differences(values)
-        kept = found.squared > near(steps, tangent, rtol) * found.total
+        kept = found.squared > near(steps, KINDS[tangent], rtol) * found.total
         assert np.sum(kept) > 3
         assert np.allclose(
             np.sqrt(found.squared[kept]), np.sqrt(true.squared[kept]), rtol=rtol, atol=0
@@ -50,16 +52,16 @@ def test_the_worst_case_on_grids():
     y = x * (1 + 1e-8 * rng.normal(size=x.shape))
     # One corner moves by much, all the rest by its last eight digits.
     y[:, 0, 0] += np.linspace(0.01, 1, 60)[:, None]
-    true = differences(steps, x, y, want_ntk=True)
-    found = pairs.differences(pairs.pairs(steps, x, y, want_ntk=True))
-    kept = found.squared > near(steps, True, 1e-6) * found.total
+    true = differences(steps, x, y, kind="ntk")
+    found = pairs.differences(pairs.pairs(steps, x, y, kind="ntk"))
+    kept = found.squared > near(steps, "ntk", 1e-6) * found.total
     error = np.sqrt(found.squared[kept] / true.squared[kept]) - 1
     assert 1e-8 < np.max(np.abs(error)) < 5e-5
 
 
 def test_the_rule():
     def limit(text, shape, tangent, rtol=1e-6):
-        return near(plan(tg.parse(text), shape), tangent, rtol)
+        return near(plan(tg.parse(text), shape), KINDS[tangent], rtol)
 
     vector, grid = "dense relu dense", "conv3 relu gap dense"
     assert limit(vector, (3,), False) < limit(vector, (3,), True) < limit(grid, (4, 1), True)

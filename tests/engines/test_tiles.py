@@ -8,6 +8,7 @@ import pytest
 import oracle
 import tangency as tg
 from tangency.engines import driver, memory, tiles
+from tangency.engines.engine import Wanted
 from tangency.engines.gradients import has_gradient
 from tangency.nets.plan import plan
 
@@ -67,15 +68,15 @@ def test_the_estimate_for_vectors_is_an_upper_bound(text):
     assert measured < 2**26
 
 
-@pytest.mark.parametrize("want", [{}, {"want_nngp": False}, {"want_ntk": False}])
+@pytest.mark.parametrize("want", [Wanted(), Wanted(nngp=False), Wanted(ntk=False)])
 def test_only_what_is_wanted_takes_room(want):
     n = 800
     steps = plan(tg.parse("dense relu dense"), (2,))
     x = np.random.default_rng(0).normal(size=(n, 2))
-    measured = peak(lambda: driver.gram(steps, x, None, max_memory=2**26, **want))
-    count = 3 if not want else 2  # and the products
+    measured = peak(lambda: driver.gram(steps, x, None, max_memory=2**26, wanted=want))
+    count = 3 if all(want) else 2  # and the products
     budget = count * n * n * 8 + 2**20
-    assert peak(lambda: driver.gram(steps, x, None, max_memory=budget, **want)) <= budget
+    assert peak(lambda: driver.gram(steps, x, None, max_memory=budget, wanted=want)) <= budget
     assert measured >= count * n * n * 8
 
 

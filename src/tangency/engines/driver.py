@@ -9,7 +9,7 @@ from array_api_compat import array_namespace, device, is_torch_array
 
 from ..nets.plan import Plan
 from . import reference
-from .engine import Computing, KernelPair, Wanted
+from .engine import BOTH, Computing, KernelPair, Wanted
 from .gradients import differentiates, without_gradients
 from .memory import default_budget
 from .overflow import check_values, quiet
@@ -41,8 +41,7 @@ class ReferenceEngine:
             plan,
             first,
             second,
-            want_nngp=wanted.nngp,
-            want_ntk=wanted.ntk,
+            wanted=wanted,
             max_memory=computing.max_memory,
             progress=computing.progress,
         )
@@ -61,8 +60,7 @@ def gram(
     x: Any,
     y: Any | None,
     *,
-    want_nngp: bool = True,
-    want_ntk: bool = True,
+    wanted: Wanted = BOTH,
     max_memory: int | None = None,
     progress: bool = False,
 ) -> KernelPair:
@@ -70,7 +68,7 @@ def gram(
 
     Args:
         x, y: checked inputs of one library and dtype, (n, *space, channels), or `Prepared` ones.
-        want_nngp, want_ntk: False leaves a kernel out (its place holds None).
+        wanted: which of the two kernels; the place of the other holds None.
         max_memory: bytes beside the inputs; default: a quarter of what is free.
 
     Raises:
@@ -85,8 +83,7 @@ def gram(
     budget = default_budget(x) if max_memory is None else max_memory
     gradient = differentiates(plan.net, x, z)
     size = xp.finfo(x.dtype).bits // 8
-    kinds = want_nngp + want_ntk
-    grid = tiles(plan, x.shape[0], z.shape[0], size, budget, symmetric, gradient, kinds)
+    grid = tiles(plan, x.shape[0], z.shape[0], size, budget, symmetric, gradient, sum(wanted))
     if gradient:  # a graph serves one backward pass
         first, second = Prepared(x), None if second is None else Prepared(z)
     with quiet():
@@ -95,10 +92,7 @@ def gram(
         products = None if plan.space else reference.vector_products(x, z)
     shape = (x.shape[0], z.shape[0])
     results = KernelPair(
-        *(
-            xp.zeros(shape, dtype=x.dtype, device=device(x)) if wanted else None
-            for wanted in (want_nngp, want_ntk)
-        )
+        *(xp.zeros(shape, dtype=x.dtype, device=device(x)) if each else None for each in wanted)
     )
     with progress_bar(grid.pairs, progress) as bar, quiet():
         for rows, cols in grid:
@@ -108,7 +102,7 @@ def gram(
                 z[cols],
                 [q[rows] for q in left],
                 [q[cols] for q in right],
-                want_ntk,
+                wanted.ntk,
                 None if products is None else products[rows, cols],
             )
             for out, value in zip(results, values, strict=True):

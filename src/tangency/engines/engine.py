@@ -22,6 +22,15 @@ class Wanted(NamedTuple):
     nngp: bool = True
     ntk: bool = True
 
+    @classmethod
+    def only(cls, *kinds: str) -> Wanted:
+        """Those of these kinds.
+
+        >>> Wanted.only("ntk")
+        Wanted(nngp=False, ntk=True)
+        """
+        return cls(*(kind in kinds for kind in cls._fields))
+
 
 @dataclass(frozen=True)
 class Computing:

@@ -61,14 +61,14 @@ def pairs(
     x: Any,
     y: Any,
     *,
-    want_ntk: bool,
+    kind: str,
     computing: Computing = DEFAULTS,
 ) -> Pairs:
-    """The three kernels of each pair of rows, by whichever engine is faster.
+    """The three values of each pair of rows, by whichever engine is faster.
 
     Args:
         x, y: checked inputs of one library, dtype and shape, (n, *space, channels).
-        want_ntk: the NTK, rather than the last-layer kernel.
+        kind: "ntk", or "nngp" for the last-layer kernel.
     """
     plan = settled(plan, x, y)
     engine = select(plan, x, y, engine=computing.engine).engine
@@ -76,38 +76,39 @@ def pairs(
         runs = list(_runs(x))
         asked = computing.engine == engine.name
         if asked or engine.pays_for_pairs(tile_entries(plan), x.shape[0], len(runs)):
-            return _rowwise(plan, x, y, runs, want_ntk, computing)
+            return _rowwise(plan, x, y, runs, kind, computing)
     xp = array_namespace(x)
     step = max(1, _CHUNK // pair_bytes(plan, x.dtype.itemsize))
     parts = [
-        chunk(plan, x[i : i + step], y[i : i + step], want_ntk) for i in range(0, x.shape[0], step)
+        chunk(plan, x[i : i + step], y[i : i + step], kind) for i in range(0, x.shape[0], step)
     ]
     return Pairs(*(xp.concat(list(values), axis=0) for values in zip(*parts, strict=True)))
 
 
-def chunk(plan: Plan, x: Any, y: Any, want_ntk: bool) -> Pairs:
+def chunk(plan: Plan, x: Any, y: Any, kind: str) -> Pairs:
     """The same for as many pairs as fit in memory, by the reference engine, on any arrays."""
-    found = reference.pairs(plan, x, y, want_ntk)
-    if not want_ntk:
+    found = reference.pairs(plan, x, y, kind == "ntk")
+    if kind == "nngp":
         return Pairs(*(nngp for nngp, _ in found))
     xp = array_namespace(x)
     return Pairs(*(xp.zeros_like(nngp) if ntk is None else ntk for nngp, ntk in found))
 
 
 def _rowwise(
-    plan: Plan, x: Any, y: Any, runs: list[slice], want_ntk: bool, computing: Computing
+    plan: Plan, x: Any, y: Any, runs: list[slice], kind: str, computing: Computing
 ) -> Pairs:
     """A row of the matrix for each run of equal first inputs."""
     xp = array_namespace(x)
-    index, wanted = int(want_ntk), Wanted(ntk=want_ntk)
+    want_ntk = kind == "ntk"
     some = Computing(computing.engine, n_jobs=computing.n_jobs)
-    rows = [dispatch.gram(plan, x[r][:1], y[r], wanted, some)[index][0] for r in runs]
+    rows = [dispatch.gram(plan, x[r][:1], y[r], Wanted(ntk=want_ntk), some) for r in runs]
     heads = xp.concat([x[r][:1] for r in runs], axis=0)
-    first = dispatch.diagonal(plan, heads, want_ntk, some)[index]
+    first = getattr(dispatch.diagonal(plan, heads, want_ntk, some), kind)
     counts = [r.stop - r.start for r in runs]
     places = xp.asarray(np.repeat(np.arange(len(runs)), counts))
-    second = dispatch.diagonal(plan, y, want_ntk, some)[index]
-    return Pairs(xp.take(first, places, axis=0), second, xp.concat(rows, axis=0))
+    second = getattr(dispatch.diagonal(plan, y, want_ntk, some), kind)
+    cross = xp.concat([getattr(pair, kind)[0] for pair in rows], axis=0)
+    return Pairs(xp.take(first, places, axis=0), second, cross)
 
 
 def _runs(x: Any) -> Iterator[slice]:

@@ -18,7 +18,7 @@ _VECTORS, _GRIDS = 2e-14, 1e-13
 _MOST = 2e-8
 
 
-def near(plan: Plan, want_ntk: bool, rtol: float) -> float:
+def near(plan: Plan, kind: str, rtol: float) -> float:
     """The squared distance, against K(x,x) + K(y,y), below which float64 may not give `rtol`.
 
     `rtol` is the relative error wanted of the distance itself, half of that of its square: where
@@ -38,7 +38,7 @@ def near(plan: Plan, want_ntk: bool, rtol: float) -> float:
     facts = [fact for fact in known if fact is not None]
     sizes = [size for fact in facts for size in fact if math.isfinite(size)]
     limit = _SMOOTH * max([1.0, *sizes]) / (2 * rtol)
-    if any(math.isinf(fact.k) or (want_ntk and math.isinf(fact.k_dot)) for fact in facts):
+    if any(math.isinf(fact.k) or (kind == "ntk" and math.isinf(fact.k_dot)) for fact in facts):
         growing = math.sqrt((_GRIDS if plan.space else _VECTORS) / (2 * rtol))
         limit = max(limit, min(growing, _MOST / (2 * rtol)))
     return limit

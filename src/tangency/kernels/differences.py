@@ -24,7 +24,7 @@ class Request:
     """What is asked for of one network's kernel; all inputs are float64."""
 
     plan: Plan
-    want_ntk: bool
+    kind: str
     normalize: bool
     rtol: float
     computing: Computing
@@ -32,21 +32,23 @@ class Request:
     @within_memory()
     def of_pairs(self, x: Any, y: Any) -> Differences:
         """Of rows taken two by two, (n,)."""
-        values = pairs(self.plan, x, y, want_ntk=self.want_ntk, computing=self.computing)
+        values = pairs(self.plan, x, y, kind=self.kind, computing=self.computing)
         return self._refined(values, x, y, lambda places: (places, places))
 
     def of_all(self, x: Any, y: Any | None) -> Differences:
         """Of all rows with all rows, (n, m)."""
-        index, wanted = int(self.want_ntk), Wanted(not self.want_ntk, self.want_ntk)
-        cross = dispatch.gram(self.plan, x, y, wanted, self.computing)[index]
-        first = dispatch.diagonal(self.plan, x, self.want_ntk, self.computing)[index]
-        second = first
-        if y is not None:
-            second = dispatch.diagonal(self.plan, y, self.want_ntk, self.computing)[index]
+        wanted = Wanted.only(self.kind)
+        cross = getattr(dispatch.gram(self.plan, x, y, wanted, self.computing), self.kind)
+        first = self._diagonal(x)
+        second = first if y is None else self._diagonal(y)
         values = Pairs(first[:, None], second[None, :], cross)
         other = x if y is None else y
         m = other.shape[0]
         return self._refined(values, x, other, lambda p: np.divmod(p, m), symmetric=y is None)
+
+    def _diagonal(self, x: Any) -> Any:
+        pair = dispatch.diagonal(self.plan, x, self.kind == "ntk", self.computing)
+        return getattr(pair, self.kind)
 
     def _refined(
         self, values: Pairs, x: Any, y: Any, rows: Any, symmetric: bool = False
@@ -56,7 +58,7 @@ class Request:
         if is_torch_array(found.squared) and found.squared.requires_grad:
             return found
         squared, gap, total = (_host(v).copy() for v in np.broadcast_arrays(*map(_host, found)))
-        close = squared <= near(self.plan, self.want_ntk, self.rtol) * total
+        close = squared <= near(self.plan, self.kind, self.rtol) * total
         if symmetric:
             close &= np.triu(np.ones(close.shape, dtype=bool), 1)
         places = np.flatnonzero(close)
@@ -88,7 +90,7 @@ class Request:
             self.plan,
             x,
             y,
-            want_ntk=self.want_ntk,
+            kind=self.kind,
             normalize=self.normalize,
             n_jobs=self.computing.n_jobs,
             progress=self.computing.progress,

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from .. import checks
 from ..checks import flag, is_whole
 from ..engines import dispatch, precision
-from ..engines.engine import Computing, KernelPair
+from ..engines.engine import Computing, KernelPair, Wanted
 from ..engines.order import NAMES
 from ..engines.pairs import Differences
 from ..engines.prepared import Prepared
@@ -105,15 +105,17 @@ class NetworkKernel(Kernel):
         object.__setattr__(self, "n_jobs", checks.jobs(self.n_jobs))
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
-        work = Work(self.net, X, Y, self.input_shape, self._tangent, self.normalize)
-        matrix = getattr(work.gram(not self._tangent, self._computing), self.kind)
+        work = Work(self.net, X, Y, self.input_shape, Wanted.only(self.kind), self.normalize)
+        matrix = getattr(work.gram(self._computing), self.kind)
         if self.normalize:
             first = self._diagonal(work.x)
             matrix = normalized(matrix, first, first if work.y is None else self._diagonal(work.y))
         return work.narrowed(matrix)
 
     def diag(self, X: Any) -> Any:
-        work = Work(self.net, X, None, self.input_shape, self._tangent, self.normalize, True)
+        work = Work(
+            self.net, X, None, self.input_shape, Wanted.only(self.kind), self.normalize, True
+        )
         values = self._diagonal(work.x)
         xp = array_namespace(values)
         if self.normalize:
@@ -122,16 +124,12 @@ class NetworkKernel(Kernel):
         return work.narrowed(1 * values)
 
     @property
-    def _tangent(self) -> bool:
-        return self.kind == "ntk"
-
-    @property
     def _computing(self) -> Computing:
         return Computing(self.engine, self.max_memory, self.n_jobs, self.progress)
 
     def _diagonal(self, x: Prepared) -> Any:
         steps = vector_plan(self.net, tuple(x.inputs.shape[1:]))
-        pair = dispatch.diagonal(steps, x, self._tangent, self._computing)
+        pair = dispatch.diagonal(steps, x, self.kind == "ntk", self._computing)
         return getattr(pair, self.kind)
 
     def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
@@ -147,7 +145,7 @@ class NetworkKernel(Kernel):
         y = None if y is None else xp.astype(y, xp.float64, copy=False)
         request = Request(
             vector_plan(self.net, tuple(x.shape[1:])),
-            self._tangent,
+            self.kind,
             self.normalize,
             rtol,
             self._computing,
@@ -248,10 +246,8 @@ def gram(
     wanted, progress = kinds_of(kind), _progress(progress)
     engine = checks.choice(engine, "engine", NAMES)
     input_shape = None if input_shape is None else _shape(input_shape)
-    work = Work(as_network(net), X, Y, input_shape, "ntk" in wanted, False)
-    found = work.gram(
-        "nngp" in wanted, Computing(engine, whole_bytes(max_memory), n_jobs, progress)
-    )
+    work = Work(as_network(net), X, Y, input_shape, Wanted.only(*wanted), False)
+    found = work.gram(Computing(engine, whole_bytes(max_memory), n_jobs, progress))
     result = KernelPair(*(None if k is None else work.narrowed(k) for k in found))
     if isinstance(kind, str) and kind != "both":
         return getattr(result, kind)

@@ -27,7 +27,7 @@ class Work:
     (see `engines.precision`), and results are rounded at the end.
 
     Args:
-        want_ntk: the NTK is among what is asked for.
+        wanted: which of the two kernels are asked for.
         normalize: kernels are divided by √(K(x,x)K(y,y)), which needs tiny ones too.
         alone: inputs are not compared with each other, which float64 is always good for.
     """
@@ -38,16 +38,16 @@ class Work:
         X: Any,
         Y: Any | None,
         input_shape: tuple[int, ...] | None,
-        want_ntk: bool,
+        wanted: Wanted,
         normalize: bool,
         alone: bool = False,
     ) -> None:
         x, y = prepared_inputs(net, X, Y, input_shape)
         self.plan = vector_plan(net, tuple(x.inputs.shape[1:]))
-        self.want_ntk = want_ntk
+        self.wanted = wanted
         sets = [x] if y is None else [x, y]
         self.wide, warning = precision.verdict(
-            self.plan, want_ntk, sets, normalize=normalize, alone=alone
+            self.plan, wanted.ntk, sets, normalize=normalize, alone=alone
         )
         if warning:
             warnings.warn(warning, InputWarning, stacklevel=callers_level())
@@ -56,14 +56,13 @@ class Work:
             x, y = as_type(x, xp.float64), None if y is None else as_type(y, xp.float64)
         self.x, self.y = x, y
 
-    def gram(self, want_nngp: bool, computing: Computing) -> KernelPair:
-        wanted = Wanted(want_nngp, self.want_ntk)
+    def gram(self, computing: Computing) -> KernelPair:
         if self.wide and computing.max_memory is not None:
             # The rounded result comes beside the other.
             n, m = len(self.x), len(self.x if self.y is None else self.y)
-            left = max(1, computing.max_memory - 4 * n * m * sum(wanted))
+            left = max(1, computing.max_memory - 4 * n * m * sum(self.wanted))
             computing = replace(computing, max_memory=left)
-        return dispatch.gram(self.plan, self.x, self.y, wanted, computing)
+        return dispatch.gram(self.plan, self.x, self.y, self.wanted, computing)
 
     def narrowed(self, values: Any) -> Any:
         """A result in the precision of the inputs."""

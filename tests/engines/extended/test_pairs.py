@@ -13,6 +13,8 @@ from tangency.engines.engine import Computing
 from tangency.engines.extended import differences
 from tangency.nets.plan import plan
 
+KINDS = ("nngp", "ntk")
+
 
 def neighbours(shape, size, seed=0):
     """An input and another at the given relative distance."""
@@ -27,8 +29,10 @@ def error(text, shape, size, tangent, normalize=False, seed=0):
     x, y = neighbours(shape, size, seed)
     true, _ = distance(net, x, y, tangent, normalize)
     steps = plan(net, shape)
-    found = differences(steps, x[None], y[None], want_ntk=tangent, normalize=normalize)
-    plain = pairs.pairs(steps, x[None], y[None], want_ntk=tangent, computing=Computing("reference"))
+    found = differences(steps, x[None], y[None], kind=KINDS[tangent], normalize=normalize)
+    plain = pairs.pairs(
+        steps, x[None], y[None], kind=KINDS[tangent], computing=Computing("reference")
+    )
     values = [np.sqrt(d.squared[0]) for d in (found, pairs.differences(plain, normalize))]
     return [abs(float(v / true - 1)) for v in values]
 
@@ -94,14 +98,14 @@ def test_any_network(case, size, tangent, seed):
     x, y = neighbours(shape, 10**size, seed)
     true, relative = distance(net, x, y, tangent)
     assume(true > 0)
-    found = differences(plan(net, shape), x[None], y[None], want_ntk=tangent)
+    found = differences(plan(net, shape), x[None], y[None], kind=KINDS[tangent])
     # What rounding with 32 digits leaves of a difference so small against the values.
     assert abs(float(np.sqrt(found.squared[0]) / true - 1)) < 1e-9 + 1e-28 / float(relative)
 
 
 def test_sizes_and_gaps():
     x, y = (z[None] for z in neighbours((3,), 1e-9))
-    found = differences(plan(tg.parse("dense relu dense"), (3,)), x, y, want_ntk=True)
+    found = differences(plan(tg.parse("dense relu dense"), (3,)), x, y, kind="ntk")
     step = y - x
     assert np.allclose(found.gap, -2 * np.sum(step * (x + y)), rtol=1e-6)
     assert np.allclose(found.total, 2 * np.sum(x * x + y * y), rtol=1e-14)
@@ -114,10 +118,10 @@ def test_pairs_in_chunks_and_threads_give_the_same_bits(monkeypatch):
     x = rng.normal(size=(9, 4, 4, 1))
     y = x + 1e-7 * rng.normal(size=x.shape)
     steps = plan(tg.parse("conv3 relu gap dense"), (4, 4, 1))
-    whole = differences(steps, x, y, want_ntk=True, n_jobs=1)
+    whole = differences(steps, x, y, kind="ntk", n_jobs=1)
     monkeypatch.setattr(driver, "_CHUNK", 1)
     monkeypatch.setattr(driver, "threads", lambda jobs: 3)
-    for a, b in zip(whole, differences(steps, x, y, want_ntk=True), strict=True):
+    for a, b in zip(whole, differences(steps, x, y, kind="ntk"), strict=True):
         assert np.array_equal(a, b)
 
 
@@ -132,7 +136,7 @@ def test_functions_known_by_name_keep_all_digits(function):
     for size in (2.0**-14, 2.0**-34):
         x = np.array([[1.0, 0.5, -0.25]])
         y = x + size * np.array([[0.0, 1.0, 0.5]])
-        found = differences(plan(net, (3,)), x, y, want_ntk=True)
+        found = differences(plan(net, (3,)), x, y, kind="ntk")
         ratios.append(np.sqrt(found.squared[0]) / size)
     # The feature map is differentiable: the ratio settles to its derivative, up to the step.
     assert abs(ratios[0] / ratios[1] - 1) < 1e-3
@@ -142,5 +146,5 @@ def test_a_function_of_the_users_runs_in_float64():
     net = tg.Sequential(tg.Dense(), tg.Activation(softplus), tg.Dense())
     named = tg.Sequential(tg.Dense(), tg.Activation("softplus"), tg.Dense())
     x, y = (z[None] for z in neighbours((3,), 1e-7))
-    found, true = (differences(plan(n, (3,)), x, y, want_ntk=True) for n in (net, named))
+    found, true = (differences(plan(n, (3,)), x, y, kind="ntk") for n in (net, named))
     assert np.allclose(found.squared, true.squared, rtol=1e-6)

@@ -12,6 +12,7 @@ import tangency as tg
 from conditioning import conditioning, relative
 from strategies import inputs, networks
 from tangency.engines import driver
+from tangency.engines.engine import Wanted
 from tangency.engines.fused import engine as fused
 from tangency.nets.plan import plan
 
@@ -236,8 +237,8 @@ def test_one_kernel_alone_has_the_bits_of_the_pair(shape, text, dtype):
     x, y = sample(shape, 37).astype(dtype), sample(shape, 19, 1).astype(dtype)
     for first, second in ((x, None), (x, y), (x, y[:3])):
         pair = fused.gram(steps, first, second)
-        for kind, other in ((0, "want_ntk"), (1, "want_nngp")):
-            alone = fused.gram(steps, first, second, **{other: False})
+        for kind, wanted in ((0, Wanted(ntk=False)), (1, Wanted(nngp=False))):
+            alone = fused.gram(steps, first, second, wanted=wanted)
             assert alone[1 - kind] is None
             assert np.array_equal(alone[kind], pair[kind])
     assert np.array_equal(fused.diagonal(steps, x, want_ntk=False)[0], fused.diagonal(steps, x)[0])

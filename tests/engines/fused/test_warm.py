@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from tangency.engines.engine import Wanted
 from tangency.engines.fused import blocks, warm
 from tangency.engines.fused import engine as fused
 from tangency.nets import parse
@@ -126,7 +127,7 @@ def test_nothing_is_left_to_compile(dtype):
         y.flags.writeable = False
         for second in (None, x[::-1], y):
             fused.gram(steps, x, second)
-            fused.gram(steps, x, second, want_ntk=False)
+            fused.gram(steps, x, second, wanted=Wanted(ntk=False))
         fused.gram(steps, y, x[3:4])
         fused.diagonal(steps, x)
         fused.diagonal(steps, y, want_ntk=False)

@@ -28,7 +28,7 @@ def differences(
     x: np.ndarray,
     y: np.ndarray,
     *,
-    want_ntk: bool,
+    kind: str,
     normalize: bool = False,
     n_jobs: int | None = None,
     progress: bool = False,
@@ -40,7 +40,7 @@ def differences(
 
     Args:
         x, y: float64 inputs (n, *space, channels), taken as exact.
-        want_ntk: the NTK, rather than the last-layer kernel.
+        kind: "ntk", or "nngp" for the last-layer kernel.
         normalize: of the kernel divided by √(K(x,x)K(y,y)).
         n_jobs: threads; each works on a part of the pairs.
     """
@@ -52,7 +52,7 @@ def differences(
     def block(room: None, key: None, first: int, last: int) -> None:
         for i in range(first * step, min(last * step, n), step):
             rows = slice(i, min(i + step, n))
-            values = pairs.chunk(plan_, extended(x[rows]), extended(y[rows]), want_ntk)
+            values = pairs.chunk(plan_, extended(x[rows]), extended(y[rows]), kind)
             for place, found in zip(out, pairs.differences(values, normalize), strict=True):
                 place[rows] = found.hi
 

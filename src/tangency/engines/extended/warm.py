@@ -24,4 +24,4 @@ def warm_up() -> None:
     for text, shape in zip(_NETWORKS, ((4, 1), (4,)), strict=True):
         x = np.linspace(0.5, 1.5, 8).reshape(2, *shape)
         steps = plan(parse(text), shape)
-        differences(steps, x, x + 2.0**-30, want_ntk=True, normalize=True)
+        differences(steps, x, x + 2.0**-30, kind="ntk", normalize=True)

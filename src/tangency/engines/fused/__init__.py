@@ -56,8 +56,7 @@ class FusedEngine:
             plan,
             _numpy(first),
             None if second is None else _numpy(second),
-            want_nngp=wanted.nngp,
-            want_ntk=wanted.ntk,
+            wanted=wanted,
             n_jobs=computing.n_jobs,
             progress=computing.progress,
         )

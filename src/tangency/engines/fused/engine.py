@@ -22,6 +22,7 @@ from ...nets.operators import (
 )
 from ...nets.plan import Plan, Step, walk
 from ..blas import one_blas_thread
+from ..engine import BOTH, Wanted
 from ..overflow import check_values
 from ..prepared import Prepared, prepared
 from ..threads import run, threads
@@ -86,8 +87,7 @@ def gram(
     x: np.ndarray | Prepared,
     y: np.ndarray | Prepared | None,
     *,
-    want_nngp: bool = True,
-    want_ntk: bool = True,
+    wanted: Wanted = BOTH,
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -96,8 +96,7 @@ def gram(
     warm.get_ready(first.inputs.dtype, bool(plan.space))
     if second is not None and len(second) < min(len(first), 32):
         # The second inputs fill the lanes: the larger set leaves fewer of them empty.
-        want = {"want_nngp": want_nngp, "want_ntk": want_ntk}
-        pair = gram(plan, second, first, **want, n_jobs=n_jobs, progress=progress)
+        pair = gram(plan, second, first, wanted=wanted, n_jobs=n_jobs, progress=progress)
         nngp, ntk = (None if k is None else np.ascontiguousarray(k.T) for k in pair)
         return nngp, ntk
     one = _rows(first)
@@ -105,7 +104,7 @@ def gram(
     symmetric, jobs = second is None, threads(n_jobs)
     found = twins(one, None if symmetric else two)
     compute = _of_grids if plan.space else _of_vectors
-    pair = compute(plan, one, two, symmetric, (want_nngp, want_ntk), jobs, progress)
+    pair = compute(plan, one, two, symmetric, wanted, jobs, progress)
     if plan.space:
         for k in pair:
             check_values(k)
@@ -113,7 +112,7 @@ def gram(
         # Of two sets only the inputs that are in both are taken with themselves.
         rows = np.arange(len(one)) if symmetric else np.concatenate([t.rows for t in found])
         some = one if symmetric else Prepared(one.inputs[rows])
-        for k, values in zip(pair, _diagonal(plan, some, want_ntk, jobs), strict=True):
+        for k, values in zip(pair, _diagonal(plan, some, wanted.ntk, jobs), strict=True):
             if k is not None and values is not None:
                 alone = np.zeros(len(one), dtype=k.dtype)
                 alone[rows] = values
@@ -126,7 +125,7 @@ def _of_grids(
     one: Prepared,
     two: Prepared,
     symmetric: bool,
-    want: tuple[bool, bool],
+    wanted: Wanted,
     jobs: int,
     progress: bool,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -134,14 +133,13 @@ def _of_grids(
 
     Σ is computed on the way to Θ, for all pairs.
     """
-    want_nngp, want_ntk = want
     x, y = one.inputs, two.inputs
     s = np.zeros((len(x), len(y)), dtype=x.dtype)
-    t = np.zeros(s.shape, dtype=x.dtype) if want_ntk else None
-    head = head_of(plan, want_ntk, x.dtype)
+    t = np.zeros(s.shape, dtype=x.dtype) if wanted.ntk else None
+    head = head_of(plan, wanted.ntk, x.dtype)
     out = s, s if t is None else t
     head.gram(one, two, out, symmetric, jobs, progress)
-    tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
+    tail = Tail(head.program.rest, wanted.ntk, head.program.tangent, x.dtype)
     if symmetric or not tail.empty:
         aux = _marginals(plan, tail, one, jobs), _marginals(plan, tail, two, jobs)
 
@@ -152,7 +150,7 @@ def _of_grids(
                 _mirror((s, t), rows, cols)
 
         _over_tiles(tile, tail.room, x, y, symmetric, jobs)
-    return s if want_nngp else None, t
+    return s if wanted.nngp else None, t
 
 
 def _of_vectors(
@@ -160,16 +158,16 @@ def _of_vectors(
     one: Prepared,
     two: Prepared,
     symmetric: bool,
-    want: tuple[bool, bool],
+    wanted: Wanted,
     jobs: int,
     progress: bool,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """As `_of_grids`; of Σ, where it is not wanted, there is one tile at a time."""
     x, y = one.inputs, two.inputs
-    tail = Tail(plan.steps, want[1], False, x.dtype)
+    tail = Tail(plan.steps, wanted.ntk, False, x.dtype)
     aux = _passed(plan, tail, one)[2], _passed(plan, tail, two)[2]
-    products = Products(plan, tail, one, two, aux, want[0])
-    s, t = (np.zeros((len(x), len(y)), dtype=x.dtype) if wanted else None for wanted in want)
+    products = Products(plan, tail, one, two, aux, wanted.nngp)
+    s, t = (np.zeros((len(x), len(y)), dtype=x.dtype) if each else None for each in wanted)
 
     def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
         for out, values in zip((s, t), products.tile(work, rows, cols), strict=True):

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...nets import parse
 from ...nets.plan import plan
+from ..engine import Wanted
 from . import angle, blocks
 
 # Loading compiled code takes less than this, in seconds.
@@ -66,7 +67,7 @@ def _tiny_calls(text: str, shape: tuple[int, ...], dtype: str) -> None:
     steps = plan(parse(text), shape)
     x = np.ones((2, *shape), dtype=dtype)
     engine.gram(steps, x, None, n_jobs=1)
-    engine.gram(steps, x, x[:1], n_jobs=1, want_ntk=False)
+    engine.gram(steps, x, x[:1], wanted=Wanted(ntk=False), n_jobs=1)
     engine.diagonal(steps, x, n_jobs=1)
 
 
