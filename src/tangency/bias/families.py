@@ -28,6 +28,7 @@ def elastic(shape: Sequence[int]) -> Family:
     return lambda seed: RandomField(correlation, seed=seed, axes=len(shape))
 
 
+@within_memory()
 def drawn(family: Family, draws: int, rng: np.random.Generator) -> list[Deformation]:
     """`draws` members of a family.
 

@@ -214,8 +214,9 @@ def _dtype(dtype: Any) -> str:
 def _speeds(machines: Any) -> tuple[float, ...]:
     if _count(machines):
         machines = (1.0,) * whole(machines, "machines", 1, _MOST_MACHINES)
-    speeds = machines
-    if not isinstance(speeds, Sequence) or not speeds or not all(map(_speed, speeds)):
+    listed = isinstance(machines, Sequence) and not isinstance(machines, memoryview)
+    speeds = machines if listed else ()
+    if not speeds or not all(map(_speed, speeds)):
         raise InputError(
             "machines must be a number of cores, or the speeds of cores relative to one of this "
             f"machine, as [1, 1, 0.5]; got {shown(machines)}"

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..checks import dtype_of, shown, whole
+from ..checks import dtype_of, shown, whole, within_memory
 from ..engines.tiles import size_text
 from ..errors import InputError, MemoryLimitError, StoreError
 from ..kernels import KernelPair
@@ -146,6 +146,7 @@ class StoredGram(NDArrayOperatorsMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["store"], state["kind"])
 
+    @within_memory()
     def __getitem__(self, key: Any) -> Any:
         chosen = resolve(key, self.shape)
         if isinstance(chosen, Outer):
