@@ -99,7 +99,8 @@ def readable_tensor(data: Any, name: str) -> Any:
     """Return a dense tensor whose memory holds its values: not lazily negated or conjugated.
 
     Raises:
-        InputError: sparse, nested and quantized tensors, and those that hold no values.
+        InputError: sparse, nested and quantized tensors, those that hold no values, and those that
+            a derivative rides on which would be lost (see `refuse_transformed`).
     """
     if str(data.layout) != "torch.strided":
         raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
@@ -109,7 +110,34 @@ def readable_tensor(data: Any, name: str) -> Any:
         raise InputError(f"{name} is a quantized tensor; pass {name}.dequantize()")
     if data.is_meta:
         raise InputError(f"{name} is a tensor on the meta device, which holds no values")
+    refuse_transformed(data, name)
     return data.resolve_conj().resolve_neg()
+
+
+def refuse_transformed(tensor: Any, name: str) -> None:
+    """Refuse tensors of `torch.func` and of forward mode: only reverse mode is followed.
+
+    The blocks of a matrix are written into one array, in which a forward derivative would be zero
+    without a word.
+
+    Raises:
+        InputError: with the call that does it.
+    """
+    from torch.autograd.forward_ad import unpack_dual
+
+    way = "torch.autograd.grad, torch.autograd.functional.jacobian or .backward()"
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        raise InputError(
+            f"{name} is a tensor of a transform of torch.func (grad, jacrev, jvp, vmap, …), which "
+            f"kernels cannot follow; call them outside of it, and differentiate with {way}"
+        ) from None
+    if unpack_dual(tensor).tangent is not None:
+        raise InputError(
+            f"{name} carries a derivative of forward mode (torch.autograd.forward_ad), which "
+            f"kernels do not follow; differentiate with {way}, or pass its primal"
+        )
 
 
 def holds_tensors(data: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_torch_array
 
 from .. import checks
 from ..checks import flag, is_whole
@@ -20,11 +20,13 @@ from ..errors import InputError, NetworkError
 from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
 from ..nets.identity import described, unsaved
+from ..nets.parameters import tensors
 from ..nets.summary import summary_table
 from .base import Kernel
 from .blocks import normalized
 from .coerce import as_network, kinds_of
 from .differences import Request
+from .foreign import refuse_transformed
 from .inputs import checked, prepared_inputs
 from .variances import met_variances
 from .work import Work, vector_plan, whole_bytes
@@ -93,6 +95,9 @@ class NetworkKernel(Kernel):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", as_network(self.net))
+        for tensor in tensors(self.net):
+            if is_torch_array(tensor):
+                refuse_transformed(tensor, "a parameter of the network")
         object.__setattr__(self, "normalize", flag(self.normalize, "normalize"))
         object.__setattr__(self, "progress", _progress(self.progress))
         object.__setattr__(self, "engine", checks.choice(self.engine, "engine", NAMES))
