@@ -13,6 +13,10 @@ from ..errors import InputError
 
 _NUMBERS = "biufc"
 
+_REVERSE = (
+    "differentiate kernels with torch.autograd.grad, torch.autograd.functional.jacobian or "
+    ".backward(), outside of it"
+)
 
 # No array has more axes: what is nested deeper is refused elsewhere.
 _DEEPEST = 64
@@ -114,30 +118,26 @@ def readable_tensor(data: Any, name: str) -> Any:
     return data.resolve_conj().resolve_neg()
 
 
-def refuse_transformed(tensor: Any, name: str) -> None:
+def refuse_transformed(tensor: Any, name: str, remedy: str = _REVERSE) -> None:
     """Refuse tensors of `torch.func` and of forward mode: only reverse mode is followed.
 
     The blocks of a matrix are written into one array, in which a forward derivative would be zero
     without a word.
 
     Raises:
-        InputError: with the call that does it.
+        InputError: what it is, and the remedy.
     """
     from torch.autograd.forward_ad import unpack_dual
 
-    way = "torch.autograd.grad, torch.autograd.functional.jacobian or .backward()"
     try:
         tensor.data_ptr()
     except RuntimeError:
-        raise InputError(
-            f"{name} is a tensor of a transform of torch.func (grad, jacrev, jvp, vmap, …), which "
-            f"kernels cannot follow; call them outside of it, and differentiate with {way}"
-        ) from None
-    if unpack_dual(tensor).tangent is not None:
-        raise InputError(
-            f"{name} carries a derivative of forward mode (torch.autograd.forward_ad), which "
-            f"kernels do not follow; differentiate with {way}, or pass its primal"
-        )
+        what = "is a tensor of a transform of torch.func (grad, jacrev, jvp, vmap, …)"
+    else:
+        if unpack_dual(tensor).tangent is None:
+            return
+        what = "carries a derivative of forward mode (torch.autograd.forward_ad)"
+    raise InputError(f"{name} {what}, which is not followed; {remedy.format(name=name)}")
 
 
 def holds_tensors(data: Any) -> bool:
