@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from ..checks import within_memory
 from ..errors import InputError
+from ..kernels.foreign import refuse_transformed
 from .subject import Subject
+
+_NO_DERIVATIVE = "what is computed here has no derivative in {name}: pass the values alone"
 
 
 @within_memory()
@@ -75,8 +78,7 @@ def numbers_of(data: Any, name: str) -> np.ndarray:
         InputError: something else, or rows of different lengths.
     """
     if isinstance(data, Tensor):
-        require_values(data, name)
-        x = data.detach().cpu().resolve_neg().resolve_conj()
+        x = tensor_of(data, name).cpu()
         narrow = x.is_floating_point() and x.dtype.itemsize < 4  # some have no NumPy form
         return (x.float() if narrow else x).numpy()
     if isinstance(data, list | tuple):
@@ -101,6 +103,8 @@ def require_values(tensor: Tensor, name: str) -> None:
         raise InputError(f"{name} is a nested tensor; pass one whose rows have one length")
     if tensor.is_meta:
         raise InputError(f"{name} is a tensor on the meta device, which holds no values")
+    if tensor.layout == torch.strided:
+        refuse_transformed(tensor, name, _NO_DERIVATIVE)
 
 
 def typed(x: Tensor, dtype: torch.dtype, module: nn.Module, evaluate: Any) -> Tensor:
