@@ -29,28 +29,28 @@ class PiecewiseLinear(ActivationLayer):
     normalized: bool = field(default=True, kw_only=True)
 
     flags: ClassVar[dict[str, tuple[str, Any]]] = RAW
-    steepness: ClassVar[Steepness | None] = Steepness(k_dot=math.inf)
-    any_precision: ClassVar[bool] = True
+    steepness = Steepness(k_dot=math.inf)
+    any_precision = True
 
     def gain(self, most: float) -> float:
         return 1.0
 
     @property
-    def powers(self) -> Powers:  # type: ignore[override]
+    def powers(self) -> Powers:
         linear, absolute = self.weights()
         return Powers((1,) * (linear > 0) + (0,) * (absolute > 0), even=bool(absolute > 0))
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def compiled(self) -> tuple[Any, ...]:
         return ("piecewise", *self.weights())
 
     @property
-    def arc_cosine(self) -> tuple[float, float]:  # type: ignore[override]
+    def arc_cosine(self) -> tuple[float, float]:
         linear, absolute = self.weights()
         return float(linear), float(absolute)
 
     @property
-    def linear_plus_even(self) -> bool:  # type: ignore[override]
+    def linear_plus_even(self) -> bool:
         return all(self._parts())
 
     def derivative_moments(self, orders: int) -> Any:
@@ -66,7 +66,7 @@ class PiecewiseLinear(ActivationLayer):
         return True
 
     @property
-    def edge(self) -> float:  # type: ignore[override]
+    def edge(self) -> float:
         return 1.5 if self.weights()[1] > 0 else math.inf
 
     def _parts(self) -> tuple[Any, Any]:
