@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,14 @@ from ..learn.threads import blas_threads
 from ..matrix.checked import kernel_diagonal
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
+
 
 def interpolation_norms(
     kernels: Any,
-    X: Any,
-    y: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     sizes: Any = None,
     draws: int = 5,
     *,

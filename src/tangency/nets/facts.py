@@ -81,14 +81,14 @@ class Facts:
 
     # No dataclass, whose annotations would be fields. Asked for by the functions below, which
     # see both ways of stating, and whether a class states a fact for the formula that it has.
-    edge: float | None | property = None
-    steepness: Steepness | None | property = None
-    powers: Powers | None | property = None
-    compiled: tuple[Any, ...] | None | property = None
-    arc_cosine: tuple[float, float] | None | property = None
+    edge: float | property | None = None
+    steepness: Steepness | property | None = None
+    powers: Powers | property | None = None
+    compiled: tuple[Any, ...] | property | None = None
+    arc_cosine: tuple[float, float] | property | None = None
     linear_plus_even: bool | property = False
     any_precision: bool | property = False
-    limit_of: Waves | HermiteOfDirection | None | property = None
+    limit_of: Waves | HermiteOfDirection | property | None = None
 
 
 def stated(layer: Any, fact: str, formula: frozenset[str] = DUAL) -> Any:

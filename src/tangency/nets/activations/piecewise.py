@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -16,6 +16,9 @@ from ..facts import Powers, Steepness
 from ..special import correlation, sine_and_arcsine
 from ..values import elementwise
 from .base import RAW, ActivationLayer
+
+if TYPE_CHECKING:
+    from ...typing import Array, ArrayLike
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +123,7 @@ class ReLU(PiecewiseLinear):
         return 0.5, 0.5
 
 
-def kappa0(u: Any) -> Any:
+def kappa0(u: ArrayLike | float) -> Array:
     """κ₀(u) = 1 − arccos(u)/π, the arc-cosine kernel of degree 0: E[σ'(f)σ'(f')] of the ReLU.
 
     It is the k̇ of `ReLU().dual` at variances of 1, which all engines compute with.
@@ -140,7 +143,7 @@ def kappa0(u: Any) -> Any:
     return _arc_cosine(u)[1]
 
 
-def kappa1(u: Any) -> Any:
+def kappa1(u: ArrayLike | float) -> Array:
     """κ₁(u) = (√(1−u²) + u(π − arccos u))/π, the arc-cosine kernel of degree 1: E[σ(f)σ(f')].
 
     The NTK of `dense relu dense` is ‖x‖‖x'‖(u·κ₀(u) + κ₁(u)), its last-layer kernel ‖x‖‖x'‖κ₁(u).

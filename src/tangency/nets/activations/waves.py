@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from ..base import number, plain
-from ..facts import EVEN, ODD, Powers, Steepness
+from ..facts import EVEN, ODD, Steepness
 from ..special import half_square, positive_part
 from .base import Normalizable, scale_of
 
