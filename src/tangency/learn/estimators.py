@@ -17,10 +17,10 @@ from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed
 from ..matrix.view import is_stored
 from .base import DualEstimator, PlainScore, centred
+from .fitted import DualFit
 from .grams import resolve_kernel
 from .plain import regression_targets
 from .plan import Penalty, make_plan
-from .ridge import DualFit
 from .samples import fit_samples, require_square
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve

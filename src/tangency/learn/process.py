@@ -15,7 +15,7 @@ from .grams import TrainGram
 from .grid import best_place, search, warn_at_edge
 from .loo import alpha_grid
 from .plan import Plan
-from .ridge import warn_if_noisy
+from .solvers.direct import warn_if_noisy
 from .spectrum import Spectrum, decompose
 from .threads import with_blas_threads
 

@@ -14,11 +14,11 @@ from ...matrix.indefinite import require_psd_products
 from ...matrix.products import Operator, Product, RemoteOperator
 from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..fitted import DualFit
 from ..grid import edge_of, warn_at_edge
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
 from ..plan import Plan
-from ..ridge import DualFit
 from ..threads import blas_threads
 from .options import CG
 from .preconditioner import Preconditioner, from_factor, no_preconditioner

@@ -16,12 +16,13 @@ from ...matrix.checked import is_precomputed, require_finite
 from ...matrix.compute import compute
 from ...matrix.tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles
 from ...matrix.view import is_stored
+from ..fitted import DualFit
 from ..grams import TrainGram, assembled, train_gram
 from ..loo import Criterion
 from ..plan import Plan
-from ..ridge import DualFit, fit_dual
 from ..weights import weighted
 from .cg import fit_cg
+from .direct import fit_dual
 from .nystrom import fit_nystrom
 from .options import CG, Nystrom
 from .rules import Choice, choose, require_solver_memory

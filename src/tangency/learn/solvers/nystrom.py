@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..fitted import DualFit
 from ..flow import flow_filter
 from ..grid import best_place, search, warn_at_edge
 from ..loo import Criterion, alpha_grid, loo_residuals
 from ..lowrank import LowRank, low_rank
 from ..plan import Plan
-from ..ridge import DualFit
 from ..spectrum import Spectrum
 from ..threads import blas_threads
 from .options import Nystrom

@@ -3,56 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .cholesky import solve_ridge
-from .conditioning import count_copies, rank_cutoff, warn_singular
-from .flow import flow_filter, reaches_noise
-from .grams import TrainGram
-from .grid import search, warn_at_edge
-from .loo import (
+from ...errors import InputError
+from ..cholesky import solve_ridge
+from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..fitted import DualFit
+from ..flow import flow_filter, reaches_noise
+from ..grams import TrainGram
+from ..grid import search, warn_at_edge
+from ..loo import (
     Criterion,
     alpha_grid,
     choose_alpha,
     loo_residuals,
     spectral_residuals,
 )
-from .plan import Plan
-from .solvers.options import Cholesky, Eigh, Solver
-from .solvers.rules import require_solver_memory
-from .spectrum import Spectrum, decompose
-from .threads import with_blas_threads
+from ..plan import Plan
+from ..spectrum import Spectrum, decompose
+from ..threads import with_blas_threads
+from .options import Cholesky, Eigh, Solver
+from .rules import require_solver_memory
 
 Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class DualFit:
-    """f = Σᵢ cᵢ K(·, xᵢ): `dual` c (n, k), `alpha`, `norms` √(cᵀKc) (k,).
-
-    `alpha` is one of `alphas` (a,), whose leave-one-out losses are `losses` (a,). `residuals`
-    (n, k) are the leave-one-out ones of `alpha`; they and the losses are None where they are not
-    known. `solver` names what was used. Iterations give the number of products with K, the
-    largest error of a prediction that they leave, in units of the targets' root mean square, and
-    the relative error of the leave-one-out residuals. Where the function is a sum over some
-    samples only, `landmarks` (r,) are these, and c is (r, k).
-    """
-
-    dual: Matrix
-    alpha: float
-    norms: Matrix
-    residuals: Matrix | None
-    alphas: Matrix
-    losses: Matrix | None
-    solver: str = "eigh"
-    products: int | None = None
-    tolerance: float | None = None
-    loo_error: float | None = None
-    landmarks: NDArray[np.intp] | None = None
 
 
 @with_blas_threads

@@ -10,7 +10,7 @@ from tangency import KernelRegressor
 from tangency.learn.conditioning import IllConditionedWarning
 from tangency.learn.grams import as_train_gram, train_gram
 from tangency.learn.plan import make_plan
-from tangency.learn.ridge import fit_dual
+from tangency.learn.solvers.direct import fit_dual
 
 
 def mean_square(residuals):
