@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -115,8 +114,7 @@ class Activation(ActivationLayer):
         name = f"the activation {shown(self.name)}"
         function = _callable(self.function)
         found = checks.called(function, name, elementwise(u), error=NetworkError)
-        good = hasattr(found, "shape") or isinstance(found, numbers.Number)
-        if not good or isinstance(found, type):
+        if isinstance(found, type) or not (hasattr(found, "shape") or checks.is_number(found)):
             raise NetworkError(f"{name} must give numbers, got {shown(found)}")
         return self.scale * found
 
