@@ -62,15 +62,15 @@ def shown(value: Any) -> str:
     return cut(printable(" ".join(_text(value).split())))
 
 
-def fields(record: Any) -> str:
+def fields(self: Any) -> str:
     """The `repr` of a named tuple, whatever it holds.
 
     >>> from collections import namedtuple
     >>> fields(namedtuple("Pair", "a, b")(1, "x"))
     "Pair(a=1, b='x')"
     """
-    parts = zip(record._fields, record, strict=True)
-    return f"{type(record).__name__}({', '.join(f'{name}={_text(v)}' for name, v in parts)})"
+    parts = zip(self._fields, self, strict=True)
+    return f"{type(self).__name__}({', '.join(f'{name}={_text(v)}' for name, v in parts)})"
 
 
 def _text(value: Any) -> str:

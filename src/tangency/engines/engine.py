@@ -16,7 +16,8 @@ class KernelPair(NamedTuple):
     nngp: Any
     ntk: Any
 
-    __repr__ = fields
+    def __repr__(self) -> str:
+        return fields(self)
 
 
 class Wanted(NamedTuple):
