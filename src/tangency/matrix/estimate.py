@@ -76,7 +76,7 @@ class Estimate:
         return "\n".join(f"{name:<8}{text}" for name, text in rows)
 
 
-def plan(
+def estimate(
     net: Any,
     shape: Sequence[int],
     *,
@@ -107,7 +107,7 @@ def plan(
         NetworkError: a network that does not fit the shape.
 
     >>> import tangency as tg
-    >>> estimate = tg.gram.plan("dense relu dense", (60_000, 784), machines=8, dtype="float32")
+    >>> estimate = tg.gram.estimate("dense relu dense", (60_000, 784), machines=8, dtype="float32")
     >>> estimate.pairs, estimate.store_bytes > 7.2e9
     (1800030000, True)
     """
