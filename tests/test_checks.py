@@ -216,3 +216,35 @@ def test_what_is_no_whole_number(value):
     assert not checks.is_whole(value)
     assert checks.is_whole(np.uint8(3))
     assert checks.is_whole(3)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [(Fraction(1, 2), 0.5), (10**400, math.inf), (-(10**400), -math.inf), (True, None), (1j, None)],
+)
+def test_real_numbers_of_any_size(value, found):
+    assert checks.real(value) == found
+
+
+def test_a_number_of_threads():
+    assert [checks.jobs(n) for n in (None, np.int8(-1), 3)] == [None, -1, 3]
+    for value in (0, 1.0, "2", True):
+        with pytest.raises(InputError, match="n_jobs must be a whole number other than 0, or None"):
+            checks.jobs(value)
+
+
+def test_items_beyond_memory_are_refused():
+    class Endless(list):
+        def __iter__(self):
+            raise MemoryError
+
+    with pytest.raises(MemoryLimitError, match="x has more items than fit in memory"):
+        checks.items(Endless([1]), "x")
+
+
+def test_what_names_a_dtype():
+    assert checks.dtype_of("<f4") == np.float32
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    assert [checks.dtype_of(value) for value in ("real", 3, deep, [("a",)])] == [None] * 4

@@ -8,6 +8,8 @@ import pytest
 
 from tangency.data import DataError
 from tangency.errors import InputError, MemoryLimitError, NetworkError, StoreError
+from tangency.kernels import KernelPair
+from tangency.nets import Steepness
 from tangency.printable import printable
 
 JOINED = "é 日本 \u3000\xa0 👩\u200d👧 می\u200cخواهم"
@@ -51,3 +53,11 @@ def test_lines_are_kept_where_they_are_meant():
 )
 def test_messages_show_codes(kind):
     assert str(kind("no \x1b[2J\nremedy")) == "no \\x1b[2J\nremedy"
+
+
+def test_a_named_tuple_shows_whatever_it_holds():
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    assert repr(KernelPair(1.0, deep)) == "KernelPair(nngp=1.0, ntk=<list>)"
+    assert repr(Steepness()) == "Steepness(k=1.0, k_dot=1.0)"

@@ -42,7 +42,7 @@ def number(
     least, above, most: bounds, `above` itself excluded. finite: whether infinity is refused too;
     NaN always is.
     """
-    found = _real(value)
+    found = real(value)
     if (
         found is None
         or math.isnan(found)
@@ -72,10 +72,10 @@ def is_whole(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether `number` would take it for one, whatever its size."""
-    return _real(value) is not None
+    return real(value) is not None
 
 
-def _real(value: Any) -> float | None:
+def real(value: Any) -> float | None:
     """The value of a real number, infinite where a float cannot hold it; None for anything else."""
     if isinstance(value, bool | np.bool_ | np.timedelta64):
         return None
@@ -176,9 +176,28 @@ def items(value: Any, name: str, *, error: Refusal = InputError) -> list[Any]:
         raise error(f"{name} must be a sequence, got {shown(value)}")
     try:
         return list(value)
+    except MemoryError:
+        raise MemoryLimitError(f"{name} has more items than fit in memory") from None
     except (TypeError, ValueError, RuntimeError, NotImplementedError):
         # Arrays and tensors without axes say that they can be gone through, and then cannot.
         raise error(f"{name} must be a sequence, got {shown(value)}") from None
+
+
+def dtype_of(value: Any) -> np.dtype | None:
+    """The dtype that a value names, as NumPy reads it; None where it names none."""
+    try:
+        return np.dtype(value)
+    except Exception:  # what it is given decides which
+        return None
+
+
+def jobs(value: Any, name: str = "n_jobs") -> int | None:
+    """How many threads, or None for as many as there are; below 0 from their end, as in joblib."""
+    if value is None:
+        return None
+    if not is_whole(value) or value == 0:
+        raise InputError(f"{name} must be a whole number other than 0, or None; got {shown(value)}")
+    return int(value)
 
 
 def mapping(value: Any, name: str, *, error: Refusal = InputError) -> dict[Any, Any]:
@@ -210,7 +229,7 @@ def real_array(value: Any, name: str, *, error: Refusal = InputError) -> np.ndar
     found = plain_array(value, name, error=error)
     kind = found.dtype.kind
     if kind == "O" and all(is_number(item) for item in found.flat):
-        return np.array([_real(item) for item in found.flat], np.float64).reshape(found.shape)
+        return np.array([real(item) for item in found.flat], np.float64).reshape(found.shape)
     if kind not in "biuf":
         raise error(f"{name} must be {'real ' * (kind == 'c')}numbers, got {shown(value)}")
     return found if kind == "f" else _as_float64(found, name)

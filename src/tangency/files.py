@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from .errors import DiskFullError
+from .errors import DiskFullError, InputError
 
 ARRAYS = ".tmp"
 """Ends the names of files of arrays that are being written."""
@@ -27,6 +27,8 @@ def temporary_name(path: Path, suffix: str) -> Path:
     >>> temporary_name(Path("K.npy"), ".part").name.startswith(f".K.npy.{os.getpid()}-")
     True
     """
+    if not path.name:
+        raise InputError(f"{path} is a folder; give the path of a file")
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{suffix}")
 
 

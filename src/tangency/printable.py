@@ -59,11 +59,25 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and value.bit_length() > _MANY_BITS:
         # Python itself refuses to print the longest.
         return f"a whole number of {int(value.bit_length() * math.log10(2)) + 1} digits"
+    return cut(printable(" ".join(_text(value).split())))
+
+
+def fields(record: Any) -> str:
+    """The `repr` of a named tuple, whatever it holds.
+
+    >>> from collections import namedtuple
+    >>> fields(namedtuple("Pair", "a, b")(1, "x"))
+    "Pair(a=1, b='x')"
+    """
+    parts = zip(record._fields, record, strict=True)
+    return f"{type(record).__name__}({', '.join(f'{name}={_text(v)}' for name, v in parts)})"
+
+
+def _text(value: Any) -> str:
     try:
-        text = repr(value)
-    except (Exception, RecursionError):  # a foreign object's own affair
-        text = f"<{type(value).__name__}>"
-    return cut(printable(" ".join(text.split())))
+        return repr(value)
+    except Exception:  # a foreign object's own affair, or lists in lists without end
+        return f"<{type(value).__name__}>"
 
 
 def cut(text: str, most: int = _SHOWN) -> str:

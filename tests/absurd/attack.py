@@ -165,6 +165,8 @@ def _not_ours(error: Exception, source: str) -> bool:
         return True
     if isinstance(error, OSError) and error.filename is not None:
         return True
+    if isinstance(error, RecursionError) and not any("/src/tangency/" in f for f in frames):
+        return True  # to print a tuple is to print what the caller put into it
     if source.startswith("operator."):
         index = "getitem" in source and isinstance(error, IndexError)
         return index or not any("/src/tangency/" in name for name in frames)

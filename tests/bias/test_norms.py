@@ -197,3 +197,8 @@ def test_a_growing_series_that_is_lost_in_noise_is_not_taken_for_a_sum():
     assert rough.norms.last < 30
     assert rough.status in ("unknown", "diverged")
     assert rkhs_norm(lambda u: 1 / (4 - u), kernel, 3, 216).status == "finite"
+
+
+def test_one_kernel_not_several():
+    with pytest.raises(InputError, match="kernel must be one kernel, not several by name; got"):
+        rkhs_norm("|u|", {"NTK": NTK}, 4, 50)

@@ -220,3 +220,18 @@ def test_a_parity_that_is_none_is_refused(parity):
     """Anything but "even" would drop the even part."""
     with pytest.raises(ValueError, match="parity must be even or odd"):
         targets.ZonalTarget("f", np.cosh, parity=parity)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", 3, "name must be a text, got 3"),
+        ("function", 3, "function must be a function, got 3"),
+        ("breaks", "a", "breaks must be numbers, got 'a'"),
+        ("smoothness", [1], r"smoothness must be a number, got \[1\]"),
+        ("lipschitz", 1j, "lipschitz must be a number, got 1j"),
+    ],
+)
+def test_a_target_of_ones_own_is_checked(field, value, message):
+    with pytest.raises(InputError, match=message):
+        targets.ZonalTarget(**{"name": "f", "function": np.abs, field: value})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -123,3 +125,17 @@ def test_a_grid_is_refused_also_where_only_the_input_shape_tells():
     kernel = tg.NTK("flatten dense", input_shape=(4, 4, 1))
     with pytest.raises(InputError, match=r"input_shape=\(4, 4, 1\) makes signals on a grid"):
         sphere_kernel(kernel)
+
+
+@pytest.mark.parametrize("radius", [1e300, 0, [[1]], None])
+def test_a_radius_is_a_number_whose_square_is_one(radius):
+    for make in (sphere_kernel, partial(ZonalKernel, function=np.exp)):
+        with pytest.raises(InputError, match="radius must be a finite number greater than 0 and"):
+            make("dense relu dense", radius=radius)
+
+
+def test_a_kernel_of_ones_own_is_checked():
+    with pytest.raises(InputError, match=r"h\(u\) of 'h' must be a function, got 3"):
+        ZonalKernel("h", 3)
+    with pytest.raises(InputError, match=r"kernel must be a kernel, as NTK\(net\), or None; got 3"):
+        ZonalKernel("h", np.exp, 3)

@@ -75,3 +75,15 @@ def test_numbers_whose_sum_overflows_are_finite():
     X[1, 0] = np.inf
     with pytest.raises(DataError, match=r"1 of 4 values are not finite.*inf at index \(1, 0\)"):
         Dataset(X, None)
+
+
+@pytest.mark.parametrize("field", ["class_names", "feature_names"])
+def test_names_are_texts(field):
+    made = Dataset(np.eye(2), None, **{field: iter(["a", "b"])})
+    assert getattr(made, field) == ("a", "b")
+    with pytest.raises(DataError, match=rf"each of {field} must be a text, got \[1\]"):
+        Dataset(np.eye(2), None, **{field: [[1], "b"]})
+    with pytest.raises(DataError, match=f"{field} must be a sequence, got 'ab'"):
+        Dataset(np.eye(2), None, **{field: "ab"})
+    with pytest.raises(DataError, match="name must be a text, got 3"):
+        Dataset(np.eye(2), None, name=3)

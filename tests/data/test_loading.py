@@ -1,5 +1,7 @@
 """`load`: which reader is chosen, and what it says when there is none."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,14 @@ def test_an_array_is_no_answer_to_whether_there_is_a_header(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="header must be True, False or None, got array"):
         load(path, header=np.array([None, None]))  # type: ignore[arg-type]
+
+
+def test_numbers_of_any_kind_and_size(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((4, 3)))
+    found = load(tmp_path / "a.npy", scale=Fraction(2), require_labels=False)
+    assert found.X_train.tolist() == [[0.5] * 3] * 4
+    for name, value in (("scale", 10**400), ("input_shape", 10**400)):
+        with pytest.raises(DataError, match=f"{name} must be .* got a whole number of 401 digits"):
+            load(tmp_path / "a.npy", require_labels=False, **{name: value})
+    with pytest.raises(DataError, match="examples of shape 3 cannot become"):
+        load(tmp_path / "a.npy", require_labels=False, input_shape=(2**40,) * 50)

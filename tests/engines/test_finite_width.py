@@ -11,6 +11,7 @@ import pytest
 
 import oracle
 import tangency as tg
+from cases import each
 
 torch = pytest.importorskip("torch")
 
@@ -78,23 +79,7 @@ class Finite:
         return layer(x)
 
 
-CASES = [
-    ((4,), "dense relu dense:b=0.3 erf dense:w=1.2"),
-    ((4,), "dense:b=0.2 gelu dense sin dense"),
-    ((4,), "dense res(relu dense) relu dense"),
-    ((4,), "dense res(abs dense | dense) leaky0.3 dense"),
-    ((4,), "dense:b=0.7 layernorm relu dense"),
-    ((6, 2), "conv3 relu conv3:stride=2 relu flatten dense"),
-    ((6, 2), "conv3:b=0.2 relu conv3:pad=valid relu gap dense"),
-    ((6, 2), "conv2 relu avg2 conv3 relu gap dense"),
-    ((6, 1), "conv3 res(relu conv3) relu gap dense"),
-    ((6, 1), "conv3 avg2 relu flatten dense:b=0.5"),
-    ((5, 1), "conv3 relu gap dense relu dense"),
-    ((6, 2), "conv3 layernorm relu conv3 relu flatten dense"),
-]
-
-
-@pytest.mark.parametrize(("shape", "text"), CASES, ids=[t for _, t in CASES])
+@each("sampled")
 def test_covariance_of_random_networks(shape, text):
     net, draws = tg.parse(text), 300
     rng = np.random.default_rng(20)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import oracle
 import tangency as tg
+from cases import each
 from strategies import any_network, duals, inputs, networks
 from tangency.engines import driver, tiles
 from tangency.engines.engine import Wanted
@@ -175,17 +176,8 @@ def test_any_network_either_has_a_kernel_or_says_why_not(net):
         assert values.ntk.shape == (2, 2)
 
 
-NETS = [
-    "dense relu dense relu dense",
-    "conv3 relu conv3 relu flatten dense",
-    "conv3 relu gauss2 conv3 relu gap dense",
-    "conv3 relu avg2 conv3 relu flatten dense relu dense",
-    "conv3 avg2 layernorm relu conv3 res(relu conv3) relu gap dense relu dense",
-]
-
-
-@pytest.mark.parametrize("text", NETS)
-def test_the_block_size_on_real_digits(text, monkeypatch):
+@each("images")
+def test_the_block_size_on_real_digits(shape, text, monkeypatch):
     """Real images with twins, near-twins and a blank one."""
     from sklearn.datasets import load_digits
 
@@ -195,8 +187,9 @@ def test_the_block_size_on_real_digits(text, monkeypatch):
 
     x = load_digits().images[:10, ..., None] / 16.0
     x = np.concatenate([x, x[:3], x[:2] * (1 + 1e-15), x[:2] + 1e-9, 0 * x[:1]])
-    if text.startswith("dense"):
+    if len(shape) == 1:
         x = np.repeat(x.reshape(len(x), -1), 20, axis=1)
+    assert x.shape[1:] == shape
     whole = run(tg.parse(text), x, max_memory=2**34)
     cross = run(tg.parse(text), x, x.copy(), max_memory=2**34)
     for entries in (1, 2**12, 2**15, 2**24):

@@ -10,6 +10,7 @@ from mpmath import mpf
 import naive
 import precise  # noqa: F401 (its duals belong to those of `naive`)
 import tangency as tg
+from cases import activations
 from tangency.engines.fused.activations import kind_and_parameters
 from tangency.engines.fused.rows import elementwise_row
 from tangency.engines.fused.scalars import prepare
@@ -97,12 +98,9 @@ def test_duals_over_the_whole_range(layer, dtype):
     assert checked > len(s)
 
 
-NETS = ["relu", "erf", "gelu", "sin", "cos", "exp0.5", "poly3", "hermite1", "layernorm relu"]
-
-
 @pytest.mark.filterwarnings("ignore:of inputs that are nearly equal")
 @pytest.mark.parametrize("engine", ["fused", "reference"])
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("name", activations("scales"))
 def test_kernels_at_all_scales_of_float32(name, engine):
     """float64 has the range for all of these, and is what they are held to."""
     z = np.random.default_rng(0).normal(size=(9, 10))

@@ -6,24 +6,18 @@ import numpy as np
 import pytest
 
 import tangency as tg
+from cases import each
 from tangency.engines import driver
 from tangency.engines.fused import head, vectors
 from tangency.errors import InputError
 from tangency.kernels import Prepared
-
-CASES = [
-    ("dense relu dense relu dense", (7,)),
-    ("dense:b=0.3 gelu dense layernorm dense erf dense", (7,)),
-    ("conv3 relu gauss2 conv3 relu gap dense relu dense", (6, 6, 2)),
-    ("conv3 relu conv2:stride=2 relu flatten dense", (9, 1)),
-]
 
 
 def _draw(shape, n, seed, dtype=np.float64):
     return np.random.default_rng(seed).standard_normal((n, *shape)).astype(dtype)
 
 
-@pytest.mark.parametrize(("text", "shape"), CASES)
+@each("prepared")
 @pytest.mark.parametrize("engine", ["fused", "reference"])
 @pytest.mark.parametrize("normalize", [False, True])
 def test_prepared_inputs_give_the_same_bits(text, shape, engine, normalize):
@@ -43,7 +37,7 @@ def test_prepared_inputs_give_the_same_bits(text, shape, engine, normalize):
 def test_one_set_serves_many_networks_and_dtypes():
     x, y = _draw((6, 6, 2), 4, 2), _draw((6, 6, 2), 3, 3, np.float32)
     given = Prepared(x)
-    for text, _ in (CASES[2], ("conv3 relu flatten dense", None)):
+    for text in ("conv3 relu gauss2 conv3 relu gap dense relu dense", "conv3 relu flatten dense"):
         for kernel in (tg.NTK(text), tg.NNGP(text), 0.5 * tg.NTK(text) + tg.NNGP(text)):
             assert np.array_equal(kernel(given), kernel(x))
             assert np.array_equal(kernel(Prepared(y), given), kernel(y, x))
@@ -57,7 +51,7 @@ def test_rows_of_flat_inputs_are_given_their_shape():
     assert np.array_equal(kernel(given), kernel(x))
 
 
-@pytest.mark.parametrize(("text", "shape"), CASES[2:])
+@each("prepared", "Conv")
 def test_marginals_of_a_block_are_computed_once(text, shape, monkeypatch):
     calls = []
     original = head.Head.marginals

@@ -6,70 +6,9 @@ import pytest
 import naive
 import oracle
 import tangency as tg
+from cases import each
 from tangency.engines import driver
 from tangency.nets.plan import plan
-
-CASES = [
-    # vectors
-    ((3,), "dense relu dense"),
-    ((3,), "dense:w=1.3,b=0.2 relu:raw dense:w=0.7,b=0.5 relu dense:b=1"),
-    ((2,), "dense:frozen relu dense relu dense:frozen"),
-    ((3,), "dense res(relu dense:w=1.2 relu dense) relu dense"),
-    ((3,), "dense res(relu dense | dense:b=0.3) leaky0.2 dense"),
-    ((3,), "dense res(res(relu dense) relu dense) relu dense"),
-    ((3,), "dense:b=0.5 layernorm erf dense layernorm leaky0.1:raw dense"),
-    ((3,), "rescale0.5 dense rescale3 relu rescale-2 dense"),
-    ((2,), "dense sin:frequency=2 dense exp0.6 dense poly3 dense"),
-    # one axis: patches, paddings, strides, dilations
-    ((6, 2), "conv3 relu conv3 relu flatten dense"),
-    ((6, 1), "conv3 relu conv3 relu gap dense"),
-    ((6, 1), "conv3:pad=valid relu conv2:pad=valid relu gap dense"),
-    ((6, 1), "conv3:pad=circular relu conv5:pad=circular relu gap dense"),
-    ((5, 1), "conv2 relu conv4 relu gap dense"),
-    ((5, 1), "conv4:pad=circular relu conv2:pad=circular,stride=2 relu gap dense"),
-    ((7, 1), "conv3:stride=2 relu conv3:stride=3 relu gap dense"),
-    ((7, 1), "conv2:stride=3,b=0.3 relu flatten dense"),
-    ((8, 1), "conv3:dilation=2 relu conv2:dilation=3,pad=valid relu gap dense"),
-    ((7, 1), "conv3:dilation=3,pad=circular,stride=2 relu gap dense"),
-    ((3, 1), "conv5 relu conv9:pad=circular relu gap dense"),
-    ((6, 1), "conv[[-2],[0],[1]] relu gap dense"),
-    ((6, 1), "conv[[-2],[1]]:pad=valid,stride=2 relu conv[[1]] relu gap dense"),
-    ((6, 1), "conv[[2],[3]]:pad=valid relu conv[[-1],[4]]:pad=circular relu gap dense"),
-    ((6, 1), "conv[[0],[3]]:stride=2,frozen relu conv2 relu flatten dense"),
-    # one axis: pooling
-    ((6, 1), "conv3 relu avg2 conv3 relu gap dense"),
-    ((7, 1), "conv3 relu avg3:stride=2 conv2 relu avg2:pad=same,stride=1 flatten dense"),
-    ((7, 1), "conv3 avg2:pad=same relu gap dense"),
-    ((7, 1), "conv3 relu gauss2 conv3 relu gauss1 flatten dense"),
-    ((7, 1), "conv3 relu gauss1:stride=3 conv2 erf gap dense"),
-    ((7, 1), "avg2:stride=1 conv3 relu sub2 conv2 relu sub3 gap dense"),
-    ((7, 1), "conv3 relu pool[1,-2,0.5]:stride=2,start=-1,size=5 conv2 relu gap dense"),
-    ((6, 1), "conv3 relu pool[2]:stride=2,start=1 conv2 relu flatten dense"),
-    ((4, 1), "conv3 relu map[[1,0,2,0],[0,-1,0,3],[1,1,1,1]] conv2 relu flatten dense"),
-    ((6, 1), "conv3 layernorm relu avg2 conv3 layernorm relu gap dense"),
-    ((6, 1), "conv3 res(relu conv3 relu conv3:b=0.2) relu gap dense"),
-    ((6, 1), "conv3 res(relu conv3:stride=2 avg2:stride=1 | conv1:stride=2,w=0.5 sub1 "
-     "map[[1,0,0],[0,0,1]]) relu gap dense"),
-    ((6, 1), "conv3 relu gap dense relu dense"),
-    ((6, 1), "conv3 relu flatten dense layernorm relu dense"),
-    ((6, 1), "conv3 res(relu conv3 flatten | conv1 flatten) layernorm dense relu dense"),
-    # two axes
-    ((3, 4, 2), "conv3 relu conv3 relu gap dense"),
-    ((3, 4, 1), "conv1x3:stride=1x2 relu conv2:pad=valid relu gap dense"),
-    ((4, 3, 1), "conv3x2:dilation=1x2,pad=circular relu avg2x1 conv2 relu flatten dense"),
-    ((3, 3, 1), "conv[[-1,0],[0,-1],[0,0]] relu conv[[0,2],[1,1]]:pad=circular relu gap dense"),
-    ((3, 4, 1), "conv2 relu pool[[1,2],[-1,0.5]]:stride=1x2 conv2 relu gap dense"),
-    ((4, 4, 1), "conv2 relu pool[[1,2,3],[4,5,6]]:stride=2,start=[-1,0],size=2 flatten dense"),
-    ((3, 4, 1), "conv2 relu pool[[1,2],[1,0,1]]:peraxis conv2 relu gap dense"),
-    ((4, 4, 1), "conv3 relu pool[[0,0],[0,2]]:stride=2 conv2 relu flatten dense"),
-    ((4, 4, 1), "conv3 relu gauss2 conv3 relu gap dense"),
-    ((3, 2, 1), "conv3:frozen relu map[[[1,2,0],[0,1,1]],[[1,1]]] conv2 relu gap dense:frozen"),
-    ((4, 4, 1), "conv3 res(relu conv3:stride=2 relu conv3 | conv3:stride=2) relu gap dense"),
-    # three axes
-    ((2, 2, 2, 1), "conv2 relu conv3 relu gap dense"),
-    ((2, 3, 2, 1), "conv1x2x2:stride=1x2x1 relu avg2x1x1 conv2:pad=circular relu flatten dense"),
-    ((2, 2, 2, 2), "conv[[0,0,0],[1,-1,0]] relu sub2x1x1 conv1 relu gap dense"),
-]  # fmt: skip
 
 
 def inputs(shape, seed=0):
@@ -84,7 +23,7 @@ def close(found, exact, first, second, tolerance):
     return abs(float(found - exact)) <= tolerance * float(first * second) ** 0.5
 
 
-@pytest.mark.parametrize(("shape", "text"), CASES, ids=[f"{s}-{t}" for s, t in CASES])
+@each("loops")
 def test_plain_loops(shape, text):
     net, x = tg.parse(text), inputs(shape)
     found = oracle.gram(net, x)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tangency as tg
+from cases import each
 from tangency.engines import pairs
 from tangency.engines.engine import Computing
 from tangency.engines.extended import differences
@@ -12,20 +13,10 @@ from tangency.nets.plan import plan
 
 KINDS = ("nngp", "ntk")
 
-CASES = [
-    ("dense relu dense", (6,)),
-    ("dense:b=0.1 relu dense relu dense relu dense", (6,)),
-    ("dense gelu dense sin:frequency=3 dense", (6,)),
-    ("dense:w=30 erf dense", (6,)),
-    ("dense exp0.1 dense", (6,)),
-    ("conv3 relu avg2 conv3 relu gap dense", (6, 6, 1)),
-    ("conv3 relu conv3 leaky0.2 flatten dense", (6, 6, 1)),
-]
-
 
 @pytest.mark.parametrize("rtol", [1e-3, 1e-6])
 @pytest.mark.parametrize("tangent", [False, True])
-@pytest.mark.parametrize(("text", "shape"), CASES)
+@each("rounding")
 def test_float64_holds_what_is_left_to_it(text, shape, tangent, rtol):
     steps = plan(tg.parse(text), shape)
     rng = np.random.default_rng(0)

@@ -7,26 +7,11 @@ import pytest
 
 import oracle
 import tangency as tg
+from cases import each, networks
 from tangency.engines import driver, memory, tiles
 from tangency.engines.engine import Wanted
 from tangency.engines.gradients import has_gradient
 from tangency.nets.plan import plan
-
-NETS = [
-    ((8, 8, 1), "conv3 relu conv3 relu gap dense"),
-    ((8, 8, 2), "conv3 relu gauss2 conv3 relu gap dense"),
-    ((8, 8, 1), "conv3 res(relu conv3 relu conv3) relu gap dense"),
-    ((8, 8, 1), "conv3 gelu avg2 conv3 gelu gap dense"),
-    ((8, 8, 1), "conv3 erf avg2:stride=1 conv3 sin gap dense"),
-    ((8, 8, 1), "conv3 layernorm relu avg2 conv3 layernorm relu gap dense"),
-    ((8, 8, 1), "conv3 relu pool[[1,2],[3,4]]:stride=2 conv3 relu gap dense"),
-    ((8, 8, 1), "conv[[0,0],[1,1],[-1,0]]:pad=circular relu gap dense"),
-    ((8, 8, 1), "conv3 exp0.6 gauss2 conv3 hermite5 gap dense"),
-    ((40, 1), "conv3:dilation=2 relu avg2 conv3 relu gap dense"),
-    ((4, 4, 4, 1), "conv3 relu gap dense"),
-    ((10, 10, 1), "conv3 relu conv3 relu flatten dense"),
-]
-IDS = [t for _, t in NETS]
 
 
 def peak(function):
@@ -41,7 +26,7 @@ def peak(function):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize(("shape", "text"), NETS, ids=IDS)
+@each("memory")
 def test_the_estimate_for_a_pair_is_an_upper_bound_and_not_a_wild_one(shape, text):
     steps = plan(tg.parse(text), shape)
     # Diagonals are small: enough pairs that they outweigh the fixed part.
@@ -80,7 +65,7 @@ def test_only_what_is_wanted_takes_room(want):
     assert measured >= count * n * n * 8
 
 
-@pytest.mark.parametrize(("shape", "text"), NETS, ids=IDS)
+@each("memory")
 @pytest.mark.parametrize("share", [1.2, 4])
 def test_the_budget_is_kept(shape, text, share):
     steps = plan(tg.parse(text), shape)
@@ -183,7 +168,7 @@ def test_a_differentiable_matrix_counts_what_is_kept():
 @pytest.mark.parametrize(
     ("shape", "text"),
     [
-        *NETS,
+        *networks("memory"),
         ((20,), "dense relu dense erf dense"),
         ((6, 6, 1), "conv3 activation:function=tanh gap dense"),
     ],

@@ -69,3 +69,11 @@ def test_targets_that_do_not_fit(name, y, message):
 def test_an_unknown_loss():
     with pytest.raises(tg.InputError, match="loss must be squared or cross_entropy, got 'hinge'"):
         find_loss("hinge")
+
+
+@pytest.mark.parametrize("dtype", [np.longdouble, ">f8", np.ulonglong, np.float16, bool])
+def test_targets_of_types_that_pytorch_lacks(dtype):
+    f = torch.zeros(2, 1)
+    found = as_targets(np.array([1, 0]).astype(dtype), f.shape, find_loss("squared"), f)
+    assert found.dtype == f.dtype
+    assert found.tolist() == [[1.0], [0.0]]

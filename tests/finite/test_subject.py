@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tangency import InputError
+from tangency.finite import empirical_ntk
 from tangency.finite.alone import check_independent
 from tangency.finite.inputs import inputs_of
 from tangency.finite.subject import subject_of
@@ -119,3 +120,17 @@ def test_a_layer_without_a_shape():
 def test_a_tensor_that_holds_no_values():
     with pytest.raises(InputError, match="X is a tensor on the meta device"):
         inputs_of(subject_of(nn.Linear(3, 1)), torch.ones(2, 3, device="meta"))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # of PyTorch's own
+def test_derivatives_that_would_be_lost_are_refused():
+    from torch.autograd import forward_ad
+
+    module, x = nn.Linear(3, 1), torch.ones(2, 3)
+    with (
+        forward_ad.dual_level(),
+        pytest.raises(InputError, match=r"X carries a .* no derivative in X: pass the values"),
+    ):
+        empirical_ntk(module, forward_ad.make_dual(x, x))
+    with pytest.raises(InputError, match=r"X is a tensor of a transform of torch\.func"):
+        torch.func.grad(lambda a: empirical_ntk(module, a).sum())(x)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tangency as tg
+from cases import each
 from conditioning import conditioning
 from strategies import duals, inputs, networks, quadratures
 from tangency.kernels import InputWarning, Prepared
@@ -76,21 +77,9 @@ def test_the_law_is_not_kept_by_leaving_everything_out():
     assert beyond(k, d, d) > 0.9e-5
 
 
-CASES = [
-    ("dense sin dense relu dense", (10,)),
-    ("dense hermite4:raw dense erf dense", (10,)),
-    ("dense relu dense relu dense", (10,)),
-    ("dense:b=1 gelu dense exp0.3 dense relu dense", (10,)),
-    ("conv3 sin conv3 relu gap dense", (6, 5, 2)),
-    ("conv3 relu avg2 conv3 relu gap dense relu dense", (6, 5, 1)),
-    ("conv3:pad=circular relu conv3:pad=circular relu gap dense", (9, 2)),
-    ("conv3 gelu conv3 relu flatten dense sin dense relu dense", (9, 1)),
-]
-
-
 @pytest.mark.parametrize("engine", ["fused", "reference"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("text", "shape"), CASES, ids=[t for t, _ in CASES])
+@each("diagonal")
 def test_every_way_to_the_diagonal(text, shape, dtype, engine):
     """To the last bit: alone, in a matrix, in both kernels at once, prepared, in tiles."""
     x = np.random.default_rng(0).normal(size=(18, *shape)).astype(dtype)

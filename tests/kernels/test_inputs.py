@@ -130,6 +130,36 @@ def test_what_is_refused_from_torch():
             tg.NTK(DENSE)(x, y)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # of PyTorch's own
+@pytest.mark.parametrize("net", ["dense relu dense", "dense tanh dense"])
+def test_derivatives_that_would_be_lost_are_refused(net):
+    """The tangent of a result was missing, which PyTorch takes for a derivative of zero."""
+    torch = pytest.importorskip("torch")
+    from torch.autograd import forward_ad
+
+    x, w = torch.tensor(X), torch.tensor(2.0, dtype=torch.float64)
+    kernel = tg.NTK(net)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(x, torch.ones_like(x))
+        for call in (kernel, kernel.diag, kernel.distance, lambda a: kernel(x, a)):
+            with pytest.raises(
+                tg.InputError,
+                match=r"[XY] carries a .* forward mode .*, which is not followed; differentiate k",
+            ):
+                call(dual)
+        layer = tg.Dense(weight_std=forward_ad.make_dual(w, torch.ones_like(w)))
+        with pytest.raises(tg.InputError, match="a parameter of the network carries a derivative"):
+            tg.NTK(tg.Sequential(layer, tg.ReLU(), tg.Dense()))
+        assert kernel(forward_ad.unpack_dual(dual).primal).shape == (len(X), len(X))
+    for change in (torch.func.grad, torch.func.vmap, torch.func.jacfwd):
+        with pytest.raises(tg.InputError, match=r"X is a tensor of a transform of torch\.func"):
+            change(lambda a: kernel(a[None] if a.ndim == 1 else a).sum())(x)
+    with pytest.raises(
+        tg.InputError, match="a parameter of the network is a tensor of a transform"
+    ):
+        torch.func.grad(lambda w: tg.NTK(tg.Sequential(tg.Dense(weight_std=w)))(x).sum())(w)
+
+
 def test_two_sets_must_match():
     with pytest.raises(tg.InputError, match=r"X has inputs of shape \(4,\) and Y of shape \(3,\)"):
         tg.NTK(DENSE)(X, X[:, :3])

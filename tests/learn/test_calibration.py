@@ -56,6 +56,7 @@ def test_probabilities_of_digits_are_calibrated(digits, options):
     best = min(log_loss(truth, softmax(values / t, axis=1)) for t in np.geomspace(0.02, 1, 80))
     assert best <= log_loss(truth, found) < 1.02 * best < 0.3 * plain
     assert calibration_error(found, truth) < 0.04
+    np.testing.assert_array_equal(found.argmax(axis=1), model.predict(new))
     assert calibration_error(softmax(values, axis=1), truth) > 0.5
 
 

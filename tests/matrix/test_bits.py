@@ -10,15 +10,16 @@ import pytest
 from distributed import Client, LocalCluster
 
 import tangency as tg
+from cases import networks
 from tangency.engines import blas
 
 CODE = """
-import sys
-sys.path.insert(0, sys.argv[1])
+import os, sys
+sys.path[:0] = [sys.argv[1], os.path.dirname(sys.argv[1])]
 import test_bits
 test_bits.compute(sys.argv[2])
 """
-NETS = {"vectors.zarr": "dense:b=0.1 relu dense", "erf.zarr": "dense erf dense"}
+NETS = {f"{k}.zarr": text for k, (_, text) in enumerate(networks("stores"))}
 
 
 def inputs():

@@ -92,3 +92,14 @@ def test_tensors_are_indices_as_arrays_are(both):
         K[torch.ones(2, 3, requires_grad=True)]
     with pytest.raises(tg.InputError, match="an index must be a dense tensor"):
         K[torch.ones(2, 3).to_sparse()]
+
+
+@pytest.mark.parametrize("key", [2**63, np.uint64(2**64 - 1), (0, 2**63)])
+def test_numbers_beyond_any_index_are_out_of_bounds(both, key):
+    with pytest.raises(IndexError, match="out of bounds for a matrix of shape"):
+        both[0][key]
+
+
+def test_a_list_of_unequal_rows_is_no_index(both):
+    with pytest.raises(tg.InputError, match="an index cannot be read as an array"):
+        both[0][[[1, 2], [3]]]

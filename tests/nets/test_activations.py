@@ -268,3 +268,30 @@ def test_columns_of_tables_and_types():
     assert np.array_equal(tg.LeakyReLU(0.5)(column), tg.LeakyReLU(0.5)(np.array([-2.0, 1.0])))
     with pytest.raises(tg.NetworkError, match="a function of an array of numbers"):
         tg.GELU()(np.float32)
+
+
+def test_what_an_activation_is_applied_to():
+    assert tg.ReLU(normalized=False)(np.longdouble(0.5)).dtype == np.float64
+    assert tg.GELU()(np.ones(2, np.longdouble)).tolist() == tg.GELU()(np.ones(2)).tolist()
+    with pytest.raises(tg.NetworkError, match="range of float64, got a whole number of"):
+        tg.ReLU()(10**400)
+    with pytest.raises(tg.NetworkError, match="must give numbers, got 'text'"):
+        tg.Activation(lambda u: "text", normalized=False)(np.ones(3))
+
+
+@pytest.mark.parametrize("value", [np.complex64(1j), np.timedelta64(1, "s")])
+def test_numbers_that_are_not_real_are_no_parameters(value):
+    with pytest.raises(tg.NetworkError, match="slope must be a number"):
+        tg.LeakyReLU(value)
+    with pytest.raises(tg.NetworkError, match="variance must be a number"):
+        tg.Activation("tanh").complete_series(value)
+
+
+def test_tensors_that_an_activation_cannot_take():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(tg.NetworkError, match="an activation is a function of an array of numbers"):
+        tg.ReLU()(torch.ones(2, 2).to_sparse())
+    with pytest.raises(tg.NetworkError, match="no error function of complex numbers"):
+        tg.GELU()(torch.ones(2, dtype=torch.complex64))
+    one = torch.tensor(1.0, requires_grad=True)
+    assert tg.Activation("tanh").complete_series(one) == tg.Activation("tanh").complete_series(1.0)

@@ -65,3 +65,12 @@ def test_what_selects_needs_no_cross_terms():
     assert tg.Pool([[0, 0], [0, 2]]).geometry((4, 4)).selects
     assert not tg.AvgPool(2).geometry((4, 4)).selects
     assert not tg.Pool([[1, 0], [0, 2]]).geometry((4, 4)).selects
+
+
+def test_a_matrix_that_no_layer_can_hold():
+    with pytest.raises(tg.NetworkError, match="matrix has 6,000,000,000 numbers, more than the"):
+        tg.LinearMap(np.broadcast_to(np.zeros(()), (6, 10**9)))
+
+
+def test_a_filter_may_be_a_view_of_memory():
+    assert tg.Pool(memoryview(np.ones((2, 3)))) == tg.Pool(np.ones((2, 3)))

@@ -234,6 +234,26 @@ def test_gradients_are_those_of_differences(function):
     assert torch.autograd.gradcheck(layer.dual, arguments, eps=1e-5, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", [tg.NNGP, tg.NTK])
+def test_a_second_gradient_is_refused_not_zero(kernel):
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([[0.3, -1.0]], dtype=torch.float64, requires_grad=True)
+    value = kernel("dense tanh dense").diag(x).sum()
+    (slope,) = torch.autograd.grad(value, x, create_graph=True)
+    with pytest.raises(tg.NetworkError, match=r"activation 'tanh'.* has first gradients only; for"):
+        torch.autograd.grad(slope.sum(), x)
+    # K(x, x) = f(|x|²) of an activation in closed form: f = (2/π)·asin(2q/(1 + 2q)).
+    (slope,) = torch.autograd.grad(
+        tg.NNGP("dense erf:raw dense").diag(x).sum(), x, create_graph=True
+    )
+    (second,) = torch.autograd.grad(slope[0, 0], x)
+    q = torch.tensor(1.09, dtype=torch.float64, requires_grad=True)
+    (f1,) = torch.autograd.grad(2 / np.pi * torch.asin(2 * q / (1 + 2 * q)), q, create_graph=True)
+    (f2,) = torch.autograd.grad(f1, q)
+    expected = [2 * f1 + 4 * 0.3**2 * f2, -4 * 0.3 * f2]
+    assert second[0].tolist() == pytest.approx([e.item() for e in expected], rel=1e-9)
+
+
 def test_explain_measures_at_the_variances_of_the_data():
     net = "conv2 activation:function=tanh conv2 activation:function=silu gap dense"
     x = np.random.default_rng(0).normal(size=(5, 4, 4, 3)) * 7

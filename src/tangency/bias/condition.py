@@ -170,10 +170,12 @@ def _crossing(exponents: Vector, fitted: Vector) -> float:
     return float(exponents[i] + share * (exponents[i + 1] - exponents[i]))
 
 
-def _constants(mercer: MercerSpectrum, decay: float) -> tuple[float, float]:
+def _constants(mercer: MercerSpectrum, decay: float) -> tuple[float, float] | None:
     k = np.arange(1, len(mercer.log_eigenvalues))
     logs = mercer.log_eigenvalues[1:]
     known = mercer.positive[1:]
+    if not known.any():
+        return None
     ratios = -0.5 * (logs[known] + decay / 2 * np.log(k * (k + mercer.dim - 2.0))[known])
     return math.exp(float(ratios.min())), math.exp(float(ratios.max()))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import array
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.inputs import signals
@@ -24,13 +25,13 @@ def some_images(images: Any, axes: int, count: int | None, seed: int) -> np.ndar
     Raises:
         InputError: no images of `axes` spatial axes.
     """
-    array = np.asarray(signals(images, None, "images"), dtype=float)
-    if array.ndim == axes + 1:
-        array = array[..., None]
-    if array.ndim != axes + 2:
+    found = array(signals(images, None, "images"), "images")
+    if found.ndim == axes + 1:
+        found = found[..., None]
+    if found.ndim != axes + 2:
         kind = {1: "signals (n, length[, channels])", 2: "images (n, height, width[, channels])"}
-        raise InputError(f"expected {kind[axes]}, got an array of shape {array.shape}")
-    return array[chosen(len(array), count, seed)]
+        raise InputError(f"expected {kind[axes]}, got an array of shape {found.shape}")
+    return found[chosen(len(found), count, seed)]
 
 
 def chosen(total: int, count: int | None, seed: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import scipy.linalg as sla
 
+from ..checks import array
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import as_kernel, kernel_name, named_kernels
@@ -196,7 +197,7 @@ def empirical_spectrum(kernel: Any, X: Any) -> EmpiricalSpectrum | EmpiricalComp
         return EmpiricalComparison({k: replace(v, name=k) for k, v in every.items()})
     kernel = _with_matrix(kernel)
     if isinstance(kernel, Kernel):
-        matrix, name = np.asarray(kernel(X), dtype=np.float64), kernel_name(kernel)
+        matrix, name = array(kernel(X), "the kernel matrix"), kernel_name(kernel)
         zonal = _zonal_or_none(kernel, X)
     else:
         zonal = kernel
@@ -247,7 +248,7 @@ def _zonal_or_none(kernel: Kernel, X: Any) -> ZonalKernel | None:
 
 def _zonal_matrix(zonal: ZonalKernel, X: Any) -> np.ndarray:
     given = real_array(X, "X")
-    x = np.asarray(signals(given, None), dtype=np.float64)
+    x = array(signals(given, None), "X")
     norms = np.linalg.norm(x, axis=-1) if x.ndim == 2 else np.zeros(1)
     if np.max(np.abs(norms - zonal.radius)) > rounding(given) * zonal.radius:
         raise InputError(

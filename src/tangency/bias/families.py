@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, cut, shown
+from ..checks import array, cut, shown, within_memory
 from ..errors import InputError
 from .deformations import Deformation, RandomField
 from .deformations.checks import finite, whole
@@ -28,6 +28,7 @@ def elastic(shape: Sequence[int]) -> Family:
     return lambda seed: RandomField(correlation, seed=seed, axes=len(shape))
 
 
+@within_memory()
 def drawn(family: Family, draws: int, rng: np.random.Generator) -> list[Deformation]:
     """`draws` members of a family.
 
@@ -59,6 +60,7 @@ def _member(family: Family, seed: int) -> Any:
         ) from error
 
 
+@within_memory()
 def increasing(sizes: Any, name: str) -> np.ndarray:
     """Finite sizes above 0, each greater than the one before, as an array."""
     given = np.ravel(array(sizes, name)).tolist()

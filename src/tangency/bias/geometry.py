@@ -151,6 +151,7 @@ def geometry(
     True
     """
     named = named_kernels(kernels)
+    seed = whole(seed, "seed", 0)
     x = some_images(images, 2, None, seed)
     y = _labels(labels, len(x))
     starts, rest = chosen(len(x), count, seed), chosen(len(x), others, seed + 1)

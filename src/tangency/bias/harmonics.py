@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import within_memory
 from ..errors import InputError
 from .arccosine import log_beta
 from .basis import basis
@@ -142,6 +143,7 @@ def degree_number(k: Any, name: str = "the degree") -> int:
     return whole(k, name, 0)
 
 
+@within_memory()
 def interval(t: Any) -> np.ndarray:
     """Cosines as a float64 array; those beyond ±1 by rounding are put at ±1.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import items
+from ..checks import items, within_memory
 from .arccosine import log_beta
 from .checks import require_time
 from .harmonics import degree_number, dimension, interval
@@ -66,6 +66,7 @@ def funk_hecke(h: Any, dim: int, degree: int, breaks: Iterable[float] = ()) -> n
     return float64_coefficients(zonal, dimension(dim), degree_number(degree), breaks).values
 
 
+@within_memory()
 def float64_coefficients(
     zonal: ZonalKernel, dim: int, degree: int, breaks: Iterable[float] = ()
 ) -> Coefficients:

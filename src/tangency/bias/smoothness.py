@@ -219,7 +219,7 @@ def _radii(radii: Any, sphere: bool, fit_below: float) -> np.ndarray:
 
 def _inputs(X: Any, count: int | None, sphere: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The inputs in use, on the sphere if asked for, and their norms."""
-    x = np.asarray(signals(X, None), dtype=float)
+    x = array(signals(X, None), "X")
     x = x[_norms(x) > 0]
     if len(x) == 0:
         raise InputError("every input is 0 everywhere, so that no relative distance exists")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import choice
+from ..checks import choice, whole
 from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from ..results.powers import PowerFit, fit_power
@@ -155,6 +155,7 @@ def stability_curve(
     by = choice(by, "by", _NAMES)
     fit_below = positive(fit_below, "fit_below")
     sizes_ = increasing(sizes, "sizes")
+    seed = whole(seed, "seed", 0)
     fields = _fields(images, deformation, draws, seed)
     x = some_images(images, fields[0].dims, count, seed)
     space = x.shape[1:-1]

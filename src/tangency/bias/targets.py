@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, choice, shown
+from .. import checks
+from ..checks import array, choice, number, shown, text
 from ..errors import InputError
 from .checks import real_array, real_number, require_room, whole
 from .degrees import DegreeNorms, Parity, Vector, project
@@ -47,8 +48,17 @@ class ZonalTarget:
     parity: Parity = None
 
     def __post_init__(self) -> None:
+        text(self.name, "name")
+        ends = np.ravel(real_array(self.breaks, "breaks"))
+        object.__setattr__(self, "breaks", tuple(map(float, ends)))
+        for what in ("function", "closed_form"):
+            if getattr(self, what) is not None:
+                checks.function(getattr(self, what), what)
+        for what in ("smoothness", "lipschitz"):
+            if getattr(self, what) is not None:
+                number(getattr(self, what), what, finite=False)
         if self.function is None and self.closed_form is None:
-            raise InputError(f"target {self.name!r} has neither a function nor a closed form")
+            raise InputError(f"target {shown(self.name)} has neither a function nor a closed form")
         if self.parity is not None:
             choice(self.parity, "parity", ("even", "odd"))
 
@@ -56,7 +66,8 @@ class ZonalTarget:
         """f(u) for an array of u in [-1, 1]."""
         if self.function is None:
             raise InputError(
-                f"target {self.name!r} is known by the norms of its degrees only; it has no values"
+                f"target {shown(self.name)} is known by the norms of its degrees only; it has no "
+                "values"
             )
         return array(self.function(interval(u)), f"f(u) of {shown(self.name)}")
 
@@ -77,7 +88,7 @@ class ZonalTarget:
         if self.parity == "even":
             return self
         if self.parity == "odd":
-            raise InputError(f"target {self.name!r} is odd: its even part is zero")
+            raise InputError(f"target {shown(self.name)} is odd: its even part is zero")
         values, closed, smoothness = self.function, self.closed_form, self.smoothness
         even_form = None if closed is None else partial(_even_logs, closed)
         if even_form is not None and DegreeNorms(even_form(3, 200)).last < 100:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..checks import text
 from ..errors import InputError
 from ..kernels.coerce import both_kernels
 from ..results import Result, Table
@@ -92,4 +93,4 @@ def stability_trends(
     for name, net in networks.items():
         kernels = both_kernels(net)
         results[str(name)] = stability_constants(kernels, images, **options)
-    return StabilityTrends(results, varied)
+    return StabilityTrends(results, text(varied, "varied"))

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, called, choice, number, shown, whole
+from .. import checks
+from ..checks import array, called, choice, number, shown, text, whole
 from ..engines import reference
 from ..engines.engine import KernelPair
 from ..errors import InputError, NetworkError
@@ -28,6 +29,9 @@ from .decay import Edge, edge_dual
 from .harmonics import interval
 from .multiprecision import Multiprecision, network_values, supported
 from .reach import Reach, reach_dual
+
+_LARGEST = 1e100
+"""A radius whose square, and products of several with the variances of layers, stay finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +56,27 @@ class ZonalKernel:
     kernel: Kernel | None = None
     radius: float = 1.0
 
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        checks.function(self.function, f"h(u) of {shown(self.name)}")
+        if not (self.kernel is None or isinstance(self.kernel, Kernel)):
+            raise InputError(
+                f"kernel must be a kernel, as NTK(net), or None; got {shown(self.kernel)}"
+            )
+        object.__setattr__(self, "radius", _radius(self.radius))
+
     def __call__(self, u: Any) -> np.ndarray:
         t = interval(u)
         what = f"h(u) of {shown(self.name)}"
         values = array(called(self.function, what, t), what)
         if values.shape != t.shape:
             raise InputError(
-                f"h(u) of {self.name!r} gave shape {values.shape} for cosines of shape {t.shape}; "
+                f"{what} gave shape {values.shape} for cosines of shape {t.shape}; "
                 "it must work elementwise on arrays (np.vectorize makes it so)"
             )
         if not np.all(np.isfinite(values)):
             where = t[~np.isfinite(values)].flat[0]
-            raise InputError(f"h(u) of {self.name!r} is not finite at u = {where:g}")
+            raise InputError(f"{what} is not finite at u = {where:g}")
         return values
 
     @cached_property
@@ -152,7 +165,7 @@ def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> Zon
     >>> h(np.array([-1.0, 0.0, 1.0])).round(4) + 0.0
     array([0.    , 0.3183, 2.    ])
     """
-    kind, size = choice(kind, "kind", ("ntk", "nngp")), number(radius, "radius", above=0)
+    kind, size = choice(kind, "kind", ("ntk", "nngp")), _radius(radius)
     hint = "; a function h(u) of the cosine is passed to spectrum(...) as it is"
     kernel = as_kernel(kernel, NTK if kind == "ntk" else NNGP, hint=hint)
     for leaf in leaves(kernel):
@@ -162,6 +175,10 @@ def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> Zon
         return np.asarray(walk.fold(kernel, lambda leaf: _network_function(leaf, size, t)))
 
     return ZonalKernel(kernel_name(kernel), function, kernel, size)
+
+
+def _radius(value: Any) -> float:
+    return number(value, "radius", above=0, most=_LARGEST)
 
 
 def as_zonal(kernel: Any, radius: float = 1.0) -> ZonalKernel:

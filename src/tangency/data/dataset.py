@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import is_whole, within_memory
+from ..checks import is_whole, items, shown, text, within_memory
 from ..printable import printable
 from .errors import DataError
 from .given import given_numbers
@@ -37,6 +38,10 @@ class Dataset:
     feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        text(self.name, "name", error=DataError)
+        for part in ("class_names", "feature_names"):
+            if getattr(self, part) is not None:
+                object.__setattr__(self, part, _names(getattr(self, part), part))
         for part in ("X_train", "y_train", "X_test", "y_test"):
             if np.ma.isMaskedArray(getattr(self, part)):
                 plain = given_numbers(getattr(self, part), f"{self.name}, {part}")
@@ -101,7 +106,8 @@ class Dataset:
             and 0 <= label < len(names)
         ):
             return printable(names[int(label)])
-        return printable(str(label))
+        simple = isinstance(label, str | numbers.Number | np.generic)
+        return printable(str(label)) if simple else shown(label)
 
     def summary(self) -> str:
         """One line: examples in each part, their shape, the number of classes."""
@@ -116,6 +122,14 @@ class Dataset:
         else:
             parts.append("no labels")
         return f"{printable(self.name)}: {', '.join(parts)}"
+
+
+def _names(value: Any, what: str) -> tuple[Any, ...]:
+    found = items(value, what, error=DataError)
+    for name in found:
+        if not isinstance(name, str | numbers.Number | np.generic):
+            raise DataError(f"each of {what} must be a text, got {shown(name)}")
+    return tuple(found)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

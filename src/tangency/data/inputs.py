@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..checks import is_number, is_whole, shown
+from ..checks import cut, is_whole, real, shown
 from ..errors import callers_level
 from ..nets.signal import channels_first
 from .dataset import shape_text
@@ -53,16 +54,18 @@ class InputOptions:
             object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
         if self.scale is None or (isinstance(self.scale, str) and self.scale == "auto"):
             return
-        if not is_number(self.scale):
+        scale = real(self.scale)
+        if scale is None:
             raise DataError(f"scale must be a number, 'auto' or None, got {shown(self.scale)}")
-        if not 0 < self.scale < float("inf"):
+        if not 0 < scale < float("inf"):
             raise DataError(f"scale must be a positive number, got {shown(self.scale)}")
+        object.__setattr__(self, "scale", scale)
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     good = all(map(is_whole, sizes))
-    if not sizes or not good or min(sizes) < 1:
+    if not sizes or not good or not 1 <= min(sizes) <= max(sizes) < 2**63:
         raise DataError(
             f"input_shape must be whole numbers from 1 on, as in (28, 28, 1); got {shown(shape)}"
         )
@@ -144,11 +147,11 @@ def _refuse_overflow(given: np.ndarray, inputs: np.ndarray, where: str) -> None:
 
 def _with_shape(X: np.ndarray, options: InputOptions, where: str) -> np.ndarray:
     if options.input_shape is not None:
-        size = int(np.prod(options.input_shape))
+        size = math.prod(options.input_shape)
         if X[:1].size != size * len(X[:1]):
             raise DataError(
                 f"{where}: examples of shape {shape_text(X.shape[1:])} cannot become "
-                f"{shape_text(options.input_shape)}, which has {size:,} values"
+                f"{cut(shape_text(options.input_shape))}, which has {cut(f'{size:,}')} values"
             )
         return X.reshape(len(X), *options.input_shape)
     if options.channels == "first":

@@ -61,7 +61,9 @@ def load(
     try:
         raw = _read(place, labels, label_column, header)
     except OSError as error:
-        raise DataError(f"{place}: cannot be opened: {error}") from error
+        own = error.strerror and str(error.filename) == place
+        reason = error.strerror if own else error
+        raise DataError(f"{place}: cannot be opened: {reason}") from error
     if flag(require_labels, "require_labels", error=DataError) and raw.y_train is None:
         raise DataError(
             f"{place}: there are no labels for its {len(raw.X_train):,} examples; "

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import flag, is_number, shown, within_memory
+from ..checks import flag, real, shown, within_memory
 from ..norms import binary_scale, norm
 from .dataset import check_finite, shape_text
 from .errors import DataError
@@ -186,9 +186,13 @@ class ZCA(_Preprocessing):
 
     def check_parameters(self) -> None:
         """Raise `DataError` for parameters that `fit` would not take."""
-        given = self.regularization
-        if not is_number(given) or not 0 <= given < np.inf:
-            raise DataError(f"regularization must be 0 or more, got {shown(given)}")
+        self._regularization()
+
+    def _regularization(self) -> float:
+        found = real(self.regularization)
+        if found is None or not 0 <= found < np.inf:
+            raise DataError(f"regularization must be 0 or more, got {shown(self.regularization)}")
+        return found
 
     def _fitted_shapes(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
         size = math.prod(shape)
@@ -196,7 +200,7 @@ class ZCA(_Preprocessing):
 
     def fit(self, X: np.ndarray, y: object = None) -> Self:
         """Learn mean_ (d,) and whitening_ (d, d); raises `DataError` for a singular covariance."""
-        self.check_parameters()
+        regularization = self._regularization()
         X = self._begin_fit(X)
         flat = X.reshape(len(X), -1).astype(float)
         unit = float(_unit(flat))
@@ -207,11 +211,11 @@ class ZCA(_Preprocessing):
         )
         if values.mean() <= 0:
             raise DataError("ZCA: every example is the same, so there is nothing to whiten")
-        values = np.maximum(values, 0) + self.regularization * values.mean()
+        values = np.maximum(values, 0) + regularization * values.mean()
         if values.min() <= len(values) * np.finfo(float).eps * values.max():
             raise DataError(
                 f"ZCA: the covariance of {len(flat):,} examples with {flat.shape[1]:,} values is "
-                f"singular at regularization {self.regularization:g}; choose a larger one, say 0.1"
+                f"singular at regularization {regularization:g}; choose a larger one, say 0.1"
             )
         self.whitening_ = (vectors / np.sqrt(values)) @ vectors.T / unit
         return self

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_number, is_whole, shown
+from ..checks import is_whole, real, shown, within_memory
 from .errors import DataError
 from .given import given_labels
 
@@ -45,7 +45,7 @@ def stratified_subset(y: np.ndarray, size: int, seed: int = 0) -> np.ndarray:
         raise DataError(f"the size of a subset must be a whole number, got {shown(size)}")
     if size < 1:
         raise DataError(f"a subset needs at least one example, got size {size}")
-    left_over = len(labels) - size
+    left_over = len(labels) - int(size)  # NumPy's unsigned numbers go round at 0
     if left_over <= 0:
         return np.arange(len(labels))
     if left_over < len(np.unique(labels)):
@@ -67,6 +67,7 @@ def random_split(
     return _random(n, _test_size(n, test_fraction), seed)
 
 
+@within_memory()
 def _random(n: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.default_rng(_seed(seed)).permutation(n)
     return np.sort(order[size:]), np.sort(order[:size])
@@ -114,8 +115,9 @@ def _seed(seed: Any) -> int:
 
 
 def _test_size(n: int, test_fraction: float) -> int:
-    if not is_number(test_fraction) or not 0 < test_fraction < 1:
+    share = real(test_fraction)
+    if share is None or not 0 < share < 1:
         raise DataError(f"test_fraction must lie between 0 and 1, got {shown(test_fraction)}")
     if n < 2:
         raise DataError(f"a split needs at least 2 examples, got {n}")
-    return min(math.ceil(test_fraction * n), n - 1)
+    return min(math.ceil(share * n), n - 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from ..nets.plan import Plan
+from ..printable import fields
 from .prepared import Prepared
 
 
@@ -14,6 +15,8 @@ class KernelPair(NamedTuple):
 
     nngp: Any
     ntk: Any
+
+    __repr__ = fields
 
 
 class Wanted(NamedTuple):

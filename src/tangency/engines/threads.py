@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 import numba
 
-from ..checks import is_whole, shown
-from ..errors import InputError
+from .. import checks
 from .blas import one_blas_thread, thread_pool
 from .progress import progress_bar
 
@@ -40,13 +39,9 @@ def threads(n_jobs: int | None) -> int:
     omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if omp.isdigit() and int(omp) > 0:
         available = min(available, int(omp))
+    n_jobs = checks.jobs(n_jobs)
     if n_jobs is None:
         return available
-    if not is_whole(n_jobs) or n_jobs == 0:
-        raise InputError(
-            f"n_jobs must be a whole number other than 0, or None; got {shown(n_jobs)}"
-        )
-    n_jobs = int(n_jobs)
     return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
 
 

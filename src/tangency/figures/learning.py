@@ -42,13 +42,13 @@ class Curve:
 
     def __post_init__(self) -> None:
         sizes = [number(n, "each of sizes", above=0) for n in items(self.sizes, "sizes")]
-        scores = [_scores(draws) for draws in items(self.scores, "scores")]
+        scores = items(self.scores, "scores")
         if not sizes or len(sizes) != len(scores):
             raise InputError(
                 f"a curve needs one list of scores for each size, got {len(sizes)} sizes and "
                 f"{len(scores)} lists"
             )
-        if not all(scores):
+        if not all(_scores(draws) for draws in scores):
             raise InputError("a curve needs at least one score for every size")
 
     @property
@@ -73,6 +73,8 @@ class Accuracy:
 
     def __post_init__(self) -> None:
         text(self.name, "name")
+        if self.kernel is not None:
+            text(self.kernel, "kernel")
         whole(self.correct, "correct", 0, whole(self.total, "total", 1))
 
     @property

@@ -117,7 +117,13 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) ->
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     settings: Any = {"svg.hashsalt": "tangency", "svg.fonttype": "none"}
     with replaced(path, path.suffix) as draft, matplotlib.rc_context(settings):
-        figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
+        try:
+            figure.savefig(draft, dpi=dpi, metadata=metadata[kind])
+        except RuntimeError as error:  # of FreeType, for letters of less than a pixel
+            raise InputError(
+                f"Matplotlib cannot draw the figure at dpi={dpi} ({checks.cut(str(error))}); take "
+                "a larger one"
+            ) from error
         if kind == ".svg":
             text = draft.read_text(encoding="utf-8")
             draft.write_text(printable(text, keep="\n\t"), encoding="utf-8")

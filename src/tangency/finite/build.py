@@ -20,6 +20,7 @@ from ..nets.coerce import as_network
 from ..nets.parameters import numbers_only
 from ..nets.plan import plan
 from .assembly import Assembly, readouts
+from .inputs import require_values
 
 
 class FiniteNetwork(nn.Module):
@@ -66,6 +67,8 @@ class FiniteNetwork(nn.Module):
         like = next(self.layers.parameters())
         if not isinstance(x, Tensor):
             x = torch.as_tensor(np.ascontiguousarray(signals(x, self.input_shape)))
+        if not (x.is_meta and like.is_meta):
+            require_values(x, "x")
         shape, wanted = tuple(x.shape), self.input_shape
         if shape[1:] != wanted:
             if len(shape) != 2 or shape[1] != math.prod(wanted):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import choice, flag, is_number, shown
+from ..checks import choice, flag, real, shown
 from ..engines.memory import default_budget
 from ..engines.progress import progress_bar
 from ..errors import InputError, MemoryLimitError
@@ -172,7 +172,8 @@ def request_of(
 ) -> Request:
     """The arguments of this module's functions, checked."""
     outputs = choice(outputs, "outputs", OUTPUTS)
-    if max_memory is not None and not (is_number(max_memory) and 0 < max_memory < math.inf):
+    limit = 0.0 if max_memory is None else real(max_memory)
+    if max_memory is not None and (limit is None or not 0 < limit < math.inf):
         raise InputError(
             "max_memory must be a number of bytes greater than 0, as in 2**30; got "
             f"{shown(max_memory)}"
@@ -187,7 +188,7 @@ def request_of(
         )
     count = look(subject, x[:1])
     check_independent(subject, differing_pair(x, y))
-    budget = default_budget(x) if max_memory is None else int(max_memory)
+    budget = int(limit) if limit else default_budget(x)
     return Request(subject, x, y, outputs, count, budget)
 
 

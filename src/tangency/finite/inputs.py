@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from ..checks import within_memory
 from ..errors import InputError
+from ..kernels.foreign import refuse_transformed
 from .subject import Subject
+
+_NO_DERIVATIVE = "what is computed here has no derivative in {name}: pass the values alone"
 
 
 @within_memory()
@@ -37,6 +40,7 @@ def inputs_of(subject: Subject, data: Any, name: str = "X") -> Tensor:
     return x.clone() if x.is_inference() else x
 
 
+@within_memory()
 def tensor_of(data: Any, name: str = "X") -> Tensor:
     """Real numbers of any kind as a tensor that shares nothing with autograd.
 
@@ -50,15 +54,21 @@ def tensor_of(data: Any, name: str = "X") -> Tensor:
                 f"{name} is a tuple of arrays, of shapes {shapes}; a module is called with one "
                 "tensor (n, ...): wrap it in a module that splits one tensor, or pass a list"
             )
-        array = numbers_of(data, name)
-        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
-        # A copy where NumPy forbids to write, which tensors do not know of.
-        data = torch.from_numpy(array if array.flags.writeable else array.copy())
-    _require_values(data, name)
+        data = as_tensor(numbers_of(data, name))
+    require_values(data, name)
     x = data.detach().resolve_neg().resolve_conj()
     if x.is_complex():
         raise InputError(f"{name} is complex; pass real numbers")
     return x.to_dense() if x.layout != torch.strided else x
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Real numbers as a tensor of their type, or of the nearest one that PyTorch has."""
+    # It has no long doubles, no other byte order, and one of NumPy's two types of 64 bits.
+    dtype = np.dtype(f"{array.dtype.kind}{min(array.dtype.itemsize, 8)}")
+    array = array.astype(dtype, order="C", copy=False).view(dtype)
+    # A copy where NumPy forbids to write, which tensors do not know of.
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def numbers_of(data: Any, name: str) -> np.ndarray:
@@ -68,15 +78,14 @@ def numbers_of(data: Any, name: str) -> np.ndarray:
         InputError: something else, or rows of different lengths.
     """
     if isinstance(data, Tensor):
-        _require_values(data, name)
-        x = data.detach().cpu().resolve_neg().resolve_conj()
+        x = tensor_of(data, name).cpu()
         narrow = x.is_floating_point() and x.dtype.itemsize < 4  # some have no NumPy form
         return (x.float() if narrow else x).numpy()
     if isinstance(data, list | tuple):
         data = [numbers_of(part, name) if _array(part) else part for part in data]
     try:
         array = np.asarray(data)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{name} must be one array of numbers, all its rows of one shape; got a "
             f"{type(data).__name__} that is none ({error})"
@@ -86,13 +95,16 @@ def numbers_of(data: Any, name: str) -> np.ndarray:
     return array
 
 
-def _require_values(tensor: Tensor, name: str) -> None:
+def require_values(tensor: Tensor, name: str) -> None:
+    """Refuses, with the remedy, tensors that no module computes with."""
     if tensor.is_quantized:
         raise InputError(f"{name} is a quantized tensor; pass {name}.dequantize()")
     if tensor.is_nested:
         raise InputError(f"{name} is a nested tensor; pass one whose rows have one length")
     if tensor.is_meta:
         raise InputError(f"{name} is a tensor on the meta device, which holds no values")
+    if tensor.layout == torch.strided:
+        refuse_transformed(tensor, name, _NO_DERIVATIVE)
 
 
 def typed(x: Tensor, dtype: torch.dtype, module: nn.Module, evaluate: Any) -> Tensor:

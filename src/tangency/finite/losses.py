@@ -11,6 +11,7 @@ import torch
 
 from ..checks import choice, plain_array
 from ..errors import InputError
+from .inputs import as_tensor
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def as_targets(y: Any, shape: torch.Size, loss: Loss, like: torch.Tensor) -> tor
         )
     if not np.isfinite(y).all():
         raise InputError("y holds NaN or infinity; fill in or drop those examples")
-    return torch.as_tensor(y, dtype=like.dtype, device=like.device)
+    return as_tensor(y).to(dtype=like.dtype, device=like.device)
 
 
 def _described(y: np.ndarray) -> str:

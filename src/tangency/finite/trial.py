@@ -159,6 +159,11 @@ class Trial:
             raise UnstableError(schedule.step, width, seed, schedule.step / 2)
         small = self.kernel_points
         changed = _kernel(module, self.x[:small]) - first[:small, :small]
+        if not first[:small, :small].any():
+            raise InputError(
+                f"the network of width {width} with seed {seed} has a kernel of zeros before it is "
+                "trained, as all of its neurons are off; give larger widths, or other seeds"
+            )
         found = {
             "fluctuation": _fluctuation(first / self.alpha**2, limit),
             "change": _size(changed) / _size(first[:small, :small]),
@@ -204,6 +209,12 @@ class Trial:
             if len(self.x[rows]) == 0:
                 continue
             scale = rms(infinite[:, rows] - infinite[:1, rows])
+            if scale == 0:
+                raise InputError(
+                    f"what the infinitely wide network computes on the {points}ing inputs does not "
+                    "change while it is trained, so that no distance can be relative to that; "
+                    "train for longer, or give inputs of the size of those it is trained on"
+                )
             for key, difference in pairs.items():
                 found[f"{key} {points}"] = rms(difference[:, rows]) / scale
         return found

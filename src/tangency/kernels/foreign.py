@@ -13,6 +13,10 @@ from ..errors import InputError
 
 _NUMBERS = "biufc"
 
+_REVERSE = (
+    "differentiate kernels with torch.autograd.grad, torch.autograd.functional.jacobian or "
+    ".backward(), outside of it"
+)
 
 # No array has more axes: what is nested deeper is refused elsewhere.
 _DEEPEST = 64
@@ -99,7 +103,8 @@ def readable_tensor(data: Any, name: str) -> Any:
     """Return a dense tensor whose memory holds its values: not lazily negated or conjugated.
 
     Raises:
-        InputError: sparse, nested and quantized tensors, and those that hold no values.
+        InputError: sparse, nested and quantized tensors, those that hold no values, and those that
+            a derivative rides on which would be lost (see `refuse_transformed`).
     """
     if str(data.layout) != "torch.strided":
         raise InputError(f"{name} is a sparse tensor; pass {name}.to_dense()")
@@ -109,7 +114,30 @@ def readable_tensor(data: Any, name: str) -> Any:
         raise InputError(f"{name} is a quantized tensor; pass {name}.dequantize()")
     if data.is_meta:
         raise InputError(f"{name} is a tensor on the meta device, which holds no values")
+    refuse_transformed(data, name)
     return data.resolve_conj().resolve_neg()
+
+
+def refuse_transformed(tensor: Any, name: str, remedy: str = _REVERSE) -> None:
+    """Refuse tensors of `torch.func` and of forward mode: only reverse mode is followed.
+
+    The blocks of a matrix are written into one array, in which a forward derivative would be zero
+    without a word.
+
+    Raises:
+        InputError: what it is, and the remedy.
+    """
+    from torch.autograd.forward_ad import unpack_dual
+
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        what = "is a tensor of a transform of torch.func (grad, jacrev, jvp, vmap, …)"
+    else:
+        if unpack_dual(tensor).tangent is None:
+            return
+        what = "carries a derivative of forward mode (torch.autograd.forward_ad)"
+    raise InputError(f"{name} {what}, which is not followed; {remedy.format(name=name)}")
 
 
 def holds_tensors(data: Any) -> bool:

@@ -49,6 +49,7 @@ def refuse_channels_first(shape: tuple[int, ...], name: str = "X") -> None:
         )
 
 
+@within_memory()
 def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> Any:
     """`data` as a floating-point array (n, *space, channels) of its own library.
 

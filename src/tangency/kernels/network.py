@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_torch_array
 
 from .. import checks
 from ..checks import flag, is_whole
@@ -21,10 +21,12 @@ from ..nets import Layer, Sequential
 from ..nets.base import arguments, whole
 from ..nets.coerce import as_network
 from ..nets.identity import described, unsaved
+from ..nets.parameters import tensors
 from ..nets.summary import summary_table
 from .base import Kernel
 from .blocks import normalized
 from .differences import Request
+from .foreign import refuse_transformed
 from .inputs import checked, prepared_inputs
 from .kinds import kinds_of
 from .variances import met_variances
@@ -94,6 +96,9 @@ class NetworkKernel(Kernel):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "net", as_network(self.net))
+        for tensor in tensors(self.net):
+            if is_torch_array(tensor):
+                refuse_transformed(tensor, "a parameter of the network")
         object.__setattr__(self, "normalize", flag(self.normalize, "normalize"))
         object.__setattr__(self, "progress", _progress(self.progress))
         object.__setattr__(self, "engine", checks.choice(self.engine, "engine", NAMES))
@@ -102,6 +107,7 @@ class NetworkKernel(Kernel):
             object.__setattr__(self, "input_shape", shape)
             vector_plan(self.net, shape)
         object.__setattr__(self, "max_memory", whole_bytes(self.max_memory))
+        object.__setattr__(self, "n_jobs", checks.jobs(self.n_jobs))
 
     def __call__(self, X: Any, Y: Any | None = None) -> Any:
         work = Work(self.net, X, Y, self.input_shape, Wanted.only(self.kind), self.normalize)

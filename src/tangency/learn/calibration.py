@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 Matrix = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def fit_temperature(scores: Matrix, codes: NDArray[np.intp], weights: Matrix | N
 
     Sources: Guo et al. 2017, "On calibration of modern neural networks", section 4.2, for the
     temperature; Platt 1999, "Probabilistic outputs for support vector machines", section 2.2, for
-    the targets. For two classes it is Platt's sigmoid without a shift. Some 30 sums over n k terms.
+    the targets. For two classes it is Platt's sigmoid without a shift. Some 15 sums over n k terms.
 
     >>> scores = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.5, 0.0]])
     >>> T = fit_temperature(scores, np.array([0, 0, 1, 1]), None)
@@ -36,28 +36,30 @@ def fit_temperature(scores: Matrix, codes: NDArray[np.intp], weights: Matrix | N
     """
     shares = np.ones(len(scores)) if weights is None else weights
     shares = shares / shares.sum()
-    spread = scores - scores.mean(axis=1, keepdims=True)
-    unit = float(np.abs(spread).max())
+    below = scores - scores.max(axis=1, keepdims=True)
+    unit = -float(below.min())
     if unit == 0:
         return 1.0
-    spread /= unit
-    unit_rms = float(np.sqrt(shares @ np.mean(np.square(spread), axis=1)))
-    if unit_rms == 0:  # all but samples whose weights vanish beside the others
+    below /= unit
+    typical = float(np.sqrt(shares @ np.mean(np.square(below), axis=1)))
+    if typical == 0:  # all but samples whose weights vanish beside the others say nothing
         return unit
     n = 1.0 / float(shares @ shares)
-    own = spread[np.arange(len(spread)), codes]
-    others = -own / (spread.shape[1] - 1)  # the mean score of the other classes
+    own = below[np.arange(len(below)), codes]
+    others = (below.sum(axis=1) - own) / (below.shape[1] - 1)
     wanted = float(shares @ (own * (n + 1) + others)) / (n + 2)
 
     def slope(inverse: float) -> float:
-        return float(shares @ np.sum(softmax(inverse * spread, axis=1) * spread, axis=1)) - wanted
+        chances = np.exp(inverse * below)
+        means = np.einsum("ij,ij->i", chances, below) / chances.sum(axis=1)
+        return float(shares @ means) - wanted
 
-    least = high = _FAINT / unit_rms
-    while slope(high) < 0:  # at most log₂ of some n/unit_rms steps: the targets are uncertain
-        high *= 2
-    if high == least:
-        return unit / least
-    root: Any = brentq(slope, max(high / 2, least), high, xtol=1e-300)
+    low, high = _FAINT / typical, 1.0 / typical
+    if slope(low) >= 0:
+        return unit / low
+    while slope(high) < 0:  # ends, as the targets are uncertain
+        low, high = high, 2 * high
+    root: Any = brentq(slope, low, high, xtol=1e-12 * low)
     return unit / float(root)
 
 

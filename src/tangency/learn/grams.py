@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import shown
+from ..checks import cut, shown
 from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel
 from ..kernels.coerce import as_kernel
-from ..kernels.plain import plain
-from ..matrix.checked import as_matrix, call, is_precomputed, symmetrise
+from ..matrix.checked import as_array, as_matrix, call, is_precomputed, symmetrise
 from ..matrix.tiles import Tiles, in_memory
 
 DEFAULT_NETWORK = "dense relu dense"
@@ -65,7 +64,7 @@ def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any
     try:
         return as_kernel(given, of_network, functions="a callable kernel(X, Y)")
     except NetworkError as error:
-        reason = f" ({error})"
+        reason = f" ({cut(str(error), 300)})"
     except InputError:
         pass
     raise InputError(
@@ -89,7 +88,7 @@ def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
 
 def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGram:
     """Return a matrix that `kernel` gave for these samples, checked, as a `TrainGram`."""
-    raw = np.asarray(plain(raw, f"what kernel {kernel!r} gave"))
+    raw = as_array(raw, f"what kernel {shown(kernel)} gave")
     size = len(raw if samples is None else samples)
     raw = as_matrix(raw, (size, size), kernel)
     trusted = isinstance(kernel, Kernel)

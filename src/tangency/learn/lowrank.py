@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from ..checks import called, choice, function, is_whole, shown, whole
+from ..checks import called, choice, function, is_whole, plain_array, shown, whole
 from ..errors import InputError
 from ..kernels.plain import plain
 from ..matrix.checked import require_finite
@@ -158,7 +158,7 @@ class _Factor:
         if self.given_entries is None:
             return self._columns(columns)[rows]
         found = called(self.given_entries, "entries", rows, columns)
-        found = np.asarray(plain(found, "what entries gave"))
+        found = plain_array(plain(found, "what entries gave"), "what entries gave")
         return self._real(found, (len(rows), len(columns)), "entries")
 
     def select(self, block: Indices, rng: np.random.Generator | None) -> _Selection:
@@ -206,7 +206,8 @@ class _Factor:
         self.residual[new] = 0.0
         self.pivots.extend(int(i) for i in new)
         if self.progress is not None:
-            self.progress(stop, float(self.residual.sum()) / self.trace)
+            share = float(self.residual.sum()) / self.trace
+            called(self.progress, "progress, which is called with a rank and a share,", stop, share)
 
     def result(self) -> LowRank:
         rank = len(self.pivots)
@@ -216,7 +217,7 @@ class _Factor:
 
     def _columns(self, indices: Indices) -> Matrix:
         found = called(self.columns, "columns", indices)
-        found = np.asarray(plain(found, "what columns gave"))
+        found = plain_array(plain(found, "what columns gave"), "what columns gave")
         return self._real(found, (len(self.diagonal), len(indices)), "columns")
 
     def _real(self, found: np.ndarray, shape: tuple[int, ...], name: str) -> Matrix:
@@ -300,7 +301,7 @@ def _check(diagonal: Any, rank: Any, method: Any, tol: Any) -> tuple[Matrix, int
         raise InputError(f"rank must be a whole number of at least 1, got {shown(rank)}")
     if isinstance(tol, bool) or not isinstance(tol, int | float) or not 0 <= tol < 1:
         raise InputError(f"tol must be a number from 0 up to 1, got {shown(tol)}")
-    values = np.asarray(plain(diagonal, "diagonal"))
+    values = plain_array(plain(diagonal, "diagonal"), "diagonal")
     if values.ndim != 1 or len(values) == 0 or values.dtype.kind not in "iuf":
         raise InputError(
             f"diagonal must be real numbers of shape (n,), the diagonal of K; got shape "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_number, plain_array, shown
+from ..checks import array, plain_array, real, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.coerce import as_kernel
@@ -163,11 +163,12 @@ def _weights(spectrum: Spectrum, time: float, lr: float | None) -> np.ndarray:
 def _rate(lr: Any) -> float | None:
     if lr is None:
         return None
-    if not (is_number(lr) and 0 < lr < np.inf):
+    rate = real(lr)
+    if rate is None or not 0 < rate < np.inf:
         raise InputError(
             f"lr must be a finite number greater than 0, or None for gradient flow; got {shown(lr)}"
         )
-    return float(lr)
+    return rate
 
 
 def _plain(values: Any, name: str) -> np.ndarray:
@@ -203,8 +204,8 @@ def _targets(y: Any, n: int, name: str = "y") -> np.ndarray:
 
 def _times(times: Any) -> np.ndarray:
     try:
-        found = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    except (TypeError, ValueError):
+        found = np.atleast_1d(array(times, "times"))
+    except InputError:
         found = np.array([np.nan])
     if found.ndim != 1 or len(found) == 0 or not np.all(found >= 0):
         raise InputError(f"times must be numbers, 0 or more; got {shown(times)}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import called
+from ..checks import called, plain_array, shown
 from ..errors import InputError
 from ..kernels.plain import plain
 
@@ -39,10 +39,15 @@ def kernel_diagonal(kernel: Any, X: np.ndarray) -> NDArray[np.float64]:
     return np.concatenate(blocks).astype(np.float64)
 
 
+def as_array(raw: Any, name: str) -> np.ndarray:
+    """Return what a kernel gave as an array of NumPy's, whatever library it comes from."""
+    return plain_array(plain(raw, name), name)
+
+
 def as_matrix(raw: Any, shape: tuple[int, ...] | None, kernel: Any) -> np.ndarray:
     """Return what `kernel` gave, in float32 or float64; refuse NaN, infinity and other shapes."""
-    name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {kernel!r}"
-    raw = np.asarray(plain(raw, f"what {name} gave"))
+    name = "the precomputed kernel matrix" if is_precomputed(kernel) else f"kernel {shown(kernel)}"
+    raw = as_array(raw, f"what {name} gave")
     if shape is not None and raw.shape != shape:
         raise InputError(
             f"{name} has shape {raw.shape}; expected {shape}, one row per sample "

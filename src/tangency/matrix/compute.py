@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import flag, shown
+from ..checks import dtype_of, flag, shown
 from ..engines.progress import progress_bar
 from ..errors import InputError, StoreError
 from ..kernels import KernelPair
@@ -216,11 +216,8 @@ def _todo(store: Store, progress: bool | None) -> list[tuple[int, int]]:
 def _precision(dtype: Any) -> Any:
     if dtype is None:
         return None
-    try:
-        found = np.dtype(dtype)
-    except (TypeError, ValueError, RecursionError):  # what it is given decides which
-        found = np.dtype(np.void)
-    if found not in (np.float32, np.float64):
+    found = dtype_of(dtype)
+    if found is None or found not in (np.float32, np.float64):
         raise InputError(
             f"dtype must be float32, float64, or None (of the inputs); got {shown(dtype)}"
         )

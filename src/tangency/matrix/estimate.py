@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_number, is_whole, number, shown, whole
+from ..checks import dtype_of, is_number, is_whole, number, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels import Prepared
 from .grid import Grid
@@ -76,6 +76,7 @@ class Estimate:
         return "\n".join(f"{name:<8}{text}" for name, text in rows)
 
 
+@within_memory()
 def estimate(
     net: Any,
     shape: Sequence[int],
@@ -200,24 +201,22 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _count(value: Any) -> bool:
-    return is_whole(value) and int(value) > 0
+    return is_whole(value) and 0 < int(value) < 2**63
 
 
 def _dtype(dtype: Any) -> str:
-    try:
-        name = np.dtype(dtype).name
-    except (TypeError, ValueError):  # what it is given decides which
-        name = None
-    if name not in ("float32", "float64"):
+    found = dtype_of(dtype)
+    if found is None or found.name not in ("float32", "float64"):
         raise InputError(f"dtype must be float32 or float64, got {shown(dtype)}")
-    return name
+    return found.name
 
 
 def _speeds(machines: Any) -> tuple[float, ...]:
     if _count(machines):
         machines = (1.0,) * whole(machines, "machines", 1, _MOST_MACHINES)
-    speeds = machines
-    if not isinstance(speeds, Sequence) or not speeds or not all(map(_speed, speeds)):
+    listed = isinstance(machines, Sequence) and not isinstance(machines, memoryview)
+    speeds = machines if listed else ()
+    if not speeds or not all(map(_speed, speeds)):
         raise InputError(
             "machines must be a number of cores, or the speeds of cores relative to one of this "
             f"machine, as [1, 1, 0.5]; got {shown(machines)}"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..checks import plain_array
+from ..checks import plain_array, shown
 
 
 class Outer(NamedTuple):
@@ -29,7 +29,7 @@ def resolve(key: Any, shape: tuple[int, int]) -> Outer | Pointwise:
 
     Raises:
         IndexError: what NumPy raises it for.
-        InputError: a sparse or quantized tensor, or one without data.
+        InputError: a sparse or quantized tensor, one without data, or a list that is no array.
 
     >>> resolve((slice(1, 3), -1), (4, 5))
     Outer(rows=array([1, 2]), columns=array([4]), squeeze=(1,))
@@ -37,7 +37,15 @@ def resolve(key: Any, shape: tuple[int, int]) -> Outer | Pointwise:
     Pointwise(rows=array([0, 1]), columns=array([2, 3]))
     """
     parts = [_plain(part) for part in key] if isinstance(key, tuple) else [_plain(key)]
-    key = tuple(parts) if isinstance(key, tuple) else parts[0]
+    try:
+        return _resolve(tuple(parts) if isinstance(key, tuple) else parts[0], shape)
+    except OverflowError:
+        raise IndexError(
+            f"an index is out of bounds for a matrix of shape {shape}: {shown(key)}"
+        ) from None
+
+
+def _resolve(key: Any, shape: tuple[int, int]) -> Outer | Pointwise:
     found = _outer(key, shape)
     if found is not None:
         return found
@@ -50,7 +58,8 @@ def resolve(key: Any, shape: tuple[int, int]) -> Outer | Pointwise:
 
 
 def _plain(part: Any) -> Any:
-    return plain_array(part, "an index") if hasattr(part, "resolve_neg") else part
+    read = hasattr(part, "resolve_neg") or (isinstance(part, list | tuple) and len(part))
+    return plain_array(part, "an index") if read else part
 
 
 def _outer(key: Any, shape: tuple[int, int]) -> Outer | None:

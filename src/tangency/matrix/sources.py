@@ -36,7 +36,7 @@ class Rows:
             )
         if hasattr(data, "toarray"):
             raise InputError(f"{name} is a sparse matrix; pass {name}.toarray()")
-        if isinstance(data, type) or not (hasattr(data, "shape") and hasattr(data, "dtype")):
+        if not (isinstance(getattr(data, "shape", None), tuple) and hasattr(data, "dtype")):
             data = signals(data, None, name)
         self.data = data
         self.name = name

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..checks import shown, whole
+from ..checks import dtype_of, shown, whole, within_memory
 from ..engines.tiles import size_text
 from ..errors import InputError, MemoryLimitError, StoreError
 from ..kernels import KernelPair
@@ -146,6 +146,7 @@ class StoredGram(NDArrayOperatorsMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["store"], state["kind"])
 
+    @within_memory()
     def __getitem__(self, key: Any) -> Any:
         chosen = resolve(key, self.shape)
         if isinstance(chosen, Outer):
@@ -157,13 +158,12 @@ class StoredGram(NDArrayOperatorsMixin):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("a stored matrix is not in memory, so that an array of it is a copy")
-        try:
-            dtype = self.dtype if dtype is None else np.dtype(dtype)
-        except (TypeError, ValueError):
-            raise InputError(f"dtype must be one of NumPy, got {shown(dtype)}") from None
-        _check_memory("the stored matrix", self.size * dtype.itemsize, "slices of it")
-        out = np.empty(self.shape, dtype=dtype)
+            raise InputError("a stored matrix is not in memory, so that an array of it is a copy")
+        found = self.dtype if dtype is None else dtype_of(dtype)
+        if found is None:
+            raise InputError(f"dtype must be one of NumPy, got {shown(dtype)}")
+        _check_memory("the stored matrix", self.size * found.itemsize, "slices of it")
+        out = np.empty(self.shape, dtype=found)
         for rows, columns, values in self.tiles():
             if self.symmetric:
                 put_tile(out, rows, columns, values)

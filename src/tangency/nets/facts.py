@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..printable import fields
+
 DUAL = frozenset({"dual", "_raw_dual", "_kappa", "_waves"})
 """The methods that hold a dual's formula."""
 
@@ -26,6 +28,8 @@ class Steepness(NamedTuple):
 
     k: float = 1.0
     k_dot: float = 1.0
+
+    __repr__ = fields
 
 
 class Powers(NamedTuple):

@@ -174,7 +174,7 @@ def _check_weights(layer: Dense | Conv) -> None:
 
 def _patch(patch: Any) -> int | tuple[int, ...] | tuple[tuple[int, ...], ...]:
     """A patch in its normal form: sizes, or a sorted tuple of distinct offsets."""
-    if not isinstance(patch, Sequence) or isinstance(patch, str):
+    if not isinstance(patch, Sequence) or isinstance(patch, str | memoryview):
         return whole(patch, "patch", 1)
     if len(patch) == 0:
         raise NetworkError("patch has no offsets; give at least one")

@@ -15,6 +15,9 @@ from .geometry import AxisMatrices, GridMatrix, Windows, windows, zeros
 from .operators import Average, Operator, Positions, Stack
 from .signal import Signal
 
+_MOST_NUMBERS = 2**24
+"""Of a filter or matrix, which a layer holds as Python's numbers."""
+
 
 @dataclass(frozen=True, repr=False)
 class LinearGridLayer(Layer):
@@ -383,7 +386,13 @@ class Flatten(Layer):
 
 def _nested(values: Any, name: str, depth: int = 3) -> tuple[Any, ...]:
     """Sequences of numbers, nested at most `depth` deep, as nested tuples of floats."""
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray | memoryview):
+        values = np.asarray(values)
+        if values.size > _MOST_NUMBERS:
+            raise NetworkError(
+                f"{name} has {values.size:,} numbers, more than the {_MOST_NUMBERS:,} that a layer "
+                "may hold"
+            )
         values = values.tolist()
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) == 0:
         raise NetworkError(

@@ -7,6 +7,8 @@ from typing import Any
 
 from array_api_compat import array_namespace, is_torch_array
 
+from ..errors import NetworkError
+
 
 def positive_part(x: Any) -> Any:
     """max(x, 0)."""
@@ -74,6 +76,11 @@ def erf(u: Any) -> Any:
     if is_torch_array(u):
         import torch
 
+        if u.is_complex():
+            raise NetworkError(
+                "PyTorch has no error function of complex numbers; pass real ones, or an array of "
+                "NumPy"
+            )
         return torch.erf(u)
     from scipy.special import erf as scipy_erf
 

@@ -33,7 +33,8 @@ def number(
 
     Tensors are kept so that kernels are differentiable in a layer's parameters.
     """
-    if isinstance(value, bool | str):
+    # NumPy counts spans of time among the real numbers.
+    if isinstance(value, bool | str | np.timedelta64):
         raise NetworkError(f"{name} must be a number, got {shown(value)}")
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()  # an array could not be hashed
@@ -42,7 +43,7 @@ def number(
             value = float(value)
         except OverflowError:
             value = math.inf
-    elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__"):
+    elif getattr(value, "ndim", None) != 0 or not hasattr(value, "__float__") or _complex(value):
         raise NetworkError(f"{name} must be a number or a 0-d tensor, got {shown(value)}")
     try:
         size = plain(value)
@@ -59,6 +60,11 @@ def number(
     if abs(size) > most:
         raise NetworkError(f"{name} must be at most {most:g} in size, got {size:g}")
     return value
+
+
+def _complex(value: Any) -> bool:
+    # Their `float` is the real part, with a warning.
+    return isinstance(value, np.complexfloating) or (is_torch_array(value) and value.is_complex())
 
 
 def plain(value: Any) -> float:
@@ -83,18 +89,25 @@ def elementwise(u: Any) -> Any:
         NetworkError: no numbers, or tensors that have no arithmetic.
     """
     if checks.is_number(u) and not hasattr(u, "shape"):
-        return np.asarray(float(u))
+        try:
+            return np.asarray(float(u))
+        except OverflowError:
+            raise NetworkError(
+                f"an activation takes numbers in the range of float64, got {shown(u)}"
+            ) from None
     if hasattr(u, "to_numpy") and not isinstance(u, type):
         u = u.to_numpy()  # a column of a table
     if is_torch_array(u):
         narrow = u.is_floating_point() and u.dtype.itemsize < 2
-        good = not (narrow or u.is_quantized or u.is_nested)
+        good = not (narrow or u.is_quantized or u.is_nested or str(u.layout) != "torch.strided")
     elif isinstance(u, np.ndarray | np.generic):
         good = u.dtype.kind in "biufc"
     else:
         good = is_array_api_obj(u) and not isinstance(u, type)
     if not good:
         raise NetworkError(f"an activation is a function of an array of numbers, got {shown(u)}")
+    if isinstance(u, np.ndarray | np.generic) and u.dtype.kind == "f" and u.dtype.itemsize > 8:
+        return np.asarray(u, np.float64)  # whose constants and functions are those of float64
     return np.asarray(u) if isinstance(u, np.generic) else u
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,9 @@ class KernelMatrices:
     def __post_init__(self) -> None:
         checks.mapping(self.kernels, "kernels")
         checks.labels(self.labels)
-        checks.items(self.names, "names")
+        for name in checks.items(self.names, "names"):
+            if not isinstance(name, str | numbers.Real):
+                raise InputError(f"each of names must be a text, got {checks.shown(name)}")
         checks.text(self.examples, "examples")
 
     @property
@@ -116,9 +119,9 @@ def kernel_matrices(
         raise InputError("kernel_matrices needs at least one kernel matrix")
     classes, counts = np.unique(labels, return_counts=True)
     named = classes if class_names is None else checks.items(class_names, "class_names")
+    if len(named) != len(classes):
+        raise InputError(f"{len(named)} class names for {len(classes)} classes")
     names = [printable(str(name)) for name in named]
-    if len(names) != len(classes):
-        raise InputError(f"{len(names)} class names for {len(classes)} classes")
     order = np.argsort(labels, kind="stable")
     cosines = {
         name: cosine_matrix(K, len(labels), name)[np.ix_(order, order)]
@@ -165,7 +168,7 @@ def _means_text(matrix: np.ndarray, labels: np.ndarray) -> str:
 
 def cosine_matrix(K: np.ndarray, n: int, name: str) -> np.ndarray:
     """K(x, x') / √(K(x, x) K(x', x')) of a kernel matrix, which must be (n, n)."""
-    K = np.asarray(K, dtype=float)
+    K = checks.array(K, f"kernel {checks.shown(name)}")
     if K.shape != (n, n):
         raise InputError(f"kernel {name!r} has shape {K.shape}, expected {(n, n)} for {n} labels")
     size = np.sqrt(np.diag(K))

@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import tangency as tg
+from cases import activations, each
 from precise import distance
 from strategies import networks
 from tangency.engines import pairs
@@ -37,46 +38,24 @@ def error(text, shape, size, tangent, normalize=False, seed=0):
     return [abs(float(v / true - 1)) for v in values]
 
 
-ACTIVATIONS = ["relu", "leaky0.2", "abs", "erf", "gelu", "sin", "cos", "hermite3", "exp0.6"]
-ACTIVATIONS += ["poly3", "relu:raw", "gelu:raw", "sin:frequency=2"]
-
-
 @pytest.mark.parametrize("tangent", [False, True])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", activations("extended"))
 def test_every_activation_at_1e_10(activation, tangent):
     precise, plain = error(f"dense {activation} dense", (3,), 1e-10, tangent)
     assert precise < 1e-9
     assert plain > 1e-3
 
 
-DENSE = [
-    "dense relu dense relu dense relu dense",
-    "dense:b=0.3 relu dense:w=1.4,b=0.1 leaky0.2 dense:frozen erf dense",
-    "dense layernorm relu dense",
-    "dense relu res(dense relu dense) rescale0.7 dense",
-]
-
-
 @pytest.mark.parametrize("tangent", [False, True])
-@pytest.mark.parametrize("text", DENSE)
-def test_dense_networks_at_1e_10(text, tangent):
-    precise, plain = error(text, (4,), 1e-10, tangent)
+@each("extended_rows")
+def test_dense_networks_at_1e_10(shape, text, tangent):
+    precise, plain = error(text, shape, 1e-10, tangent)
     assert precise < 1e-9
     assert plain > 1e-3
 
 
-GRIDS = [
-    ("conv3 relu avg2 conv3:b=0.1 relu gap dense", (5, 2)),
-    ("conv3 relu gauss2 conv3 relu gap dense", (4, 4, 1)),
-    ("conv3 relu flatten dense", (3, 3, 1)),
-    ("conv3 layernorm relu res(conv3 relu conv3) gap dense", (3, 3, 1)),
-    ("conv3:pad=circular erf sub2 conv2:stride=2 gelu gap dense relu dense", (4, 3, 2)),
-    ("conv3 exp0.6 map[[1,0.5,0],[0,1,-1]] conv2 exp0.6 flatten dense", (3, 3, 1)),
-]
-
-
 @pytest.mark.parametrize("tangent", [False, True])
-@pytest.mark.parametrize(("text", "shape"), GRIDS)
+@each("extended")
 def test_networks_on_grids_at_1e_6(text, shape, tangent):
     precise, plain = error(text, shape, 1e-6, tangent)
     assert precise < 1e-12

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import tangency as tg
+from cases import each
 from conditioning import conditioning, relative
 from strategies import inputs, networks
 from tangency.engines import driver
@@ -17,58 +18,6 @@ from tangency.engines.fused import engine as fused
 from tangency.nets.plan import plan
 
 F64, F32 = 1e-12, 2e-6
-
-CASES = [
-    # vectors
-    ((5,), "dense"),
-    ((5,), "dense relu dense"),
-    ((5,), "dense relu dense relu dense relu dense relu dense"),
-    ((5,), "dense:frozen relu:raw dense:w=1.4 abs dense leaky0.2 dense:w=0.7"),
-    ((5,), "dense:w=1.3,b=0.2 relu:raw dense:w=0.7,b=0.5 leaky0.2:raw dense:b=1"),
-    ((5,), "dense erf dense:b=0.1 gelu dense sin dense cos:frequency=2 dense"),
-    ((5,), "dense erf:raw dense gelu:raw dense sin:frequency=0.5,raw dense cos:raw dense"),
-    ((5,), "dense exp0.6 dense poly3 dense hermite3 dense:b=0.3 hermite2:raw dense"),
-    ((5,), "dense poly1 dense poly2 dense hermite0 dense hermite1:raw dense"),
-    ((5,), "rescale0.5 dense layernorm relu dense rescale-2 dense:frozen"),
-    ((5,), "dense res(relu dense:w=1.2 relu dense) relu dense"),
-    ((5,), "dense res(res(relu dense) relu dense | dense:b=0.3) erf dense"),
-    # one axis
-    ((9, 1), "conv3 relu gap dense"),
-    ((9, 2), "conv4 relu conv2:pad=valid relu flatten dense"),
-    ((9, 1), "conv3:pad=circular relu conv4:pad=circular,dilation=2 erf gap dense"),
-    ((9, 1), "conv5:pad=circular,stride=2 relu conv2:pad=circular relu flatten dense"),
-    ((9, 1), "conv3:stride=2 relu conv3:stride=3,pad=valid relu gap dense"),
-    ((9, 1), "conv3:dilation=2 gelu conv2:dilation=3 relu gap dense"),
-    ((9, 1), "conv3 relu conv3:pad=circular relu conv3 relu gap dense"),
-    ((9, 1), "conv[[-2],[0],[1]] relu conv[[-1],[3]]:pad=circular,stride=2 relu gap dense"),
-    ((9, 1), "conv[[2],[3]]:pad=valid,b=0.1 sin conv[[-2],[1]]:stride=2,frozen relu gap dense"),
-    ((9, 1), "conv3 relu avg3:stride=2 conv2 relu avg2:pad=same,stride=1 flatten dense"),
-    ((9, 1), "conv3 relu gauss2 conv3 relu gauss1:stride=3 flatten dense"),
-    ((9, 1), "avg2:stride=1 conv3 relu sub2 conv2 relu sub3 gap dense"),
-    ((9, 1), "conv3 relu pool[1,-2,0.5]:stride=2,start=-1,size=5 conv2 relu gap dense"),
-    ((4, 1), "conv3 relu map[[1,0,2,0],[0,-1,0,3],[1,1,1,1]] conv2 relu flatten dense"),
-    ((9, 1), "conv3 layernorm relu avg2 conv3 layernorm gelu rescale0.3 gap dense"),
-    ((9, 1), "conv3 res(relu conv3 relu conv3:b=0.2) relu gap dense"),
-    ((9, 1), "conv3 res(relu conv3 res(relu conv3 | conv1) relu conv3 | conv3) relu flatten dense"),
-    ((9, 1), "conv3 res(relu conv3:stride=2 | conv1:stride=2) relu conv3 relu gap dense"),
-    ((8, 1), "conv3 res(relu conv3 avg2 relu conv3 | avg2 conv1) relu gap dense"),
-    ((8, 1), "conv3 res(relu conv3:pad=circular | conv3) relu gap dense"),
-    ((9, 1), "conv3 relu gap dense relu dense"),
-    ((9, 1), "conv3:frozen relu flatten dense:b=0.2,frozen layernorm erf dense:frozen"),
-    ((9, 1), "conv3 relu avg2 conv3 relu gap dense res(relu dense) gelu dense"),
-    # two axes
-    ((5, 7, 1), "conv3 relu conv3 relu conv3 relu gap dense"),
-    ((5, 4, 12), "conv3 relu conv3 relu flatten dense"),
-    ((4, 6, 3), "conv1x3:stride=1x2 relu conv2:pad=valid relu gap dense"),
-    ((6, 4, 1), "conv3x2:dilation=1x2,pad=circular relu avg2x1 conv2 relu flatten dense"),
-    ((5, 4, 1), "conv[[-1,0],[0,-1],[0,0]] relu conv[[0,2],[1,1]]:pad=circular relu gap dense"),
-    ((6, 5, 1), "conv3:b=0.1 erf gauss2 conv3:w=1.4 exp0.6 avg2 conv3 poly2 gap dense"),
-    ((6, 6, 1), "conv2 relu pool[[1,2],[1,0,1]]:peraxis conv2 relu gap dense"),
-    ((4, 3, 1), "conv3:frozen relu map[[[1,2,0,1],[0,1,1,0]],[[1,1,0]]] conv2 relu gap dense"),
-    ((6, 5, 1), "conv3 res(relu conv3:stride=2 relu conv3 | conv3:stride=2) relu gap dense"),
-    ((4, 4, 1), "conv3:pad=circular res(relu conv3:pad=circular) relu sub2 conv1 relu gap dense"),
-    ((1, 1, 4), "conv3 relu avg1 conv1 relu gap dense"),
-]
 
 PRESETS = [
     ("mlp", tg.mlp(5), (6,)),
@@ -99,7 +48,7 @@ def both_errors(net, x, y):
     return max(map(relative, found, exact, first, second))
 
 
-@pytest.mark.parametrize(("shape", "text"), CASES, ids=[f"{s}-{t}" for s, t in CASES])
+@each("fused")
 def test_the_reference_engine(shape, text):
     net = tg.parse(text)
     x, y = sample(shape, 9), sample(shape, 4, 1)
@@ -108,7 +57,7 @@ def test_the_reference_engine(shape, text):
     assert both_errors(net, x, y) <= F64
 
 
-@pytest.mark.parametrize(("shape", "text"), CASES, ids=[f"{s}-{t}" for s, t in CASES])
+@each("fused")
 def test_the_reference_engine_in_single_precision(shape, text):
     net = tg.parse(text)
     x, y = (sample(shape, n, n).astype(np.float32) for n in (9, 4))
@@ -166,18 +115,10 @@ def test_real_digits(kind):
     assert both_errors(net, x.astype(np.float32), None) <= F32
 
 
-SHAPES = [
-    ((9, 1), "conv3 relu avg2 conv3:pad=circular erf gap dense relu dense"),
-    ((5, 4, 2), "conv3 res(relu conv3) relu conv3 relu gap dense"),
-    ((6, 6, 1), "conv3 relu gauss2 conv3 relu flatten dense"),
-    ((3,), "dense relu dense relu dense"),
-    ((3,), "dense:b=0.1 erf dense relu dense"),
-]
-each_shape = pytest.mark.parametrize(("shape", "text"), SHAPES, ids=[t for _, t in SHAPES])
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
-@each_shape
+@each("lanes")
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 40), (17, 16), (33, 31), (40, 7)])
 def test_any_number_of_inputs(shape, text, n, m):
     net = tg.parse(text)
@@ -190,7 +131,7 @@ def test_any_number_of_inputs(shape, text, n, m):
 
 
 @each_dtype
-@each_shape
+@each("lanes")
 def test_symmetric_to_the_last_bit_and_positive_semidefinite(shape, text, dtype):
     x = sample(shape, 37).astype(dtype)
     for k in fused.gram(plan(tg.parse(text), shape), x, None):
@@ -200,7 +141,7 @@ def test_symmetric_to_the_last_bit_and_positive_semidefinite(shape, text, dtype)
 
 
 @each_dtype
-@each_shape
+@each("lanes")
 def test_the_same_bits_for_any_number_of_threads_and_on_every_rerun(shape, text, dtype):
     steps = plan(tg.parse(text), shape)
     x, y = sample(shape, 70).astype(dtype), sample(shape, 45, 1).astype(dtype)
@@ -221,7 +162,7 @@ def test_the_same_bits_where_threads_share_a_small_room():
 
 
 @each_dtype
-@each_shape
+@each("lanes")
 def test_the_diagonal_is_that_of_the_matrix(shape, text, dtype):
     steps = plan(tg.parse(text), shape)
     x = sample(shape, 37).astype(dtype)
@@ -231,7 +172,7 @@ def test_the_diagonal_is_that_of_the_matrix(shape, text, dtype):
 
 
 @each_dtype
-@each_shape
+@each("lanes")
 def test_one_kernel_alone_has_the_bits_of_the_pair(shape, text, dtype):
     steps = plan(tg.parse(text), shape)
     x, y = sample(shape, 37).astype(dtype), sample(shape, 19, 1).astype(dtype)
@@ -245,7 +186,7 @@ def test_one_kernel_alone_has_the_bits_of_the_pair(shape, text, dtype):
 
 
 @each_dtype
-@each_shape
+@each("lanes")
 def test_the_order_of_inputs_changes_rounding_only(shape, text, dtype):
     steps = plan(tg.parse(text), shape)
     x, y = sample(shape, 37).astype(dtype), sample(shape, 19, 1).astype(dtype)
@@ -256,7 +197,7 @@ def test_the_order_of_inputs_changes_rounding_only(shape, text, dtype):
 
 
 @each_dtype
-@each_shape
+@each("lanes")
 def test_identical_inputs_and_zeros(shape, text, dtype):
     net = tg.parse(text)
     x = np.ones((4, *shape), dtype=dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cases import each
 from tangency import NNGP, NTK, InputError, NetworkError, RandomFeatures, mlp
 
 POINTS = np.random.default_rng(0).standard_normal((12, 5))
@@ -13,7 +14,7 @@ POINTS = np.random.default_rng(0).standard_normal((12, 5))
 def approximations(kernel, count, seeds, X=POINTS):
     """Inner products of the features for several seeds, (seeds, n, n)."""
     maps = [RandomFeatures(kernel, count, random_state=s).fit(X) for s in range(seeds)]
-    return np.stack([F @ F.T for F in (each.transform(X) for each in maps)])
+    return np.stack([F @ F.T for F in (fitted.transform(X) for fitted in maps)])
 
 
 def mean_square_error(kernel, count, seeds):
@@ -22,22 +23,9 @@ def mean_square_error(kernel, count, seeds):
 
 
 @pytest.mark.parametrize("kind", [NTK, NNGP])
-@pytest.mark.parametrize(
-    "text",
-    [
-        "dense relu dense",
-        "dense:b=0.5 relu dense:b=0.3",
-        "dense:w=1.5,frozen leaky0.3 dense:w=0.7",
-        "dense erf dense",
-        "dense gelu dense",
-        "dense sin dense:frozen",
-        "dense abs rescale2 dense",
-        "dense hermite2 dense",
-        "dense cos:frequency=2 dense",
-    ],
-)
-def test_one_hidden_layer_is_right_on_average(kind, text):
-    kernel = kind(text)
+@each("features_mean")
+def test_one_hidden_layer_is_right_on_average(kind, shape, text):
+    kernel = kind(text, input_shape=shape)
     values = approximations(kernel, 60, 400)
     sigma = values.std(axis=0, ddof=1) / np.sqrt(len(values))
     gap = np.abs(values.mean(axis=0) - kernel(POINTS))
@@ -56,18 +44,9 @@ def test_the_error_falls_as_one_over_the_root_of_the_number(kind, depth):
 
 
 @pytest.mark.parametrize("kind", [NTK, NNGP])
-@pytest.mark.parametrize(
-    "text",
-    [
-        "dense:b=0.2 relu dense gelu dense:frozen erf dense:b=0.1",
-        "dense res(relu dense relu dense:w=0.5) relu dense",
-        "dense res(relu dense | dense:w=0.5) relu dense",
-        "dense relu dense layernorm relu dense",
-        "dense relu rescale0.5 dense dense",
-    ],
-)
+@each("features_limit")
 @pytest.mark.parametrize("normalize", [False, True])
-def test_every_covered_layer_tends_to_its_kernel(kind, text, normalize):
+def test_every_covered_layer_tends_to_its_kernel(kind, shape, text, normalize):
     kernel = kind(text, normalize=normalize)
     few, many = (mean_square_error(kernel, count, 6) for count in (60, 960))
     assert np.sqrt(many) < 0.25

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...checks import shown
 from ...errors import InputError
 from ...kernels import NNGP, NTK
 from ...kernels.algebra import Scaled
@@ -136,7 +137,7 @@ def _unscaled(kernel: Any) -> tuple[NetworkKernel, float]:
         return kernel, factor
     raise InputError(
         f"RandomFeatures needs NTK(net), NNGP(net), a multiple of one, or a network; got "
-        f"{kernel!r}; for a sum of kernels join the features of each with scikit-learn's "
+        f"{shown(kernel)}; for a sum of kernels join the features of each with scikit-learn's "
         "FeatureUnion, or use NystromFeatures, which takes any kernel"
     )
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ...checks import within_memory
 from ...errors import NetworkError
 from ..base import Layer, truth
 from ..facts import HermiteOfDirection, Powers, Steepness, Waves
@@ -156,6 +157,7 @@ class Normalizable(ActivationLayer):
         moment = self.second_moment()
         return k / moment, k_dot / moment
 
+    @within_memory()
     def __call__(self, u: Any) -> Any:
         u = elementwise(u)
         return self._raw(u) * self.second_moment() ** -0.5 if self.normalized else self._raw(u)

@@ -91,6 +91,7 @@ class PiecewiseLinear(ActivationLayer):
         scale = (a * a + b * b) ** -0.5 if self.normalized else 1.0
         return scale * (a + b * np.sign(u))
 
+    @within_memory()
     def __call__(self, u: Any) -> Any:
         a, b = self._parts()
         factor = (a * a + b * b) ** -0.5 if self.normalized else 1.0

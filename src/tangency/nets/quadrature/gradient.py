@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import NetworkError
+from ..values import shown
 from .family import Family
 from .moments import duals, slopes
 
@@ -19,7 +21,6 @@ def differentiable_dual(family: Family, s: Any, q1: Any, q2: Any) -> tuple[Any, 
 @cache
 def _function() -> Any:
     import torch
-    from torch.autograd.function import once_differentiable
 
     class Dual(torch.autograd.Function):
         @staticmethod
@@ -30,20 +31,35 @@ def _function() -> Any:
             return tuple(_like(a, s) for a in duals(family, x, y, z, ctx.eps))
 
         @staticmethod
-        @once_differentiable
         def backward(ctx: Any, by_k: Any, by_dot: Any) -> Any:
-            arrays = ctx.saved_tensors
-            s, q1, q2 = _host(*arrays)
-            k_dot = duals(ctx.family, s, q1, q2, ctx.eps)[1]
-            found = slopes(ctx.family, s, q1, q2, ctx.eps)
-            g, h = _host(by_k, by_dot)
+            return None, *Slopes.apply(ctx.family, ctx.eps, *ctx.saved_tensors, by_k, by_dot)
+
+    class Slopes(torch.autograd.Function):
+        """The gradient. PyTorch's `once_differentiable` lets a second one pass as zero."""
+
+        @staticmethod
+        def forward(ctx: Any, family: Family, eps: float, *given: Any) -> Any:
+            ctx.name = family.name
+            arrays = given[:3]
+            s, q1, q2, g, h = _host(*given)
+            k_dot = duals(family, s, q1, q2, eps)[1]
+            found = slopes(family, s, q1, q2, eps)
             parts = (
                 g * k_dot + h * found.dot_s,
                 g * found.k_q1 + h * found.dot_q1,
                 g * found.k_q2 + h * found.dot_q2,
             )
-            summed = (_like(p, a).sum_to_size(a.shape) for p, a in zip(parts, arrays, strict=True))
-            return None, *summed
+            return tuple(
+                _like(p, a).sum_to_size(a.shape) for p, a in zip(parts, arrays, strict=True)
+            )
+
+        @staticmethod
+        def backward(ctx: Any, *by: Any) -> Any:
+            raise NetworkError(
+                f"the kernel of the activation {shown(ctx.name)}, which is computed by quadrature, "
+                "has first gradients only; for second ones take an activation in closed form (Erf, "
+                "GELU, Sine, …), or differences of gradients"
+            )
 
     return Dual
 

@@ -18,7 +18,7 @@ from ..activations import ActivationLayer
 from ..base import truth
 from ..facts import Powers, Steepness
 from ..teach import closed_form
-from ..values import elementwise, number, shown
+from ..values import elementwise, number, plain, shown
 from .functions import FUNCTIONS, SERIES, sample
 from .series import HermiteSeries
 
@@ -109,10 +109,15 @@ class Activation(ActivationLayer):
             return self.function
         return getattr(self.function, "__name__", type(self.function).__name__)
 
+    @checks.within_memory()
     def __call__(self, u: Any) -> Any:
         name = f"the activation {shown(self.name)}"
         function = _callable(self.function)
-        return self.scale * checks.called(function, name, elementwise(u), error=NetworkError)
+        found: Any = checks.called(function, name, elementwise(u), error=NetworkError)
+        good = hasattr(found, "shape") or checks.is_number(found)
+        if not good or isinstance(found, type):
+            raise NetworkError(f"{name} must give numbers, got {shown(found)}")
+        return self.scale * found
 
     @property
     def scale(self) -> float:
@@ -158,7 +163,7 @@ class Activation(ActivationLayer):
 
         None for kinks, jumps and steep functions, of which it goes on too far.
         """
-        variance = number(variance, "variance", nonnegative=True)
+        variance = plain(number(variance, "variance", nonnegative=True))
         degree = _degree(_family(self.function, self.name), variance)
         return None if degree is None else self.series(degree)
 
@@ -171,7 +176,7 @@ class Activation(ActivationLayer):
         from .measure import measured_error
 
         given = checks.items(variances, "variances", error=NetworkError)
-        given = tuple(number(q, "a variance", positive=True) for q in given)
+        given = tuple(plain(number(q, "a variance", positive=True)) for q in given)
         return measured_error(_family(self.function, self.name), given)
 
 
