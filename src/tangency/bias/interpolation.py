@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, called, flag, plain_array, shown, whole
+from ..checks import array, called, flag, plain_array, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels import Kernel
 from ..learn.conditioning import count_copies, warn_singular
@@ -18,6 +18,7 @@ from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 from .sphere import named_kernels
 
 
+@within_memory()
 def interpolation_norms(
     kernels: Any,
     X: Any,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import array, flag, number, shown, whole
+from ..checks import array, flag, number, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.inputs import signals
@@ -135,6 +135,7 @@ class Modulus:
         return draw_modulus(self, axes)
 
 
+@within_memory()
 def modulus(
     kernels: Kernel | Mapping[str, Kernel],
     X: Any,

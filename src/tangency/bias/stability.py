@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import choice, whole
+from ..checks import choice, whole, within_memory
 from ..kernels.base import Kernel
 from .deformations import Deformation, RandomField, deform, smooth
 from .deformations.checks import positive
@@ -111,6 +111,7 @@ _NAMES = {"gradient": "‖∇τ‖", "displacement": "‖τ‖"}
 _UNIT = {"gradient": "", "displacement": " pixels"}
 
 
+@within_memory()
 def stability_curve(
     kernels: Kernel | Mapping[str, Kernel],
     images: Any,
