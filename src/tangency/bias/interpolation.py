@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, called, flag, plain_array, shown, whole
+from ..checks import array, called, flag, plain_array, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels import Kernel
 from ..kernels.coerce import as_kernel, named_kernels
@@ -19,6 +19,7 @@ from ..matrix.checked import kernel_diagonal
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 
 
+@within_memory()
 def interpolation_norms(
     kernels: Any,
     X: Any,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, flag, number, shown, whole
+from ..checks import array, flag, number, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
@@ -124,6 +124,7 @@ class Modulus(Result):
         return Table(columns, [list(map(float, row)) for row in zip(*values, strict=True)])
 
 
+@within_memory()
 def modulus(
     kernels: Kernels,
     X: Any,
