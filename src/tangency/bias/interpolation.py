@@ -17,7 +17,6 @@ from ..learn.threads import blas_threads
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 from .sphere import named_kernels
 
-
 _MOST_DRAWS = 100_000
 """Each solves a system for every size: more would take hours without a word."""
 
