@@ -18,6 +18,9 @@ from ..learn.threads import blas_threads
 from ..matrix.checked import kernel_diagonal
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 
+_MOST_DRAWS = 100_000
+"""Each solves a system for every size: more would take hours without a word."""
+
 
 @within_memory()
 def interpolation_norms(
@@ -58,7 +61,7 @@ def interpolation_norms(
     """
     inputs, targets = _data(X, y)
     wanted = _sizes(sizes, len(inputs))
-    draws, shuffle = whole(draws, "draws", 1), flag(shuffle, "shuffle")
+    draws, shuffle = whole(draws, "draws", 1, _MOST_DRAWS), flag(shuffle, "shuffle")
     rng = np.random.default_rng(whole(seed, "seed", 0))
     orders = [rng.permutation(len(inputs)) for _ in range(draws)]
     mixed = [rng.permutation(len(inputs)) for _ in range(draws)] if shuffle else None
