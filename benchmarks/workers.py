@@ -6,7 +6,7 @@ Workers: one job, computed by one Dask worker process, by two, and by this proce
 and with two, in turn; each worker has one thread. Both clusters run all the time, and have computed
 a small job before. Aim: two workers at least 1.7 times as fast as one.
 
-Inputs: two workers on n/4, n/2 and n inputs, beside what `gram.plan` said before. Times include
+Inputs: two workers on n/4, n/2 and n inputs, beside what `gram.estimate` said before. Times include
 all of `gram.compute`: reading and hashing the inputs, sending them, writing the store.
 
 Writes benchmarks/results/workers.json; --markdown prints its tables.
@@ -21,7 +21,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, Case
 from growth import exponent
 from measure import (
     RESULTS,
@@ -38,6 +37,7 @@ from measure import (
 from tables import about
 
 import tangency as tg
+from cases import CASES, Case
 
 TILE = 128
 AIM = 1.7
@@ -92,7 +92,9 @@ def compare(times: dict[str, list[float]], n: int) -> dict[str, Any]:
 def grow(case: Case, sizes: list[int], client: Any, runs: int) -> dict[str, Any]:
     """Times on two workers for several n, those that were planned, and the exponent."""
     planned = [
-        tg.gram.plan(case.network, (n, *case.shape), machines=2, dtype="float32", tile=TILE).seconds
+        tg.gram.estimate(
+            case.network, (n, *case.shape), machines=2, dtype="float32", tile=TILE
+        ).seconds
         for n in sizes
     ]
     calls = {str(n): job(case, n, tile=TILE, client=client) for n in sizes}

@@ -79,7 +79,7 @@ def test_a_name_that_is_none_is_noticed():
 
 
 def test_other_names_on_the_page_can_be_imported():
-    rooms = "bias|engines|kernels|nets"
+    rooms = "bias|engines|gram|kernels|learn|nets"
     names = [
         token[: re.search(r"[^\w.]|$", token).start()]
         for token in quoted(TEXT)

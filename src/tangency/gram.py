@@ -16,8 +16,8 @@ import inspect
 
 from .kernels import gram as _both
 from .matrix.compute import compute
+from .matrix.estimate import Estimate, estimate
 from .matrix.local_cluster import local_cluster
-from .matrix.plan import Estimate, plan
 from .matrix.status import Status, status
 from .matrix.verify import Verification, verify
 from .matrix.view import StoredGram, open
@@ -28,10 +28,10 @@ __all__ = [
     "StoredGram",
     "Verification",
     "compute",
+    "estimate",
     "gram",
     "local_cluster",
     "open",
-    "plan",
     "status",
     "verify",
 ]
@@ -50,7 +50,7 @@ class Gram:
     compute = staticmethod(compute)
     local_cluster = staticmethod(local_cluster)
     open = staticmethod(open)
-    plan = staticmethod(plan)
+    estimate = staticmethod(estimate)
     status = staticmethod(status)
     verify = staticmethod(verify)
     Estimate = Estimate

@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 
 import tangency as tg
 from tangency.bias.smoothness import modulus
+from tangency.errors import MemoryLimitError
 
 RELU = "dense relu dense"
 X = np.random.default_rng(0).normal(size=(8, 5))
@@ -146,3 +147,8 @@ def test_the_figure():
 def test_errors(changes, message):
     with pytest.raises(tg.InputError, match=message):
         modulus(**{"kernels": tg.NTK(RELU), "X": X, **changes})
+
+
+def test_more_directions_than_there_is_memory_for():
+    with pytest.raises(MemoryLimitError, match="what is computed does not fit in memory"):
+        modulus(tg.NTK("dense relu dense"), np.eye(3), directions=2**45)

@@ -8,12 +8,12 @@ from scipy.stats import multivariate_normal
 from tangency import NNGP
 from tangency.learn import IllConditionedWarning
 from tangency.learn.grams import as_train_gram, train_gram
-from tangency.learn.plan import make_noise_plan
 from tangency.learn.process import fit_ensemble, fit_posterior
+from tangency.learn.regularization import make_noise_regularization
 
 
 def posterior(gram, targets, noise):
-    return fit_posterior(gram, targets, make_noise_plan(noise, None, "posterior"))
+    return fit_posterior(gram, targets, make_noise_regularization(noise, None, "posterior"))
 
 
 def log_density(y, covariance):
@@ -66,8 +66,10 @@ def test_a_singular_matrix_without_noise_has_no_density(rng):
 
 @pytest.mark.parametrize("time", [0.0, 1.0, np.inf])
 def test_the_operator_gives_the_coefficients(vectors, time):
-    plan = make_noise_plan(None, time, "ensemble")
-    found = fit_ensemble(train_gram(NNGP("dense erf dense"), vectors), vectors[:, :2], plan)
+    regularization = make_noise_regularization(None, time, "ensemble")
+    found = fit_ensemble(
+        train_gram(NNGP("dense erf dense"), vectors), vectors[:, :2], regularization
+    )
     np.testing.assert_allclose(found.operator @ vectors[:, :2], found.dual)
     np.testing.assert_allclose(found.operator, found.operator.T, atol=1e-12)
     assert found.operator.any() == (time > 0)

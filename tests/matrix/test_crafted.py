@@ -324,5 +324,5 @@ def test_more_tiles_than_a_length_can_say(tmp_path):
 
 
 def test_a_plan_of_more_tiles_than_a_length_can_say():
-    found = tg.gram.plan(NET, (10**12, 3), tile=1, seconds=0.001)
+    found = tg.gram.estimate(NET, (10**12, 3), tile=1, seconds=0.001)
     assert "500,000,000,000,500,000,000,000 of 1 × 1" in str(found)

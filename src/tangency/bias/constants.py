@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..checks import shown
+from ..checks import shown, within_memory
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
@@ -135,6 +135,7 @@ def sample_deformations(shape: Sequence[int], seed: int = 0) -> dict[str, Deform
     return found
 
 
+@within_memory()
 def stability_constants(
     kernels: Kernels,
     images: ArrayLike,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import plain_array
+from ..checks import plain_array, within_memory
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
@@ -105,6 +105,7 @@ def _pixels(count: int) -> str:
     return "1 pixel" if count == 1 else f"{count} pixels"
 
 
+@within_memory()
 def geometry(
     kernels: Kernels,
     images: ArrayLike,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import array, called, flag, plain_array, shown, whole
+from ..checks import array, called, flag, plain_array, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels import Kernel
 from ..kernels.coerce import as_kernel, named_kernels
@@ -21,7 +21,11 @@ from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 if TYPE_CHECKING:
     from ..typing import ArrayLike
 
+_MOST_DRAWS = 100_000
+"""Each solves a system for every size: more would take hours without a word."""
 
+
+@within_memory()
 def interpolation_norms(
     kernels: Any,
     X: ArrayLike,
@@ -60,7 +64,7 @@ def interpolation_norms(
     """
     inputs, targets = _data(X, y)
     wanted = _sizes(sizes, len(inputs))
-    draws, shuffle = whole(draws, "draws", 1), flag(shuffle, "shuffle")
+    draws, shuffle = whole(draws, "draws", 1, _MOST_DRAWS), flag(shuffle, "shuffle")
     rng = np.random.default_rng(whole(seed, "seed", 0))
     orders = [rng.permutation(len(inputs)) for _ in range(draws)]
     mixed = [rng.permutation(len(inputs)) for _ in range(draws)] if shuffle else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import array, flag, number, shown, whole
+from ..checks import array, flag, number, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
@@ -70,7 +70,7 @@ class Modulus(Result):
         By least squares over all distances up to `fit_below`; NaN if all features coincide.
         """
         near = self.sizes <= self.fit_below
-        found = {}
+        found: dict[str, float] = {}
         for name in self.distances:
             mean = self.mean(name)[near]
             found[name] = float("nan")
@@ -127,6 +127,7 @@ class Modulus(Result):
         return Table(columns, [list(map(float, row)) for row in zip(*values, strict=True)])
 
 
+@within_memory()
 def modulus(
     kernels: Kernels,
     X: ArrayLike,

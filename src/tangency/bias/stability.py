@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import choice, whole
+from ..checks import choice, whole, within_memory
 from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from ..results.powers import PowerFit, fit_power
@@ -104,6 +104,7 @@ _NAMES = {"gradient": "‖∇τ‖", "displacement": "‖τ‖"}
 _UNIT = {"gradient": "", "displacement": " pixels"}
 
 
+@within_memory()
 def stability_curve(
     kernels: Kernels,
     images: ArrayLike,

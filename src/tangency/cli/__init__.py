@@ -2,12 +2,12 @@
 
 from .app import app
 from .demo import demo
+from .estimates import gram_estimate
 from .lazy import lazy
 from .matrices import gram
 from .measures import smoothness, spectrum, stability
 from .models import fit, predict
 from .networks import describe
-from .plans import gram_plan
 from .report import report
 from .stores import gram_status
 from .warmup import warmup
@@ -21,7 +21,7 @@ app.command("smoothness", short_help="How far small changes move in feature spac
 app.command("stability", short_help="How far deformations move in feature space.")(stability)
 app.command("lazy", short_help="Finite networks beside their infinite limit.")(lazy)
 app.command("gram", short_help="Write the kernel matrix of a data set.")(gram)
-app.command("gram-plan", short_help="What a large kernel matrix will take.")(gram_plan)
+app.command("gram-estimate", short_help="What a large kernel matrix will take.")(gram_estimate)
 app.command("gram-status", short_help="How far a stored kernel matrix is.")(gram_status)
 app.command("describe", short_help="Show a network layer by layer.")(describe)
 app.command("warmup", short_help="Compile the fused engine ahead of its first use.")(warmup)

@@ -19,7 +19,8 @@ class KernelPair(NamedTuple):
     nngp: Array
     ntk: Array
 
-    __repr__ = fields
+    def __repr__(self) -> str:
+        return fields(self)
 
 
 class Wanted(NamedTuple):

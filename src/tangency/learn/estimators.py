@@ -18,10 +18,10 @@ from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed
 from ..matrix.view import is_stored
 from .base import DualEstimator, PlainScore, centred
+from .fitted import DualFit
 from .grams import resolve_kernel
 from .plain import regression_targets
-from .plan import Penalty, make_plan
-from .ridge import DualFit
+from .regularization import Penalty, make_regularization
 from .samples import fit_samples, require_square
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
@@ -76,23 +76,23 @@ class RidgeEstimator(DualEstimator):
         >>> print(KernelRegressor(alpha=0.1).explain_solver(np.ones((500, 3))))
         cholesky: one alpha > 0, up to 15,000 samples; needs 1.9 MiB
         """
-        samples = X if is_stored(X) else plain_array(plain(X, "X"), "X")
+        samples: Any = X if is_stored(X) else plain_array(plain(X, "X"), "X")
         if len(samples.shape) < 2:
             raise InputError(f"X must have a row for each sample, got {shown(samples)}")
-        plan = make_plan(self.alpha, self.training_time)
+        regularization = make_regularization(self.alpha, self.training_time)
         problem = Problem(resolve_kernel(self.kernel), samples, self.store)
-        return str(problem.choose(plan, self.solver))
+        return str(problem.choose(regularization, self.solver))
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Training:
         """Check parameters and data before anything is computed; set `kernel_`."""
-        plan = make_plan(self.alpha, self.training_time)
+        regularization = make_regularization(self.alpha, self.training_time)
         kernel = resolve_kernel(self.kernel)
         if (asked := as_solver(self.solver)) is not None:
-            check_applies(asked, plan)
+            check_applies(asked, regularization)
         flag(self.center, "center")
         if self.store is not None:
             path(self.store, "store")
-        least = 2 if plan.chooses else 1
+        least = 2 if regularization.chooses else 1
         X, y = fit_samples(self, X, y, min_samples=least, **y_checks)
         if is_precomputed(kernel):
             require_square(X)
@@ -110,10 +110,12 @@ class RidgeEstimator(DualEstimator):
 
         Returns the fit of the `units`, with residuals as they are without weights.
         """
-        plan = make_plan(self.alpha, self.training_time)
+        regularization = make_regularization(self.alpha, self.training_time)
         problem = Problem(self.kernel_, data.X, self.store, data.roots)
-        choice = problem.choose(plan, self.solver)
-        scaled = solve(problem, units.targets, plan, choice, units.loss, centred=bool(self.center))
+        choice = problem.choose(regularization, self.solver)
+        scaled = solve(
+            problem, units.targets, regularization, choice, units.loss, centred=bool(self.center)
+        )
         scaled = data.restored(scaled)
         fit = units.restored(scaled)
         places = data.places(fit.landmarks)

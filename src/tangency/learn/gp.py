@@ -29,8 +29,8 @@ from .grams import (
     train_gram,
 )
 from .plain import regression_targets
-from .plan import Penalty, Plan, make_noise_plan
 from .process import fit_ensemble, fit_posterior
+from .regularization import Penalty, Regularization, make_noise_regularization
 from .samples import fit_samples, require_square
 from .solvers.predict import DEVIATION_BYTES, block_kernel, prepared_for, row_blocks
 
@@ -125,7 +125,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
-        plan = make_noise_plan(self.noise, self.training_time, self.inference)
+        regularization = make_noise_regularization(self.noise, self.training_time, self.inference)
         self.kernel_ = self._fitted_kernel()
         flag(self.center, "center")
         X, y = fit_samples(self, X, y, min_samples=1, multi_output=True, y_numeric=True)
@@ -133,7 +133,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
             require_square(X)
         targets, mean = centred(regression_targets(y).reshape(len(y), -1), self.center)
         fit = self._fit_ensemble if self.inference == "ensemble" else self._fit_posterior
-        self._set_function(X, fit(X, targets, plan), mean, flat=y.ndim == 1)
+        self._set_function(X, fit(X, targets, regularization), mean, flat=y.ndim == 1)
         if y.ndim == 1 and np.ndim(self.amplitude_):
             self.amplitude_ = float(self.amplitude_[0])
         return self
@@ -204,8 +204,10 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
             return ensemble_kernel(self.kernel)
         return resolve_kernel(self.kernel, NNGP)
 
-    def _fit_posterior(self, X: np.ndarray, targets: Matrix, plan: Plan) -> Matrix:
-        fit = fit_posterior(self._train_gram(X), targets, plan)
+    def _fit_posterior(
+        self, X: np.ndarray, targets: Matrix, regularization: Regularization
+    ) -> Matrix:
+        fit = fit_posterior(self._train_gram(X), targets, regularization)
         self.whitener_, self.operator_, self.prior_gram_ = fit.whitener, None, None
         self.noise_, self.noises_ = fit.noise, fit.noises
         self.amplitude_ = 1.0 if fit.amplitudes is None else fit.amplitudes
@@ -213,11 +215,13 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         self.log_marginal_likelihoods_ = fit.evidences
         return fit.dual
 
-    def _fit_ensemble(self, X: np.ndarray, targets: Matrix, plan: Plan) -> Matrix:
+    def _fit_ensemble(
+        self, X: np.ndarray, targets: Matrix, regularization: Regularization
+    ) -> Matrix:
         both = both_grams(self.kernel_, X)
         tangent = as_train_gram(both.ntk, self.kernel_, X)
         self.prior_gram_ = as_train_gram(both.nngp, self.kernel_, X).matrix
-        fit = fit_ensemble(tangent, targets, plan)
+        fit = fit_ensemble(tangent, targets, regularization)
         self.whitener_, self.operator_ = None, fit.operator
         self.noise_, self.noises_, self.amplitude_ = fit.noise, np.array([fit.noise]), 1.0
         self.log_marginal_likelihood_ = self.log_marginal_likelihoods_ = None

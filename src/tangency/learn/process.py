@@ -14,8 +14,8 @@ from .flow import flow_filter
 from .grams import TrainGram
 from .grid import best_place, search, warn_at_edge
 from .loo import alpha_grid
-from .plan import Plan
-from .ridge import warn_if_noisy
+from .regularization import Regularization
+from .solvers.direct import warn_if_noisy
 from .spectrum import Spectrum, decompose
 from .threads import with_blas_threads
 
@@ -43,7 +43,7 @@ class Posterior:
 
 
 @with_blas_threads
-def fit_posterior(gram: TrainGram, targets: Matrix, plan: Plan) -> Posterior:
+def fit_posterior(gram: TrainGram, targets: Matrix, regularization: Regularization) -> Posterior:
     """Fit targets (n, k), by Cholesky for one noise > 0, else from one spectrum.
 
     `gram.matrix` is overwritten. Source: Rasmussen and Williams 2006, algorithm 2.1; the log
@@ -53,18 +53,18 @@ def fit_posterior(gram: TrainGram, targets: Matrix, plan: Plan) -> Posterior:
     -n/2 log(2πe s²) - ½ log|G|: multiplying an output by a number shifts this by a constant.
     Warns with `SearchWarning` where the best noise stands at the edge of the search.
     """
-    if plan.alphas is not None and not plan.chooses:
-        fit = _fit_cholesky(gram, targets, plan.alphas[0])
+    if regularization.alphas is not None and not regularization.chooses:
+        fit = _fit_cholesky(gram, targets, regularization.alphas[0])
         if fit is not None:
             return fit
     spectrum = decompose(gram)
     in_basis = spectrum.to_basis(targets)
-    if plan.chooses:
-        noise, noises, evidences = _choose(gram, spectrum, in_basis, plan)
+    if regularization.chooses:
+        noise, noises, evidences = _choose(gram, spectrum, in_basis, regularization)
         amplitudes = _amplitudes(spectrum, in_basis, noise)
     else:
-        assert plan.alphas is not None
-        noise, amplitudes, evidences = plan.alphas[0], None, None
+        assert regularization.alphas is not None
+        noise, amplitudes, evidences = regularization.alphas[0], None, None
         noises = np.array([noise])
         if noise > 0 or spectrum.rank == spectrum.size:
             evidences = np.array([_spectral_evidence(spectrum, in_basis, noise)])
@@ -78,7 +78,7 @@ def fit_posterior(gram: TrainGram, targets: Matrix, plan: Plan) -> Posterior:
 
 
 def _choose(
-    gram: TrainGram, spectrum: Spectrum, in_basis: Matrix, plan: Plan
+    gram: TrainGram, spectrum: Spectrum, in_basis: Matrix, regularization: Regularization
 ) -> tuple[float, Matrix, Matrix | None]:
     """Return the noise of greatest profiled likelihood, those tried, and their likelihoods."""
     tolerance = 1e-9 * in_basis.size  # likelihoods that differ by less are equal
@@ -86,12 +86,12 @@ def _choose(
     def loss(noise: float) -> float:
         return -_profiled_evidence(spectrum, in_basis, noise)
 
-    if plan.alphas is None:
+    if regularization.alphas is None:
         grid = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)
         found = search(loss, grid, spectrum.cutoff, gains=_likelier, tolerance=tolerance)
         warn_at_edge(found.at_edge, found.best, "noise", gram.dtype)
         return found.best, found.alphas, -found.losses
-    noises = np.array(plan.alphas)
+    noises = np.array(regularization.alphas)
     if spectrum.rank < spectrum.size:  # at noise 0 there is no density
         noises = noises[noises > 0]
     losses = np.array([loss(noise) for noise in noises])
@@ -130,17 +130,17 @@ class Ensemble:
 
 
 @with_blas_threads
-def fit_ensemble(tangent: TrainGram, targets: Matrix, plan: Plan) -> Ensemble:
+def fit_ensemble(tangent: TrainGram, targets: Matrix, regularization: Regularization) -> Ensemble:
     """Fit targets (n, k) by gradient flow with the tangent kernel Θ, which is overwritten.
 
     Source: Lee et al. 2019, section 2.2, with learning rate 1 on ½ Σᵢ (f(xᵢ) - yᵢ)²; a noise
     α > 0 adds ½ α ‖w - w₀‖² to that loss, the distance of the weights from their start.
     """
-    assert plan.alphas is not None
-    alpha = plan.alphas[0]
+    assert regularization.alphas is not None
+    alpha = regularization.alphas[0]
     spectrum = decompose(tangent)
-    warn_if_noisy(spectrum, tangent, alpha, plan.time, name="noise")
-    weights = flow_filter(spectrum, alpha, plan.time)
+    warn_if_noisy(spectrum, tangent, alpha, regularization.time, name="noise")
+    weights = flow_filter(spectrum, alpha, regularization.time)
     operator = (spectrum.vectors * weights) @ spectrum.vectors.T
     return Ensemble(operator @ targets, operator, alpha)
 

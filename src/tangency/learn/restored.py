@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..matrix.checked import is_precomputed
-from .plan import make_noise_plan, make_plan
+from .regularization import make_noise_regularization, make_regularization
 from .solvers.options import NAMES, as_solver
 
 
@@ -202,9 +202,9 @@ def check_names(kind: str, fitted: dict[str, Any]) -> None:
 def check_parameters(model: Any) -> None:
     """Refuse parameters that no fit would have taken. Raises `ValueError`."""
     if hasattr(model, "inference"):
-        make_noise_plan(model.noise, model.training_time, model.inference)
+        make_noise_regularization(model.noise, model.training_time, model.inference)
         return
-    make_plan(model.alpha, model.training_time)
+    make_regularization(model.alpha, model.training_time)
     as_solver(model.solver)
     if not (model.store is None or isinstance(model.store, str)):
         raise ValueError(f"store={model.store!r} is no path")

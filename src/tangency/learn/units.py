@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ridge import DualFit
+from .fitted import DualFit
 
 Matrix = NDArray[np.float64]
 

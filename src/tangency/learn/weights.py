@@ -21,8 +21,8 @@ from ..errors import InputError
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed, require_finite
 from ..matrix.view import is_stored
+from .fitted import DualFit
 from .grams import TrainGram
-from .ridge import DualFit
 
 Matrix = NDArray[np.float64]
 

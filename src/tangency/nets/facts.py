@@ -29,7 +29,8 @@ class Steepness(NamedTuple):
     k: float = 1.0
     k_dot: float = 1.0
 
-    __repr__ = fields
+    def __repr__(self) -> str:
+        return fields(self)
 
 
 class Powers(NamedTuple):

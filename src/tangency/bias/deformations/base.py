@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import array, shown, sizes
+from ...checks import array, shown, sizes, within_memory
 from ...errors import InputError
 from .checks import finite, spatial_shape, whole
 
@@ -143,6 +143,7 @@ class Deformation:
         return pixel_grid(spatial_shape(shape, self.dims), whole(refine, "refine", 1))
 
 
+@within_memory()
 def pixel_grid(shape: Sequence[int], refine: int = 1) -> np.ndarray:
     """The pixels' centres in row-major order, (m, dims), in pixels from the image's centre.
 

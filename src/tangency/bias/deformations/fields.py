@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...checks import within_memory
 from ...errors import InputError
 from .base import Deformation
 from .checks import finite, finite_tuple, positive, spatial_shape, whole
@@ -149,6 +150,7 @@ class RandomField(Deformation):
 
 
 @lru_cache(maxsize=256)
+@within_memory()
 def _waves(seed: int, axes: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Frequencies (count, axes) for correlation 1, weights of cosines and sines (count, axes)."""
     rng = np.random.default_rng(seed)

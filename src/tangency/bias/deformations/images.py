@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import choice, shown
+from ...checks import choice, shown, within_memory
 from ...errors import InputError
 from ...kernels.inputs import signals
 from .base import Deformation, pixel_grid
@@ -35,6 +35,7 @@ _WIDEST = 100
 _REACH, _MARGIN = 8, 32
 
 
+@within_memory()
 def deform(
     images: ArrayLike,
     tau: Deformation,
@@ -141,6 +142,7 @@ def _reflected_coefficients(image: np.ndarray, order: int) -> np.ndarray:
     return values
 
 
+@within_memory()
 def smooth(images: Any, antialias: float = 0.5, mode: str = "zeros", axes: int = 2) -> np.ndarray:
     """A₀ x: images (`axes=2`) or signals (`axes=1`) smoothed as by `deform`, not moved.
 

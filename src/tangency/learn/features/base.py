@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ...checks import whole
+from ...checks import whole, within_memory
 from ...errors import InputError
 from ..parameters import KernelParameters
 from ..samples import fit_inputs, predict_samples
@@ -35,11 +35,13 @@ class FeatureMap(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    @within_memory()
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels); y is ignored. Returns self."""
         self._fit(fit_inputs(self, X))
         return self
 
+    @within_memory()
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the features of X, (m, n_features_out), in the dtype of X, float32 or float64."""
         check_is_fitted(self)

@@ -14,11 +14,11 @@ from ...matrix.indefinite import require_psd_products
 from ...matrix.products import Operator, Product, RemoteOperator
 from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..fitted import DualFit
 from ..grid import edge_of, warn_at_edge
 from ..loo import Criterion, alpha_grid
 from ..lowrank import low_rank
-from ..plan import Plan
-from ..ridge import DualFit
+from ..regularization import Regularization
 from ..threads import blas_threads
 from .options import CG
 from .preconditioner import Preconditioner, from_factor, no_preconditioner
@@ -30,7 +30,13 @@ Matrix = NDArray[np.float64]
 
 
 def fit_cg(
-    tiles: Tiles, targets: Matrix, plan: Plan, options: CG, criterion: Criterion, *, centred: bool
+    tiles: Tiles,
+    targets: Matrix,
+    regularization: Regularization,
+    options: CG,
+    criterion: Criterion,
+    *,
+    centred: bool,
 ) -> DualFit:
     """Fit the targets, (n, k), for one alpha > 0 or the best of several.
 
@@ -60,19 +66,19 @@ def fit_cg(
             tiles.roots,
         )
         cutoff = _noise(preconditioner, diagonal, tiles.eps)
-        if plan.alphas is None:
+        if regularization.alphas is None:
             alphas = alpha_grid(float(diagonal.mean()), cutoff, tiles.size)
         else:
-            alphas = np.array(plan.alphas)
+            alphas = np.array(regularization.alphas)
         if options.checkpoint is not None:
             search.attach(Path(options.checkpoint), tiles, alphas)
         if not tiles.trusted and search.resumed is None:
             search.products += require_psd_products(
                 product, preconditioner.approximation, diagonal, tiles.eps, options.seed
             )
-        found = search.best_of(alphas, stops_early=plan.alphas is None)
+        found = search.best_of(alphas, stops_early=regularization.alphas is None)
     _warn_if_noisy(preconditioner, tiles, cutoff, found.alpha)
-    if plan.alphas is None and found.losses is not None:
+    if regularization.alphas is None and found.losses is not None:
         edge = edge_of(list(found.losses))
         # a search that has ended before the lowest alpha found nothing more to gain, or said why
         if edge == "upper" or found.alphas[0] == alphas[0]:

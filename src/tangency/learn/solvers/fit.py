@@ -16,12 +16,13 @@ from ...matrix.checked import is_precomputed, require_finite
 from ...matrix.compute import compute
 from ...matrix.tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles
 from ...matrix.view import is_stored
+from ..fitted import DualFit
 from ..grams import TrainGram, assembled, train_gram
 from ..loo import Criterion
-from ..plan import Plan
-from ..ridge import DualFit, fit_dual
+from ..regularization import Regularization
 from ..weights import weighted
 from .cg import fit_cg
+from .direct import fit_dual
 from .nystrom import fit_nystrom
 from .options import CG, Nystrom
 from .rules import Choice, choose, require_solver_memory
@@ -60,9 +61,9 @@ class Problem:
                 f"another one; got {shown(self.kernel)}"
             )
 
-    def choose(self, plan: Plan, solver: Any) -> Choice:
+    def choose(self, regularization: Regularization, solver: Any) -> Choice:
         """The solver that fits this problem."""
-        return choose(len(self.X), plan, solver)
+        return choose(len(self.X), regularization, solver)
 
     def gram(self) -> TrainGram:
         """K(X, X) in memory, which solvers may overwrite."""
@@ -106,7 +107,7 @@ class Problem:
 def fit(
     problem: Problem,
     targets: Matrix,
-    plan: Plan,
+    regularization: Regularization,
     choice: Choice,
     criterion: Criterion,
     *,
@@ -118,7 +119,7 @@ def fit(
     `InputError` where numbers leave the range of float64.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
-        found = _fit(problem, targets, plan, choice, criterion, centred=centred)
+        found = _fit(problem, targets, regularization, choice, criterion, centred=centred)
     if found.residuals is not None:
         what = f"the leave-one-out residuals overflowed in solver {found.solver!r}"
         remedy = "scale the inputs so that K(x, x) comes nearer to 1, or raise alpha"
@@ -129,7 +130,7 @@ def fit(
 def _fit(
     problem: Problem,
     targets: Matrix,
-    plan: Plan,
+    regularization: Regularization,
     choice: Choice,
     criterion: Criterion,
     *,
@@ -141,16 +142,20 @@ def _fit(
         if solver.progress is None:
             solver = dataclasses.replace(solver, progress=_shows_progress(problem.kernel))
         tiles = problem.tiles(solver.client)
-        return fit_cg(tiles, targets, plan, solver, criterion, centred=centred)
+        return fit_cg(tiles, targets, regularization, solver, criterion, centred=centred)
     if isinstance(solver, Nystrom):
         if problem.store is not None:
             raise InputError(
                 f'solver="nystrom" computes a few columns of K only, so it has no use for '
                 f"store={str(problem.store)!r}; leave store=None, or take another solver"
             )
-        return fit_nystrom(problem.tiles(None), targets, plan, solver, criterion, centred=centred)
+        return fit_nystrom(
+            problem.tiles(None), targets, regularization, solver, criterion, centred=centred
+        )
     asked = solver if choice.asked else None
-    return fit_dual(problem.gram(), targets, plan, criterion, centred=centred, solver=asked)
+    return fit_dual(
+        problem.gram(), targets, regularization, criterion, centred=centred, solver=asked
+    )
 
 
 def _copied(problem: Problem, solver: Any) -> int:

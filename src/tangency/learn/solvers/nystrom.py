@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ...matrix.tiles import Tiles
 from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..fitted import DualFit
 from ..flow import flow_filter
 from ..grid import best_place, search, warn_at_edge
 from ..loo import Criterion, alpha_grid, loo_residuals
 from ..lowrank import LowRank, low_rank
-from ..plan import Plan
-from ..ridge import DualFit
+from ..regularization import Regularization
 from ..spectrum import Spectrum
 from ..threads import blas_threads
 from .options import Nystrom
@@ -27,7 +27,7 @@ Matrix = NDArray[np.float64]
 def fit_nystrom(
     tiles: Tiles,
     targets: Matrix,
-    plan: Plan,
+    regularization: Regularization,
     options: Nystrom,
     criterion: Criterion,
     *,
@@ -59,20 +59,20 @@ def fit_nystrom(
         cutoff = rank_cutoff(found.trace, float(values.max(initial=0.0)), n, tiles.eps)
         spectrum = Spectrum(values, basis, cutoff)
         fit = _Features(factor, spectrum, targets, centred, tiles.roots)
-        exact = math.isinf(plan.time) and n > 1
-        if plan.alphas is None:
+        exact = math.isinf(regularization.time) and n > 1
+        if regularization.alphas is None:
             grid = alpha_grid(found.trace / n, cutoff, n)
             best = search(lambda alpha: criterion(fit.residuals(alpha)), grid, cutoff)
             alpha, alphas, losses = best.best, best.alphas, best.losses
             warn_at_edge(best.at_edge, alpha, "alpha", str(tiles.dtype))
         else:
-            alphas = np.array(plan.alphas)
+            alphas = np.array(regularization.alphas)
             losses = np.array([criterion(fit.residuals(a)) for a in alphas]) if exact else None
             alpha = float(alphas[0] if losses is None else alphas[best_place(losses)])
         dropped = found.rank < min(options.n_components, n) or spectrum.rank < found.rank
-        if dropped and alpha < cutoff and plan.time * cutoff >= 1.0:
+        if dropped and alpha < cutoff and regularization.time * cutoff >= 1.0:
             _warn_noisy(spectrum, tiles, alpha)
-        weights = fit.weights(alpha, plan.time)
+        weights = fit.weights(alpha, regularization.time)
         landmarks, dual = _coefficients(found, weights)
         return DualFit(
             dual,

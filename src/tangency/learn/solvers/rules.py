@@ -11,7 +11,7 @@ import psutil
 from ...checks import whole
 from ...engines.tiles import size_text
 from ...errors import InputError, MemoryLimitError
-from ..plan import Plan, make_plan
+from ..regularization import Regularization, make_regularization
 from .options import CG, Cholesky, Eigh, Nystrom, Solver, as_solver, name_of
 
 CHOLESKY_LIMIT = 15_000
@@ -74,24 +74,26 @@ def choose_solver(
     """
     n = whole(n, "n", 1)
     free = None if available is None else whole(available, "available", 0)
-    return choose(n, make_plan(alpha, training_time), solver, free)
+    return choose(n, make_regularization(alpha, training_time), solver, free)
 
 
-def choose(n: int, plan: Plan, solver: Any, available: int | None = None) -> Choice:
-    """`choose_solver` for a plan."""
+def choose(
+    n: int, regularization: Regularization, solver: Any, available: int | None = None
+) -> Choice:
+    """`choose_solver` with what `alpha` and `training_time` ask for."""
     asked = as_solver(solver)
     if asked is not None:
-        check_applies(asked, plan)
+        check_applies(asked, regularization)
         need = memory_need(asked, n)
         return Choice(asked, "asked for", need, asked=True, kept=_kept(asked, n, available))
     free = psutil.virtual_memory().available if available is None else available
     spectral, factor = memory_need(Eigh(), n), memory_need(Cholesky(), n)
-    if not math.isinf(plan.time):
+    if not math.isinf(regularization.time):
         return Choice(Eigh(), "a finite training time takes a spectrum", spectral)
-    if plan.alphas is not None and plan.alphas[0] == 0:
+    if regularization.alphas is not None and regularization.alphas[0] == 0:
         return Choice(Eigh(), "alpha = 0 takes a spectrum", spectral)
-    if plan.chooses:
-        what = '"loo" chooses among alphas' if plan.alphas is None else "several alphas"
+    if regularization.chooses:
+        what = '"loo" chooses among alphas' if regularization.alphas is None else "several alphas"
         exact, limit, need = Eigh(), EIGH_LIMIT, spectral
     else:
         what, exact, limit, need = "one alpha > 0", Cholesky(), CHOLESKY_LIMIT, factor
@@ -118,7 +120,7 @@ def _kept(solver: Solver, n: int, available: int | None) -> int:
     return min(triangle, free // 2)
 
 
-def check_applies(solver: Solver, plan: Plan) -> None:
+def check_applies(solver: Solver, regularization: Regularization) -> None:
     """Refuse parameters that a solver was not made for.
 
     Raises `ValueError` with the remedy.
@@ -126,17 +128,17 @@ def check_applies(solver: Solver, plan: Plan) -> None:
     if isinstance(solver, Eigh | Nystrom):
         return
     name = name_of(solver)
-    if not math.isinf(plan.time):
+    if not math.isinf(regularization.time):
         raise InputError(
             f'solver="{name}" solves for the end of training; a finite training_time takes '
             'solver="eigh" or "nystrom"'
         )
-    if plan.alphas is not None and plan.alphas[0] == 0:
+    if regularization.alphas is not None and regularization.alphas[0] == 0:
         raise InputError(
             f'solver="{name}" needs alpha > 0, got 0; give alpha a small number such as 1e-6 times '
             'the mean of K(x, x), or take solver="eigh"'
         )
-    if isinstance(solver, Cholesky) and plan.chooses:
+    if isinstance(solver, Cholesky) and regularization.chooses:
         raise InputError(
             'solver="cholesky" takes one alpha > 0; to choose among several take solver="eigh", '
             '"cg" or "auto"'

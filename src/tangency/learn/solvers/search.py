@@ -18,8 +18,8 @@ from ...matrix.checked import require_finite
 from ...matrix.products import Product
 from ...matrix.tiles import Tiles
 from ..conditioning import caller_level
+from ..fitted import DualFit
 from ..loo import Criterion, loo_residuals
-from ..ridge import DualFit
 from .block_cg import NotDefiniteError, State, System, run, start
 from .checkpoint import Checkpoint, digest
 from .options import CG

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from ...checks import shown, within_memory
+from ...checks import real_array, within_memory
 from ...errors import InputError
 from ..base import number, truth
 from ..facts import Powers, Steepness
@@ -18,7 +18,7 @@ from ..values import elementwise
 from .base import RAW, ActivationLayer
 
 if TYPE_CHECKING:
-    from ...typing import Array, ArrayLike
+    from ...typing import ArrayLike
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,16 +123,16 @@ class ReLU(PiecewiseLinear):
         return 0.5, 0.5
 
 
-def kappa0(u: ArrayLike | float) -> Array:
+def kappa0(u: ArrayLike | float) -> np.ndarray:
     """κ₀(u) = 1 − arccos(u)/π, the arc-cosine kernel of degree 0: E[σ'(f)σ'(f')] of the ReLU.
 
     It is the k̇ of `ReLU().dual` at variances of 1, which all engines compute with.
 
     Args:
-        u: cosines in [−1, 1], a number, an array or a tensor of any shape.
+        u: cosines in [−1, 1], one or an array of any shape; floating point keeps its type.
 
     Raises:
-        InputError: numbers that are no cosines. NetworkError: no numbers.
+        InputError: what is no cosine.
 
     Source: Cho & Saul 2009; Bietti & Mairal 2019, section 2.
 
@@ -143,7 +143,7 @@ def kappa0(u: ArrayLike | float) -> Array:
     return _arc_cosine(u)[1]
 
 
-def kappa1(u: ArrayLike | float) -> Array:
+def kappa1(u: ArrayLike | float) -> np.ndarray:
     """κ₁(u) = (√(1−u²) + u(π − arccos u))/π, the arc-cosine kernel of degree 1: E[σ(f)σ(f')].
 
     The NTK of `dense relu dense` is ‖x‖‖x'‖(u·κ₀(u) + κ₁(u)), its last-layer kernel ‖x‖‖x'‖κ₁(u).
@@ -156,17 +156,15 @@ def kappa1(u: ArrayLike | float) -> Array:
     return _arc_cosine(u)[0]
 
 
-def _arc_cosine(u: Any) -> tuple[Any, Any]:
+@within_memory()
+def _arc_cosine(u: Any) -> tuple[np.ndarray, np.ndarray]:
     """(κ₁(u), κ₀(u))."""
-    u = elementwise(np.asarray(u) if isinstance(u, list | tuple) else u)
-    xp = array_namespace(u)
-    if xp.isdtype(u.dtype, ("bool", "integral")):
-        u = xp.astype(u, xp.float64)
-    real = xp.isdtype(u.dtype, "real floating")
-    if not real or not xp.all(xp.abs(u) <= 1 + 4 * xp.finfo(u.dtype).eps):
-        raise InputError(f"cosines must lie in [-1, 1], got {shown(u)}")
-    one = xp.ones_like(u)
-    return ReLU().dual(u, one, one)
+    cosines = real_array(u, "cosines")
+    outside = ~(np.abs(cosines) <= 1 + 4 * np.finfo(cosines.dtype).eps)
+    if np.any(outside):
+        raise InputError(f"cosines must lie in [-1, 1], got {cosines[outside].flat[0]:.9g}")
+    one = np.ones_like(cosines)
+    return ReLU().dual(cosines, one, one)
 
 
 @dataclass(frozen=True, repr=False)

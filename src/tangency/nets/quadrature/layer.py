@@ -113,9 +113,8 @@ class Activation(ActivationLayer):
     def __call__(self, u: Any) -> Any:
         name = f"the activation {shown(self.name)}"
         function = _callable(self.function)
-        found: Any = checks.called(function, name, elementwise(u), error=NetworkError)
-        good = hasattr(found, "shape") or checks.is_number(found)
-        if not good or isinstance(found, type):
+        found = checks.called(function, name, elementwise(u), error=NetworkError)
+        if isinstance(found, type) or not (hasattr(found, "shape") or checks.is_number(found)):
             raise NetworkError(f"{name} must give numbers, got {shown(found)}")
         return self.scale * found
 

@@ -15,7 +15,7 @@ Penalty = float | Sequence[float] | Literal["loo"] | None
 
 
 @dataclass(frozen=True)
-class Plan:
+class Regularization:
     """One alpha, or several to choose among, and the time that gradient flow runs for.
 
     `alphas` is None for the grid that leave-one-out searches; `time` is ∞ without early stopping.
@@ -30,8 +30,8 @@ class Plan:
         return self.alphas is None or len(self.alphas) > 1
 
 
-def make_plan(alpha: Any, training_time: Any) -> Plan:
-    """Return the plan for these two parameters.
+def make_regularization(alpha: Any, training_time: Any) -> Regularization:
+    """Return what these two parameters ask for.
 
     alpha=None means "loo" without a training time and 0 with one. Raises `InputError` for a
     negative, NaN or infinite alpha, a negative or NaN time, and for several alphas with a
@@ -46,24 +46,24 @@ def make_plan(alpha: Any, training_time: Any) -> Plan:
                 f"alpha={shown(alpha)} is not known; expected a number ≥ 0, a list of numbers, "
                 '"loo" or None'
             )
-        plan = Plan(None, time)
+        regularization = Regularization(None, time)
     else:
-        plan = Plan(_several("alpha", alpha), time)
-    if plan.chooses and not math.isinf(time):
+        regularization = Regularization(_several("alpha", alpha), time)
+    if regularization.chooses and not math.isinf(time):
         raise InputError(
             f"alpha={shown(alpha)} chooses by leave-one-out, which has no closed form for gradient "
             f"flow stopped at training_time={shown(training_time)}; give one number as alpha "
             "(the flow then has that weight decay; 0 for none), or leave training_time=None"
         )
-    return plan
+    return regularization
 
 
-def make_noise_plan(noise: Any, training_time: Any, inference: Any) -> Plan:
-    """Return the plan for a Gaussian process: noise variances in the place of alphas.
+def make_noise_regularization(noise: Any, training_time: Any, inference: Any) -> Regularization:
+    """Return the same for a Gaussian process: noise variances in the place of alphas.
 
     noise=None means "ml" for the posterior and 0 for the ensemble. Raises `InputError` as
-    `make_plan` does, for an unknown `inference`, and for a choice of noise or a training time
-    where they have no meaning.
+    `make_regularization` does, for an unknown `inference`, and for a choice of noise or a training
+    time where they have no meaning.
     """
     if not isinstance(inference, str) or inference not in ("posterior", "ensemble"):
         raise InputError(f'inference={shown(inference)}; expected "posterior" or "ensemble"')
@@ -80,13 +80,15 @@ def make_noise_plan(noise: Any, training_time: Any, inference: Any) -> Plan:
             f"noise={shown(noise)} is not known; expected a variance ≥ 0, a list of them, "
             '"ml" or None'
         )
-    plan = Plan(None if isinstance(noise, str) else _several("noise", noise), time)
-    if inference == "ensemble" and plan.chooses:
+    regularization = Regularization(
+        None if isinstance(noise, str) else _several("noise", noise), time
+    )
+    if inference == "ensemble" and regularization.chooses:
         raise InputError(
             f"noise={shown(noise)} chooses by marginal likelihood, which an ensemble of trained "
             'networks does not have; give one number, or set inference="posterior"'
         )
-    return plan
+    return regularization
 
 
 def _several(name: str, value: Any) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tangency.learn.plan import make_noise_plan, make_plan
+from tangency.learn.regularization import make_noise_regularization, make_regularization
 
 
 @pytest.mark.parametrize(
@@ -25,43 +25,43 @@ from tangency.learn.plan import make_noise_plan, make_plan
     ],
 )
 def test_parameters_and_what_they_ask_for(alpha, time, alphas, until):
-    plan = make_plan(alpha, time)
-    assert plan.alphas == alphas
-    assert plan.time == until
-    assert plan.chooses == (alphas is None or len(alphas) > 1)
+    regularization = make_regularization(alpha, time)
+    assert regularization.alphas == alphas
+    assert regularization.time == until
+    assert regularization.chooses == (alphas is None or len(alphas) > 1)
 
 
 @pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf, True, 1j, [1.0, -2.0], [0.1, "a"]])
 def test_a_bad_alpha_is_named(bad):
     with pytest.raises(ValueError, match=r"alpha=.*finite number ≥ 0"):
-        make_plan(bad, None)
+        make_regularization(bad, None)
 
 
 @pytest.mark.parametrize("bad", [[], [[1.0]], np.ones((2, 2)), object()])
 def test_lists_of_alphas_are_flat_and_not_empty(bad):
     with pytest.raises(ValueError, match="non-empty flat list"):
-        make_plan(bad, None)
+        make_regularization(bad, None)
 
 
 def test_an_unknown_word_is_named():
     with pytest.raises(ValueError, match=r"alpha='cv' is not known.*loo"):
-        make_plan("cv", None)
+        make_regularization("cv", None)
     with pytest.raises(ValueError, match=r"noise='loo' is not known.*ml"):
-        make_noise_plan("loo", None, "posterior")
+        make_noise_regularization("loo", None, "posterior")
 
 
 @pytest.mark.parametrize("bad", [-1.0, math.nan, "long", [1.0], True])
 def test_a_bad_time_is_named(bad):
     with pytest.raises(ValueError, match=r"training_time=.*number ≥ 0"):
-        make_plan(0.0, bad)
+        make_regularization(0.0, bad)
     with pytest.raises(ValueError, match=r"training_time=.*number ≥ 0"):
-        make_noise_plan(0.0, bad, "ensemble")
+        make_noise_regularization(0.0, bad, "ensemble")
 
 
 @pytest.mark.parametrize("alpha", ["loo", [0.1, 1.0]])
 def test_choosing_alpha_conflicts_with_early_stopping(alpha):
     with pytest.raises(ValueError, match=r"no closed form.*training_time=5.*one number as alpha"):
-        make_plan(alpha, 5)
+        make_regularization(alpha, 5)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_choosing_alpha_conflicts_with_early_stopping(alpha):
     ],
 )
 def test_noise_and_what_it_asks_for(noise, time, inference, alphas):
-    plan = make_noise_plan(noise, time, inference)
-    assert plan.alphas == alphas
-    assert plan.time == (math.inf if time is None else time)
+    regularization = make_noise_regularization(noise, time, inference)
+    assert regularization.alphas == alphas
+    assert regularization.time == (math.inf if time is None else time)
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,4 @@ def test_noise_and_what_it_asks_for(noise, time, inference, alphas):
 )
 def test_conflicts_of_the_gaussian_process_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        make_noise_plan(*arguments)
+        make_noise_regularization(*arguments)

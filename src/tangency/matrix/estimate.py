@@ -82,7 +82,7 @@ class Estimate:
 
 
 @within_memory()
-def plan(
+def estimate(
     net: KernelLike,
     shape: Sequence[int],
     *,
@@ -113,7 +113,7 @@ def plan(
         NetworkError: a network that does not fit the shape.
 
     >>> import tangency as tg
-    >>> estimate = tg.gram.plan("dense relu dense", (60_000, 784), machines=8, dtype="float32")
+    >>> estimate = tg.gram.estimate("dense relu dense", (60_000, 784), machines=8, dtype="float32")
     >>> estimate.pairs, estimate.store_bytes > 7.2e9
     (1800030000, True)
     """

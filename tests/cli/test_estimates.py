@@ -1,11 +1,11 @@
-"""`tangency gram-plan`."""
+"""`tangency gram-estimate`."""
 
 import pytest
 from typer.testing import CliRunner
 
 from tangency.cli import app
 
-PLAN = ("gram-plan", "--net", "dense relu dense", "--input-shape", "784")
+PLAN = ("gram-estimate", "--net", "dense relu dense", "--input-shape", "784")
 
 
 def run(*arguments):
@@ -23,7 +23,7 @@ def test_a_plan():
 def test_a_plan_of_both_kernels_on_images():
     shape = ("--input-shape", "8x8x1", "--examples", 500, "--columns", 300)
     net = ("--net", "conv3 relu flatten dense", "--kernel", "both", "--dtype", "float32")
-    result = run("gram-plan", *net, *shape, "--machines", 64)
+    result = run("gram-estimate", *net, *shape, "--machines", 64)
     assert result.exit_code == 0, result.stderr
     assert "nngp and ntk, 500 × 300, float32, not symmetric" in result.stdout
     assert "on 64 cores" in result.stdout

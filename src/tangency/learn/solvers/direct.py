@@ -3,63 +3,38 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .cholesky import solve_ridge
-from .conditioning import count_copies, rank_cutoff, warn_singular
-from .flow import flow_filter, reaches_noise
-from .grams import TrainGram
-from .grid import search, warn_at_edge
-from .loo import (
+from ...errors import InputError
+from ..cholesky import solve_ridge
+from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..fitted import DualFit
+from ..flow import flow_filter, reaches_noise
+from ..grams import TrainGram
+from ..grid import search, warn_at_edge
+from ..loo import (
     Criterion,
     alpha_grid,
     choose_alpha,
     loo_residuals,
     spectral_residuals,
 )
-from .plan import Plan
-from .solvers.options import Cholesky, Eigh, Solver
-from .solvers.rules import require_solver_memory
-from .spectrum import Spectrum, decompose
-from .threads import with_blas_threads
+from ..regularization import Regularization
+from ..spectrum import Spectrum, decompose
+from ..threads import with_blas_threads
+from .options import Cholesky, Eigh, Solver
+from .rules import require_solver_memory
 
 Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class DualFit:
-    """f = Σᵢ cᵢ K(·, xᵢ): `dual` c (n, k), `alpha`, `norms` √(cᵀKc) (k,).
-
-    `alpha` is one of `alphas` (a,), whose leave-one-out losses are `losses` (a,). `residuals`
-    (n, k) are the leave-one-out ones of `alpha`; they and the losses are None where they are not
-    known. `solver` names what was used. Iterations give the number of products with K, the
-    largest error of a prediction that they leave, in units of the targets' root mean square, and
-    the relative error of the leave-one-out residuals. Where the function is a sum over some
-    samples only, `landmarks` (r,) are these, and c is (r, k).
-    """
-
-    dual: Matrix
-    alpha: float
-    norms: Matrix
-    residuals: Matrix | None
-    alphas: Matrix
-    losses: Matrix | None
-    solver: str = "eigh"
-    products: int | None = None
-    tolerance: float | None = None
-    loo_error: float | None = None
-    landmarks: NDArray[np.intp] | None = None
 
 
 @with_blas_threads
 def fit_dual(
     gram: TrainGram,
     targets: Matrix,
-    plan: Plan,
+    regularization: Regularization,
     criterion: Criterion,
     *,
     centred: bool,
@@ -76,20 +51,24 @@ def fit_dual(
     scaled problem; see `weights`. Warns with `IllConditionedWarning` where the fit depends on
     rounding.
     """
-    single = plan.alphas is not None and not plan.chooses and math.isinf(plan.time)
+    single = (
+        regularization.alphas is not None
+        and not regularization.chooses
+        and math.isinf(regularization.time)
+    )
     if single and not isinstance(solver, Eigh):
-        assert plan.alphas is not None
+        assert regularization.alphas is not None
         # no eigenvalue exceeds the trace, so this alpha lies above the noise level of K
         noise = rank_cutoff(gram.trace, gram.trace, gram.size, gram.eps)
-        if plan.alphas[0] > noise:
-            fit = _fit_cholesky(gram, targets, plan.alphas[0], criterion, centred=centred)
+        if regularization.alphas[0] > noise:
+            fit = _fit_cholesky(gram, targets, regularization.alphas[0], criterion, centred=centred)
             if fit is not None:
                 return fit
         if isinstance(solver, Cholesky):
             raise InputError(
-                f"K + αI has no Cholesky factor at alpha={plan.alphas[0]:.3g}, which lies near or "
-                f"below the rounding of K, {noise:.1e}; raise alpha, pass the inputs as float64, "
-                'or take solver="eigh", which leaves out what is rounding'
+                f"K + αI has no Cholesky factor at alpha={regularization.alphas[0]:.3g}, which "
+                f"lies near or below the rounding of K, {noise:.1e}; raise alpha, pass the inputs "
+                'as float64, or take solver="eigh", which leaves out what is rounding'
             )
         require_solver_memory(Eigh(), gram.size, beside=gram.matrix.nbytes)
     spectrum, roots = decompose(gram), gram.roots
@@ -97,25 +76,25 @@ def fit_dual(
     def left_out(alpha: float) -> Matrix:
         return spectral_residuals(spectrum, targets, alpha, centred=centred, roots=roots)
 
-    if plan.alphas is None:
+    if regularization.alphas is None:
         grid = alpha_grid(gram.trace / gram.size, spectrum.cutoff, gram.size)
         found = search(lambda alpha: criterion(left_out(alpha)), grid, spectrum.cutoff)
         alpha, alphas, losses = found.best, found.alphas, found.losses
         warn_at_edge(found.at_edge, alpha, "alpha", gram.dtype)
     else:
-        alphas = np.array(plan.alphas)
+        alphas = np.array(regularization.alphas)
         alpha, losses = float(alphas[0]), None
         if len(alphas) > 1:
             alpha, losses = choose_alpha(
                 spectrum, targets, alphas, criterion, centred=centred, roots=roots
             )
-    warn_if_noisy(spectrum, gram, alpha, plan.time)
-    weights = flow_filter(spectrum, alpha, plan.time)
+    warn_if_noisy(spectrum, gram, alpha, regularization.time)
+    weights = flow_filter(spectrum, alpha, regularization.time)
     in_basis = spectrum.to_basis(targets)
     dual = spectrum.apply(weights, in_basis)
     norms = _norms(spectrum.values, weights[:, None] * in_basis)
     residuals = None
-    if math.isinf(plan.time) and gram.size > 1:
+    if math.isinf(regularization.time) and gram.size > 1:
         residuals = left_out(alpha)
         losses = np.array([criterion(residuals)]) if losses is None else losses
     return DualFit(dual, alpha, norms, residuals, alphas, losses)

@@ -9,8 +9,8 @@ import pytest
 from tangency import KernelRegressor
 from tangency.learn.conditioning import IllConditionedWarning
 from tangency.learn.grams import as_train_gram, train_gram
-from tangency.learn.plan import make_plan
-from tangency.learn.ridge import fit_dual
+from tangency.learn.regularization import make_regularization
+from tangency.learn.solvers.direct import fit_dual
 
 
 def mean_square(residuals):
@@ -18,7 +18,7 @@ def mean_square(residuals):
 
 
 def fit(gram, targets, alpha=None, time=None, centred=True):
-    return fit_dual(gram, targets, make_plan(alpha, time), mean_square, centred=centred)
+    return fit_dual(gram, targets, make_regularization(alpha, time), mean_square, centred=centred)
 
 
 def test_cholesky_and_the_spectrum_give_the_same_fit(kernel, vectors):

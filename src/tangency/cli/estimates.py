@@ -1,4 +1,4 @@
-"""`tangency gram-plan`."""
+"""`tangency gram-estimate`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .say import say
 from .stores import parse_tile
 
 
-def gram_plan(
+def gram_estimate(
     net: o.Net,
     examples: Annotated[int, typer.Option(metavar="N", help="Rows of the kernel matrix.")],
     input_shape: Annotated[
@@ -44,7 +44,7 @@ def gram_plan(
     """
     import tangency as tg
 
-    estimate = tg.gram.plan(
+    estimate = tg.gram.estimate(
         tg.parse(net),
         (examples, *o.parse_shape(input_shape)),
         columns=columns,

@@ -10,7 +10,7 @@ import pytest
 
 import tangency as tg
 from tangency import InputError, NetworkError
-from tangency.matrix.plan import _bytes, _duration, _sizes
+from tangency.matrix.estimate import _bytes, _duration, _sizes
 
 DENSE = "dense relu dense"
 QUICK = {"seconds": 0.01}
@@ -21,14 +21,14 @@ def ticking(monkeypatch):
     """A clock in which every computation takes a second."""
     ticks = iter(range(10**6))
     clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
-    monkeypatch.setattr(import_module("tangency.matrix.plan"), "time", clock)
+    monkeypatch.setattr(import_module("tangency.matrix.estimate"), "time", clock)
 
 
 @pytest.mark.parametrize("columns", [None, 90])
 @pytest.mark.parametrize("kind", [None, "ntk"])
 @pytest.mark.parametrize("dtype", ["float32", np.float64])
 def test_counts_are_those_of_the_store(tmp_path, columns, kind, dtype):
-    estimate = tg.gram.plan(
+    estimate = tg.gram.estimate(
         DENSE, (130, 5), columns=columns, kind=kind, dtype=dtype, tile=64, **QUICK
     )
     X = np.random.default_rng(0).normal(size=(130, 5))
@@ -47,23 +47,23 @@ def test_counts_are_those_of_the_store(tmp_path, columns, kind, dtype):
 
 
 def test_time_follows_from_speed_and_cores(ticking):
-    one = tg.gram.plan(DENSE, (5000, 8), tile=100, kind="ntk")
+    one = tg.gram.estimate(DENSE, (5000, 8), tile=100, kind="ntk")
     assert one.pairs_per_second == 100  # the first block, of one row and a whole tile of columns
     assert one.seconds == 5000 * 5001 / 2 / 100
-    four = tg.gram.plan(DENSE, (5000, 8), tile=100, kind="ntk", machines=4)
+    four = tg.gram.estimate(DENSE, (5000, 8), tile=100, kind="ntk", machines=4)
     assert four.seconds == one.seconds / 4
-    uneven = tg.gram.plan(DENSE, (5000, 8), tile=100, kind="ntk", machines=[1, 0.5, 2.5])
+    uneven = tg.gram.estimate(DENSE, (5000, 8), tile=100, kind="ntk", machines=[1, 0.5, 2.5])
     assert uneven.seconds == four.seconds
     assert uneven.speeds == (1.0, 0.5, 2.5)
 
 
 def test_no_faster_than_one_tile(ticking):
-    many = tg.gram.plan(DENSE, (1000, 8), tile=100, kind="ntk", machines=10**6)
+    many = tg.gram.estimate(DENSE, (1000, 8), tile=100, kind="ntk", machines=10**6)
     assert many.seconds == 100 * 100 / 100
 
 
 def test_a_tile_of_few_columns_is_no_square(ticking):
-    many = tg.gram.plan(DENSE, (1000, 8), columns=10, tile=100, kind="ntk", machines=10**6)
+    many = tg.gram.estimate(DENSE, (1000, 8), columns=10, tile=100, kind="ntk", machines=10**6)
     assert many.seconds == 100 * 10 / many.pairs_per_second
 
 
@@ -78,14 +78,14 @@ def test_blocks_grow_up_to_a_tile():
 
 def test_every_kernel_and_shape():
     kernel = tg.NTK("conv3 relu gap dense", normalize=True) + 0.5 * tg.NNGP("flatten dense")
-    estimate = tg.gram.plan(kernel, (10**6, 8, 8, 1), machines=100, **QUICK)
+    estimate = tg.gram.estimate(kernel, (10**6, 8, 8, 1), machines=100, **QUICK)
     assert estimate.kinds == ("kernel",)
     assert estimate.pairs == 10**6 * (10**6 + 1) // 2
     assert dataclasses.replace(estimate, seconds=1.0) != estimate
 
 
 def test_the_table():
-    grid = tg.gram.plan(DENSE, (60_000, 784), tile=4000, kind="ntk", **QUICK)
+    grid = tg.gram.estimate(DENSE, (60_000, 784), tile=4000, kind="ntk", **QUICK)
     text = str(
         dataclasses.replace(
             grid, pairs_per_second=12_345_678.0, seconds=7200.0, speeds=(1.0, 1.0), worker_bytes=5
@@ -139,9 +139,9 @@ def test_words_for_sizes_and_times():
 def test_what_cannot_be_planned(options, message):
     shape = options.pop("shape", (10, 3))
     with pytest.raises(InputError, match=message):
-        tg.gram.plan(DENSE, shape, **options)
+        tg.gram.estimate(DENSE, shape, **options)
 
 
 def test_a_network_that_does_not_fit():
     with pytest.raises(NetworkError, match="grid"):
-        tg.gram.plan("conv3 relu dense", (10, 4, 4, 1))
+        tg.gram.estimate("conv3 relu dense", (10, 4, 4, 1))
