@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         GaussianProcess,
         KernelClassifier,
         KernelRegressor,
+        LayerwiseFeatures,
         NystromFeatures,
         RandomFeatures,
     )
@@ -66,6 +67,7 @@ _LATER = {
     "GaussianProcess": "learn",
     "KernelClassifier": "learn",
     "KernelRegressor": "learn",
+    "LayerwiseFeatures": "learn",
     "NystromFeatures": "learn",
     "RandomFeatures": "learn",
 }
@@ -109,6 +111,7 @@ __all__ = [
     "KernelRegressor",
     "Layer",
     "LayerNorm",
+    "LayerwiseFeatures",
     "LeakyReLU",
     "LinearMap",
     "MemoryLimitError",
