@@ -71,8 +71,10 @@ _LATER = {
     "NystromFeatures": "learn",
     "RandomFeatures": "learn",
 }
-_PACKAGES = ("bias", "cli", "data", "engines", "finite", "kernels")
-_PACKAGES += ("learn", "matrix", "nets", "report")
+_PACKAGES = (
+    *("bias", "cli", "data", "engines", "finite", "kernels"),
+    *("learn", "matrix", "nets", "report"),
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ..learn.threads import blas_threads
 from ..matrix.checked import kernel_diagonal
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
+
 _MOST_DRAWS = 100_000
 """Each solves a system for every size: more would take hours without a word."""
 
@@ -25,8 +28,8 @@ _MOST_DRAWS = 100_000
 @within_memory()
 def interpolation_norms(
     kernels: Any,
-    X: Any,
-    y: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     sizes: Any = None,
     draws: int = 5,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..results import Result, Table
 from .bounds import Bound, bound
 from .distances import chosen
 from .jets import gammas, lipschitz_constant
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 __all__ = ["Modulus", "gammas", "lipschitz_constant", "modulus"]
 
@@ -127,8 +130,8 @@ class Modulus(Result):
 @within_memory()
 def modulus(
     kernels: Kernels,
-    X: Any,
-    radii: Any = RADII,
+    X: ArrayLike,
+    radii: ArrayLike = RADII,
     *,
     directions: int = 4,
     count: int | None = 16,

@@ -1,5 +1,8 @@
 """Zonal functions: kernels on the sphere as functions h(u) of the cosine u = ⟨x, y⟩."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 import math

@@ -12,13 +12,13 @@ from typing import Any
 
 from ..errors import InputError
 from ..nets import Layer
-from ..nets.coerce import as_network, is_module
+from ..nets.coerce import NetworkLike, as_network, is_module
 from ..printable import shown
 from .base import Kernel
 from .kinds import LABELS
 from .network import NNGP, NTK, NetworkKernel
 
-KernelLike = Kernel | Layer | str
+KernelLike = Kernel | NetworkLike
 """What a parameter `kernel` takes."""
 
 Kernels = KernelLike | Mapping[str, KernelLike]
@@ -78,10 +78,11 @@ def named_kernels(kernels: Any, one: Callable[[Any], Any] = as_kernel) -> dict[s
                 f"{error}; several are passed by name, as in {{'NTK': NTK(net)}}"
             ) from None
         return {kernel_name(kernel): kernel}
-    if not kernels:
+    given: Mapping[Any, Any] = kernels
+    if not given:
         raise InputError("no kernel was given; pass a kernel, or several by name")
-    found = {}
-    for name, kernel in kernels.items():
+    found: dict[str, Any] = {}
+    for name, kernel in given.items():
         try:
             found[str(name)] = one(kernel)
         except InputError as error:
@@ -89,7 +90,7 @@ def named_kernels(kernels: Any, one: Callable[[Any], Any] = as_kernel) -> dict[s
     return found
 
 
-def both_kernels(net: Any, **options: Any) -> dict[str, Any]:
+def both_kernels(net: NetworkLike, **options: Any) -> dict[str, NetworkKernel]:
     """The NTK and the last-layer kernel of a network, named as in figures and tables.
 
     Args:

@@ -42,7 +42,7 @@ def in_a_few_lines() -> Iterator[None]:
 @in_a_few_lines()
 def fit_samples(
     estimator: Any, X: Any, y: Any, *, min_samples: int, **y_checks: Any
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Any, np.ndarray]:
     """Return checked copies of X, (n, d) or (n, *space, channels), and y; set `n_features_in_`.
 
     For signals `n_features_in_` is the number of values in one of them. `y_checks` go to

@@ -9,6 +9,9 @@ from .base import Layer, shown
 from .structure import Sequential
 from .text import parse
 
+NetworkLike = Layer | str
+"""What stands for a network: itself, one layer, or the text form."""
+
 
 def is_module(net: Any) -> bool:
     """Whether this is a module of PyTorch, which may not be installed."""

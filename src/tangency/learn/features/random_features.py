@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .stages import (
     row_norms,
     sizes_after,
 )
+
+if TYPE_CHECKING:
+    from ...typing import KernelLike, RandomState
 
 
 class RandomFeatures(FeatureMap):
@@ -74,7 +77,11 @@ class RandomFeatures(FeatureMap):
     n_neurons_: int
 
     def __init__(
-        self, kernel: Any = None, n_components: int = 2000, *, random_state: Any = None
+        self,
+        kernel: KernelLike | None = None,
+        n_components: int = 2000,
+        *,
+        random_state: RandomState = None,
     ) -> None:
         self.kernel = kernel
         self.n_components = n_components
