@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import CASES, Case, chosen
 from checks import checks
 from measure import (
     RESULTS,
@@ -36,6 +35,7 @@ from peer_process import Peer, PeerError
 from tables import markdown
 
 import tangency as tg
+from cases import CASES, Case, chosen
 
 # Values of both sides, in float32, relative to the largest.
 AGREEMENT = 1e-4

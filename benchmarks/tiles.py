@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import Case, chosen
 from measure import (
     RESULTS,
     interleaved,
@@ -35,6 +34,7 @@ from measure import (
 from tables import about
 
 import tangency as tg
+from cases import Case, chosen
 from tangency.matrix.compute import make_job
 from tangency.matrix.job import kernel_and_kinds
 

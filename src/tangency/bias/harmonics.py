@@ -138,9 +138,9 @@ def dimension(p: Any) -> int:
     return whole(p, "the dimension p", 2)
 
 
-def degree_number(k: Any, name: str = "the degree") -> int:
+def degree_number(k: Any) -> int:
     """A degree as a Python integer of at least 0."""
-    return whole(k, name, 0)
+    return whole(k, "the degree", 0)
 
 
 @within_memory()
