@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import within_memory
+from ..checks import real_array, within_memory
 from ..errors import InputError
 from .arccosine import log_beta
 from .basis import basis
-from .checks import real_array, require_room, rounding, whole
+from .checks import require_room, rounding, whole
 
 _MOST_BITS = 300_000
 """Integers that take a few seconds to compute."""

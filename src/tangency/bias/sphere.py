@@ -12,7 +12,8 @@ import numpy as np
 from ..checks import shown
 from ..errors import InputError
 from .degrees import DegreeNorms
-from .spectrum import MercerSpectrum, spectrum
+from .mercer import MercerSpectrum
+from .spectrum import spectrum
 from .zonal import ZonalKernel, as_zonal
 
 #: Norms of degrees that are under this part of the largest one count as zero.
