@@ -42,7 +42,7 @@ def in_a_few_lines() -> Iterator[None]:
 @in_a_few_lines()
 def fit_samples(
     estimator: Any, X: Any, y: Any, *, min_samples: int, **y_checks: Any
-) -> tuple[Any, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Return checked copies of X, (n, d) or (n, *space, channels), and y; set `n_features_in_`.
 
     For signals `n_features_in_` is the number of values in one of them. `y_checks` go to
@@ -53,7 +53,8 @@ def fit_samples(
         if not precomputed:
             _refuse_stored(estimator, X)
         estimator.n_features_in_ = X.shape[1]
-        return X, _stored_targets(estimator, X, plain_targets(y), **y_checks)
+        rows: Any = X  # stands for them in all that follows
+        return rows, _stored_targets(estimator, X, plain_targets(y), **y_checks)
     X, y = plain(X, "X"), plain_targets(y)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
