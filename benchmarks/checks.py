@@ -6,12 +6,12 @@ import argparse
 from typing import Any
 
 import numpy as np
-from cases import CASES, Case
 from measure import gram_call, interleaved, large_enough, medians, seconds
 from sklearn.metrics.pairwise import rbf_kernel
 from threadpoolctl import threadpool_limits
 
 import tangency as tg
+from cases import CASES, Case
 
 LANES = 32
 PRECISION = ("dense-5", "conv3-gap-32", "myrtle5-32", "conv3-gap-8")

@@ -27,13 +27,12 @@ from finite_nets import CASES, FiniteCase, exported, resnet
 from finite_ways import WAYS, peak_bytes
 from measure import (
     RESULTS,
+    head,
     interleaved,
-    machine,
     medians,
+    printed,
     seconds,
     use_processors,
-    versions,
-    warn_if_busy,
     write_json,
 )
 from peer_process import Peer, PeerError
@@ -189,8 +188,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="print the tables of these results")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.markdown:
-        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    if printed(options, markdown):
         return
     use_processors(options.threads)
     torch.set_num_threads(options.threads)
@@ -204,13 +202,7 @@ def main() -> None:
     names = options.cases.split(",")
     if options.peer is None and names != ["resnet"]:
         parser.error("--peer or --markdown is needed")
-    results: dict[str, Any] = {
-        "machine": machine(options.threads),
-        "versions": versions("torch"),
-        "settings": {"runs": options.runs},
-        "cases": {},
-    }
-    warn_if_busy(results["machine"])
+    results = head(options.threads, "torch", runs=options.runs) | {"cases": {}}
     for name in names:
         if name == "resnet":
             results["cases"][name] = _resnet(options)

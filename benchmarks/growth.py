@@ -10,7 +10,6 @@ of size and median time, over the upper half of the sizes (in small ones, overhe
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,11 @@ import numpy as np
 from measure import (
     RESULTS,
     gram_call,
+    head,
     interleaved,
-    machine,
     medians,
+    printed,
     use_processors,
-    versions,
-    warn_if_busy,
     write_json,
 )
 from tables import about
@@ -144,17 +142,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "growth.json")
     parser.add_argument("--markdown", type=Path, help="print the table of these results")
     options = parser.parse_args()
-    if options.markdown:
-        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    if printed(options, markdown):
         return
     use_processors(options.threads)
-    results: dict[str, Any] = {
-        "machine": machine(options.threads),
-        "versions": versions(),
-        "settings": {"runs": options.runs, "quick": options.quick},
-        "panels": {},
-    }
-    warn_if_busy(results["machine"])
+    results = head(options.threads, runs=options.runs, quick=options.quick) | {"panels": {}}
     for panel, lines in PANELS.items():
         print(f"cost against {LABELS[panel]}", flush=True)
         results["panels"][panel] = measure(lines, options)

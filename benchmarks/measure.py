@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -109,6 +110,13 @@ def warn_if_busy(about: dict[str, Any]) -> None:
         print(f"WARNING: load {load} before the start: do not publish these figures")
 
 
+def head(threads: int, *packages: str, **settings: Any) -> dict[str, Any]:
+    """What every file of results begins with; warns of a machine in use."""
+    about = machine(threads)
+    warn_if_busy(about)
+    return {"machine": about, "versions": versions(*packages), "settings": settings}
+
+
 def versions(*more: str) -> dict[str, str]:
     names = ("numba", "numpy", "scikit-learn", *more)
     found = {name: version(name) for name in names}
@@ -121,6 +129,13 @@ def write_json(path: Path, results: dict[str, Any]) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(results, indent=1, default=_number) + "\n", encoding="utf-8")
     os.replace(part, path)
+
+
+def printed(options: argparse.Namespace, markdown: Callable[[dict[str, Any]], str]) -> bool:
+    """Prints the tables of the results in the file of --markdown; False where it is not given."""
+    if options.markdown:
+        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    return bool(options.markdown)
 
 
 def _number(value: Any) -> Any:

@@ -19,7 +19,6 @@ Neither counts loads, stores, comparisons and selections.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,12 @@ from count import operations, pair
 from measure import (
     RESULTS,
     gram_call,
+    head,
     interleaved,
-    machine,
     medians,
+    printed,
     seconds,
     use_processors,
-    versions,
-    warn_if_busy,
     write_json,
 )
 from tables import about
@@ -170,16 +168,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "peak.json")
     parser.add_argument("--markdown", type=Path, help="print the table of these results")
     options = parser.parse_args()
-    if options.markdown:
-        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    if printed(options, markdown):
         return
     use_processors(1)
-    results = {
-        "machine": machine(1),
-        "versions": versions(),
-        "settings": {"runs": options.runs},
-    }
-    warn_if_busy(results["machine"])
+    results = head(1, runs=options.runs)
     results["peak"] = measure(options)
     write_json(options.out, results)
     print(f"written to {options.out}")

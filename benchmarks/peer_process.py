@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
+
 from cases import Case, as_lists
 
 WORKER = Path(__file__).parent / "peer_worker.py"

@@ -13,29 +13,27 @@ The second form prints the tables of a finished run in Markdown.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import CASES, Case, chosen
 from checks import checks
 from measure import (
     RESULTS,
     gram_call,
+    head,
     interleaved,
     large_enough,
-    machine,
     medians,
+    printed,
     use_processors,
-    versions,
-    warn_if_busy,
     write_json,
 )
 from peer_process import Peer, PeerError
 from tables import markdown
 
 import tangency as tg
+from cases import CASES, Case, chosen
 
 # Values of both sides, in float32, relative to the largest.
 AGREEMENT = 1e-4
@@ -132,20 +130,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "peers.json")
     parser.add_argument("--markdown", type=Path, help="print the tables of these results")
     options = parser.parse_args()
-    if options.markdown:
-        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    if printed(options, markdown):
         return
     if options.peer is None:
         parser.error("--peer or --markdown is needed")
     use_processors(options.threads)
-    about = machine(options.threads)
-    warn_if_busy(about)
-    results: dict[str, Any] = {
-        "machine": about,
-        "versions": versions(),
-        "settings": {name: getattr(options, name) for name in ("runs", "seconds", "longest")},
-        "cases": {},
-    }
+    settings = {name: getattr(options, name) for name in ("runs", "seconds", "longest")}
+    results = head(options.threads, **settings) | {"cases": {}}
     for case in chosen(options.cases):
         # A new process for each case: its peak of memory says what a larger block would take.
         try:

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from growth import exponent
 from matplotlib.ticker import LogLocator
-from measure import RESULTS, machine, seconds, use_processors, versions, warn_if_busy, write_json
+from measure import RESULTS, head, printed, seconds, use_processors, write_json
 from tables import about
 
 import tangency as tg
@@ -241,16 +241,11 @@ def main() -> None:
     if options.child:
         child(options)
         return
-    if options.markdown:
-        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    if printed(options, markdown):
         return
-    results: dict[str, Any] = {
-        "machine": machine(options.threads),
-        "versions": versions("scipy"),
-        "settings": {"runs": options.runs, "dtype": options.dtype, "net": NET, "ridge": RIDGE},
-    }
-    results["settings"]["data"] = "made" if options.data is None else options.data.name
-    warn_if_busy(results["machine"])
+    settings = {"runs": options.runs, "dtype": options.dtype, "net": NET, "ridge": RIDGE}
+    settings["data"] = "made" if options.data is None else options.data.name
+    results = head(options.threads, "scipy", **settings)
     results["lines"] = measure(options)
     results["exponents"] = {name: exponents(line) for name, line in results["lines"].items()}
     write_json(options.out, results)

@@ -12,7 +12,6 @@ temporary one) and are removed. The overhead is to be under 5 %.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -20,21 +19,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import Case, chosen
 from measure import (
     RESULTS,
+    head,
     interleaved,
-    machine,
     medians,
+    printed,
     seconds,
     use_processors,
-    versions,
-    warn_if_busy,
     write_json,
 )
 from tables import about
 
 import tangency as tg
+from cases import Case, chosen
 from tangency.matrix.compute import make_job
 from tangency.matrix.job import kernel_and_kinds
 
@@ -142,17 +140,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "tiles.json")
     parser.add_argument("--markdown", type=Path, help="print the table of these results")
     options = parser.parse_args()
-    if options.markdown:
-        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    if printed(options, markdown):
         return
     use_processors(options.threads)
-    results: dict[str, Any] = {
-        "machine": machine(options.threads),
-        "versions": versions("zarr"),
-        "settings": {"runs": options.runs, "dtype": "float32"},
-        "cases": {},
-    }
-    warn_if_busy(results["machine"])
+    results = head(options.threads, "zarr", runs=options.runs, dtype="float32") | {"cases": {}}
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for case in chosen(options.cases):
             results["cases"][case.name] = found = measure(case, options, Path(folder))

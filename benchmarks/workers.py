@@ -15,7 +15,6 @@ Writes benchmarks/results/workers.json; --markdown prints its tables.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,14 +23,13 @@ from typing import Any
 from growth import exponent
 from measure import (
     RESULTS,
+    head,
     interleaved,
     large_enough,
-    machine,
     medians,
+    printed,
     seconds,
     use_processors,
-    versions,
-    warn_if_busy,
     write_json,
 )
 from tables import about
@@ -136,16 +134,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "workers.json")
     parser.add_argument("--markdown", type=Path, help="print the tables of these results")
     options = parser.parse_args()
-    if options.markdown:
-        print(markdown(json.loads(options.markdown.read_text(encoding="utf-8"))))
+    if printed(options, markdown):
         return
     use_processors(2)
-    results: dict[str, Any] = {
-        "machine": machine(2),
-        "versions": versions("dask", "distributed", "zarr"),
-        "settings": {"runs": options.runs},
-    }
-    warn_if_busy(results["machine"])
+    results = head(2, "dask", "distributed", "zarr", runs=options.runs)
     results["workers"] = measure(options)
     write_json(options.out, results)
     print(f"written to {options.out}")

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         GaussianProcess,
         KernelClassifier,
         KernelRegressor,
+        LayerwiseFeatures,
         NystromFeatures,
         RandomFeatures,
     )
@@ -69,6 +70,7 @@ _LATER = {
     "GaussianProcess": "learn",
     "KernelClassifier": "learn",
     "KernelRegressor": "learn",
+    "LayerwiseFeatures": "learn",
     "NystromFeatures": "learn",
     "RandomFeatures": "learn",
 }
@@ -114,6 +116,7 @@ __all__ = [
     "KernelRegressor",
     "Layer",
     "LayerNorm",
+    "LayerwiseFeatures",
     "LeakyReLU",
     "LinearMap",
     "MemoryLimitError",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tangency.figures.style import BLUE, new_figure, plain_axes, put_note, put_title, save_figure
+from tangency.figures.style import BLUE, new_figure, plain_axes, put_title, save_figure
 from tangency.report.matrices import KernelMatrices
 from tangency.report.svg import inline_svg, small_print
 
@@ -19,8 +19,7 @@ def figure(label="time"):
     axes = drawn.subplots()
     axes.plot([1, 2, 3], [1, 4, 9], color=BLUE)
     plain_axes(axes, label)
-    put_title(drawn, "A title that the page shows as text")
-    put_note(drawn, "small print")
+    put_title(drawn, "A title that the page shows as text", "small print")
     return drawn
 
 

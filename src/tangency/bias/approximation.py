@@ -14,12 +14,10 @@ from .ball import Ball, tail_energy
 from .curves import RESOLVED, ApproximationCurve, BallCurve, RateFit
 from .degrees import Vector
 from .lipschitz import lipschitz_bound
-from .norms import RkhsNorm, norm_from, rkhs_norm
-from .spectrum import MercerSpectrum
+from .mercer import MercerSpectrum
+from .norms import RkhsNorm, norm_from
 from .sphere import decay_exponent, mercer_spectrum, on_sphere
 from .targets import ZonalTarget, as_target, check_sizes
-
-__all__ = ["ApproximationCurve", "BallCurve", "RateFit", "approximation_curve", "rkhs_norm"]
 
 _POINTS = 240
 

@@ -10,8 +10,8 @@ from scipy.optimize import brentq
 from scipy.special import log_expit
 
 from .degrees import DegreeNorms, Vector
+from .mercer import MercerSpectrum
 from .series import fitted_exponent, power_tail
-from .spectrum import MercerSpectrum
 from .sphere import usable_degrees
 
 

@@ -12,8 +12,6 @@ from ..checks import real_array
 from ..engines.tiles import size_text
 from ..errors import InputError, MemoryLimitError
 
-__all__ = ["real_array", "real_number", "require_room", "require_time", "rounding", "whole"]
-
 # Of quadrature, in more digits than float64 or in float64: a quarter of an hour or so.
 _MOST_DEGREES = {True: 20_000, False: 60_000}
 _SECONDS_PER_SQUARE = {True: 2e-6, False: 2e-7}

@@ -13,8 +13,8 @@ from ..errors import InputError
 from ..kernels.coerce import named_kernels
 from ..results import Result, Table
 from .degrees import Vector
+from .mercer import MercerSpectrum
 from .norms import RkhsNorm, norm_from
-from .spectrum import MercerSpectrum
 from .sphere import decay_exponent, mercer_spectrum, on_sphere
 from .targets import check_sizes, power
 
@@ -55,12 +55,10 @@ class SmoothnessCondition(Result):
 
     @property
     def title(self) -> str:
-        """What the figure shows."""
         return f"Which powers |u|^a lie in the RKHS, sphere in dimension {self.dim}"
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return (
             "A power lies in the space of a kernel from the vertical dotted line on: where the "
             "decay passes 1 (first panel), its norm becomes finite (second panel)."

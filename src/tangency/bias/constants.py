@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..checks import shown, within_memory
+from ..checks import number, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
@@ -26,7 +26,7 @@ from .deformations import (
     deform,
     smooth,
 )
-from .deformations.checks import positive, spatial_shape, whole
+from .deformations.checks import spatial_shape
 from .distances import moved_distances, some_images
 from .patches import pooling_scale
 
@@ -238,7 +238,7 @@ def _scale(
     kernel: Kernel, scale: float | None, input_shape: tuple[int, ...], antialias: float
 ) -> float:
     if scale is not None:
-        return positive(scale, "scale")
+        return number(scale, "scale", above=0)
     if not isinstance(kernel, NetworkKernel):
         raise InputError(
             f"{shown(kernel)} has no network of its own, so no pooling scale σ_n is known; give "

@@ -88,12 +88,10 @@ class ApproximationCurve(Result):
 
     @property
     def title(self) -> str:
-        """What the figure shows."""
         return f"Approximation of {self.target.name} on the sphere in dimension {self.dim}"
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return (
             "The lower a curve and the steeper its fall, the cheaper it is for the kernel to "
             "approximate the function; thin dotted lines hold for every Lipschitz function and "

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array
+from ..checks import array, whole
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.inputs import signals
-from .deformations.checks import whole
 
 #: The relative error that a distance may have at most. Means over images vary by far more, and a
 #: smaller error takes far longer where images are near to each other.

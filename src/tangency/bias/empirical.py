@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import scipy.linalg as sla
 
-from ..checks import array
+from ..checks import array, real_array
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import as_kernel, kernel_name, named_kernels
 from ..kernels.inputs import signals
 from ..results import Result, Table
-from .checks import real_array, rounding
+from .checks import rounding
 from .harmonics import multiplicity
 from .mercer import MercerSpectrum
 from .spectrum import spectrum
@@ -78,12 +78,10 @@ class EmpiricalSpectrum(Result):
 
     @property
     def title(self) -> str:
-        """The figure's title."""
         return f"Eigenvalues of the kernel matrix on {len(self.eigenvalues):,} points"
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         if self.theory is None:
             return (
                 "Each point is an eigenvalue of the kernel matrix over n, largest first: the "
@@ -134,12 +132,10 @@ class EmpiricalComparison(Result):
 
     @property
     def title(self) -> str:
-        """The figure's title."""
         return self._first.title
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return self._first.reading
 
     @property

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import array, cut, shown, within_memory
+from ..checks import array, cut, number, shown, whole, within_memory
 from ..errors import InputError
 from .deformations import Deformation, RandomField
-from .deformations.checks import finite, whole
 
 Family = Callable[[int], Deformation]
 
@@ -64,7 +63,7 @@ def _member(family: Family, seed: int) -> Any:
 def increasing(sizes: Any, name: str) -> np.ndarray:
     """Finite sizes above 0, each greater than the one before, as an array."""
     given = np.ravel(array(sizes, name)).tolist()
-    values = [finite(size, f"each of {name}") for size in given]
+    values = [number(size, f"each of {name}") for size in given]
     if not values or min(values) <= 0 or sorted(set(values)) != values:
         raise InputError(f"{name} must increase and be greater than 0, got {shown(values)}")
     return np.array(values)

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import plain_array, within_memory
+from ..checks import plain_array, whole, within_memory
 from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from .deformations import Deformation, Translation, deform, smooth
-from .deformations.checks import whole
 from .distances import chosen, cross_distances, moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
 

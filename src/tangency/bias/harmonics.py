@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import within_memory
+from ..checks import real_array, within_memory
 from ..errors import InputError
 from .arccosine import log_beta
 from .basis import basis
-from .checks import real_array, require_room, rounding, whole
+from .checks import require_room, rounding, whole
 
 if TYPE_CHECKING:
     from ..typing import ArrayLike
@@ -141,9 +141,9 @@ def dimension(p: Any) -> int:
     return whole(p, "the dimension p", 2)
 
 
-def degree_number(k: Any, name: str = "the degree") -> int:
+def degree_number(k: Any) -> int:
     """A degree as a Python integer of at least 0."""
-    return whole(k, name, 0)
+    return whole(k, "the degree", 0)
 
 
 @within_memory()

@@ -58,12 +58,10 @@ class InterpolationNorms(Result):
 
     @property
     def title(self) -> str:
-        """What the figure shows."""
         return "RKHS norm of the interpolant against the number of samples"
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return (
             "A curve that flattens says that the labels look like one function of the kernel's "
             "space; one that grows says that each new sample costs more norm."

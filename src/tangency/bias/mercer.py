@@ -98,12 +98,10 @@ class MercerSpectrum(Result):
 
     @property
     def title(self) -> str:
-        """The figure's title."""
         return f"Eigenvalues of {self._called} on the sphere in {self.dim} dimensions"
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return (
             "Each point is the eigenvalue that all harmonics of one degree (frequency) share: the "
             "faster the curve falls, the more the kernel prefers smooth functions."
@@ -192,12 +190,10 @@ class SpectrumComparison(Result):
 
     @property
     def title(self) -> str:
-        """The figure's title."""
         return f"Eigenvalues by degree on the sphere in {self.dim} dimensions"
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return (
             "Each point is the eigenvalue that all harmonics of one degree (frequency) share: the "
             "kernel whose curve falls more slowly learns high frequencies more easily."

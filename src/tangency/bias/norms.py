@@ -12,8 +12,8 @@ from ..checks import array
 from ..errors import InputError
 from ..results import Result, Table
 from .degrees import DegreeNorms, Vector
+from .mercer import MercerSpectrum
 from .series import SeriesSum, sum_series
-from .spectrum import MercerSpectrum
 from .sphere import (
     decay_exponent,
     first_degrees,
@@ -63,12 +63,10 @@ class RkhsNorm(Result):
 
     @property
     def title(self) -> str:
-        """What the figure shows."""
         return f"RKHS norm of {self.target} up to each degree, in dimension {self.mercer.dim}"
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return (
             "A curve that levels off is a function inside the space, at the height of its norm; "
             "one that keeps rising is a function outside."

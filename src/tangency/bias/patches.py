@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..checks import sizes
+from ..checks import number, sizes
 from ..errors import InputError
 from ..nets.coerce import as_network
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
 from ..nets.operators import Average, Shifts, Stack, Sum
 from ..nets.plan import Step, plan
 from ..results import Result, Table
-from .deformations.checks import finite, positive
 
 if TYPE_CHECKING:
     from ..typing import NetworkLike
@@ -126,7 +125,7 @@ def patch_condition(
         1  conv3   1.414      0.5  2.828      holds
         4  conv7   8.485        2  4.243     broken
     """
-    beta = positive(beta, "beta")
+    beta = number(beta, "beta", above=0)
     steps = plan(as_network(net), sizes(input_shape, "input_shape")).steps
     rows: list[PatchRow] = []
     state = _follow(steps, _start(antialias), rows)
@@ -157,7 +156,7 @@ class _State(NamedTuple):
 
 
 def _start(antialias: float) -> _State:
-    return _State(1.0, finite(antialias, "antialias", least=0.0))
+    return _State(1.0, number(antialias, "antialias", least=0.0))
 
 
 def _follow(steps: Sequence[Step], state: _State, rows: list[PatchRow], place: int = 0) -> _State:

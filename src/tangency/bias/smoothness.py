@@ -14,12 +14,9 @@ from ..kernels.inputs import signals
 from ..results import Result, Table
 from .bounds import Bound, bound
 from .distances import chosen
-from .jets import gammas, lipschitz_constant
 
 if TYPE_CHECKING:
     from ..typing import ArrayLike
-
-__all__ = ["Modulus", "gammas", "lipschitz_constant", "modulus"]
 
 # Relative error of the distances, and of ‖x − y‖, beyond which a bound counts as crossed.
 _RTOL = 1e-4
@@ -93,7 +90,6 @@ class Modulus(Result):
 
     @property
     def reading(self) -> str:
-        """How to read the figure."""
         return (
             "In the first panel, the slope of a line on its way to the lower left is the Hölder "
             "exponent: 1/2 means that features move like the square root of a small step, 1 that "

@@ -15,17 +15,8 @@ from .arccosine import log_arccosine
 from .checks import require_room
 from .harmonics import degree_number, dimension
 from .mercer import MercerSpectrum, SpectrumComparison
-from .quadrature import Coefficients, float64_coefficients, funk_hecke, multiprecision_coefficients
-from .zonal import ZonalKernel, as_zonal, leaves, sphere_kernel
-
-__all__ = [
-    "MercerSpectrum",
-    "SpectrumComparison",
-    "ZonalKernel",
-    "funk_hecke",
-    "spectrum",
-    "sphere_kernel",
-]
+from .quadrature import Coefficients, float64_coefficients, multiprecision_coefficients
+from .zonal import ZonalKernel, as_zonal, leaves
 
 _EPS = float(np.finfo(np.float64).eps)
 _WANTED = 1e-10

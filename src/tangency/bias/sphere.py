@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..checks import shown
 from ..errors import InputError
 from .degrees import DegreeNorms
-from .spectrum import MercerSpectrum, spectrum
+from .mercer import MercerSpectrum
+from .spectrum import spectrum
 from .zonal import ZonalKernel, as_zonal
 
 #: Norms of degrees that are under this part of the largest one count as zero.
@@ -33,8 +32,6 @@ def mercer_spectrum(kernel: Any, dim: int, degree: int) -> MercerSpectrum:
                 f"dim={dim} and degree={degree} are needed; pass the kernel itself"
             )
         return first_degrees(kernel, degree + 1)
-    if isinstance(kernel, Mapping):
-        raise InputError(f"kernel must be one kernel, not several by name; got {shown(kernel)}")
     return spectrum(kernel, dim, degree)
 
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import choice, whole, within_memory
+from ..checks import choice, number, whole, within_memory
 from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from ..results.powers import PowerFit, fit_power
 from .deformations import Deformation, RandomField, deform, smooth
-from .deformations.checks import positive
 from .distances import moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
 
@@ -157,7 +156,7 @@ def stability_curve(
     """
     found = named_kernels(kernels)
     by = choice(by, "by", _NAMES)
-    fit_below = positive(fit_below, "fit_below")
+    fit_below = number(fit_below, "fit_below", above=0)
     sizes_ = increasing(sizes, "sizes")
     seed = whole(seed, "seed", 0)
     fields = _fields(images, deformation, draws, seed)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..checks import array, choice, number, shown, text
+from ..checks import array, choice, number, real_array, shown, text
 from ..errors import InputError
-from .checks import real_array, real_number, require_room, whole
+from .checks import real_number, require_room, whole
 from .degrees import DegreeNorms, Parity, Vector, project
 from .half_powers import half_power_logs
 from .harmonics import interval

@@ -19,7 +19,6 @@ from .style import (
     new_figure,
     owner,
     plain_axes,
-    put_note,
     put_title,
 )
 
@@ -41,8 +40,7 @@ def draw_geometry(result: Geometry, axes: Axes | None) -> Figure:
         plain_axes(panel, _X, _Y if panel is grid[0] else "")
         panel.set_title(legend_name(name), fontsize=LABEL, color=INK)
     _legend(figure, grid[0])
-    put_title(figure, result.title)
-    put_note(figure, _note(result))
+    put_title(figure, result.title, _note(result))
     return figure
 
 
@@ -64,8 +62,8 @@ def draw_geometries(results: Geometries, axes: Axes | None) -> Figure:
             if row == 0:
                 panel.set_title(network, fontsize=LABEL, color=INK)
     _legend(figure, grid[0, 0])
-    put_title(figure, results.title)
-    put_note(figure, _note(first) + " Every column has a scale of its own.")
+    note = _note(first) + " Every column has a scale of its own."
+    put_title(figure, results.title, note)
     return figure
 
 

@@ -21,7 +21,6 @@ from .style import (
     line_style,
     new_figure,
     plain_axes,
-    put_note,
     put_title,
 )
 
@@ -173,15 +172,12 @@ def learning_curves(
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.legend(fontsize=TICK, frameon=False, loc="lower right")
-    put_title(figure, title)
     draws = max(len(scores) for curve in every for scores in curve.scores)
-    if draws > 1:
-        put_note(
-            figure,
-            note
-            or f"Mean ± one standard deviation over {draws} random draws of the training "
-            f"{examples}; a point without a bar is a single draw.",
-        )
+    note = note or (
+        f"Mean ± one standard deviation over {draws} random draws of the training {examples}; a "
+        "point without a bar is a single draw."
+    )
+    put_title(figure, title, note if draws > 1 else "")
     return figure
 
 
@@ -246,9 +242,8 @@ def accuracy_comparison(
     axes.set_yticks(range(len(models)), models, fontsize=LABEL)
     axes.set_ylim(-0.6, len(models) - 0.3)
     axes.legend(fontsize=TICK, frameon=False, loc="lower right")
-    put_title(figure, title)
     single = all(isinstance(row, Accuracy) for row in rows)
-    put_note(figure, note or (_ONE_DRAW if single else _DRAWS))
+    put_title(figure, title, note or (_ONE_DRAW if single else _DRAWS))
     return figure
 
 

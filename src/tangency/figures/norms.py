@@ -20,7 +20,6 @@ from .style import (
     one_panel,
     owner,
     plain_axes,
-    put_note,
     put_title,
 )
 
@@ -55,8 +54,7 @@ def draw_condition(found: SmoothnessCondition, axes: Axes | None) -> Figure:
     left, right = figure.subplots(1, 2)
     _decay_of_powers(found, left)
     _norms_of_powers(found, right)
-    put_title(figure, found.title)
-    put_note(figure, _CONDITION)
+    put_title(figure, found.title, _CONDITION)
     return figure
 
 

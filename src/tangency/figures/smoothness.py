@@ -19,7 +19,6 @@ from .style import (
     new_figure,
     owner,
     plain_axes,
-    put_note,
     put_title,
 )
 
@@ -37,10 +36,10 @@ def draw_modulus(found: Modulus, axes: Axes | None) -> Figure:
     _panel(found, left, divide=False)
     _panel(found, right, divide=True)
     _legend(found, left)
-    put_title(figure, found.title)
     pairs = found.radii.shape[1]
     note = f"Lines: mean over {pairs} pairs at each step; shades reach up to the largest."
-    put_note(figure, note + (" Thin lines: bounds on all pairs." if found.bounds else ""))
+    note += " Thin lines: bounds on all pairs." if found.bounds else ""
+    put_title(figure, found.title, note)
     return figure
 
 

@@ -24,7 +24,6 @@ from .style import (
     one_panel,
     owner,
     plain_axes,
-    put_note,
     put_title,
 )
 
@@ -50,9 +49,7 @@ def _spectra(spectra: Mapping[str, MercerSpectrum], title: str, axes: Axes | Non
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_eigenvalues(left, spectra)
     _draw_shares(right, spectra)
-    put_title(figure, title)
-    if note := _not_drawn(spectra):
-        put_note(figure, note)
+    put_title(figure, title, _not_drawn(spectra))
     return figure
 
 

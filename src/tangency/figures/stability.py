@@ -21,7 +21,6 @@ from .style import (
     new_figure,
     owner,
     plain_axes,
-    put_note,
     put_title,
 )
 
@@ -45,8 +44,7 @@ def draw_stability(curve: StabilityCurve, axes: Axes | None) -> Figure:
     grid = np.atleast_1d(np.asarray(figure.subplots(1, len(shown), sharey=True)))
     for panel, by in zip(grid, shown, strict=True):
         _panel(curve, panel, by, legend=by == curve.by)
-    put_title(figure, curve.title)
-    put_note(figure, _note(curve))
+    put_title(figure, curve.title, _note(curve))
     return figure
 
 
@@ -97,10 +95,8 @@ def draw_constants(result: StabilityConstants, axes: Axes | None) -> Figure:
     for position, (panel, name) in enumerate(zip(grid, names, strict=True)):
         _points(result, name, position, panel)
         _diagonal(result, panel, y_label=position == 0)
-    put_title(figure, result.title)
-    put_note(
-        figure, "Filled: deformations. Hollow: translations by whole pixels. Means over images."
-    )
+    note = "Filled: deformations. Hollow: translations by whole pixels. Means over images."
+    put_title(figure, result.title, note)
     return figure
 
 
@@ -152,8 +148,8 @@ def draw_trends(trends: StabilityTrends, axes: Axes | None) -> Figure:
     figure = new_figure(11.5, 4.4)
     for index, (panel, term) in enumerate(zip(figure.subplots(1, 3), _TERMS, strict=True)):
         _bars(trends, panel, *term, legend=index == 0)
-    put_title(figure, trends.title)
-    put_note(figure, "Fits of C₁√‖∇τ‖ + C₂‖∇τ‖ + C₃‖τ‖/σₙ to mean relative distances.")
+    note = "Fits of C₁√‖∇τ‖ + C₂‖∇τ‖ + C₃‖τ‖/σₙ to mean relative distances."
+    put_title(figure, trends.title, note)
     return figure
 
 

@@ -65,9 +65,7 @@ def one_panel(
         return owner(axes), axes
     figure = new_figure(width, height)
     panel = figure.subplots()
-    put_title(figure, title)
-    if note:
-        put_note(figure, note)
+    put_title(figure, title, note)
     return figure, panel
 
 
@@ -90,16 +88,13 @@ def plain_axes(axes: Axes, x_label: str = "", y_label: str = "", grid: str = "y"
         axes.set_axisbelow(True)
 
 
-def put_title(figure: Figure, title: str) -> None:
-    """The figure's one title, above all panels."""
+def put_title(figure: Figure, title: str, note: str = "") -> None:
+    """The figure's one title, above all panels, and a line in small print below them."""
     figure.suptitle(title, fontsize=TITLE, color=INK, fontweight="bold")
     # Constrained layout leaves too little air below the title by itself.
     figure.get_layout_engine().set(h_pad=0.12)  # pyright: ignore
-
-
-def put_note(figure: Figure, note: str) -> None:
-    """A line in small print below all panels."""
-    figure.supxlabel(note, fontsize=TICK - 1, color=GREY)
+    if note:
+        figure.supxlabel(note, fontsize=TICK - 1, color=GREY)
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 160) -> Path:

@@ -23,7 +23,6 @@ from .style import (
     new_figure,
     owner,
     plain_axes,
-    put_note,
     put_title,
 )
 
@@ -37,9 +36,8 @@ def draw_training(run: Training, axes: Axes | None) -> Figure:
     left, right = figure.subplots(1, 2)
     _loss(run, left)
     _movement(run, right)
-    put_title(figure, run.title)
-    if run.kernel_change is not None:
-        put_note(figure, f"Kernel: empirical NTK on {run.kernel_points} training inputs.")
+    note = f"Kernel: empirical NTK on {run.kernel_points} training inputs."
+    put_title(figure, run.title, "" if run.kernel_change is None else note)
     return figure
 
 
@@ -77,8 +75,7 @@ def draw_lazy(lazy: LazyTraining, axes: Axes | None) -> Figure:
         return owner(axes)
     figure = new_figure(10.8, 5.2)
     _panels(lazy, functions, *figure.subplots(1, 2))
-    put_title(figure, lazy.title)
-    put_note(figure, _note(lazy))
+    put_title(figure, lazy.title, _note(lazy))
     return figure
 
 
@@ -86,8 +83,7 @@ def draw_lazy_narrow(lazy: LazyTraining) -> Figure:
     """The same, one panel below the other, each with a legend of its own."""
     figure = new_figure(WIDTH, 10.0)
     _panels(lazy, _functions(lazy), *figure.subplots(2, 1))
-    put_title(figure, lazy.title)
-    put_note(figure, _note(lazy))
+    put_title(figure, lazy.title, _note(lazy))
     return figure
 
 
@@ -111,7 +107,6 @@ def _panels(lazy: LazyTraining, functions: list[Measure], first: Axes, second: A
 
 
 def _against_width(measures: list[Measure], axes: Axes) -> None:
-
     looks = ((BLUE, "o", "-"), (GREEN, "^", "-."), (VERMILION, "s", "--"))
     for measure, (colour, marker, dash) in zip(measures, looks, strict=True):
         look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": dash}

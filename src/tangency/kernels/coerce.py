@@ -49,6 +49,11 @@ def as_kernel(
         return of_network(as_network(kernel))
     if functions and callable(kernel) and not isinstance(kernel, type):
         return kernel
+    if isinstance(kernel, Mapping):
+        raise InputError(
+            'expected one kernel, such as NTK("dense relu dense"), not several by name; got '
+            f"{shown(kernel)}"
+        )
     more = f", or {functions}" if functions else ""
     raise InputError(
         'expected a kernel such as NTK("dense relu dense"), or a network or its text form'

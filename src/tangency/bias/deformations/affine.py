@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...checks import array, shown
+from ...checks import array, number, shown, whole
 from ...errors import InputError
 from .base import Deformation, pixel_grid
-from .checks import finite, finite_tuple, positive, spatial_shape, whole
+from .checks import finite_tuple, spatial_axes, spatial_shape
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Rotation(AffineDeformation):
     angle: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "angle", finite(self.angle, "angle"))
+        object.__setattr__(self, "angle", number(self.angle, "angle"))
 
     def matrix_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
         # 1 − cos and sin through the half angle: no digit is lost for small angles.
@@ -141,9 +141,8 @@ class Scaling(AffineDeformation):
     axes: int = 2
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factor", positive(self.factor, "factor"))
-        if whole(self.axes, "axes", 1) > 2:
-            raise InputError(f"axes must be 1 (signals) or 2 (images), got {self.axes}")
+        object.__setattr__(self, "factor", number(self.factor, "factor", above=0))
+        spatial_axes(self.axes)
 
     def matrix_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
         return (self.factor - 1) / self.factor * np.eye(self.axes), np.zeros(self.axes)
@@ -164,7 +163,7 @@ class Shear(AffineDeformation):
     axis: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "amount", finite(self.amount, "amount"))
+        object.__setattr__(self, "amount", number(self.amount, "amount"))
         if whole(self.axis, "axis", 0) > 1:
             raise InputError(f"axis must be 0 or 1, got {self.axis}")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import array, shown, sizes, within_memory
+from ...checks import array, number, shown, sizes, whole, within_memory
 from ...errors import InputError
-from .checks import finite, spatial_shape, whole
+from .checks import spatial_shape
 
 _MOST_POINTS = 10**8
 
@@ -97,7 +97,7 @@ class Deformation:
             name, wanted, now = "‖∇τ‖", gradient, self.gradient_norm(shape, refine)
         else:
             name, wanted, now = "‖τ‖", displacement, self.sup_norm(shape, refine)
-        wanted = finite(wanted, f"the {name} to scale to", least=0.0)
+        wanted = number(wanted, f"the {name} to scale to", least=0.0)
         if now == 0:
             raise InputError(
                 f"{shown(self)} has {name} = 0, which cannot be scaled to {wanted:g}; scale its "
@@ -108,7 +108,7 @@ class Deformation:
     def __mul__(self, factor: float) -> Deformation:
         if not isinstance(factor, int | float | np.number):
             return NotImplemented
-        return self._times(finite(factor, "the factor of a deformation"))
+        return self._times(number(factor, "the factor of a deformation"))
 
     __rmul__ = __mul__
 

@@ -1,25 +1,18 @@
-"""Parameters of deformations, checked: `tangency.checks`, and what has to do with axes."""
+"""Parameters of deformations that have to do with axes, checked."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ... import checks
-from ...checks import whole
 from ...errors import InputError
 
-__all__ = ["finite", "finite_tuple", "positive", "spatial_shape", "whole"]
 
-
-def finite(value: Any, name: str, least: float = -math.inf) -> float:
-    """A finite number of at least `least`, as a float."""
-    return checks.number(value, name, least=None if least == -math.inf else least)
-
-
-def positive(value: Any, name: str) -> float:
-    """A finite number greater than 0."""
-    return checks.number(value, name, above=0)
+def spatial_axes(axes: Any) -> int:
+    """How many axes a deformation acts on, 1 or 2."""
+    if checks.whole(axes, "axes", 1) > 2:
+        raise InputError(f"axes must be 1 (signals) or 2 (images), got {axes}")
+    return axes
 
 
 def finite_tuple(values: Any, name: str) -> tuple[float, ...]:
@@ -31,7 +24,7 @@ def finite_tuple(values: Any, name: str) -> tuple[float, ...]:
     except InputError:
         message = f"{name} must be one number per axis, got {checks.shown(values)}"
         raise InputError(message) from None
-    numbers = tuple(finite(v, f"each number of {name}") for v in given)
+    numbers = tuple(checks.number(v, f"each number of {name}") for v in given)
     if not 1 <= len(numbers) <= 2:
         raise InputError(
             f"{name} must be one number per axis, 1 (signals) or 2 (images); got {len(numbers)}"

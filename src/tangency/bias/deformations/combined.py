@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...checks import items, shown
+from ...checks import items, number, shown
 from ...errors import InputError
 from .affine import AffineDeformation, affine
 from .base import Deformation
-from .checks import finite
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Multiple(Deformation):
     part: Deformation
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factor", finite(self.factor, "the factor of a deformation"))
+        object.__setattr__(self, "factor", number(self.factor, "the factor of a deformation"))
         _same_dims(self.part)
 
     @property

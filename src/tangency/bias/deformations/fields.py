@@ -9,10 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...checks import within_memory
+from ...checks import number, whole, within_memory
 from ...errors import InputError
 from .base import Deformation
-from .checks import finite, finite_tuple, positive, spatial_shape, whole
+from .checks import finite_tuple, spatial_axes, spatial_shape
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Sinusoidal(Deformation):
     def __post_init__(self) -> None:
         for name in ("amplitude", "frequency"):
             object.__setattr__(self, name, finite_tuple(getattr(self, name), name))
-        object.__setattr__(self, "phase", finite(self.phase, "phase"))
+        object.__setattr__(self, "phase", number(self.phase, "phase"))
         if len(self.amplitude) != len(self.frequency):
             raise InputError(
                 f"amplitude has {len(self.amplitude)} numbers and frequency "
@@ -123,12 +123,11 @@ class RandomField(Deformation):
     waves: int = 128
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "correlation", positive(self.correlation, "correlation"))
-        object.__setattr__(self, "amplitude", finite(self.amplitude, "amplitude"))
+        object.__setattr__(self, "correlation", number(self.correlation, "correlation", above=0))
+        object.__setattr__(self, "amplitude", number(self.amplitude, "amplitude"))
         object.__setattr__(self, "seed", whole(self.seed, "seed", 0))
         object.__setattr__(self, "waves", whole(self.waves, "waves", 1))
-        if whole(self.axes, "axes", 1) > 2:
-            raise InputError(f"axes must be 1 (signals) or 2 (images), got {self.axes}")
+        spatial_axes(self.axes)
 
     @property
     def dims(self) -> int:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import choice, shown, within_memory
+from ...checks import choice, number, shown, whole, within_memory
 from ...errors import InputError
 from ...kernels.inputs import signals
 from .base import Deformation, pixel_grid
-from .checks import finite, whole
+from .checks import spatial_axes
 
 if TYPE_CHECKING:
     from ...typing import ArrayLike
@@ -149,16 +149,14 @@ def smooth(images: Any, antialias: float = 0.5, mode: str = "zeros", axes: int =
     Shapes, types and errors as in `deform`; equal to `deform(images, 0 * tau, ...)` up to the
     rounding of the spline.
     """
-    if whole(axes, "axes", 1) > 2:
-        raise InputError(f"axes must be 1 (signals) or 2 (images), got {axes}")
-    stack = _stack(images, axes)
+    stack = _stack(images, spatial_axes(axes))
     return _smooth(stack, antialias, _mode(mode)).reshape(np.shape(images))
 
 
 def _smooth(stack: np.ndarray, antialias: float, outside: str) -> np.ndarray:
     from scipy import ndimage
 
-    width = finite(antialias, "antialias", least=0.0)
+    width = number(antialias, "antialias", least=0.0)
     if width == 0:
         return stack.copy()
     longest = max(stack.shape[1:-1])
