@@ -8,6 +8,9 @@
 
 The NTK describes a wide network trained by gradient descent in all its layers, the last-layer
 kernel (NNGP, or CKN) the same network with only its last layer trained.
+
+Public are what this package exports, and what `nets`, `kernels`, `learn`, `gram`, `data`, `bias`,
+`finite`, `results` and `typing` do. All else is private by convention, and may change.
 """
 
 from importlib import import_module

@@ -65,7 +65,8 @@ def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int
 def _from_hermite(layer: ActivationLayer, orders: int, degree: int) -> np.ndarray:
     squares = np.square(HermiteSeries(layer, degree).coefficients(np.asarray(1.0)))
     n = np.arange(degree + 1.0)
-    found, falling = [], np.ones(degree + 1)
+    found: list[float] = []
+    falling = np.ones(degree + 1)
     for j in range(orders):
         found.append(float(np.sum(squares * falling)))
         falling = falling * (n - j)

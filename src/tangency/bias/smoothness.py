@@ -67,7 +67,7 @@ class Modulus(Result):
         By least squares over all distances up to `fit_below`; NaN if all features coincide.
         """
         near = self.sizes <= self.fit_below
-        found = {}
+        found: dict[str, float] = {}
         for name in self.distances:
             mean = self.mean(name)[near]
             found[name] = float("nan")

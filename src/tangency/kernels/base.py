@@ -62,7 +62,7 @@ class Kernel:
         """
         return self._distance(X, Y, False, rtol)
 
-    def paired_distance(self, X: Inputs, Y: Inputs, *, rtol: float = 1e-6) -> Array:
+    def paired_distance(self, X: Inputs, Y: Inputs | None, *, rtol: float = 1e-6) -> Array:
         """‖Φ(x_i) − Φ(y_i)‖ for inputs taken two by two, an (n,) array; else as `distance`.
 
         It is fastest where equal rows of X follow each other.

@@ -8,7 +8,7 @@ from names to them; a network there stands for both its kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..errors import InputError
 from ..nets import Layer
@@ -83,7 +83,7 @@ def named_kernels(kernels: Any, one: Callable[[Any], Any] = as_kernel) -> dict[s
                 f"{error}; several are passed by name, as in {{'NTK': NTK(net)}}"
             ) from None
         return {kernel_name(kernel): kernel}
-    given: Mapping[Any, Any] = kernels
+    given = cast("Mapping[Any, Any]", kernels)
     if not given:
         raise InputError("no kernel was given; pass a kernel, or several by name")
     found: dict[str, Any] = {}

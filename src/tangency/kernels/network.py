@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from array_api_compat import array_namespace, is_torch_array
 
@@ -309,5 +309,5 @@ def _progress(progress: Any) -> bool:
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    sizes: Any = shape if isinstance(shape, tuple | list) else (shape,)
+    sizes = cast("Sequence[Any]", shape if isinstance(shape, tuple | list) else (shape,))
     return tuple(whole(n, "input_shape", 1, most=2**62) for n in sizes)

@@ -76,7 +76,7 @@ class RidgeEstimator(DualEstimator):
         >>> print(KernelRegressor(alpha=0.1).explain_solver(np.ones((500, 3))))
         cholesky: one alpha > 0, up to 15,000 samples; needs 1.9 MiB
         """
-        samples = X if is_stored(X) else plain_array(plain(X, "X"), "X")
+        samples: Any = X if is_stored(X) else plain_array(plain(X, "X"), "X")
         if len(samples.shape) < 2:
             raise InputError(f"X must have a row for each sample, got {shown(samples)}")
         regularization = make_regularization(self.alpha, self.training_time)

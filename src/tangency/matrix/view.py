@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -328,6 +328,6 @@ def opened(store: Store, kind: str | None = None) -> StoredGram | KernelPair:
     return StoredGram(store, kind or kinds[0])
 
 
-def is_stored(X: Any) -> TypeGuard[StoredGram]:
+def is_stored(X: Any) -> bool:
     """Tell whether X is a kernel matrix in a store, as `gram.open` gives it."""
     return isinstance(X, StoredGram)

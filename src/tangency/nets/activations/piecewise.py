@@ -18,7 +18,7 @@ from ..values import elementwise
 from .base import RAW, ActivationLayer
 
 if TYPE_CHECKING:
-    from ...typing import Array, ArrayLike
+    from ...typing import ArrayLike
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,7 +123,7 @@ class ReLU(PiecewiseLinear):
         return 0.5, 0.5
 
 
-def kappa0(u: ArrayLike | float) -> Array:
+def kappa0(u: ArrayLike | float) -> np.ndarray:
     """κ₀(u) = 1 − arccos(u)/π, the arc-cosine kernel of degree 0: E[σ'(f)σ'(f')] of the ReLU.
 
     It is the k̇ of `ReLU().dual` at variances of 1, which all engines compute with.
@@ -143,7 +143,7 @@ def kappa0(u: ArrayLike | float) -> Array:
     return _arc_cosine(u)[1]
 
 
-def kappa1(u: ArrayLike | float) -> Array:
+def kappa1(u: ArrayLike | float) -> np.ndarray:
     """κ₁(u) = (√(1−u²) + u(π − arccos u))/π, the arc-cosine kernel of degree 1: E[σ(f)σ(f')].
 
     The NTK of `dense relu dense` is ‖x‖‖x'‖(u·κ₀(u) + κ₁(u)), its last-layer kernel ‖x‖‖x'‖κ₁(u).
