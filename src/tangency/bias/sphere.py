@@ -22,6 +22,8 @@ _NEGLIGIBLE = 1e-13
 
 def on_sphere(kernel: Any) -> MercerSpectrum | ZonalKernel:
     """A kernel on the sphere as a zonal function, or a spectrum as it is."""
+    if isinstance(kernel, Mapping):
+        raise InputError(f"kernel must be one kernel, not several by name; got {shown(kernel)}")
     return kernel if isinstance(kernel, MercerSpectrum) else as_zonal(kernel)
 
 
@@ -34,8 +36,6 @@ def mercer_spectrum(kernel: Any, dim: int, degree: int) -> MercerSpectrum:
                 f"dim={dim} and degree={degree} are needed; pass the kernel itself"
             )
         return first_degrees(kernel, degree + 1)
-    if isinstance(kernel, Mapping):
-        raise InputError(f"kernel must be one kernel, not several by name; got {shown(kernel)}")
     return spectrum(kernel, dim, degree)
 
 
