@@ -1,5 +1,7 @@
 """Feature distance against input distance: exponents, bounds, ratios, the figure."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -146,3 +148,10 @@ def test_the_figure():
 def test_errors(changes, message):
     with pytest.raises(tg.InputError, match=message):
         modulus(**{"kernels": tg.NTK(RELU), "X": X, **changes})
+
+
+def test_what_is_measured_travels_between_processes():
+    found = modulus(both(RELU), X[:2], FEW)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.table() == found.table()
+    assert again.bounds["NTK"][0].value(4.0, 0.25) == np.sqrt(4.0 * 0.25) + 2 * 0.25
