@@ -1,21 +1,16 @@
 """docs/inductive-bias.md: what it shows is so, and nothing public is left out of it."""
 
-import doctest
 import re
 import runpy
-from pathlib import Path
 
 import tangency as tg
+from manual import DOCS, ROOT, follow_links, run_examples
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "inductive-bias.md"
-TEXT = PAGE.read_text(encoding="utf-8")
+TEXT = (DOCS / "inductive-bias.md").read_text(encoding="utf-8")
 
 
 def test_examples():
-    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
-    assert tried >= 4
-    assert failed == 0
+    run_examples("inductive-bias.md", 4)
 
 
 def test_every_public_function_is_named():
@@ -26,12 +21,7 @@ def test_every_public_function_is_named():
 
 
 def test_pictures_and_links_lead_somewhere():
-    links = re.findall(r"\]\(([^)]+)\)", TEXT)
-    assert sum(link.endswith(".png") for link in links) >= 4
-    for link in links:
-        path = PAGE.parent / link
-        assert path.exists(), link
-        assert path.suffix != ".png" or path.stat().st_size < 150_000, link
+    follow_links("inductive-bias.md", pictures=4)
 
 
 def test_the_example_runs(capsys):

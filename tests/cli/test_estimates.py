@@ -1,15 +1,10 @@
 """`tangency gram-estimate`."""
 
 import pytest
-from typer.testing import CliRunner
 
-from tangency.cli import app
+from commands import run
 
 PLAN = ("gram-estimate", "--net", "dense relu dense", "--input-shape", "784")
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, list(map(str, arguments)))
 
 
 def test_a_plan():

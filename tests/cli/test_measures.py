@@ -4,15 +4,10 @@ import csv
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import tangency as tg
+from commands import run
 from made import CONV, small_images
-from tangency.cli import app
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, list(map(str, arguments)))
 
 
 @pytest.fixture

@@ -5,19 +5,14 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import tangency as tg
-from tangency.cli import app
+from commands import run
 from tangency.data import ZCA, DataError, NormalizeImages, Standardize, load
 from tangency.data.saving import read_preprocessing
 from tangency.learn import load as load_model
 
 NET = "dense relu dense"
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, list(map(str, arguments)))
 
 
 def done(*arguments):

@@ -2,17 +2,12 @@
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import tangency as tg
-from tangency.cli import app
+from commands import run
 from tangency.data import load
 
 NET = "dense relu dense"
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [*map(str, arguments)])
 
 
 def gram(path, *options):

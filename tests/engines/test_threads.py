@@ -7,7 +7,6 @@ import sys
 import textwrap
 import threading
 import time
-import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +20,7 @@ from tangency.engines import threads as run
 from tangency.engines.blas import one_blas_thread
 from tangency.engines.fused import engine as fused
 from tangency.nets.plan import plan
+from traced import traced
 
 NET = "conv3 relu avg2 conv3 relu gap dense"
 
@@ -269,12 +269,7 @@ def test_one_kernel_of_vectors_takes_the_room_of_one_matrix(kernel, text):
     x = np.random.default_rng(0).normal(size=(2_500, 5))
     kernel = kernel(text, engine="fused")
     kernel(x[:3])
-    tracemalloc.start()
-    try:
-        matrix = kernel(x)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    matrix, peak = traced(lambda: kernel(x))
     assert peak <= matrix.nbytes + 40 * 2**20
     assert matrix.nbytes > 45 * 2**20
 
@@ -286,12 +281,7 @@ def test_measured_memory_beside_input_and_output():
     steps = plan(net, (32, 32, 1))
     y = x[:2].copy()
     fused.gram(steps, x[:3], y)
-    tracemalloc.start()
-    try:
-        fused.gram(steps, x, y, n_jobs=2)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(lambda: fused.gram(steps, x, y, n_jobs=2))
     marginals = 2 * 10 * 32 * 32 * 4 * len(x)
     assert marginals > 100e6
     assert peak < fused.WORKING_BYTES < 300e6

@@ -1,32 +1,20 @@
 """docs/lazy-training.md: what it shows is so; and the example runs."""
 
-import doctest
-import re
 import runpy
-from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+from manual import ROOT, follow_links, run_examples
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "lazy-training.md"
-TEXT = PAGE.read_text(encoding="utf-8")
+pytest.importorskip("torch")
 
 
 def test_examples():
-    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
-    assert tried >= 10
-    assert failed == 0
+    run_examples("lazy-training.md", 10)
 
 
 def test_pictures_and_links_lead_somewhere():
-    links = re.findall(r"\]\(([^)]+)\)", TEXT)
-    assert any(link.endswith(".png") for link in links)
-    for link in links:
-        path = PAGE.parent / link
-        assert path.exists(), link
-        assert path.suffix != ".png" or path.stat().st_size < 150_000, link
+    follow_links("lazy-training.md", pictures=1)
 
 
 def test_the_example_runs(capsys):

@@ -1,12 +1,11 @@
 """Limits on memory; normalized kernels and distances by blocks of rows."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 import tangency as tg
 from tangency.kernels import blocks
+from traced import traced
 
 NET = "dense relu dense"
 
@@ -51,12 +50,7 @@ def test_the_limit_is_kept(name, limit, most):
     x = np.random.default_rng(0).normal(size=(2000, 5)).astype(np.float32)
     call = kernels(limit)[name]
     call(x[:40])
-    tracemalloc.start()
-    try:
-        result = call(x)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    result, peak = traced(lambda: call(x))
     assert result.dtype == np.float32
     assert result.nbytes < peak < min(limit, most * result.nbytes)
 

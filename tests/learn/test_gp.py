@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -12,6 +10,7 @@ import tangency as tg
 from tangency import NNGP, NTK, GaussianProcess, KernelRegressor
 from tangency.errors import InputError
 from tangency.learn import IllConditionedWarning
+from traced import traced
 
 NETWORK = "dense relu dense relu dense"
 
@@ -216,12 +215,7 @@ def test_the_memory_of_deviations_does_not_grow_with_the_points(rng):
     X, new = rng.standard_normal((300, 3)), rng.standard_normal((30_000, 3))
     model = GaussianProcess(NETWORK, noise=0.1).fit(X, X[:, 0])
     model.predict(new[:300], return_std=True)
-    tracemalloc.start()
-    try:
-        model.predict(new, return_std=True)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(lambda: model.predict(new, return_std=True))
     assert peak < 8 * 2**24 + 30_000 * 8 * 8  # the matrix alone would have 72 MB, its copies 290
 
 

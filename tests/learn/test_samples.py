@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from scipy import sparse
 
 from tangency import NTK, KernelRegressor
 from tangency.errors import InputError
+from traced import traced
 
 IMAGES = NTK("conv3 relu gap dense")
 
@@ -109,12 +108,7 @@ def test_a_precomputed_matrix_is_read_only_to_the_fit(solver):
     matrix.flags.writeable = False
     before = matrix.copy()
     model = KernelRegressor("precomputed", alpha=1.0, solver=solver).fit(matrix[:50, :50], y[:50])
-    tracemalloc.start()
-    try:
-        model.fit(matrix, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(lambda: model.fit(matrix, y))
     np.testing.assert_array_equal(matrix, before)
     if solver == "cholesky":
         # the copy, and blocks of 1,024 rows on the way

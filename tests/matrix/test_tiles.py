@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pickle
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from tangency.kernels import Kernel
 from tangency.learn.grams import assembled
 from tangency.matrix import tiles as module
 from tangency.matrix.tiles import ArrayTiles, KernelTiles, StoredTiles
+from traced import traced
 
 EDGE = 64
 
@@ -155,12 +155,7 @@ def test_a_matrix_is_put_together_in_its_own_room(dtype):
     samples = np.random.default_rng(0).standard_normal((1000, 5)).astype(dtype)
     tiles = KernelTiles(NTK("dense relu dense"), samples, 128)
     expected = NTK("dense relu dense")(samples)
-    tracemalloc.start()
-    try:
-        found = assembled(tiles, samples)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    found, peak = traced(lambda: assembled(tiles, samples))
     assert peak < 1.2 * found.matrix.nbytes
     np.testing.assert_array_equal(found.matrix, found.matrix.T)
     np.testing.assert_allclose(found.matrix, expected, rtol=10 * np.finfo(dtype).eps)

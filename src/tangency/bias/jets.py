@@ -10,6 +10,7 @@ import numpy as np
 
 from ..checks import choice, flag, shown, whole
 from ..errors import InputError
+from ..kernels.base import Kernel
 from ..nets import Activation, Dense, Sequential
 from ..nets.activations import ActivationLayer
 from ..nets.base import lowered
@@ -115,7 +116,7 @@ def _dense_steps(network: Any) -> tuple[Step, ...]:
     """Steps of a dense network, checked: weight_std 1, no biases, all trained."""
     if isinstance(network, ActivationLayer):
         network = Sequential(Dense(), network, Dense())
-    elif not isinstance(network, Sequential | str) and callable(network):
+    elif not isinstance(network, Sequential | Kernel | str) and callable(network):
         network = Sequential(Dense(), Activation(network, normalized=False), Dense())
     net = as_network(network)
     for layer in net.layers:

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array
+from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 
 from ..errors import NetworkError
 from ..nets.activations import ActivationLayer
-from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ..nets.identity import foreign
 from ..nets.operators import (
     Average,
@@ -31,6 +30,7 @@ from ..nets.operators import (
 )
 from ..nets.plan import Plan, Step, plan
 from ..nets.special import safe_sqrt
+from .grids import patch_sum, stacked
 from .layout import Covariances
 
 # Products of vectors that are handled at a time, so that temporaries stay small.
@@ -223,9 +223,9 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
         case Weights() as weights:
             return _weights(weights, state, want_ntk)
         case Shifts(geometry):
-            return state.map(lambda a: _patch_sum(a, geometry, state), step.space_out)
+            return state.map(lambda a: patch_sum(a, geometry, state), step.space_out)
         case Stack(maps):
-            return state.map(lambda a: _stack(maps, a, state), step.space_out)
+            return state.map(lambda a: stacked(maps, a, state), step.space_out)
         case Average() | Positions():
             if not state.space:
                 return state
@@ -282,95 +282,3 @@ def _weights(weights: Weights, state: Covariances, want_ntk: bool) -> Covariance
     if want_ntk and weights.trainable:
         ntk = nngp if ntk is None else ntk + nngp
     return replace(state, nngp=nngp, ntk=ntk)
-
-
-def _patch_sum(array: Any, geometry: Box | Points, state: Covariances) -> Any:
-    """Σ_{v∈S} of the array at (u+v, u'+v), or at u+v for a diagonal."""
-    if isinstance(geometry, Points):
-        axes = [state.grid_axes(i) for i in range(len(geometry.axes))]
-        return _shifted_sum(array, axes, geometry.axes, geometry.offsets)
-    for i, window in enumerate(geometry.axes):
-        taps = tuple((tap,) for tap in window.taps)
-        array = _shifted_sum(array, [state.grid_axes(i)], (window,), taps)
-    return array
-
-
-def _shifted_sum(
-    array: Any,
-    axes: Sequence[tuple[int, ...]],
-    windows: Sequence[Windows],
-    offsets: Sequence[tuple[int, ...]],
-) -> Any:
-    """The sum of copies of `array`, read at start + stride·o + offset along each group of axes."""
-    low = [
-        max(0, -(w.start + min(o[i] for o in offsets))) if not w.circular else 0
-        for i, w in enumerate(windows)
-    ]
-    for i, (group, w) in enumerate(zip(axes, windows, strict=True)):
-        if not w.circular:
-            last = w.start + w.stride * (w.size_out - 1) + max(o[i] for o in offsets)
-            for axis in group:
-                array = _pad(array, axis, low[i], max(0, last - (w.size_in - 1)))
-    total: Any = None
-    for offset in offsets:
-        part = array
-        for i, (group, w) in enumerate(zip(axes, windows, strict=True)):
-            for axis in group:
-                part = _window(part, axis, w, low[i] + offset[i])
-        total = part if total is None else total + part
-    return total
-
-
-def _pad(array: Any, axis: int, low: int, high: int) -> Any:
-    xp = array_namespace(array)
-
-    def zeros(n: int) -> Any:
-        shape = (*array.shape[:axis], n, *array.shape[axis + 1 :])
-        return xp.zeros(shape, dtype=array.dtype, device=device(array))
-
-    parts = [zeros(low)] * (low > 0) + [array] + [zeros(high)] * (high > 0)
-    return xp.concat(parts, axis=axis) if len(parts) > 1 else array
-
-
-def _window(array: Any, axis: int, w: Windows, offset: int) -> Any:
-    """Positions start + stride·o + offset of one axis."""
-    first = w.start + offset
-    if w.circular:
-        xp = array_namespace(array)
-        positions = [(first + w.stride * o) % w.size_in for o in range(w.size_out)]
-        return xp.take(array, xp.asarray(positions, device=device(array)), axis=axis)
-    stop = first + w.stride * (w.size_out - 1) + 1
-    return array[(*(slice(None),) * axis, slice(first, stop, w.stride))]
-
-
-def _stack(maps: Sequence[AxisMatrices | GridMatrix], array: Any, state: Covariances) -> Any:
-    """Σ_v (A_v ⊗ A_v) Σ; on a diagonal, where A copies positions, A∘A does the same."""
-    first, *rest = (_grid_map(a, array, state) for a in maps)
-    return sum(rest, start=first)
-
-
-def _grid_map(geometry: AxisMatrices | GridMatrix, array: Any, state: Covariances) -> Any:
-    if isinstance(geometry, GridMatrix):
-        return _whole_grid_map(array, geometry, state)
-    for i, matrix in enumerate(geometry.matrices):
-        for axis in state.grid_axes(i):
-            array = _axis_map(array, matrix if state.full else matrix**2, axis)
-    return array
-
-
-def _axis_map(array: Any, matrix: Any, axis: int) -> Any:
-    xp = array_namespace(array)
-    a = xp.asarray(matrix.T, dtype=array.dtype, device=device(array))
-    return xp.moveaxis(xp.moveaxis(array, axis, -1) @ a, -1, axis)
-
-
-def _whole_grid_map(array: Any, geometry: GridMatrix, state: Covariances) -> Any:
-    xp = state.xp
-    pairs = array.shape[: 2 if state.outer else 1]
-    size = geometry.matrix.shape[1]
-    a = xp.asarray(geometry.matrix, dtype=array.dtype, device=device(array))
-    if not state.full:
-        flat = xp.reshape(array, (*pairs, size)) @ xp.matrix_transpose(a * a)
-        return xp.reshape(flat, (*pairs, *geometry.space_out))
-    square = a @ xp.reshape(array, (*pairs, size, size)) @ xp.matrix_transpose(a)
-    return xp.reshape(square, (*pairs, *geometry.space_out, *geometry.space_out))

@@ -17,17 +17,10 @@ from .activations import (
 )
 from .base import Layer
 from .facts import Steepness
+from .filters import LinearMap, Pool
 from .identity import register
 from .linear import Conv, Dense
-from .pooling import (
-    AvgPool,
-    Flatten,
-    GaussianPool,
-    GlobalAvgPool,
-    LinearMap,
-    Pool,
-    Subsample,
-)
+from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool, Subsample
 from .presets import ckn, cntk, mlp, myrtle, wide_resnet
 from .quadrature import Activation
 from .structure import LayerNorm, Rescale, Residual, Sequential

@@ -44,4 +44,5 @@ def as_network(net: Any) -> Sequential:
         )
     if isinstance(net, type) and issubclass(net, Layer):
         raise NetworkError(f"{net.__name__} is a class; write {net.__name__}(...)")
-    raise NetworkError(f"a network is a Sequential or its text form, got {shown(net)}")
+    own = "; pass its network, .net" if isinstance(getattr(net, "net", None), Sequential) else ""
+    raise NetworkError(f"a network is a Sequential or its text form, got {shown(net)}{own}")

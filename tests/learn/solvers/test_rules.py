@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +10,7 @@ from tangency import NTK, KernelClassifier, KernelRegressor, MemoryLimitError
 from tangency.learn.solvers import CG, Cholesky, Eigh, Nystrom, choose_solver, rules
 from tangency.learn.solvers.cg import make_operator
 from tangency.learn.solvers.options import name_of
+from traced import traced
 
 PLENTY = 10**12
 
@@ -86,12 +86,7 @@ def test_the_memory_of_many_outputs_is_about_what_it_takes():
     X, y = rng.standard_normal((800, 5)), rng.standard_normal((800, 150))
     model = KernelRegressor(NTK("dense relu dense"), alpha=1.0, solver=CG(matrix="on_the_fly"))
     model.fit(X[:50], y[:50])
-    tracemalloc.start()
-    try:
-        model.fit(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(lambda: model.fit(X, y))
     need = rules.memory_need(CG(), *y.shape)
     assert 0.6 * need < peak < 1.2 * need + 2**24
 
@@ -131,12 +126,7 @@ def test_the_memory_that_is_stated_holds(alpha, matrix):
     solver = CG(matrix=matrix, max_iter=30, tol=1e-2)
     model = KernelRegressor(NTK("dense:b=1 relu dense"), alpha=alpha, solver=solver)
     model.fit(X[:50], y[:50])
-    tracemalloc.start()
-    try:
-        model.fit(X, y)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(lambda: model.fit(X, y))
     stated = choose_solver(700, alpha=alpha, solver=solver)
     assert 0.5 * stated.need < peak < stated.need + stated.kept
     assert (stated.kept == 0) == (matrix == "on_the_fly")
