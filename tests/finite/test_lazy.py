@@ -16,9 +16,9 @@ torch = pytest.importorskip("torch")
 
 from tangency.finite.lazy import lazy_training  # noqa: E402
 from tangency.finite.measure import Measure  # noqa: E402
-from tangency.finite.predictions import kernel_predictions  # noqa: E402
 from tangency.finite.training import train  # noqa: E402
 from tangency.finite.trial import independent_seed  # noqa: E402
+from tangency.learn.predictions import kernel_predictions  # noqa: E402
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(14, 4))

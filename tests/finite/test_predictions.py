@@ -8,8 +8,8 @@ from tangency import finite
 
 torch = pytest.importorskip("torch")
 
-from tangency.finite.predictions import kernel_predictions  # noqa: E402
 from tangency.finite.training import train  # noqa: E402
+from tangency.learn.predictions import kernel_predictions  # noqa: E402
 
 NET = "dense:b=0.3 erf dense"
 X = np.random.default_rng(5).normal(size=(10, 3))

@@ -62,7 +62,7 @@ def lazy(
     from ..nets import parse
 
     network = parse(net)
-    dataset = read(data, label_column, header, input_shape, channels, scale)
+    dataset = read(data, o.reading(label_column, header, input_shape, channels, scale))
     dataset = fitting(dataset, network)
     from ..data.inputs import narrowed
     from ..finite.lazy import lazy_training

@@ -93,17 +93,8 @@ def gram(
     from .parts import limited
 
     network = tg.parse(net)  # before data are read, as a mistake is likelier here
-    dataset = load(
-        data,
-        labels,
-        label_column=o.parse_column(label_column),
-        header=header,
-        input_shape=None if input_shape is None else o.parse_shape(input_shape),
-        channels=channels.value,
-        scale=o.parse_scale(scale),
-        dtype=dtype.value,
-        require_labels=False,
-    )
+    reading = o.reading(label_column, header, input_shape, channels, scale)
+    dataset = load(data, labels, dtype=dtype.value, require_labels=False, **reading)
     dataset, kept = limited(dataset, limit, seed)
     say(dataset.summary())
     X = _part(dataset, rows)

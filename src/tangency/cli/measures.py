@@ -67,7 +67,7 @@ def smoothness(
     """
     claim_figure(out, force, data)
     kernels = _kernels(net, jobs)
-    dataset = read(data, label_column, header, input_shape, channels, scale)
+    dataset = read(data, o.reading(label_column, header, input_shape, channels, scale))
     from ..report.measured import smoothness_of
 
     give(smoothness_of(kernels, dataset.X_train, examples, seed), out)
@@ -94,7 +94,7 @@ def stability(
     """
     claim_figure(out, force, data)
     kernels = _kernels(net, jobs)
-    dataset = read(data, label_column, header, input_shape, channels, scale)
+    dataset = read(data, o.reading(label_column, header, input_shape, channels, scale))
     from ..bias.stability import stability_curve
 
     give(
@@ -116,26 +116,11 @@ def _kernels(net: str, jobs: int | None) -> dict[str, Any]:
     return both_kernels(net, n_jobs=threads)
 
 
-def read(
-    data: str,
-    label_column: str,
-    header: bool | None,
-    input_shape: str | None,
-    channels: o.Channels,
-    scale: str,
-) -> Dataset:
+def read(data: str, reading: dict[str, Any]) -> Dataset:
     """The data that the options name; says what was found."""
     from ..data import load
 
-    dataset = load(
-        data,
-        label_column=o.parse_column(label_column),
-        header=header,
-        input_shape=None if input_shape is None else o.parse_shape(input_shape),
-        channels=channels.value,
-        scale=o.parse_scale(scale),
-        require_labels=False,
-    )
+    dataset = load(data, require_labels=False, **reading)
     say(dataset.summary())
     return dataset
 

@@ -43,14 +43,8 @@ def fit(
         claim_place(store)
     ridge = o.parse_alpha(alpha)
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
-    reading = {
-        "label_column": o.parse_column(label_column),
-        "header": header,
-        "input_shape": None if input_shape is None else o.parse_shape(input_shape),
-        "channels": channels.value,
-        "scale": o.parse_scale(scale),
-        "dtype": dtype.value,
-    }
+    reading = o.reading(label_column, header, input_shape, channels, scale)
+    reading["dtype"] = dtype.value
     from ..data import load
     from ..nets import parse
     from .modelling import fit_model, preprocessing, report_lines, save

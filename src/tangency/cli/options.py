@@ -259,6 +259,23 @@ def parse_scale(text: str) -> Any:
     return scale
 
 
+def reading(
+    label_column: str,
+    header: bool | None,
+    input_shape: str | None,
+    channels: Channels,
+    scale: str,
+) -> dict[str, Any]:
+    """What `tangency.data.load` is told of how DATA is read."""
+    return {
+        "label_column": parse_column(label_column),
+        "header": header,
+        "input_shape": None if input_shape is None else parse_shape(input_shape),
+        "channels": channels.value,
+        "scale": parse_scale(scale),
+    }
+
+
 def interactive() -> bool:
     """Whether a progress bar would be seen by a person."""
     return sys.stderr.isatty()

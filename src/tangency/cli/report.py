@@ -48,13 +48,7 @@ def report(
     """
     claim(out, force, (".html",), (data,))
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
-    reading = {
-        "label_column": o.parse_column(label_column),
-        "header": header,
-        "input_shape": None if input_shape is None else o.parse_shape(input_shape),
-        "channels": channels.value,
-        "scale": o.parse_scale(scale),
-    }
+    reading = o.reading(label_column, header, input_shape, channels, scale)
     from ..data import load
     from ..nets import parse
     from ..report.build import STEPS, build_report

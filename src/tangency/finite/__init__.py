@@ -18,16 +18,16 @@ from .build import FiniteNetwork, build  # noqa: E402
 from .expansion import TaylorModel, linearize, taylor  # noqa: E402
 
 if TYPE_CHECKING:
+    from ..learn.predictions import KernelPredictions, kernel_predictions
     from .descent import StepWarning
     from .empirical import empirical_nngp, empirical_ntk, explain_ntk
     from .lazy import LazyTraining, lazy_training
     from .operators import NTKOperator, ntk_operator
-    from .predictions import KernelPredictions, kernel_predictions
     from .training import Training, max_learning_rate, train
 
 # Loaded on first use, as they bring scikit-learn and SciPy's solvers along.
 _LATER = {
-    "KernelPredictions": "predictions",
+    "KernelPredictions": ".learn.predictions",
     "LazyTraining": "lazy",
     "NTKOperator": "operators",
     "StepWarning": "descent",
@@ -35,7 +35,7 @@ _LATER = {
     "empirical_nngp": "empirical",
     "empirical_ntk": "empirical",
     "explain_ntk": "empirical",
-    "kernel_predictions": "predictions",
+    "kernel_predictions": ".learn.predictions",
     "lazy_training": "lazy",
     "max_learning_rate": "training",
     "ntk_operator": "operators",

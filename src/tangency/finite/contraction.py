@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from .layout import Layout, Step
-from .store import Store, blocks
+from .request import blocks
+from .store import Store
 
-#: Which pairs of outputs a kernel has: the mean of equal ones, equal ones, all.
-OUTPUTS = ("trace", "diagonal", "full")
 # Rows of a tile: a symmetric block saves almost half, and the products stay large.
 _TILE = 128
 
@@ -23,13 +22,6 @@ def stacked(values: Tensor, outputs: str) -> Tensor:
         return values.transpose(0, 1)
     n, q, size = values.shape
     return values.reshape(1, n, q * size) if outputs == "trace" else values.reshape(1, n * q, size)
-
-
-def empty_block(like: Tensor, n: int, m: int, directions: int, outputs: str) -> Tensor:
-    """Zeros, (batch, rows, columns)."""
-    q = directions
-    shape = {"trace": (1, n, m), "diagonal": (q, n, m), "full": (1, n * q, m * q)}[outputs]
-    return like.new_zeros(shape)
 
 
 def contract(

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from .subject import derivable
 
 Jvp = Callable[[Any, tuple[Any], tuple[Any]], tuple[Any, Any]]
 """(function, (point,), (step,)) to the function's value and its derivative along the step."""
@@ -86,15 +87,13 @@ def _zeros(value: Any) -> Any:
 @contextmanager
 def elementary() -> Iterator[None]:
     """Within it, PyTorch takes attention and recurrences apart."""
-    attention, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
-    torch.backends.mha.set_fastpath_enabled(False)
+    onednn = torch.backends.mkldnn.enabled
     # The property alone: `mkldnn.flags` would set, and warn of, other things too.
     torch.backends.mkldnn.enabled = False
     try:
-        with sdpa_kernel(SDPBackend.MATH):
+        with derivable():
             yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(attention)
         torch.backends.mkldnn.enabled = onednn
 
 

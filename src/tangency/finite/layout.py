@@ -17,11 +17,6 @@ from .recording import Recorder
 from .request import Kept
 from .subject import Subject
 
-#: A weight's gradients are kept as pairs (a, g) and contracted as Gram matrices of the positions,
-#: kept as pairs and multiplied out in slices, or kept multiplied out.
-FORMS = ("gram", "factors", "dense")
-
-
 #: Of one input, the activations (empty for a shift) and the gradient.
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -34,7 +29,9 @@ class Step:
         kind, weight, bias: the operation, and the names of its parameters where this step is
             the one that treats them.
         scales: the factors on weight and bias.
-        form: of the weight's gradient, one of `FORMS`; None without a weight.
+        form: of the weight's gradient: "gram" for pairs (a, g) contracted as Gram matrices of the
+            positions, "factors" for pairs multiplied out in slices, "dense" for what is kept
+            multiplied out; None without a weight.
         merged: the bias comes along in the weight's Gram matrix.
         sizes: positions, fan-in, fan-out.
         input_shape, output_shape: of one input, as they are stored.

@@ -74,28 +74,14 @@ def by_layers(request: Request, layout: Layout, done: Done) -> Tensor:
 
 def _by_layers(request: Request, layout: Layout, done: Done) -> Tensor:
     plan = blocks_of(request, layout)
-    whole = request.zeros()
-    n, m = request.pairs
 
     def gradients(x: Tensor) -> Store:
         return fill(request.subject, layout, x, request.directions, plan.at_once, done)
 
-    left = right = None
-    held = None
-    for rows, columns, new in plan.pairs(n, m, request.symmetric):
-        if new:
-            left = None
-            left = gradients(request.x[rows])
-        if request.symmetric and rows == columns:
-            right, held = left, None
-        elif held != columns:
-            right = None
-            right, held = gradients(request.columns[columns]), columns
-        assert left is not None
-        assert right is not None
-        block = request.part(whole, rows, columns)
+    def add(block: Tensor, left: Store, right: Store) -> None:
         contract(layout, left, right, block, request.outputs, plan.scratch)
-    return request.finished(whole)
+
+    return request.assembled(plan, gradients, add)
 
 
 def _layout(request: Request, seen: Seen) -> Layout:

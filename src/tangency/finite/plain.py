@@ -22,10 +22,8 @@ def jacobian_blocks(request: Request, activations: tuple[int, int]) -> Blocks:
 def by_jacobians(request: Request, activations: tuple[int, int], done: Done) -> Tensor:
     """J(x)J(y)ᵀ in blocks of inputs."""
     plan = jacobian_blocks(request, activations)
-    whole = request.zeros()
-    n, m = request.pairs
 
-    def rows_of(x: Tensor) -> dict[str, Tensor]:
+    def gradients(x: Tensor) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for part in blocks(len(x), plan.at_once):
             for name, g in jacobian(request.subject, x[part], request.directions).items():
@@ -35,24 +33,13 @@ def by_jacobians(request: Request, activations: tuple[int, int], done: Done) -> 
             done(part.stop - part.start)
         return found
 
-    left: dict[str, Tensor] = {}
-    right: dict[str, Tensor] = {}
-    held = None
-    for rows, columns, new in plan.pairs(n, m, request.symmetric):
-        if new:
-            left.clear()
-            left = rows_of(request.x[rows])
-        if request.symmetric and rows == columns:
-            right, held = left, None
-        elif held != columns:
-            right = {}
-            right, held = rows_of(request.columns[columns]), columns
-        block = request.part(whole, rows, columns)
+    def add(block: Tensor, left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
         for name, g in left.items():
             a, b = stacked(g, request.outputs), stacked(right[name], request.outputs)
             for k in range(len(block)):
                 block[k].addmm_(a[k], b[k].T)
-    return request.finished(whole)
+
+    return request.assembled(plan, gradients, add)
 
 
 def product_rows(request: Request, activations: tuple[int, int]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from .subject import Subject
 
 #: Rows × columns of inputs -> a block (batch, rows, columns) of the kernel.
 Done = Callable[[int], object]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,32 @@ class Request:
         """The part of (batch, rows, columns) that belongs to these inputs."""
         q = self.count if self.outputs == "full" else 1
         return whole[:, rows.start * q : rows.stop * q, columns.start * q : columns.stop * q]
+
+    def assembled(
+        self,
+        plan: Blocks,
+        gradients: Callable[[Tensor], T],
+        add: Callable[[Tensor, T, T], object],
+    ) -> Tensor:
+        """The kernel: `add` adds the products of two blocks of inputs' gradients to their part.
+
+        No more than two blocks of gradients are held.
+        """
+        whole = self.zeros()
+        left: Any = None
+        right: Any = None
+        held = None
+        for rows, columns, new in plan.pairs(*self.pairs, self.symmetric):
+            if new:
+                left = None
+                left = gradients(self.x[rows])
+            if self.symmetric and rows == columns:
+                right, held = left, None
+            elif held != columns:
+                right = None
+                right, held = gradients(self.columns[columns]), columns
+            add(self.part(whole, rows, columns), left, right)
+        return self.finished(whole)
 
     def finished(self, whole: Tensor) -> Tensor:
         """(n, m), (n, m, o) or (n, m, o, o); a symmetric kernel is mirrored from above."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from .jacobians import jacobian
 from .layout import Layout
 from .matching import Call
 from .recording import Recorder
+from .request import blocks
 from .subject import Subject
 
 
@@ -176,8 +177,3 @@ def _check_path(layout: Layout, recorder: Recorder) -> None:
         raise WrongGradientsError(
             set(), "the module calls other layers for some inputs than for others"
         )
-
-
-def blocks(n: int, size: int) -> Iterator[slice]:
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import log_softmax
 
 Matrix = NDArray[np.float64]
 
@@ -61,8 +60,3 @@ def fit_temperature(scores: Matrix, codes: NDArray[np.intp], weights: Matrix | N
         low, high = high, 2 * high
     root: Any = brentq(slope, low, high, xtol=1e-12 * low)
     return unit / float(root)
-
-
-def log_probabilities(scores: Matrix, temperature: float) -> Matrix:
-    """Return log softmax(s/T), (m, k)."""
-    return log_softmax(scores / temperature, axis=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -14,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from ..checks import is_number, shown
 from ..errors import InputError
 from .base import PlainScore, centred
-from .calibration import fit_temperature, log_probabilities
+from .calibration import fit_temperature
 from .estimators import RidgeEstimator
 from .samples import in_a_few_lines
 from .solvers.options import CG
@@ -130,7 +131,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
                 "this KernelClassifier holds no temperature_, by which probabilities are "
                 "calibrated: it comes from a file of an earlier version; fit it again"
             )
-        return log_probabilities(values, self.temperature_)
+        return log_softmax(values / self.temperature_, axis=1)
 
 
 def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

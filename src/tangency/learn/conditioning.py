@@ -54,6 +54,35 @@ def warn_singular(
     )
 
 
+def warn_below_noise(
+    *,
+    found: str,
+    alpha: float,
+    rank: int,
+    cutoff: float,
+    dtype: str,
+    samples: np.ndarray | None,
+    weighted: bool,
+    name: str = "alpha",
+) -> None:
+    """Warn that a ridge called `name` lies below the noise of K, `rank` directions above it."""
+    consequence = f"{name}={alpha:.3g} lies below the noise, so the fit depends on rounding."
+    if alpha == 0:
+        consequence = (
+            f"With {name}=0 the {rank} directions above the noise were fitted and the "
+            "others left out, so the training targets need not be met exactly."
+        )
+    warn_singular(
+        found=found,
+        cutoff=cutoff,
+        dtype=dtype,
+        copies=count_copies(samples),
+        consequence=consequence,
+        remedy=f"set {name} to about {{value}} or more",
+        weighted=weighted,
+    )
+
+
 def caller_level() -> int:
     """Return the stack level of the first frame outside this package: the user's own line."""
     level, frame = 1, sys._getframe(1)

@@ -32,7 +32,7 @@ from .plain import regression_targets
 from .process import fit_ensemble, fit_posterior
 from .regularization import Penalty, Regularization, make_noise_regularization
 from .samples import fit_samples, require_square
-from .solvers.predict import DEVIATION_BYTES, block_kernel, prepared_for, row_blocks
+from .solvers.predict import DEVIATION_BYTES, prepared_for, quiet, row_blocks, shows_progress
 
 if TYPE_CHECKING:
     from ..typing import ArrayLike, KernelLike
@@ -171,10 +171,10 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
 
     def _with_deviations(self, X: np.ndarray) -> tuple[Matrix, Matrix]:
         """Return means and standard deviations, by blocks of rows."""
-        kernel, fitted = block_kernel(self.kernel_), prepared_for(self.kernel_, self.X_fit_)
+        kernel, fitted = quiet(self.kernel_), prepared_for(self.kernel_, self.X_fit_)
         mean = np.empty((len(X), *self.dual_coef_.shape[1:]))
         variance = np.empty(len(X))
-        shows = bool(getattr(self.kernel_, "progress", False))
+        shows = shows_progress(self.kernel_)
         for rows in row_blocks(len(X), 8 * len(self.dual_coef_), shows, DEVIATION_BYTES):
             raw, left, right = self._parts(kernel, X[rows], fitted)
             mean[rows] = self._evaluate(raw)

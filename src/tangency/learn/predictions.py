@@ -88,7 +88,7 @@ def kernel_predictions(
     """
     kernel = _network_kernel(kernel)
     tangent = ensemble_kernel(kernel)
-    X, X_test = _plain(X, "X"), None if X_test is None else _plain(X_test, "X_test")
+    X, X_test = plain_array(X, "X"), None if X_test is None else plain_array(X_test, "X_test")
     if X.ndim < 2:
         raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
     targets, flat = _targets(y, len(X)), np.ndim(y) == 1
@@ -174,11 +174,6 @@ def _rate(lr: Any) -> float | None:
     return rate
 
 
-def _plain(values: Any, name: str) -> np.ndarray:
-    """A tensor of PyTorch, also one that requires a gradient, as an array."""
-    return plain_array(values, name)
-
-
 def _network_kernel(kernel: Any) -> NTK | NNGP:
     kernel = as_kernel(kernel)
     if isinstance(kernel, NTK | NNGP) and not kernel.normalize:
@@ -191,7 +186,7 @@ def _network_kernel(kernel: Any) -> NTK | NNGP:
 
 def _targets(y: Any, n: int, name: str = "y") -> np.ndarray:
     try:
-        y = _plain(y, name)
+        y = plain_array(y, name)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be numbers (n,) or (n, outputs): {error}") from None
     if y.ndim not in (1, 2) or len(y) != n or y.dtype.kind not in "iubf":

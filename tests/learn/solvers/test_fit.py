@@ -22,8 +22,9 @@ from tangency import (
     gram,
 )
 from tangency.learn import IllConditionedWarning, SearchWarning, load
-from tangency.learn.solvers import CG, fit
+from tangency.learn.solvers import CG
 from tangency.learn.solvers.block_cg import System
+from tangency.learn.solvers.predict import quiet
 
 
 @pytest.mark.parametrize("solver", ["auto", "cholesky", "eigh", "cg", CG(matrix="on_the_fly")])
@@ -142,8 +143,8 @@ def test_samples_mapped_from_a_file_are_not_copied(ntk, samples, targets, tmp_pa
 def test_bars_of_tiles_are_not_shown(samples):
     from tangency import NTK
 
-    assert fit._quiet(NTK("dense", progress=True)) == NTK("dense")
-    assert fit._quiet(rbf_kernel) is rbf_kernel
+    assert quiet(NTK("dense", progress=True)) == NTK("dense")
+    assert quiet(rbf_kernel) is rbf_kernel
 
 
 SMALL_AND_LARGE = np.random.default_rng(0).standard_normal((6, 3))

@@ -13,7 +13,7 @@ from ...engines.progress import progress_bar
 from ...matrix.indefinite import require_psd_products
 from ...matrix.products import Operator, Product, RemoteOperator
 from ...matrix.tiles import Tiles
-from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..conditioning import rank_cutoff, warn_below_noise
 from ..fitted import DualFit
 from ..grid import edge_of, warn_at_edge
 from ..loo import Criterion, alpha_grid
@@ -123,13 +123,13 @@ def _warn_if_noisy(
     rest = max(tiles.size - len(preconditioner.values), 1)
     smallest = float(preconditioner.left.sum()) / rest  # an eigenvalue of K is no larger
     if alpha < cutoff and smallest < cutoff:
-        warn_singular(
+        warn_below_noise(
             found=f"noise level {cutoff:.1e}",
+            alpha=alpha,
+            rank=tiles.size,
             cutoff=cutoff,
             dtype=str(tiles.dtype),
-            copies=count_copies(getattr(tiles, "samples", None)),
-            consequence=f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding.",
-            remedy="set alpha to about {value} or more",
+            samples=getattr(tiles, "samples", None),
             weighted=tiles.roots is not None,
         )
 

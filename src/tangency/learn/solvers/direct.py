@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..cholesky import solve_ridge
-from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..conditioning import rank_cutoff, warn_below_noise
 from ..fitted import DualFit
 from ..flow import flow_filter, reaches_noise
 from ..grams import TrainGram
@@ -141,19 +141,13 @@ def warn_if_noisy(
     """Warn with `IllConditionedWarning` if the fit depends on eigenvalues that are rounding."""
     if not reaches_noise(spectrum, alpha, time):
         return
-    if alpha == 0:
-        consequence = (
-            f"With {name}=0 the {spectrum.rank} directions above the noise were fitted and the "
-            "others left out, so the training targets need not be met exactly."
-        )
-    else:
-        consequence = f"{name}={alpha:.3g} lies below the noise, so the fit depends on rounding."
-    warn_singular(
+    warn_below_noise(
         found=spectrum.describe(alpha),
+        alpha=alpha,
+        rank=spectrum.rank,
         cutoff=spectrum.cutoff,
         dtype=gram.dtype,
-        copies=count_copies(gram.samples),
-        consequence=consequence,
-        remedy=f"set {name} to about {{value}} or more",
+        samples=gram.samples,
         weighted=gram.roots is not None,
+        name=name,
     )

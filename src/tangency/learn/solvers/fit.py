@@ -25,6 +25,7 @@ from .cg import fit_cg
 from .direct import fit_dual
 from .nystrom import fit_nystrom
 from .options import CG, Nystrom
+from .predict import quiet, shows_progress
 from .rules import Choice, choose, require_solver_memory
 from .weighted import WeightedTiles
 
@@ -75,8 +76,8 @@ class Problem:
         if self.store is not None:
             return assembled(StoredTiles(self._stored(None)), self.X)
         if isinstance(self.kernel, Kernel) and len(self.X) > _WHOLE:
-            shows = _shows_progress(self.kernel)
-            return assembled(KernelTiles(_quiet(self.kernel), self.X, _EDGE), self.X, shows)
+            shows = shows_progress(self.kernel)
+            return assembled(KernelTiles(quiet(self.kernel), self.X, _EDGE), self.X, shows)
         return train_gram(self.kernel, self.X)
 
     def tiles(self, client: Any) -> Tiles:
@@ -89,18 +90,18 @@ class Problem:
             return StoredTiles(self.X)
         if is_precomputed(self.kernel):
             return ArrayTiles(self.X)
-        computed = KernelTiles(_quiet(self.kernel), self.X)
+        computed = KernelTiles(quiet(self.kernel), self.X)
         if self.store is None:
             return computed
         return StoredTiles(self._stored(client), computed)
 
     def _stored(self, client: Any) -> Any:
         return compute(
-            _quiet(self.kernel),
+            quiet(self.kernel),
             self.X,
             store=self.store,
             client=client,
-            progress=_shows_progress(self.kernel),
+            progress=shows_progress(self.kernel),
         )
 
 
@@ -140,7 +141,7 @@ def _fit(
     require_solver_memory(solver, *targets.shape, beside=-_copied(problem, solver))
     if isinstance(solver, CG):
         if solver.progress is None:
-            solver = dataclasses.replace(solver, progress=_shows_progress(problem.kernel))
+            solver = dataclasses.replace(solver, progress=shows_progress(problem.kernel))
         tiles = problem.tiles(solver.client)
         return fit_cg(tiles, targets, regularization, solver, criterion, centred=centred)
     if isinstance(solver, Nystrom):
@@ -162,14 +163,3 @@ def _copied(problem: Problem, solver: Any) -> int:
     """Bytes of the matrix of a kernel of the user's own, which may keep it: solvers take a copy."""
     own = not isinstance(problem.kernel, Kernel) and not is_precomputed(problem.kernel)
     return 8 * len(problem.X) ** 2 if own and not isinstance(solver, CG | Nystrom) else 0
-
-
-def _shows_progress(kernel: Any) -> bool:
-    return bool(getattr(kernel, "progress", False))
-
-
-def _quiet(kernel: Any) -> Any:
-    """The kernel without bars of its own, which each tile would draw."""
-    if _shows_progress(kernel) and dataclasses.is_dataclass(kernel):
-        return dataclasses.replace(kernel, progress=False)  # pyright: ignore[reportArgumentType]
-    return kernel

@@ -10,7 +10,7 @@ import scipy.linalg as sla
 from numpy.typing import NDArray
 
 from ...matrix.tiles import Tiles
-from ..conditioning import count_copies, rank_cutoff, warn_singular
+from ..conditioning import rank_cutoff, warn_below_noise
 from ..fitted import DualFit
 from ..flow import flow_filter
 from ..grid import best_place, search, warn_at_edge
@@ -144,18 +144,12 @@ class _Features:
 
 def _warn_noisy(spectrum: Spectrum, tiles: Tiles, alpha: float) -> None:
     """Warn that columns of K depend on others, to rounding, and that the ridge is no larger."""
-    consequence = f"alpha={alpha:.3g} lies below the noise, so the fit depends on rounding."
-    if alpha == 0:
-        consequence = (
-            f"With alpha=0 the {spectrum.rank} directions above the noise were fitted and the "
-            "others left out, so the training targets need not be met exactly."
-        )
-    warn_singular(
+    warn_below_noise(
         found=f"{spectrum.rank} of its columns are independent, noise level {spectrum.cutoff:.1e}",
+        alpha=alpha,
+        rank=spectrum.rank,
         cutoff=spectrum.cutoff,
         dtype=str(tiles.dtype),
-        copies=count_copies(getattr(tiles, "samples", None)),
-        consequence=consequence,
-        remedy="set alpha to about {value} or more",
+        samples=getattr(tiles, "samples", None),
         weighted=tiles.roots is not None,
     )

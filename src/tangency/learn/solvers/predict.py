@@ -32,8 +32,8 @@ def expand(kernel: Any, X: Any, X_fit: np.ndarray | None, dual: Matrix) -> Matri
     n = len(dual)
     if is_precomputed(kernel) and not is_stored(X):
         return times(cross_gram(kernel, X, None, n), dual)
-    shows = bool(getattr(kernel, "progress", False))
-    kernel, fitted = block_kernel(kernel), prepared_for(kernel, X_fit)
+    shows = shows_progress(kernel)
+    kernel, fitted = quiet(kernel), prepared_for(kernel, X_fit)
     out = np.empty((len(X), *dual.shape[1:]))
     for rows in row_blocks(len(X), 8 * n, shows, BLOCK_BYTES):
         block = X[rows]
@@ -55,9 +55,14 @@ def row_blocks(count: int, row_bytes: int, shows: bool, block_bytes: int) -> Ite
             bar.update(stop - start)
 
 
-def block_kernel(kernel: Any) -> Any:
+def shows_progress(kernel: Any) -> bool:
+    """Whether the kernel draws a bar while it is computed."""
+    return bool(getattr(kernel, "progress", False))
+
+
+def quiet(kernel: Any) -> Any:
     """Return the kernel without bars of its own, which each block would draw."""
-    if bool(getattr(kernel, "progress", False)) and dataclasses.is_dataclass(kernel):
+    if shows_progress(kernel) and dataclasses.is_dataclass(kernel):
         return dataclasses.replace(kernel, progress=False)  # pyright: ignore[reportArgumentType]
     return kernel
 
