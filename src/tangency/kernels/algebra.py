@@ -31,6 +31,10 @@ class _Combination(Kernel):
         if not self.parts:
             raise InputError(f"{type(self).__name__} needs one kernel or more, got none")
 
+    def _with(self, other: Kernel) -> Kernel:
+        """One kernel more, beside the others: a sum in a loop does not become a nest of sums."""
+        return replace(self, parts=(*self.parts, other))
+
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         raise NotImplementedError
 
@@ -88,6 +92,9 @@ class Sum(_Combination):
     array([3.])
     """
 
+    def __add__(self, other: Any) -> Kernel:
+        return self._with(other) if isinstance(other, Kernel) else NotImplemented
+
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         with quiet():
             if not in_place or total.dtype != values.dtype:
@@ -110,6 +117,9 @@ class Product(_Combination):
     >>> k.diag(np.ones((1, 1)))
     array([2.])
     """
+
+    def __mul__(self, other: Any) -> Kernel:
+        return self._with(other) if isinstance(other, Kernel) else super().__mul__(other)
 
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         with quiet():
