@@ -9,6 +9,7 @@ import tangency as tg
 from tangency import bias
 from tangency.bias import targets
 from tangency.bias.deformations import Deformation, Rotation
+from tangency.kernels import Kernel
 from tangency.nets import ActivationLayer
 from tangency.nets.identity import _COVARIANCES, _dual_values
 
@@ -129,3 +130,39 @@ def test_deformations():
     moved = bias.deform(image, Wide(), order=1, antialias=0)[0, 1:-1, 1:-1, 0]
     middle = image.mean()
     assert np.allclose(moved, middle + 0.9 * (image[0, 1:-1, 1:-1, 0] - middle))
+
+
+class Own(Kernel):
+    def __init__(self, shift):
+        self.shift = shift
+
+    def __call__(self, X, Y=None):
+        same = Y is None
+        X += self.shift
+        return X @ (X if same else Y + self.shift).T
+
+    def diag(self, X):
+        X += self.shift
+        return np.square(X).sum(axis=1)
+
+
+def test_kernels_in_fits():
+    x, y, new = X.copy(), np.arange(4.0), X[:2] + 0.5
+    given = new.copy()
+    model = tg.KernelRegressor(Own(0.5), alpha=0.1).fit(x, y)
+    again = [model.predict(new) for _ in range(2)]
+    wanted = tg.KernelRegressor(lambda A, B: (A + 0.5) @ (B + 0.5).T, alpha=0.1).fit(x, y)
+    assert np.array_equal(new, given)
+    assert np.array_equal(model.X_fit_, X)
+    assert np.allclose(again, [wanted.predict(new)] * 2, rtol=1e-9)
+    gp = tg.GaussianProcess(Own(0.5), noise=0.1).fit(x, y)
+    other = tg.GaussianProcess(lambda A, B: (A + 0.5) @ (B + 0.5).T, noise=0.1).fit(x, y)
+    assert np.allclose(gp.predict(new, return_std=True), other.predict(new, return_std=True))
+
+
+def test_kernels_beside_others():
+    ntk, x = tg.NTK("dense relu dense"), X.copy()
+    kernel = Own(0.5) + ntk
+    assert np.allclose(kernel(x), ntk(X) + (X + 0.5) @ (X + 0.5).T)
+    assert np.allclose((ntk * Own(0.5)).diag(x), ntk.diag(X) * np.square(X + 0.5).sum(axis=1))
+    assert np.array_equal(x, X)
