@@ -87,3 +87,18 @@ def test_custom_functions_cannot_be_saved_as_text():
     with pytest.raises(tg.InputError, match="holds a custom function cannot be saved"):
         kernel.to_dict()
     assert tg.NTK("dense activation:function=tanh dense").to_dict()["net"]
+
+
+def test_sums_and_products_in_loops_stay_flat():
+    total, product = A, B
+    for _ in range(999):
+        total = total + B
+    for _ in range(9):
+        product = product * A
+    assert total.parts == (A,) + 999 * (B,)
+    assert product.parts == (B,) + 9 * (A,)
+    assert np.allclose(total(X), A(X) + 999 * B(X), rtol=1e-12)
+    assert str(pickle.loads(pickle.dumps(total))) == str(total)
+    nested = Sum((Sum((A, B)), A))
+    assert np.array_equal((A + B + A)(X), nested(X))
+    assert Scaled(Sum((A, B)), 2) == (A + B) * 2

@@ -77,8 +77,8 @@ def of(series: Powers, s: Reach) -> Reach:
 def reach_dual(layer: ActivationLayer, s: Reach, q: float) -> tuple[Reach, Reach]:
     """The reach of k(s) and k̇(s)."""
     if s.zero:
-        zero = np.zeros(())
-        return _number(layer.dual(zero, zero, zero)[0]), _number(layer.dual(zero, zero, zero)[1])
+        k, k_dot = layer.dual(np.zeros(()), np.zeros(()), np.zeros(()))
+        return _number(k), _number(k_dot)
     # All that there could be, where a class does not state what there is.
     series = facts.powers(layer) or facts.ANY
     return of(series, s), of(series.derivative(), s)

@@ -284,7 +284,7 @@ def _rough_logs(s: float, dim: int, degree: int) -> Vector:
 
 
 def _even_values(values: Callable[[Vector], Any], u: Vector) -> Vector:
-    return (values(u) + values(-u)) / 2
+    return (values(u.copy()) + values(-u)) / 2
 
 
 def _even_logs(closed: Callable[[int, int], Vector], dim: int, degree: int) -> Vector:

@@ -211,8 +211,8 @@ def _network_function(kernel: NetworkKernel, radius: float, t: np.ndarray) -> np
 
 
 def _variance(layer: Any, q: float) -> float:
-    one = np.asarray(float(q))
-    return float(layer.dual(one, one, one)[0])
+    variances = (np.asarray(float(q)) for _ in range(3))  # apart, as a dual may write to them
+    return float(layer.dual(*variances)[0])
 
 
 def leaves(kernel: Kernel) -> list[NetworkKernel]:

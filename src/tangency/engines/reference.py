@@ -30,6 +30,7 @@ from ..nets.operators import (
 )
 from ..nets.plan import Plan, Step, plan
 from ..nets.special import safe_sqrt
+from ..nets.values import own
 from .grids import patch_sum, stacked
 from .layout import Covariances
 
@@ -260,6 +261,8 @@ def _pointwise(
 def _dual(activation: ActivationLayer, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
     """The dual; one of the user's own may know NumPy's arrays alone, and is said to."""
     try:
+        if foreign(activation):
+            s, q1, q2 = own(s), own(q1), own(q2)
         return activation.dual(s, q1, q2)
     except Exception as error:
         if isinstance(error, NetworkError) or is_numpy_array(s) or not foreign(activation):

@@ -13,6 +13,7 @@ from ..errors import NetworkError
 from ..nets.activations import ActivationLayer, Hermite
 from ..nets.geometry import AxisMatrices, GridMatrix
 from ..nets.identity import foreign
+from ..nets.values import own
 
 
 class Elementwise(nn.Module):
@@ -24,7 +25,7 @@ class Elementwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         try:
-            return self.layer(x)
+            return self.layer(own(x) if foreign(self.layer) else x)
         except Exception as error:
             if isinstance(error, NetworkError) or not foreign(self.layer):
                 raise

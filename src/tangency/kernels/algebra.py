@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..nets.base import shown
 from ..nets.identity import from_description
 from ..nets.special import positive_part
+from ..nets.values import own
 from .base import Kernel
 from .coerce import as_kernel
 from .network import NNGP, NTK, NetworkKernel
@@ -37,27 +38,31 @@ class _Combination(Kernel):
         if not self.parts:
             raise InputError(f"{type(self).__name__} needs one kernel or more, got none")
 
+    def _with(self, other: Kernel) -> Kernel:
+        """One kernel more, beside the others: a sum in a loop does not become a nest of sums."""
+        return replace(self, parts=(*self.parts, other))
+
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         raise NotImplementedError
 
     def __call__(self, X: Inputs, Y: Inputs | None = None) -> Array:
         first, *others = self.parts
-        total = first(X, Y)
+        total = first(*apart(first, X, Y))
         limit = self._limit
         for part in others:
             if limit is not None:
                 part = part._within(max(1, limit - _bytes_of(total)))
             # What a kernel of the user's own returns is its own.
             in_place = _ours(first) and not _differentiates(total)
-            total = self._join(total, part(X, Y), in_place)
+            total = self._join(total, part(*apart(part, X, Y)), in_place)
         check_values(total)
         return total
 
     def diag(self, X: Inputs) -> Array:
         first, *others = self.parts
-        total = first.diag(X)
+        total = first.diag(*apart(first, X))
         for part in others:
-            total = self._join(total, part.diag(X), False)
+            total = self._join(total, part.diag(*apart(part, X)), False)
         check_values(total)
         return total
 
@@ -94,6 +99,9 @@ class Sum(_Combination):
     array([3.])
     """
 
+    def __add__(self, other: Any) -> Kernel:
+        return self._with(other) if isinstance(other, Kernel) else NotImplemented
+
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         with quiet():
             if not in_place or total.dtype != values.dtype:
@@ -116,6 +124,9 @@ class Product(_Combination):
     >>> k.diag(np.ones((1, 1)))
     array([2.])
     """
+
+    def __mul__(self, other: Any) -> Kernel:
+        return self._with(other) if isinstance(other, Kernel) else super().__mul__(other)
 
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         with quiet():
@@ -236,7 +247,12 @@ def takes_prepared(kernel: Any) -> bool:
 
 def taken(kernel: Any, inputs: Prepared) -> Any:
     """Inputs in the form in which a kernel takes them: as they are, or their array alone."""
-    return inputs if takes_prepared(kernel) else inputs.inputs
+    return inputs if takes_prepared(kernel) else apart(kernel, inputs.inputs)[0]
+
+
+def apart(kernel: Any, *inputs: Any) -> tuple[Any, ...]:
+    """Inputs as they are, or copies for a kernel of the caller's own, which may write to them."""
+    return inputs if takes_prepared(kernel) else tuple(map(own, inputs))
 
 
 def kernel_from_dict(data: dict[str, Any]) -> Kernel:

@@ -12,6 +12,7 @@ from ..checks import cut, shown
 from ..engines.blas import product
 from ..errors import InputError, NetworkError
 from ..kernels import NNGP, NTK, Kernel
+from ..kernels.algebra import apart
 from ..kernels.coerce import as_kernel
 from ..matrix.checked import as_array, as_matrix, call, is_precomputed, symmetrise
 from ..matrix.tiles import Tiles, in_memory
@@ -82,7 +83,7 @@ def train_gram(kernel: Any, X: np.ndarray) -> TrainGram:
     if is_precomputed(kernel):
         return as_train_gram(X, kernel, None)
     if isinstance(kernel, Kernel):
-        return as_train_gram(kernel(X), kernel, X)
+        return as_train_gram(kernel(*apart(kernel, X)), kernel, X)
     return as_train_gram(call(kernel, X), kernel, X)
 
 
@@ -103,7 +104,7 @@ def as_train_gram(raw: Any, kernel: Any, samples: np.ndarray | None) -> TrainGra
 
 def cross_gram(kernel: Any, X: np.ndarray, X_fit: np.ndarray | None, n_fit: int) -> np.ndarray:
     """Return K(X, X_fit), (m, n), in the dtype that the kernel gave it."""
-    raw = X if is_precomputed(kernel) else kernel(X, X_fit)
+    raw = X if is_precomputed(kernel) else kernel(*apart(kernel, X, X_fit))
     return as_matrix(raw, (len(X), n_fit), kernel)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..checks import called, plain_array, shown
 from ..errors import InputError
+from ..kernels.algebra import apart
 from ..kernels.plain import plain
 
 FLOAT32_EPS = float(np.finfo(np.float32).eps)
@@ -25,13 +26,13 @@ def is_precomputed(kernel: Any) -> bool:
 
 def call(kernel: Any, X: np.ndarray) -> Any:
     """Return K(X, X) of a kernel from outside the library, as it gives it."""
-    return called(kernel, _CALLED, X, X)
+    return called(kernel, _CALLED, *apart(kernel, X, X))
 
 
 def kernel_diagonal(kernel: Any, X: np.ndarray) -> NDArray[np.float64]:
     """Return K(x, x) for every row, (m,), through `kernel.diag` where there is one."""
     if hasattr(kernel, "diag"):
-        return as_matrix(kernel.diag(X), (len(X),), kernel).astype(np.float64)
+        return as_matrix(kernel.diag(*apart(kernel, X)), (len(X),), kernel).astype(np.float64)
     blocks: list[np.ndarray] = []
     for start in range(0, len(X), 64):
         block = X[start : start + 64]

@@ -245,10 +245,10 @@ class KernelTiles(Tiles):
         return kernel_diagonal(self.kernel, self.samples)
 
     def columns(self, indices: NDArray[np.intp]) -> np.ndarray:
-        chosen = taken(self.kernel, prepared(self.samples[indices]))
+        chosen = prepared(self.samples[indices])
         found = np.empty((self.size, len(indices)), self.dtype)
         for i in range(self.grid.shape[0]):
-            found[self.grid.rows(i)] = self.kernel(self._inputs(i), chosen)
+            found[self.grid.rows(i)] = self.kernel(self._inputs(i), taken(self.kernel, chosen))
         return as_matrix(found, found.shape, self.kernel)
 
     def entries(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> np.ndarray:

@@ -22,6 +22,7 @@ from .base import Layer, check_identity, shown
 from .operators import Average, Operator, Positions, Sum
 from .pooling import LinearGridLayer
 from .structure import Residual, Sequential
+from .values import own
 
 _Class = TypeVar("_Class", bound=type[Layer])
 
@@ -211,7 +212,7 @@ def _values(layer: Layer) -> list[float]:
 
 
 def _dual_values(layer: ActivationLayer) -> list[float]:
-    found = layer.dual(_COVARIANCES, _FIRST, _SECOND)
+    found = layer.dual(*map(own, (_COVARIANCES, _FIRST, _SECOND)))
     return [float(v) for part in found for v in np.broadcast_to(part, _FIRST.shape)]
 
 

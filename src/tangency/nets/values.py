@@ -111,6 +111,17 @@ def elementwise(u: Any) -> Any:
     return np.asarray(u) if isinstance(u, np.generic) else u
 
 
+def own(array: Any) -> Any:
+    """What a function of the caller's may write to: a copy of an array or a tensor.
+
+    Else `u[u < 0] = 0` there changes what others still read: the other branch of a residual layer,
+    or variances.
+    """
+    if isinstance(array, np.ndarray):
+        return array.copy()
+    return array.clone() if is_torch_array(array) else array
+
+
 def whole_or_axes(value: Any, name: str, least: int | None = None) -> int | tuple[int, ...]:
     """A whole number, or one per spatial axis."""
     if isinstance(value, tuple | list):

@@ -137,7 +137,7 @@ class Deformation:
                 f"points must be finite numbers of shape (m, {self.dims}), in pixels from the "
                 f"centre of the image; got shape {u.shape}"
             )
-        return u
+        return u.copy()  # a field of the caller's own may write to it
 
     def _grid(self, shape: Sequence[int] | int, refine: int) -> np.ndarray:
         return pixel_grid(spatial_shape(shape, self.dims), whole(refine, "refine", 1))

@@ -29,10 +29,10 @@ class Sum(Deformation):
         return self.parts[0].dims
 
     def _tau(self, u: np.ndarray) -> np.ndarray:
-        return np.sum([part._tau(u) for part in self.parts], axis=0)
+        return np.sum([part._tau(u.copy()) for part in self.parts], axis=0)
 
     def _gradient(self, u: np.ndarray) -> np.ndarray:
-        return np.sum([part._gradient(u) for part in self.parts], axis=0)
+        return np.sum([part._gradient(u.copy()) for part in self.parts], axis=0)
 
     def _times(self, factor: float) -> Deformation:
         return Sum(tuple(part._times(factor) for part in self.parts))
@@ -56,12 +56,12 @@ class Composition(Deformation):
         return self.after.dims
 
     def _tau(self, u: np.ndarray) -> np.ndarray:
-        step = self.after._tau(u)
+        step = self.after._tau(u.copy())
         return step + self.first._tau(u - step)
 
     def _gradient(self, u: np.ndarray) -> np.ndarray:
-        outer = self.after._gradient(u)
-        inner = self.first._gradient(u - self.after._tau(u))
+        outer = self.after._gradient(u.copy())
+        inner = self.first._gradient(u - self.after._tau(u.copy()))
         return outer + inner @ (np.eye(self.dims) - outer)
 
 

@@ -83,7 +83,7 @@ def deform(
     outside = _mode(mode)
     u = pixel_grid(shape)
     centre = (np.asarray(shape) - 1) / 2
-    places = (u - tau._tau(u) + centre).T.reshape(tau.dims, *shape)
+    places = (u - tau._tau(u.copy()) + centre).T.reshape(tau.dims, *shape)
     result = np.empty_like(stack)
     for i in range(len(stack)):
         _resample(stack[i], places, order, mode, result[i])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...engines.progress import progress_bar
 from ...kernels import Prepared
-from ...kernels.algebra import takes_prepared
+from ...kernels.algebra import apart, takes_prepared
 from ...matrix.checked import as_matrix, is_precomputed
 from ...matrix.view import is_stored
 from ..grams import cross_gram, times
@@ -37,7 +37,7 @@ def expand(kernel: Any, X: Any, X_fit: np.ndarray | None, dual: Matrix) -> Matri
     out = np.empty((len(X), *dual.shape[1:]))
     for rows in row_blocks(len(X), 8 * n, shows, BLOCK_BYTES):
         block = X[rows]
-        gram = block if is_precomputed(kernel) else kernel(block, fitted)
+        gram = block if is_precomputed(kernel) else kernel(*apart(kernel, block, fitted))
         out[rows] = times(as_matrix(gram, (len(block), n), kernel), dual)
     return out
 

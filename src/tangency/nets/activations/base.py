@@ -102,8 +102,8 @@ class ActivationLayer(Layer, Facts):
 
     def second_moment_at(self, q: float) -> float:
         """E[σ(f)²] at the variance q."""
-        variance = np.asarray([q])
-        return float(np.asarray(self.dual(variance, variance, variance)[0])[0])
+        variances = (np.asarray([q]) for _ in range(3))  # apart, as a dual may write to them
+        return float(np.asarray(self.dual(*variances)[0])[0])
 
 
 @dataclass(frozen=True, repr=False)

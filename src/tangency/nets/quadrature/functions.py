@@ -11,6 +11,7 @@ from array_api_compat import array_namespace
 
 from ...errors import NetworkError
 from ..facts import EVEN, ODD, Powers
+from ..values import own
 
 
 def _sigmoid(u: Any) -> Any:
@@ -58,7 +59,7 @@ def sample(function: Callable[[Any], Any], name: str, u: np.ndarray) -> np.ndarr
     """
     try:
         with np.errstate(all="ignore"):
-            values = function(u)
+            values = function(own(u))
     except Exception as error:
         values = _by_torch(function, u)
         if values is None:
@@ -86,6 +87,6 @@ def _by_torch(function: Callable[[Any], Any], u: np.ndarray) -> Any:
     if torch is None:
         return None
     try:
-        return function(torch.from_numpy(u.copy()))
+        return function(torch.from_numpy(own(u)))
     except Exception:
         return None

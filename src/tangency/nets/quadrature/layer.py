@@ -18,7 +18,7 @@ from ..activations import ActivationLayer
 from ..base import truth
 from ..facts import Powers, Steepness
 from ..teach import closed_form
-from ..values import elementwise, number, plain, shown
+from ..values import elementwise, number, own, plain, shown
 from .functions import FUNCTIONS, SERIES, sample
 from .series import HermiteSeries
 
@@ -113,7 +113,7 @@ class Activation(ActivationLayer):
     def __call__(self, u: Any) -> Any:
         name = f"the activation {shown(self.name)}"
         function = _callable(self.function)
-        found = checks.called(function, name, elementwise(u), error=NetworkError)
+        found = checks.called(function, name, own(elementwise(u)), error=NetworkError)
         if isinstance(found, type) or not (hasattr(found, "shape") or checks.is_number(found)):
             raise NetworkError(f"{name} must give numbers, got {shown(found)}")
         return self.scale * found
