@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import tangency
 from tangency import KernelRegressor
-from tangency.errors import DiskFullError
+from tangency.errors import DiskFullError, InputError
 from tangency.files import ARRAYS, abandoned, drafts, naming, replaced, temporary_name, write_arrays
 
 
@@ -167,3 +168,15 @@ def test_files_are_replaced_in_one_place_only():
         )
     }
     assert found == {"files.py", "matrix/layout.py"}  # the latter puts a whole folder into place
+
+
+def test_devices_and_pipes_are_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(InputError, match="is no plain file"), replaced(path):
+            raise AssertionError("nothing is made before")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(tmp_path.iterdir()) == [link, pipe]

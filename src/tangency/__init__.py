@@ -8,6 +8,9 @@
 
 The NTK describes a wide network trained by gradient descent in all its layers, the last-layer
 kernel (NNGP, or CKN) the same network with only its last layer trained.
+
+Public are what this package exports, and what `nets`, `kernels`, `learn`, `gram`, `data`, `bias`,
+`finite`, `results` and `typing` do. All else is private by convention, and may change.
 """
 
 from importlib import import_module
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
         GaussianProcess,
         KernelClassifier,
         KernelRegressor,
+        LayerwiseFeatures,
         NystromFeatures,
         RandomFeatures,
     )
@@ -66,11 +70,14 @@ _LATER = {
     "GaussianProcess": "learn",
     "KernelClassifier": "learn",
     "KernelRegressor": "learn",
+    "LayerwiseFeatures": "learn",
     "NystromFeatures": "learn",
     "RandomFeatures": "learn",
 }
-_PACKAGES = ("bias", "cli", "data", "engines", "finite", "kernels")
-_PACKAGES += ("learn", "matrix", "nets", "report")
+_PACKAGES = (
+    *("bias", "cli", "data", "engines", "finite", "kernels"),
+    *("learn", "matrix", "nets", "report"),
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -109,6 +116,7 @@ __all__ = [
     "KernelRegressor",
     "Layer",
     "LayerNorm",
+    "LayerwiseFeatures",
     "LeakyReLU",
     "LinearMap",
     "MemoryLimitError",

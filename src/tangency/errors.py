@@ -42,7 +42,7 @@ class StoreError(InputError):
 
 def callers_level() -> int:
     """The `stacklevel` of a warning that points at the first caller outside of this library."""
-    frame, level = sys._getframe(1), 1
+    frame, level = sys._getframe(1), 1  # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("tangency."):
         frame, level = frame.f_back, level + 1
     return level

@@ -61,9 +61,12 @@ def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterat
         sync: have the data on the disk first, whatever happens to the machine then.
 
     Raises:
+        InputError: a device, a pipe or a socket, which would be gone.
         OSError: with the name of `path`, which is what the caller knows.
         DiskFullError: one of these, where the disk has no room.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path}: is no plain file; give another name")
     temporary = temporary_name(path, suffix)
     try:
         yield temporary

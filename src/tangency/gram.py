@@ -65,4 +65,4 @@ class Gram:
         return "gram"  # of this module: pickled by name, as functions are
 
 
-gram = Gram()
+gram: Gram = Gram()

@@ -1,5 +1,7 @@
 """Families: seeds give deformations."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,7 @@ def test_errors() -> None:
             increasing(bad, "sizes")
     with pytest.raises(InputError, match="each of sizes must be a finite number, got nan"):
         increasing([np.nan], "sizes")
+
+
+def test_families_travel_between_processes() -> None:
+    assert pickle.loads(pickle.dumps(elastic((28, 20))))(3) == RandomField(7.0, seed=3)

@@ -163,3 +163,8 @@ def test_results_show_themselves():
     figure = found.plot()
     assert len(figure.axes[0].get_legend().get_texts()) == 4
     assert found.plot(figure.axes[0]) is figure
+
+
+def test_more_draws_than_anyone_would_wait_for():
+    with pytest.raises(InputError, match="draws must be a whole number of at least 1 and at most"):
+        interpolation_norms(KERNELS, X, Y, [60], draws=10**9)

@@ -125,3 +125,8 @@ def test_what_has_no_known_constant(network, message):
 def test_a_kernel_is_no_activation():
     with pytest.raises(ValueError, match="an activation must be a function of numbers, one by one"):
         gammas(tg.NTK("dense relu dense"), 2)
+
+
+def test_a_kernel_is_no_network_but_has_one():
+    with pytest.raises(ValueError, match=r"got NTK\(.*; pass its network, .net"):
+        lipschitz_constant(tg.NTK("dense relu dense"))

@@ -1,11 +1,14 @@
 """Feature distance against input distance: exponents, bounds, ratios, the figure."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 import tangency as tg
 from tangency.bias.smoothness import modulus
+from tangency.errors import MemoryLimitError
 
 RELU = "dense relu dense"
 X = np.random.default_rng(0).normal(size=(8, 5))
@@ -146,3 +149,15 @@ def test_the_figure():
 def test_errors(changes, message):
     with pytest.raises(tg.InputError, match=message):
         modulus(**{"kernels": tg.NTK(RELU), "X": X, **changes})
+
+
+def test_more_directions_than_there_is_memory_for():
+    with pytest.raises(MemoryLimitError, match="what is computed does not fit in memory"):
+        modulus(tg.NTK("dense relu dense"), np.eye(3), directions=2**45)
+
+
+def test_what_is_measured_travels_between_processes():
+    found = modulus(both(RELU), X[:2], FEW)
+    again = pickle.loads(pickle.dumps(found))
+    assert again.table() == found.table()
+    assert again.bounds["NTK"][0].value(4.0, 0.25) == np.sqrt(4.0 * 0.25) + 2 * 0.25

@@ -1,6 +1,7 @@
 """Targets: closed forms against 40-digit arithmetic, quadrature and samples on the sphere."""
 
 import math
+import pickle
 
 import mpmath
 import numpy as np
@@ -235,3 +236,12 @@ def test_a_parity_that_is_none_is_refused(parity):
 def test_a_target_of_ones_own_is_checked(field, value, message):
     with pytest.raises(InputError, match=message):
         targets.ZonalTarget(**{"name": "f", "function": np.abs, field: value})
+
+
+@pytest.mark.parametrize("target", [*ALL, targets.rough(1.5)], ids=lambda t: t.name)
+def test_targets_travel_between_processes(target) -> None:
+    again = pickle.loads(pickle.dumps(target))
+    assert np.array_equal(again.norms(3, 20).values, target.norms(3, 20).values)
+    if target.function is not None:
+        u = np.linspace(-1, 1, 9)
+        assert np.array_equal(again(u), target(u))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from functools import partial
 
 import numpy as np
@@ -139,3 +140,9 @@ def test_a_kernel_of_ones_own_is_checked():
         ZonalKernel("h", 3)
     with pytest.raises(InputError, match=r"kernel must be a kernel, as NTK\(net\), or None; got 3"):
         ZonalKernel("h", np.exp, 3)
+
+
+def test_h_of_a_network_travels_between_processes():
+    h = sphere_kernel(tg.NTK("dense erf dense") + 2.0 * tg.NNGP("dense relu dense"), radius=2.0)
+    u = np.linspace(-1, 1, 9)
+    assert np.array_equal(pickle.loads(pickle.dumps(h))(u), h(u))

@@ -3,6 +3,8 @@
 A statement about a slope is tested at 4 standard errors of the fitted slope.
 """
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -251,3 +253,11 @@ def test_errors(change, message):
     options = {"net": SMOOTH, "X": TRAIN, "y": Y, "widths": (4,), "seeds": 1, "steps": 200}
     with pytest.raises(ValueError, match=message):
         lazy_training(**{**options, **change})
+
+
+def test_divergence_travels_between_processes():
+    with pytest.raises(tg.InputError) as caught:
+        lazy_training(SMOOTH, TRAIN, Y, widths=(4,), seeds=1, steps=200, lr=1e3)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert again.limit == caught.value.limit

@@ -38,6 +38,7 @@ ONE = {
     "GaussianProcess": lambda k, _: _fitted(tg.GaussianProcess, k, inference="ensemble"),
     "KernelClassifier": lambda k, _: _fitted(tg.KernelClassifier, k),
     "KernelRegressor": lambda k, _: _fitted(tg.KernelRegressor, k),
+    "LayerwiseFeatures": lambda k, _: _features(tg.LayerwiseFeatures, k),
     "NystromFeatures": lambda k, _: _features(tg.NystromFeatures, k),
     "RandomFeatures": lambda k, _: _features(tg.RandomFeatures, k),
     "Scaled": lambda k, _: tg.kernels.Scaled(k, 2.0)(X),
@@ -142,7 +143,11 @@ def test_a_network_is_both_its_kernels(name):
 @pytest.mark.parametrize("name", [*ONE, *SEVERAL])
 def test_what_is_no_kernel_is_refused(name, bad, tmp_path):
     learning = {"GaussianProcess", "KernelClassifier", "KernelRegressor"}
-    if bad is None and name in learning | {"NystromFeatures", "RandomFeatures"}:
+    if bad is None and name in learning | {
+        "LayerwiseFeatures",
+        "NystromFeatures",
+        "RandomFeatures",
+    }:
         return  # the default network
     if isinstance(bad, dict) and name in {"spectrum", "empirical_spectrum", *SEVERAL}:
         message = "no kernel was given; pass a kernel, or several by name"

@@ -61,6 +61,7 @@ def test_an_exchanged_part_takes_what_is_set_inside_it():
         tg.KernelClassifier(tg.NTK(NET)),
         tg.GaussianProcess(tg.NTK(NET)),
         tg.NystromFeatures(tg.NTK(NET)),
+        tg.LayerwiseFeatures(tg.NTK(NET)),
         tg.RandomFeatures(tg.NTK(NET)),
     ],
     ids=lambda e: type(e).__name__,

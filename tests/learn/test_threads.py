@@ -8,7 +8,8 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from tangency.errors import InputError
-from tangency.learn import GaussianProcess, KernelRegressor, process, ridge, threads
+from tangency.learn import GaussianProcess, KernelRegressor, process, threads
+from tangency.learn.solvers import direct
 
 BLAS = ThreadpoolController().select(user_api="blas")
 
@@ -45,8 +46,8 @@ def test_given_back_after_an_error():
 @pytest.mark.parametrize(
     ("module", "name", "model"),
     [
-        (ridge, "decompose", KernelRegressor()),
-        (ridge, "solve_ridge", KernelRegressor(alpha=1.0)),
+        (direct, "decompose", KernelRegressor()),
+        (direct, "solve_ridge", KernelRegressor(alpha=1.0)),
         (process, "decompose", GaussianProcess(noise=[0.1, 1.0])),
         (process, "inverse_factor", GaussianProcess(noise=0.1)),
         (process, "decompose", GaussianProcess(inference="ensemble")),

@@ -57,7 +57,7 @@ def approximation_curve(
     function, wanted = as_target(target), _radii(radii)
     norms = function.norms(dim, degree)
     tail = tail_energy(norms, function.smoothness, dim)
-    curves = {}
+    curves: dict[str, Any] = {}
     for name, kernel in named_kernels(kernels, on_sphere).items():
         mercer = mercer_spectrum(kernel, dim, degree)
         norm = norm_from(norms, mercer, function.name, name, function.smoothness)

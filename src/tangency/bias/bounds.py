@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,15 +19,19 @@ _TWO_LAYER_RELU = Sequential(Dense(), ReLU(), Dense())
 
 @dataclass(frozen=True)
 class Bound:
-    """An upper bound on ‖Φ(x) − Φ(y)‖.
+    """An upper bound on ‖Φ(x) − Φ(y)‖: root·√(min(‖x‖, ‖y‖)·‖x − y‖) + slope·‖x − y‖.
 
     Attributes:
         label: the formula, for a legend.
-        value: from min(‖x‖, ‖y‖) and ‖x − y‖, arrays that broadcast, to the bound.
     """
 
     label: str
-    value: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    slope: float
+    root: float = 0.0
+
+    def value(self, norm: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """The bound, from min(‖x‖, ‖y‖) and ‖x − y‖, arrays that broadcast."""
+        return self.root * np.sqrt(norm * distance) + self.slope * distance
 
 
 def bound(kernel: Kernel, sphere: bool) -> Bound | None:
@@ -48,10 +51,7 @@ def bound(kernel: Kernel, sphere: bool) -> Bound | None:
         return None
     tangent = isinstance(kernel, NTK)
     if tangent and kernel.net == _TWO_LAYER_RELU:
-        return Bound(
-            "√(min(‖x‖, ‖y‖) ‖x − y‖) + 2 ‖x − y‖",
-            lambda norm, distance: np.sqrt(norm * distance) + 2 * distance,
-        )
+        return Bound("√(min(‖x‖, ‖y‖) ‖x − y‖) + 2 ‖x − y‖", slope=2.0, root=1.0)
     try:
         found = activations(plan(kernel.net, (2,)).steps)
     except NetworkError:
@@ -66,4 +66,4 @@ def bound(kernel: Kernel, sphere: bool) -> Bound | None:
     if not np.isfinite(constant):
         return None
     factor = "" if f"{constant:.3g}" == "1" else f"{constant:.3g} "
-    return Bound(f"{factor}‖x − y‖", lambda norm, distance: constant * distance)
+    return Bound(f"{factor}‖x − y‖", constant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from .deformations import (
 from .deformations.checks import spatial_shape
 from .distances import moved_distances, some_images
 from .patches import pooling_scale
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 #: ‖∇τ‖_∞ of the deformations that the constants are fitted to.
 GRADIENTS = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -135,7 +138,7 @@ def sample_deformations(shape: Sequence[int], seed: int = 0) -> dict[str, Deform
 @within_memory()
 def stability_constants(
     kernels: Kernels,
-    images: Any,
+    images: ArrayLike,
     deformations: Mapping[str, Deformation] | None = None,
     seed: int = 0,
     *,

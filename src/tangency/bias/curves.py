@@ -106,7 +106,7 @@ class ApproximationCurve(Result):
 
     def table(self) -> Table:
         """Radius, error and bound at about ten radii of each kernel, with the rates."""
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for name, curve in self.curves.items():
             count = len(curve.radii)
             for i in sorted(set(np.linspace(0, count - 1, min(10, count)).round().astype(int))):

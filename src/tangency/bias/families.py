@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,11 @@ def elastic(shape: Sequence[int]) -> Family:
     RandomField(correlation=7.0, amplitude=1.0, seed=0, axes=2, waves=128)
     """
     correlation = max(max(shape) / 4, 2.0)
-    return lambda seed: RandomField(correlation, seed=seed, axes=len(shape))
+    return partial(_random_field, correlation, len(shape))
+
+
+def _random_field(correlation: float, axes: int, seed: int) -> Deformation:
+    return RandomField(correlation, seed=seed, axes=axes)
 
 
 @within_memory()

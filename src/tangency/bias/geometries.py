@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..kernels.coerce import both_kernels
 from ..results import Result, Table
 from .geometry import Geometry, geometry
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike, NetworkLike
 
 #: Networks that differ in their pooling only, for images of 8×8 pixels and more.
 POOLINGS = {
@@ -74,7 +77,9 @@ class Geometries(Result):
         return Table(columns, rows)
 
 
-def geometries(networks: Mapping[str, Any], images: Any, labels: Any, **options: Any) -> Geometries:
+def geometries(
+    networks: Mapping[str, NetworkLike], images: ArrayLike, labels: ArrayLike, **options: Any
+) -> Geometries:
     """`geometry` for several networks, NTK beside last-layer kernel.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ..results import Result, Table
 from .deformations import Deformation, Translation, deform, smooth
 from .distances import chosen, cross_distances, moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 STRENGTHS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
@@ -104,8 +107,8 @@ def _pixels(count: int) -> str:
 @within_memory()
 def geometry(
     kernels: Kernels,
-    images: Any,
-    labels: Any,
+    images: ArrayLike,
+    labels: ArrayLike,
     deformations: Family | None = None,
     strengths: Sequence[float] = STRENGTHS,
     draws: int = 5,

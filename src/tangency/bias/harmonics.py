@@ -6,7 +6,7 @@ Everything is with respect to the uniform probability measure on the sphere.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..errors import InputError
 from .arccosine import log_beta
 from .basis import basis
 from .checks import require_room, rounding, whole
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 _MOST_BITS = 300_000
 """Integers that take a few seconds to compute."""
@@ -56,7 +59,7 @@ def _log_multiplicity(p: int, k: int) -> float:
     return math.log((2 * k + p - 2) / k / (k + p - 2)) - float(log_beta(k, p - 1))
 
 
-def legendre(p: int, degree: int, t: Any) -> np.ndarray:
+def legendre(p: int, degree: int, t: ArrayLike | float) -> np.ndarray:
     """The Legendre polynomials P_0, ..., P_degree of dimension p at t, (degree + 1, *t.shape).
 
     P_k(1) = 1; they are cos(k·arccos t) for p = 2, Legendre's own for p = 3, and Gegenbauer
@@ -83,7 +86,7 @@ def legendre(p: int, degree: int, t: Any) -> np.ndarray:
     return rows
 
 
-def spherical_harmonics(p: int, k: int, X: Any) -> np.ndarray:
+def spherical_harmonics(p: int, k: int, X: ArrayLike) -> np.ndarray:
     """An orthonormal basis Y_k1, ..., Y_kN of the harmonics of degree k at points, (n, N(p, k)).
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +18,18 @@ from ..learn.threads import blas_threads
 from ..matrix.checked import kernel_diagonal
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
+
+_MOST_DRAWS = 100_000
+"""Each solves a system for every size: more would take hours without a word."""
+
 
 @within_memory()
 def interpolation_norms(
     kernels: Any,
-    X: Any,
-    y: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     sizes: Any = None,
     draws: int = 5,
     *,
@@ -58,7 +64,7 @@ def interpolation_norms(
     """
     inputs, targets = _data(X, y)
     wanted = _sizes(sizes, len(inputs))
-    draws, shuffle = whole(draws, "draws", 1), flag(shuffle, "shuffle")
+    draws, shuffle = whole(draws, "draws", 1, _MOST_DRAWS), flag(shuffle, "shuffle")
     rng = np.random.default_rng(whole(seed, "seed", 0))
     orders = [rng.permutation(len(inputs)) for _ in range(draws)]
     mixed = [rng.permutation(len(inputs)) for _ in range(draws)] if shuffle else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..checks import choice, flag, shown, whole
 from ..errors import InputError
+from ..kernels.base import Kernel
 from ..nets import Activation, Dense, Sequential
 from ..nets.activations import ActivationLayer
 from ..nets.base import lowered
@@ -65,7 +66,8 @@ def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int
 def _from_hermite(layer: ActivationLayer, orders: int, degree: int) -> np.ndarray:
     squares = np.square(HermiteSeries(layer, degree).coefficients(np.asarray(1.0)))
     n = np.arange(degree + 1.0)
-    found, falling = [], np.ones(degree + 1)
+    found: list[float] = []
+    falling = np.ones(degree + 1)
     for j in range(orders):
         found.append(float(np.sum(squares * falling)))
         falling = falling * (n - j)
@@ -114,7 +116,7 @@ def _dense_steps(network: Any) -> tuple[Step, ...]:
     """Steps of a dense network, checked: weight_std 1, no biases, all trained."""
     if isinstance(network, ActivationLayer):
         network = Sequential(Dense(), network, Dense())
-    elif not isinstance(network, Sequential | str) and callable(network):
+    elif not isinstance(network, Sequential | Kernel | str) and callable(network):
         network = Sequential(Dense(), Activation(network, normalized=False), Dense())
     net = as_network(network)
     for layer in net.layers:

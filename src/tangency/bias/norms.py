@@ -215,7 +215,7 @@ def _term_exponent(smoothness: float | None, mercer: MercerSpectrum) -> float | 
 
 def _decay(series: SeriesSum) -> str:
     """How the terms behave, in words."""
-    parts = []
+    parts: list[str] = []
     if not math.isnan(series.exponent):
         parts.append(f"k^{0.0 - series.exponent:.2f} fitted")
     if series.theory is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
 from ..nets.operators import Average, Shifts, Stack, Sum
 from ..nets.plan import Step, plan
 from ..results import Result, Table
+
+if TYPE_CHECKING:
+    from ..typing import NetworkLike
 
 
 class PatchRow(NamedTuple):
@@ -95,7 +98,7 @@ def _verdict(passed: bool) -> str:
 
 
 def patch_condition(
-    net: Any, input_shape: Sequence[int], beta: float = 3.0, antialias: float = 0.5
+    net: NetworkLike, input_shape: Sequence[int], beta: float = 3.0, antialias: float = 0.5
 ) -> PatchCondition:
     """The condition sup_{v∈S_k} |v| ≤ β σ_{k-1} of the stability bounds, layer by layer.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..kernels.inputs import signals
 from ..results import Result, Table
 from .bounds import Bound, bound
 from .distances import chosen
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 # Relative error of the distances, and of ‖x − y‖, beyond which a bound counts as crossed.
 _RTOL = 1e-4
@@ -64,7 +67,7 @@ class Modulus(Result):
         By least squares over all distances up to `fit_below`; NaN if all features coincide.
         """
         near = self.sizes <= self.fit_below
-        found = {}
+        found: dict[str, float] = {}
         for name in self.distances:
             mean = self.mean(name)[near]
             found[name] = float("nan")
@@ -123,8 +126,8 @@ class Modulus(Result):
 @within_memory()
 def modulus(
     kernels: Kernels,
-    X: Any,
-    radii: Any = RADII,
+    X: ArrayLike,
+    radii: ArrayLike = RADII,
     *,
     directions: int = 4,
     count: int | None = 16,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..checks import shown
 from ..errors import InputError
 from .degrees import DegreeNorms
 from .mercer import MercerSpectrum
@@ -22,8 +20,6 @@ _NEGLIGIBLE = 1e-13
 
 def on_sphere(kernel: Any) -> MercerSpectrum | ZonalKernel:
     """A kernel on the sphere as a zonal function, or a spectrum as it is."""
-    if isinstance(kernel, Mapping):
-        raise InputError(f"kernel must be one kernel, not several by name; got {shown(kernel)}")
     return kernel if isinstance(kernel, MercerSpectrum) else as_zonal(kernel)
 
 

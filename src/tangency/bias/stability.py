@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ..results.powers import PowerFit, fit_power
 from .deformations import Deformation, RandomField, deform, smooth
 from .distances import moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 SIZES = tuple(float(f"{size:.3g}") for size in np.geomspace(1e-3, 0.5, 10))
 
@@ -103,7 +106,7 @@ _UNIT = {"gradient": "", "displacement": " pixels"}
 @within_memory()
 def stability_curve(
     kernels: Kernels,
-    images: Any,
+    images: ArrayLike,
     deformation: Deformation | Family | None = None,
     sizes: Sequence[float] = SIZES,
     draws: int = 5,

@@ -97,7 +97,7 @@ class ZonalTarget:
         return replace(
             self,
             name=f"the even part of {self.name}",
-            function=None if values is None else lambda u: (values(u) + values(-u)) / 2,
+            function=None if values is None else partial(_even_values, values),
             closed_form=even_form,
             breaks=tuple(sorted({*self.breaks, *(math.pi - b for b in self.breaks)})),
             smoothness=smoothness,
@@ -115,14 +115,10 @@ def power(exponent: float = 1.0) -> ZonalTarget:
     """
     a = _exponent(exponent)
     polynomial = a % 2 == 0
-
-    def closed_form(dim: int, degree: int) -> Vector:
-        return DegreeNorms(half_power_logs(a, dim, degree) + math.log(2), 0.0).only("even").logs
-
     return ZonalTarget(
         name="|u|" if a == 1 else f"|u|^{a:g}",
-        function=lambda u: np.abs(u) ** a,
-        closed_form=closed_form,
+        function=partial(_power, a),
+        closed_form=partial(_power_logs, a),
         smoothness=math.inf if polynomial else a + 0.5,
         lipschitz=_steepest(a),
         parity="even",
@@ -143,8 +139,8 @@ def ramp(exponent: float = 1.0) -> ZonalTarget:
     a = _exponent(exponent)
     return ZonalTarget(
         name="(u)₊" if a == 1 else f"(u)₊^{a:g}",
-        function=lambda u: np.where(u > 0, np.maximum(u, 0.0) ** a, 0.0),
-        closed_form=lambda dim, degree: half_power_logs(a, dim, degree),
+        function=partial(_ramp, a),
+        closed_form=partial(half_power_logs, a),
         smoothness=a + 0.5,
         lipschitz=_steepest(a),
     )
@@ -158,7 +154,7 @@ def cone(angle: float = math.pi / 3) -> ZonalTarget:
     end = _angle(angle)
     return ZonalTarget(
         name="a cone" if end == math.pi / 3 else f"a cone of angle {end:.3g}",
-        function=lambda u: np.maximum(0.0, 1.0 - _angles(u) / end),
+        function=partial(_cone, end),
         breaks=(end,),
         smoothness=1.5,
         lipschitz=max(1.0, 1.0 / end),
@@ -172,17 +168,11 @@ def bump(angle: float = math.pi / 2) -> ZonalTarget:
     whose eigenvalues decay as a power; none is analytic at θ₀.
     """
     end = _angle(angle)
-
-    def function(u: Vector) -> Vector:
-        inside = 1.0 - np.minimum(_angles(u) / end, 1.0) ** 2
-        # Below 1/700 the exponential is under 1e-303.
-        return np.where(inside > 1 / 700, np.exp(1.0 - 1.0 / np.maximum(inside, 1 / 700)), 0.0)
-
     slopes = np.linspace(0, 1, 2001)[1:-1]
     steepest = np.max(2 * slopes / (1 - slopes**2) ** 2 * np.exp(1 - 1 / (1 - slopes**2)))
     return ZonalTarget(
         name="a bump" if end == math.pi / 2 else f"a bump of angle {end:.3g}",
-        function=function,
+        function=partial(_bump, end),
         breaks=(end,),
         smoothness=math.inf,
         # 0.1% for a maximum between two of the 2,001 points.
@@ -203,14 +193,9 @@ def rough(smoothness: float = 1.0) -> ZonalTarget:
     s = real_number(smoothness, "smoothness")
     if not (math.isfinite(s) and s > 0):
         raise InputError(f"smoothness must be a number greater than 0, got {shown(smoothness)}")
-
-    def closed_form(dim: int, degree: int) -> Vector:
-        k = np.arange(degree + 1)
-        logs = -(s + 0.5) * np.log(np.maximum(k, 1))
-        return np.where((k > 0) & (k % 2 == 0), logs, -np.inf)
-
     name = f"a function of smoothness s = {s:g}"
-    return ZonalTarget(name=name, closed_form=closed_form, smoothness=s, parity="even")
+    logs = partial(_rough_logs, s)
+    return ZonalTarget(name=name, closed_form=logs, smoothness=s, parity="even")
 
 
 def zonal(
@@ -265,6 +250,41 @@ def check_sizes(dim: Any, degree: Any) -> tuple[int, int]:
     sizes = whole(dim, "dim", 2), whole(degree, "degree", 0)
     require_room(20 * sizes[1], f"degree={degree}")
     return sizes
+
+
+# Functions of the module, not of another function: these can be pickled, and results with them.
+
+
+def _power(a: float, u: Vector) -> Vector:
+    return np.abs(u) ** a
+
+
+def _power_logs(a: float, dim: int, degree: int) -> Vector:
+    return DegreeNorms(half_power_logs(a, dim, degree) + math.log(2), 0.0).only("even").logs
+
+
+def _ramp(a: float, u: Vector) -> Vector:
+    return np.where(u > 0, np.maximum(u, 0.0) ** a, 0.0)
+
+
+def _cone(end: float, u: Vector) -> Vector:
+    return np.maximum(0.0, 1.0 - _angles(u) / end)
+
+
+def _bump(end: float, u: Vector) -> Vector:
+    inside = 1.0 - np.minimum(_angles(u) / end, 1.0) ** 2
+    # Below 1/700 the exponential is under 1e-303.
+    return np.where(inside > 1 / 700, np.exp(1.0 - 1.0 / np.maximum(inside, 1 / 700)), 0.0)
+
+
+def _rough_logs(s: float, dim: int, degree: int) -> Vector:
+    k = np.arange(degree + 1)
+    logs = -(s + 0.5) * np.log(np.maximum(k, 1))
+    return np.where((k > 0) & (k % 2 == 0), logs, -np.inf)
+
+
+def _even_values(values: Callable[[Vector], Any], u: Vector) -> Vector:
+    return (values(u) + values(-u)) / 2
 
 
 def _even_logs(closed: Callable[[int, int], Vector], dim: int, degree: int) -> Vector:

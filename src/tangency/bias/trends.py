@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checks import text
 from ..errors import InputError
 from ..kernels.coerce import both_kernels
 from ..results import Result, Table
 from .constants import StabilityConstants, stability_constants
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike, NetworkLike
 
 #: Networks in which one thing moves: for `stability_trends` on images of 8×8 pixels and more.
 POOLING_SCALES = {
@@ -67,8 +70,8 @@ class StabilityTrends(Result):
 
 
 def stability_trends(
-    networks: Mapping[str, Any],
-    images: Any,
+    networks: Mapping[str, NetworkLike],
+    images: ArrayLike,
     varied: str = "the network",
     **options: Any,
 ) -> StabilityTrends:

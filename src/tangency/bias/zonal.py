@@ -1,11 +1,14 @@
 """Zonal functions: kernels on the sphere as functions h(u) of the cosine u = ⟨x, y⟩."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -170,11 +173,7 @@ def sphere_kernel(kernel: Any, kind: str = "ntk", *, radius: float = 1.0) -> Zon
     kernel = as_kernel(kernel, NTK if kind == "ntk" else NNGP, hint=hint)
     for leaf in leaves(kernel):
         _check_dense(leaf)
-
-    def function(t: np.ndarray) -> Any:
-        return np.asarray(walk.fold(kernel, lambda leaf: _network_function(leaf, size, t)))
-
-    return ZonalKernel(kernel_name(kernel), function, kernel, size)
+    return ZonalKernel(kernel_name(kernel), partial(_kernel_function, kernel, size), kernel, size)
 
 
 def _radius(value: Any) -> float:
@@ -189,6 +188,10 @@ def as_zonal(kernel: Any, radius: float = 1.0) -> ZonalKernel:
     if isinstance(found, Kernel):
         return sphere_kernel(found, radius=radius)
     return ZonalKernel(getattr(found, "__name__", type(found).__name__), found)
+
+
+def _kernel_function(kernel: Kernel, radius: float, t: np.ndarray) -> np.ndarray:
+    return np.asarray(walk.fold(kernel, lambda leaf: _network_function(leaf, radius, t)))
 
 
 def _network_function(kernel: NetworkKernel, radius: float, t: np.ndarray) -> np.ndarray:

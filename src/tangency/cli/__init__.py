@@ -1,4 +1,7 @@
-"""The command line: `tangency` and its commands."""
+"""The command line: `tangency` and its commands.
+
+Private by convention: the commands are public, not the functions.
+"""
 
 from .app import app
 from .demo import demo

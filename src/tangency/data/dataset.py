@@ -1,5 +1,8 @@
 """A set of examples in a training and, where there is one, a test part."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 import numbers

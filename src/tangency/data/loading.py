@@ -90,7 +90,7 @@ def load(
 def _path_text(path: Any, name: str) -> str:
     """The path or name as text; raises `DataError` for anything that is neither."""
     try:
-        text = os.fspath(path)
+        text: Any = os.fspath(path)
     except TypeError:
         raise DataError(f"{name} must be a path or a name, got {shown(path)}") from None
     if not isinstance(text, str) or not text or "\0" in text or len(text) > 4096:

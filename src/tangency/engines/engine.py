@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..nets.plan import Plan
 from ..printable import fields
 from .prepared import Prepared
 
+if TYPE_CHECKING:
+    from ..typing import Array
+
 
 class KernelPair(NamedTuple):
     """The two kernels of one network, side by side: `nngp` (last layer) and `ntk` (all layers)."""
 
-    nngp: Any
-    ntk: Any
+    nngp: Array
+    ntk: Array
 
     def __repr__(self) -> str:
         return fields(self)

@@ -1,7 +1,7 @@
 """Figures: one drawing for each kind of result, found by the name of its class.
 
-Nothing below imports this package, except `Result.plot` when it is called; so only here is
-Matplotlib imported at the head of a module.
+Private by convention: a result draws itself by `.plot()`. Nothing below imports this package,
+except `Result.plot` when it is called; so only here is Matplotlib imported at the head of a module.
 """
 
 from __future__ import annotations

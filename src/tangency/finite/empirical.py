@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,13 +22,16 @@ from .request import Done, Request, differing_pair
 from .state import untouched
 from .subject import ModuleError, Params, subject_of
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
+
 OUTPUTS = ("trace", "diagonal", "full")
 
 
 def empirical_ntk(
     module: Any,
-    X: Any,
-    Y: Any | None = None,
+    X: ArrayLike,
+    Y: ArrayLike | None = None,
     outputs: str = "trace",
     params: Params = None,
     method: str = "auto",
@@ -104,8 +107,8 @@ def _computed(request: Request, choice: MethodChoice, auto: bool, done: Done) ->
 
 def empirical_nngp(
     module: Any,
-    X: Any,
-    Y: Any | None = None,
+    X: ArrayLike,
+    Y: ArrayLike | None = None,
     outputs: str = "trace",
     max_memory: float | None = None,
 ) -> Any:
@@ -137,8 +140,8 @@ def empirical_nngp(
 
 def explain_ntk(
     module: Any,
-    X: Any,
-    Y: Any | None = None,
+    X: ArrayLike,
+    Y: ArrayLike | None = None,
     outputs: str = "trace",
     params: Params = None,
     method: str = "auto",

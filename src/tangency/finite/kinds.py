@@ -98,11 +98,11 @@ class Convolution(Kind):
     output_padding: tuple[int, ...] | None = None
 
     @property
-    def sliceable(self) -> bool:  # type: ignore[override]
+    def sliceable(self) -> bool:
         return self.factored and self.groups == 1
 
     @property
-    def factored(self) -> bool:  # type: ignore[override]
+    def factored(self) -> bool:
         return self.output_padding is None
 
     def stored(self, x: Tensor | None, g: Tensor, n: int) -> tuple[Tensor | None, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..errors import InputError
 from ..results import Result, Table
 from .measure import Measure, slope_text
 from .trial import Outcome, Trial, UnstableError
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike, NetworkLike
 
 WIDTHS = (64, 256, 1024, 4096)
 _MOST_SEEDS = 10_000
@@ -119,13 +122,13 @@ def _or_dash(value: float) -> Any:
 
 
 def lazy_training(
-    net: Any,
-    X: Any,
-    y: Any,
+    net: NetworkLike,
+    X: ArrayLike,
+    y: ArrayLike,
     widths: Sequence[int] = WIDTHS,
     seeds: int | Sequence[int] = 5,
     *,
-    X_test: Any | None = None,
+    X_test: ArrayLike | None = None,
     alpha: float = 1.0,
     centred: bool | None = None,
     lr: float | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,11 +19,14 @@ from .request import Request, activation_bytes, blocks, cut
 from .state import untouched
 from .subject import Params
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
+
 
 def ntk_operator(
     module: Any,
-    X: Any,
-    Y: Any | None = None,
+    X: ArrayLike,
+    Y: ArrayLike | None = None,
     params: Params = None,
     ridge: float = 0.0,
     max_memory: float | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg as sla
@@ -11,8 +11,11 @@ from ..checks import plain_array
 from ..errors import InputError
 from .losses import find_loss
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
-def max_learning_rate(K: Any, loss: str = "squared") -> float:
+
+def max_learning_rate(K: ArrayLike, loss: str = "squared") -> float:
     """The rate of gradient descent below which it is stable: 2/λ_max(K) for the squared loss.
 
     K: (n, n), or (n, n, outputs, outputs) as `empirical_ntk(..., outputs="full")` gives it; the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from .losses import Loss, as_targets, find_loss
 from .rates import max_learning_rate
 from .subject import ModuleError
 from .weights import as_inputs, descend, values
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +99,13 @@ class Training(Result):
 
 def train(
     module: nn.Module,
-    X: Any,
-    y: Any,
+    X: ArrayLike,
+    y: ArrayLike,
     lr: float | None = None,
     steps: int | None = None,
     *,
     time: float | None = None,
-    X_test: Any | None = None,
+    X_test: ArrayLike | None = None,
     loss: str = "squared",
     record: int | Sequence[int] = 20,
     kernel_points: int = 32,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -39,13 +39,19 @@ class Outcome:
 class UnstableError(InputError):
     """Steps that are too long for a network; `limit` is a rate that is short enough for it."""
 
-    def __init__(self, lr: float, width: int, seed: int, limit: float) -> None:
-        super().__init__(
+    def __init__(self, message: str, limit: float = math.nan) -> None:
+        super().__init__(message)  # alone, so that processes can send the error to each other
+        self.limit = limit
+
+    @classmethod
+    def at(cls, lr: float, width: int, seed: int, limit: float) -> Self:
+        """The error of this rate for the network of this width and seed."""
+        return cls(
             f"training has diverged: lr={lr:.3g} is too large for the network of width {width:,} "
             f"with seed {seed}, whose kernel is far from the limit; take lr={limit:.2g}, or wider "
-            "networks"
+            "networks",
+            limit,
         )
-        self.limit = limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,11 +158,11 @@ class Trial:
         try:
             values, movement = self._train(module, offset)
         except DivergedError:
-            raise UnstableError(schedule.step, width, seed, schedule.step / 2) from None
+            raise UnstableError.at(schedule.step, width, seed, schedule.step / 2) from None
         named = {"network": values, "linearised": linear, "infinite": infinite}
         losses = {name: self._left(path) for name, path in named.items()}
         if not losses["network"] < 1:
-            raise UnstableError(schedule.step, width, seed, schedule.step / 2)
+            raise UnstableError.at(schedule.step, width, seed, schedule.step / 2)
         small = self.kernel_points
         changed = _kernel(module, self.x[:small]) - first[:small, :small]
         if not first[:small, :small].any():
@@ -180,7 +186,7 @@ class Trial:
         n, lr = self.train_points, self.schedule.step
         limit = self._limit(kernel[:n, :n])
         if not lr < limit:
-            raise UnstableError(lr, width, seed, limit / 2)
+            raise UnstableError.at(lr, width, seed, limit / 2)
 
     def _train(self, module: nn.Module, offset: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Values (t, n + m, o) of the network, and how far its weights went."""

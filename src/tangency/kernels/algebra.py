@@ -1,11 +1,14 @@
 """Sums, products and multiples of kernels, which are kernels again."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checks import cut, items, number
 from ..engines.overflow import check_values, quiet
@@ -18,6 +21,9 @@ from ..nets.special import positive_part
 from .base import Kernel
 from .coerce import as_kernel
 from .network import NNGP, NTK, NetworkKernel
+
+if TYPE_CHECKING:
+    from ..typing import Array, Inputs
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class _Combination(Kernel):
     def _join(self, total: Any, values: Any, in_place: bool) -> Any:
         raise NotImplementedError
 
-    def __call__(self, X: Any, Y: Any | None = None) -> Any:
+    def __call__(self, X: Inputs, Y: Inputs | None = None) -> Array:
         first, *others = self.parts
         total = first(X, Y)
         limit = self._limit
@@ -47,7 +53,7 @@ class _Combination(Kernel):
         check_values(total)
         return total
 
-    def diag(self, X: Any) -> Any:
+    def diag(self, X: Inputs) -> Array:
         first, *others = self.parts
         total = first.diag(X)
         for part in others:
@@ -153,7 +159,7 @@ class Scaled(Kernel):
             ) from None
         object.__setattr__(self, "factor", factor)
 
-    def __call__(self, X: Any, Y: Any | None = None) -> Any:
+    def __call__(self, X: Inputs, Y: Inputs | None = None) -> Array:
         values = self.kernel(X, Y)
         with quiet():
             if _ours(self.kernel) and not _differentiates(values):
@@ -163,7 +169,7 @@ class Scaled(Kernel):
         check_values(values)
         return values
 
-    def diag(self, X: Any) -> Any:
+    def diag(self, X: Inputs) -> Array:
         with quiet():
             values = self.factor * self.kernel.diag(X)
         check_values(values)

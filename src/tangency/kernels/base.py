@@ -1,16 +1,23 @@
 """What every kernel object can do: evaluate, diagonal, distance, and algebra."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
+from array_api_compat import device as device_of  # pyright: ignore[reportUnknownVariableType]
 
 from ..engines.pairs import Differences, Pairs, differences
 from ..errors import InputError
 from ..printable import shown
 from .blocks import distances
+
+if TYPE_CHECKING:
+    from ..typing import Array, Inputs
 
 # Rows of a kernel matrix of which only the diagonal is wanted.
 _BLOCK = 16
@@ -23,15 +30,15 @@ class Kernel:
     `k + l`, `k * l` and `2.0 * k` are kernels too.
     """
 
-    def __call__(self, X: Any, Y: Any | None = None) -> Any:
+    def __call__(self, X: Inputs, Y: Inputs | None = None) -> Array:
         """K(x_i, y_j), an (n, m) array in the dtype of the inputs; exactly symmetric without Y."""
         raise InputError(f"{type(self).__name__} has no values: define __call__(self, X, Y=None)")
 
-    def diag(self, X: Any) -> Any:
+    def diag(self, X: Inputs) -> Array:
         """K(x_i, x_i), an (n,) array."""
         raise InputError(f"{type(self).__name__} has no diagonal: define diag(self, X)")
 
-    def distance(self, X: Any, Y: Any | None = None, *, rtol: float = 1e-6) -> Any:
+    def distance(self, X: Inputs, Y: Inputs | None = None, *, rtol: float = 1e-6) -> Array:
         """‖Φ(x_i) − Φ(y_j)‖ in the RKHS, an (n, m) array in the dtype of the inputs.
 
         Args:
@@ -55,7 +62,7 @@ class Kernel:
         """
         return self._distance(X, Y, False, rtol)
 
-    def paired_distance(self, X: Any, Y: Any, *, rtol: float = 1e-6) -> Any:
+    def paired_distance(self, X: Inputs, Y: Inputs | None, *, rtol: float = 1e-6) -> Array:
         """‖Φ(x_i) − Φ(y_i)‖ for inputs taken two by two, an (n,) array; else as `distance`.
 
         It is fastest where equal rows of X follow each other.
@@ -90,14 +97,14 @@ class Kernel:
         """The same kernel with another limit, if it keeps to one."""
         return self
 
-    def _differences(self, X: Any, Y: Any | None, paired: bool, rtol: float) -> Differences:
+    def _differences(self, X: Any, Y: Any, paired: bool, rtol: float) -> Differences:
         """Squared distances and what goes with them: of all pairs, or of rows taken two by two.
 
         A kernel of the user's own has only its values, in the dtype it computes in.
         """
         if paired:
             blocks = [slice(i, i + _BLOCK) for i in range(0, len(X), _BLOCK)]
-            parts = [self(X[b], Y[b]) for b in blocks]  # pyright: ignore[reportOptionalSubscript]
+            parts = [self(X[b], Y[b]) for b in blocks]
             xp = array_namespace(*parts)
             cross = xp.concat([xp.linalg.diagonal(part) for part in parts])
             return differences(Pairs(self.diag(X), self.diag(Y), cross))
@@ -107,7 +114,7 @@ class Kernel:
         if Y is not None:
             return found
         xp = array_namespace(cross)
-        same = xp.eye(cross.shape[0], dtype=xp.bool, device=device(cross))
+        same = xp.eye(cross.shape[0], dtype=xp.bool, device=device_of(cross))
         return found._replace(squared=xp.where(same, xp.zeros_like(cross), found.squared))
 
     def to_dict(self) -> dict[str, Any]:

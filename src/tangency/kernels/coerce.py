@@ -8,17 +8,17 @@ from names to them; a network there stands for both its kernels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..errors import InputError
 from ..nets import Layer
-from ..nets.coerce import as_network, is_module
+from ..nets.coerce import NetworkLike, as_network, is_module
 from ..printable import shown
 from .base import Kernel
 from .kinds import LABELS
 from .network import NNGP, NTK, NetworkKernel
 
-KernelLike = Kernel | Layer | str
+KernelLike = Kernel | NetworkLike
 """What a parameter `kernel` takes."""
 
 Kernels = KernelLike | Mapping[str, KernelLike]
@@ -49,6 +49,11 @@ def as_kernel(
         return of_network(as_network(kernel))
     if functions and callable(kernel) and not isinstance(kernel, type):
         return kernel
+    if isinstance(kernel, Mapping):
+        raise InputError(
+            'expected one kernel, such as NTK("dense relu dense"), not several by name; got '
+            f"{shown(kernel)}"
+        )
     more = f", or {functions}" if functions else ""
     raise InputError(
         'expected a kernel such as NTK("dense relu dense"), or a network or its text form'
@@ -78,10 +83,11 @@ def named_kernels(kernels: Any, one: Callable[[Any], Any] = as_kernel) -> dict[s
                 f"{error}; several are passed by name, as in {{'NTK': NTK(net)}}"
             ) from None
         return {kernel_name(kernel): kernel}
-    if not kernels:
+    given = cast("Mapping[Any, Any]", kernels)
+    if not given:
         raise InputError("no kernel was given; pass a kernel, or several by name")
-    found = {}
-    for name, kernel in kernels.items():
+    found: dict[str, Any] = {}
+    for name, kernel in given.items():
         try:
             found[str(name)] = one(kernel)
         except InputError as error:
@@ -89,7 +95,7 @@ def named_kernels(kernels: Any, one: Callable[[Any], Any] = as_kernel) -> dict[s
     return found
 
 
-def both_kernels(net: Any, **options: Any) -> dict[str, Any]:
+def both_kernels(net: NetworkLike, **options: Any) -> dict[str, NetworkKernel]:
     """The NTK and the last-layer kernel of a network, named as in figures and tables.
 
     Args:

@@ -18,7 +18,7 @@ def kinds_of(kind: Any) -> tuple[str, ...]:
     Raises:
         InputError: other words than both, ntk and nngp, or one of them twice.
     """
-    names = (kind,) if isinstance(kind, str) else kind
+    names: Any = (kind,) if isinstance(kind, str) else kind
     good = isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
     if good and tuple(names) == ("both",):
         names = KernelPair._fields

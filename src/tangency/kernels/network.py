@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from array_api_compat import array_namespace, is_torch_array
 
@@ -31,6 +31,9 @@ from .inputs import checked, prepared_inputs
 from .kinds import kinds_of
 from .variances import met_variances
 from .work import Work, vector_plan, whole_bytes
+
+if TYPE_CHECKING:
+    from ..typing import Array, Inputs, NetworkLike
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,7 +88,7 @@ class NetworkKernel(Kernel):
         # What may be passed is more than what is stored.
         def __init__(
             self,
-            net: Sequential | Layer | str,
+            net: NetworkLike,
             input_shape: tuple[int, ...] | list[int] | None = None,
             normalize: bool = False,
             engine: str = "auto",
@@ -109,7 +112,7 @@ class NetworkKernel(Kernel):
         object.__setattr__(self, "max_memory", whole_bytes(self.max_memory))
         object.__setattr__(self, "n_jobs", checks.jobs(self.n_jobs))
 
-    def __call__(self, X: Any, Y: Any | None = None) -> Any:
+    def __call__(self, X: Inputs, Y: Inputs | None = None) -> Array:
         work = Work(self.net, X, Y, self.input_shape, Wanted.only(self.kind), self.normalize)
         matrix = getattr(work.gram(self._computing), self.kind)
         if self.normalize:
@@ -117,7 +120,7 @@ class NetworkKernel(Kernel):
             matrix = normalized(matrix, first, first if work.y is None else self._diagonal(work.y))
         return work.narrowed(matrix)
 
-    def diag(self, X: Any) -> Any:
+    def diag(self, X: Inputs) -> Array:
         work = Work(
             self.net, X, None, self.input_shape, Wanted.only(self.kind), self.normalize, True
         )
@@ -222,9 +225,9 @@ class NNGP(NetworkKernel):
 
 
 def gram(
-    net: Sequential | str,
-    X: Any,
-    Y: Any | None = None,
+    net: NetworkLike,
+    X: Inputs,
+    Y: Inputs | None = None,
     kind: str | Sequence[str] = "both",
     *,
     input_shape: tuple[int, ...] | None = None,
@@ -260,7 +263,7 @@ def gram(
     return result if wanted == KernelPair._fields else chosen
 
 
-def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
+def explain(net: NetworkLike, X: Inputs, engine: str = "auto") -> str:
     """How the kernel of `net` would be computed on `X`.
 
     Args:
@@ -281,9 +284,12 @@ def explain(net: Sequential | str, X: Any, engine: str = "auto") -> str:
     total                               832
     """
     network = as_network(net)
-    stated = isinstance(X, tuple) and all(map(is_whole, X))
-    data = None if stated else checked(X, None).inputs
-    shape = tuple(map(int, X)) if data is None else tuple(data.shape[1:])
+    given: Any = X
+    if isinstance(X, tuple) and all(map(is_whole, given)):
+        data, shape = None, tuple(map(int, given))
+    else:
+        data = checked(X, None).inputs
+        shape = tuple(data.shape[1:])
     steps = vector_plan(network, shape)
     choice = select(steps, *(() if data is None else (data,)), engine=engine)
     digits = ""
@@ -303,5 +309,5 @@ def _progress(progress: Any) -> bool:
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    return tuple(whole(n, "input_shape", 1, most=2**62) for n in shape)
+    sizes = cast("Sequence[Any]", shape if isinstance(shape, tuple | list) else (shape,))
+    return tuple(whole(n, "input_shape", 1, most=2**62) for n in sizes)

@@ -3,7 +3,7 @@
 from .classifier import KernelClassifier
 from .conditioning import IllConditionedWarning
 from .estimators import KernelRegressor
-from .features import NystromFeatures, RandomFeatures
+from .features import LayerwiseFeatures, NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
 from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
@@ -20,6 +20,7 @@ __all__ = [
     "KernelClassifier",
     "KernelPredictions",
     "KernelRegressor",
+    "LayerwiseFeatures",
     "LowRank",
     "ModelFileError",
     "Nystrom",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,16 @@ from .restored import check_parameters, check_restored
 from .samples import in_a_few_lines, predict_samples
 from .solvers.predict import expand
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
+
 Matrix = NDArray[np.float64]
 
 
 class PlainScore:
     """`score` for targets as `fit` takes them; named before the mixins of scikit-learn."""
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return what scikit-learn's `score` gives, R² or accuracy, of the predictions for X."""
         with in_a_few_lines():
             if sample_weight is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
@@ -20,6 +20,9 @@ from .estimators import RidgeEstimator
 from .samples import in_a_few_lines
 from .solvers.options import CG
 from .units import as_they_are
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 Matrix = NDArray[np.float64]
 
@@ -77,7 +80,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
     classes_: np.ndarray
     temperature_: float | None
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self.
 
         `sample_weight` as in `KernelRegressor.fit`. A class whose samples all have the weight 0 is

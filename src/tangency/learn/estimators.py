@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 
@@ -29,6 +30,10 @@ from .solvers.rules import check_applies
 from .units import Units, in_units
 from .weights import Training, training
 
+if TYPE_CHECKING:
+    from ..typing import ArrayLike, KernelLike
+    from .solvers.options import Solver
+
 Matrix = NDArray[np.float64]
 
 
@@ -48,12 +53,12 @@ class RidgeEstimator(DualEstimator):
 
     def __init__(
         self,
-        kernel: Any = None,
+        kernel: KernelLike | Callable[..., Any] | None = None,
         *,
         alpha: Penalty = None,
         training_time: float | None = None,
         center: bool = True,
-        solver: Any = "auto",
+        solver: str | Solver = "auto",
         store: str | os.PathLike[str] | None = None,
     ) -> None:
         self.kernel = kernel
@@ -63,7 +68,7 @@ class RidgeEstimator(DualEstimator):
         self.solver = solver
         self.store = store
 
-    def explain_solver(self, X: Any) -> str:
+    def explain_solver(self, X: ArrayLike) -> str:
         """Say which solver `fit` would take for these samples, why, and its memory.
 
         >>> import numpy as np
@@ -71,13 +76,12 @@ class RidgeEstimator(DualEstimator):
         >>> print(KernelRegressor(alpha=0.1).explain_solver(np.ones((500, 3))))
         cholesky: one alpha > 0, up to 15,000 samples; needs 1.9 MiB
         """
-        X = X if is_stored(X) else plain_array(plain(X, "X"), "X")
-        if len(X.shape) < 2:
-            raise InputError(f"X must have a row for each sample, got {shown(X)}")
+        samples: Any = X if is_stored(X) else plain_array(plain(X, "X"), "X")
+        if len(samples.shape) < 2:
+            raise InputError(f"X must have a row for each sample, got {shown(samples)}")
         regularization = make_regularization(self.alpha, self.training_time)
-        return str(
-            Problem(resolve_kernel(self.kernel), X, self.store).choose(regularization, self.solver)
-        )
+        problem = Problem(resolve_kernel(self.kernel), samples, self.store)
+        return str(problem.choose(regularization, self.solver))
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Training:
         """Check parameters and data before anything is computed; set `kernel_`."""
@@ -190,7 +194,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
     array([1., 2., 3., 5.])
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self.
 
         `sample_weight`, a number or one ≥ 0 for each sample, multiplies its squared error. A sample

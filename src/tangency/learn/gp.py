@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from ..checks import flag, shown
@@ -32,6 +33,9 @@ from .process import fit_ensemble, fit_posterior
 from .regularization import Penalty, Regularization, make_noise_regularization
 from .samples import fit_samples, require_square
 from .solvers.predict import DEVIATION_BYTES, prepared_for, quiet, row_blocks, shows_progress
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike, KernelLike
 
 Matrix = NDArray[np.float64]
 
@@ -106,7 +110,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
 
     def __init__(
         self,
-        kernel: Any = None,
+        kernel: KernelLike | Callable[..., Any] | None = None,
         *,
         noise: Penalty = None,
         inference: str = "posterior",

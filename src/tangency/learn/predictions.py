@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from .flow import flow_filter
 from .gp import both_grams, ensemble_kernel
 from .grams import as_train_gram
 from .spectrum import Spectrum, decompose
+
+if TYPE_CHECKING:
+    from ..typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +45,14 @@ class KernelPredictions:
 
 def kernel_predictions(
     kernel: NetworkKernel | Layer | str,
-    X: Any,
-    y: Any,
-    X_test: Any | None = None,
+    X: ArrayLike,
+    y: ArrayLike,
+    X_test: ArrayLike | None = None,
     times: Sequence[float] | np.ndarray = (np.inf,),
     lr: float | None = None,
     *,
-    f0: Any | None = None,
-    f0_test: Any | None = None,
+    f0: ArrayLike | None = None,
+    f0_test: ArrayLike | None = None,
 ) -> KernelPredictions:
     """Mean and covariance over random networks of infinite width, trained on the squared loss.
 

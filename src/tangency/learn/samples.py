@@ -53,7 +53,8 @@ def fit_samples(
         if not precomputed:
             _refuse_stored(estimator, X)
         estimator.n_features_in_ = X.shape[1]
-        return X, _stored_targets(estimator, X, plain_targets(y), **y_checks)
+        rows: Any = X  # stands for them in all that follows
+        return rows, _stored_targets(estimator, X, plain_targets(y), **y_checks)
     X, y = plain(X, "X"), plain_targets(y)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,

@@ -1,4 +1,4 @@
 """Kernel matrices beyond memory: their tiles, the stores that hold them, the workers that compute.
 
-What users need of it is `tangency.gram`.
+Private by convention: what users need of it is `tangency.gram`.
 """

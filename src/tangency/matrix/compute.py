@@ -26,6 +26,9 @@ from .store import Store, folder
 from .tilesize import tile_size
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ..typing import ArrayLike, FilePath, KernelLike
     from .view import StoredGram
 
 # Tiles that wait to be written, beside the one that is being computed: one in the writer's hands
@@ -34,14 +37,14 @@ _WAITING = 1
 
 
 def compute(
-    kernel: Any,
-    X: Any,
-    Y: Any | None = None,
-    store: Any = "K.zarr",
+    kernel: KernelLike,
+    X: ArrayLike,
+    Y: ArrayLike | None = None,
+    store: FilePath = "K.zarr",
     *,
     kind: str | None = None,
     tile: int | str = "auto",
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     client: Any = None,
     resume: bool = True,
     n_jobs: int | None = None,

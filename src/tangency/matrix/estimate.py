@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,11 @@ from .grid import Grid
 from .job import Job, engines, kernel_and_kinds, settled
 from .sources import Rows
 from .tilesize import tile_size
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ..typing import KernelLike
 
 # Resident in a worker process that has computed a tile, without what the tile needs.
 _LIBRARIES = 300 * 10**6
@@ -78,12 +83,12 @@ class Estimate:
 
 @within_memory()
 def estimate(
-    net: Any,
+    net: KernelLike,
     shape: Sequence[int],
     *,
     columns: int | None = None,
     machines: int | Sequence[float] = 1,
-    dtype: Any = "float64",
+    dtype: DTypeLike = "float64",
     kind: str | None = None,
     tile: int | str = "auto",
     seconds: float = 0.5,

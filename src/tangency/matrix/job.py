@@ -100,7 +100,9 @@ class Job:
     def _evaluate(self, a: Any, b: Any | None) -> dict[str, np.ndarray]:
         kernel = self.kernel
         if len(self.kinds) == 1:
-            blocks = [None if block is None else taken(kernel, prepared(block)) for block in (a, b)]
+            blocks: list[Any] = [
+                None if block is None else taken(kernel, prepared(block)) for block in (a, b)
+            ]
             return {self.kinds[0]: kernel(*blocks)}
         assert isinstance(kernel, NetworkKernel)
         pair = gram(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import lock
 from .records import Record
 from .store import Store, TileDamaged, TileMissing
+
+if TYPE_CHECKING:
+    from ..typing import FilePath
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Status:
         return "\n".join(lines)
 
 
-def status(path: Any) -> Status:
+def status(path: FilePath) -> Status:
     """How much of the matrix in the store at `path` is done, how fast, and how long is left.
 
     It reads the records and may be called while the matrix is computed.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..checks import flag
 from ..engines.progress import progress_bar
 from . import layout
 from .store import REMEDY, Store, TileDamaged, TileMissing
+
+if TYPE_CHECKING:
+    from ..typing import FilePath
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Verification:
         return "\n".join(lines)
 
 
-def verify(path: Any, progress: bool = False) -> Verification:
+def verify(path: FilePath, progress: bool = False) -> Verification:
     """Read every tile of the store at `path` and compare it with its record.
 
     Nothing is changed; `gram.compute` computes again what is missing or damaged.

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -21,6 +21,9 @@ from .grid import Grid
 from .indexing import Outer, resolve
 from .store import REMEDY, Store, TileMissing
 from .words import NoArithmeticError, no_arithmetic, no_attribute
+
+if TYPE_CHECKING:
+    from ..typing import FilePath
 
 # Bytes of tiles that a view keeps, at most, so that reading row by row does not read each tile
 # again for each row; less where memory is short.
@@ -302,7 +305,7 @@ class _Blocks:
         return matrix[key]
 
 
-def open(path: Any, kind: str | None = None) -> StoredGram | KernelPair:
+def open(path: FilePath, kind: str | None = None) -> StoredGram | KernelPair:
     """The kernel matrix in the store at `path`; both, as a `KernelPair`, if there are two.
 
     Args:

@@ -1,5 +1,8 @@
 """What every layer shares: a printable, checkable, hashable description that knows no engine."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 import dataclasses
@@ -102,9 +105,9 @@ def lowered(layer: Layer, space: tuple[int, ...]) -> tuple[Operator, ...]:
     return tuple(found)
 
 
-def options(layer: Any) -> list[tuple[dataclasses.Field, Any]]:
+def options(layer: Any) -> list[tuple[dataclasses.Field[Any], Any]]:
     """The fields of a layer whose value is not the default, in order."""
-    chosen = []
+    chosen: list[tuple[dataclasses.Field[Any], Any]] = []
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
         if field.default is dataclasses.MISSING or value is not field.default:
@@ -120,7 +123,8 @@ def _same(value: Any, default: Any) -> bool:
 
 def arguments(layer: Any) -> list[str]:
     """The constructor's arguments as source text: required fields bare, others by name."""
-    bare, named = [], []
+    bare: list[str] = []
+    named: list[str] = []
     for field, value in options(layer):
         if field.default is dataclasses.MISSING:
             bare.append(repr(value))

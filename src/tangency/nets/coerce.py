@@ -9,6 +9,9 @@ from .base import Layer, shown
 from .structure import Sequential
 from .text import parse
 
+NetworkLike = Layer | str
+"""What stands for a network: itself, one layer, or the text form."""
+
 
 def is_module(net: Any) -> bool:
     """Whether this is a module of PyTorch, which may not be installed."""
@@ -41,4 +44,5 @@ def as_network(net: Any) -> Sequential:
         )
     if isinstance(net, type) and issubclass(net, Layer):
         raise NetworkError(f"{net.__name__} is a class; write {net.__name__}(...)")
-    raise NetworkError(f"a network is a Sequential or its text form, got {shown(net)}")
+    own = "; pass its network, .net" if isinstance(getattr(net, "net", None), Sequential) else ""
+    raise NetworkError(f"a network is a Sequential or its text form, got {shown(net)}{own}")

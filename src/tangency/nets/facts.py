@@ -61,6 +61,37 @@ class HermiteOfDirection(NamedTuple):
     degree: int
 
 
+class Facts:
+    """What a class states of its formulas: each as a class attribute, or by a property.
+
+    Attributes:
+        edge: the least ν of the terms (1 − c)^ν, ν no integer, in k at correlation c = 1: 3/2 for
+            a kink of σ, 1/2 for a jump, inf where k is analytic, `facts.SMOOTH` where it is
+            infinitely smooth only. The decay of eigenvalues follows.
+        steepness: by how much k and k̇ magnify the rounding of a correlation near 1.
+        powers: the powers of s in k(s) at equal variances, from which zero eigenvalues follow.
+        compiled: the name of the scalar dual of the fused engine (`engines.fused.scalars`), then
+            its parameters.
+        arc_cosine: (a², b²) for k = a²s + b²√(q q')·(2/π)(√(1−c²) + c·arcsin c).
+        linear_plus_even: σ is a linear function plus an even one, neither of them zero: pairs of
+            neurons g, −g are then exact for the linear one.
+        any_precision: the dual gives as many digits as its arguments have: there is no constant
+            of float64 in it beside parameters of the class.
+        limit_of: the finite neurons of a kernel on patches, of which no σ is the limit.
+    """
+
+    # No dataclass, whose annotations would be fields. Asked for by the functions below, which
+    # see both ways of stating, and whether a class states a fact for the formula that it has.
+    edge: float | property | None = None
+    steepness: Steepness | property | None = None
+    powers: Powers | property | None = None
+    compiled: tuple[Any, ...] | property | None = None
+    arc_cosine: tuple[float, float] | property | None = None
+    linear_plus_even: bool | property = False
+    any_precision: bool | property = False
+    limit_of: Waves | HermiteOfDirection | property | None = None
+
+
 def stated(layer: Any, fact: str, formula: frozenset[str] = DUAL) -> Any:
     """A fact of an activation by name; None where its class does not state it for its formula."""
     from .activations import ActivationLayer

@@ -1,5 +1,8 @@
 """Networks of the literature, by name."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 from ..errors import NetworkError

@@ -1,5 +1,8 @@
 """Layers made of layers, and the elementwise rescalings between them."""
 
+# Types are checked when called, too.
+# pyright: reportUnnecessaryIsInstance=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Reports: figures that compare kernels, and the demo on real digits."""
+"""Reports: figures that compare kernels, and the demo on real digits.
+
+Private by convention: the commands `tangency report` and `tangency demo` make the pages.
+"""
 
 from ..figures.learning import (
     Accuracy,

@@ -176,7 +176,7 @@ def geometry_section(material: Material) -> Section:
     title = "Geometry"
     if len(material.space) != 2:
         return Section("geometry", title, missing=[_no_images(material, "deformed and moved")])
-    if material.classes is None:
+    if (classes := material.classes) is None:
         return Section("geometry", title, missing=["Not shown: the data have no classes."])
     stride, images, draws = fitted(material, 2 * len(STRENGTHS), 20, material.options.draws)
     others = max(_OTHERS, fitted(material, images, 100, 1)[1])
@@ -189,7 +189,7 @@ def geometry_section(material: Material) -> Section:
     def measure() -> Any:
         seed, strengths = material.options.seed, STRENGTHS[::stride]
         return geometry(
-            *(material.kernels, material.X, material.classes, None, strengths, draws, seed),
+            *(material.kernels, material.X, classes, None, strengths, draws, seed),
             count=images,
             others=others,
         )

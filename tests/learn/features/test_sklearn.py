@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tangency import NNGP, NTK, InputError, NystromFeatures, RandomFeatures
+from tangency import NNGP, NTK, InputError, LayerwiseFeatures, NystromFeatures, RandomFeatures
 from tangency.learn.features.base import blocks, generator
 
 MAPS = [
@@ -21,9 +21,10 @@ MAPS = [
     NystromFeatures(NTK("dense:b=0.5 relu dense"), n_components=5, method="leverage"),
     NystromFeatures(n_components=20, method="uniform", max_samples=15),
     RandomFeatures(n_components=50),
+    LayerwiseFeatures(n_components=20),
     RandomFeatures(NNGP("dense erf dense relu dense:b=0.1"), n_components=20),
 ]
-BOTH = pytest.mark.parametrize("transformer", [NystromFeatures, RandomFeatures])
+BOTH = pytest.mark.parametrize("transformer", [NystromFeatures, RandomFeatures, LayerwiseFeatures])
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ...errors import InputError
 from ...kernels.inputs import signals
 from .base import Deformation, pixel_grid
 from .checks import spatial_axes
+
+if TYPE_CHECKING:
+    from ...typing import ArrayLike
 
 #: What lies outside an image, and scipy's name for it.
 MODES = {
@@ -34,7 +37,7 @@ _REACH, _MARGIN = 8, 32
 
 @within_memory()
 def deform(
-    images: Any,
+    images: ArrayLike,
     tau: Deformation,
     order: int = 3,
     antialias: float = 0.5,

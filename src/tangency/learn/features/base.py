@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +13,9 @@ from ...checks import whole, within_memory
 from ...errors import InputError
 from ..parameters import KernelParameters
 from ..samples import fit_inputs, predict_samples
+
+if TYPE_CHECKING:
+    from ...typing import ArrayLike
 
 # Features held beside the result while a block of rows is on its way: this many numbers.
 _BLOCK = 2**22

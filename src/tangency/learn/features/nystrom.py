@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,6 +20,9 @@ from ..grams import cross_gram, resolve_kernel
 from ..lowrank import METHODS, LowRank, Method, low_rank
 from ..samples import predict_samples
 from .base import FeatureMap, at_least_one, blocks, generator
+
+if TYPE_CHECKING:
+    from ...typing import ArrayLike, KernelLike, RandomState
 
 Matrix = NDArray[np.float64]
 # Columns of K that the error is estimated from.
@@ -78,12 +82,12 @@ class NystromFeatures(FeatureMap):
 
     def __init__(
         self,
-        kernel: Any = None,
+        kernel: KernelLike | Callable[..., Any] | None = None,
         n_components: int = 500,
         *,
         method: Method = "rpcholesky",
         max_samples: int | None = 50_000,
-        random_state: Any = None,
+        random_state: RandomState = None,
     ) -> None:
         self.kernel = kernel
         self.n_components = n_components

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .stages import (
     row_norms,
     sizes_after,
 )
+
+if TYPE_CHECKING:
+    from ...typing import KernelLike, RandomState
 
 
 class RandomFeatures(FeatureMap):
@@ -74,7 +77,11 @@ class RandomFeatures(FeatureMap):
     n_neurons_: int
 
     def __init__(
-        self, kernel: Any = None, n_components: int = 2000, *, random_state: Any = None
+        self,
+        kernel: KernelLike | None = None,
+        n_components: int = 2000,
+        *,
+        random_state: RandomState = None,
     ) -> None:
         self.kernel = kernel
         self.n_components = n_components
@@ -102,7 +109,7 @@ class RandomFeatures(FeatureMap):
         kernel = self.kernel
         if kernel is None or is_network(kernel):
             kernel = resolve_kernel(kernel)
-        network_kernel, factor = _unscaled(kernel)
+        network_kernel, factor = unscaled(kernel, type(self).__name__)
         self._tangent = isinstance(network_kernel, NTK)
         self._normalize, self._factor = network_kernel.normalize, factor**0.5
         net, start = numbers_only(network_kernel.net), Sizes(X.shape[1], 0)
@@ -127,7 +134,7 @@ class RandomFeatures(FeatureMap):
         return self._factor * features
 
 
-def _unscaled(kernel: Any) -> tuple[NetworkKernel, float]:
+def unscaled(kernel: Any, needs: str) -> tuple[NetworkKernel, float]:
     """A network's kernel and the number it is multiplied by."""
     factor = 1.0
     while isinstance(kernel, Scaled):
@@ -136,7 +143,7 @@ def _unscaled(kernel: Any) -> tuple[NetworkKernel, float]:
     if isinstance(kernel, NTK | NNGP):
         return kernel, factor
     raise InputError(
-        f"RandomFeatures needs NTK(net), NNGP(net), a multiple of one, or a network; got "
+        f"{needs} needs NTK(net), NNGP(net), a multiple of one, or a network; got "
         f"{shown(kernel)}; for a sum of kernels join the features of each with scikit-learn's "
         "FeatureUnion, or use NystromFeatures, which takes any kernel"
     )

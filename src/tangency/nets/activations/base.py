@@ -10,7 +10,7 @@ import numpy as np
 from ...checks import within_memory
 from ...errors import NetworkError
 from ..base import Layer, truth
-from ..facts import HermiteOfDirection, Powers, Steepness, Waves
+from ..facts import Facts
 from ..operators import Operator, Pointwise
 from ..signal import Signal
 from ..values import elementwise
@@ -19,38 +19,15 @@ RAW = {"raw": ("normalized", False)}
 
 
 @dataclass(frozen=True, repr=False)
-class ActivationLayer(Layer):
+class ActivationLayer(Layer, Facts):
     """An activation σ, applied to every channel. Subclasses give `dual` and the scalar function.
 
     Everything else is a fact of the formula in `dual`, or in the scalar function, which theory and
     engines ask for (see `nets.facts`). A class states what it knows; one that does not state a
     fact, or inherits it but has a formula of its own, is treated with the most care, or refused by
     name where there is no way without the fact.
-
-    Attributes:
-        edge: the least ν of the terms (1 − c)^ν, ν no integer, in k at correlation c = 1: 3/2 for
-            a kink of σ, 1/2 for a jump, inf where k is analytic, `facts.SMOOTH` where it is
-            infinitely smooth only. The decay of eigenvalues follows.
-        steepness: by how much k and k̇ magnify the rounding of a correlation near 1.
-        powers: the powers of s in k(s) at equal variances, from which zero eigenvalues follow.
-        compiled: the name of the scalar dual of the fused engine (`engines.fused.scalars`), then
-            its parameters.
-        arc_cosine: (a², b²) for k = a²s + b²√(q q')·(2/π)(√(1−c²) + c·arcsin c).
-        linear_plus_even: σ is a linear function plus an even one, neither of them zero: pairs of
-            neurons g, −g are then exact for the linear one.
-        any_precision: the dual gives as many digits as its arguments have: there is no constant
-            of float64 in it beside parameters of the class.
-        limit_of: the finite neurons of a kernel on patches, of which no σ is the limit.
     """
 
-    edge: ClassVar[float | None] = None
-    steepness: ClassVar[Steepness | None] = None
-    powers: ClassVar[Powers | None] = None
-    compiled: ClassVar[tuple[Any, ...] | None] = None
-    arc_cosine: ClassVar[tuple[float, float] | None] = None
-    linear_plus_even: ClassVar[bool] = False
-    any_precision: ClassVar[bool] = False
-    limit_of: ClassVar[Waves | HermiteOfDirection | None] = None
     quadrature: ClassVar[bool] = False
     """The dual is computed by quadrature, at variances that are worked out once for each input."""
     kept_numbers: ClassVar[int] = 0

@@ -30,14 +30,14 @@ class Erf(Normalizable):
     """
 
     token: ClassVar[str] = "erf"
-    edge: ClassVar[float | None] = math.inf
+    edge = math.inf
     # At a large variance erf is a step.
-    steepness: ClassVar[Steepness | None] = Steepness(math.inf, math.inf)
-    any_precision: ClassVar[bool] = True
-    powers: ClassVar[Powers | None] = ODD
+    steepness = Steepness(math.inf, math.inf)
+    any_precision = True
+    powers = ODD
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def compiled(self) -> tuple[Any, ...]:
         return ("erf", scale_of(self), 0.0, 0.0, 0.0)
 
     def second_moment(self) -> float:
@@ -75,18 +75,18 @@ class GELU(Normalizable):
     """
 
     token: ClassVar[str] = "gelu"
-    edge: ClassVar[float | None] = math.inf
+    edge = math.inf
     # At a large variance GELU is a ReLU.
-    steepness: ClassVar[Steepness | None] = Steepness(k_dot=math.inf)
-    any_precision: ClassVar[bool] = True
-    powers: ClassVar[Powers | None] = Powers((0, 1), even=True)
-    linear_plus_even: ClassVar[bool] = True
+    steepness = Steepness(k_dot=math.inf)
+    any_precision = True
+    powers = Powers((0, 1), even=True)
+    linear_plus_even = True
 
     def gain(self, most: float) -> float:
         return 1.0
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def compiled(self) -> tuple[Any, ...]:
         return ("gelu", scale_of(self), 0.0, 0.0, 0.0)
 
     def second_moment(self) -> float:

@@ -33,16 +33,16 @@ class Hermite(Normalizable):
 
     token: ClassVar[str] = "hermite"
     lead: ClassVar[str | None] = "degree"
-    edge: ClassVar[float | None] = math.inf
-    steepness: ClassVar[Steepness | None] = Steepness()
-    any_precision: ClassVar[bool] = True
+    edge = math.inf
+    steepness = Steepness()
+    any_precision = True
 
     @property
-    def powers(self) -> Powers:  # type: ignore[override]
+    def powers(self) -> Powers:
         return Powers((self.degree,))
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def compiled(self) -> tuple[Any, ...]:
         return ("hermite", 0.0, 0.0, 0.0, self.degree, *self.weights())
 
     @property

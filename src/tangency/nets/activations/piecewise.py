@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -16,6 +16,9 @@ from ..facts import Powers, Steepness
 from ..special import correlation, sine_and_arcsine
 from ..values import elementwise
 from .base import RAW, ActivationLayer
+
+if TYPE_CHECKING:
+    from ...typing import ArrayLike
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,28 +32,28 @@ class PiecewiseLinear(ActivationLayer):
     normalized: bool = field(default=True, kw_only=True)
 
     flags: ClassVar[dict[str, tuple[str, Any]]] = RAW
-    steepness: ClassVar[Steepness | None] = Steepness(k_dot=math.inf)
-    any_precision: ClassVar[bool] = True
+    steepness = Steepness(k_dot=math.inf)
+    any_precision = True
 
     def gain(self, most: float) -> float:
         return 1.0
 
     @property
-    def powers(self) -> Powers:  # type: ignore[override]
+    def powers(self) -> Powers:
         linear, absolute = self.weights()
         return Powers((1,) * (linear > 0) + (0,) * (absolute > 0), even=bool(absolute > 0))
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def compiled(self) -> tuple[Any, ...]:
         return ("piecewise", *self.weights())
 
     @property
-    def arc_cosine(self) -> tuple[float, float]:  # type: ignore[override]
+    def arc_cosine(self) -> tuple[float, float]:
         linear, absolute = self.weights()
         return float(linear), float(absolute)
 
     @property
-    def linear_plus_even(self) -> bool:  # type: ignore[override]
+    def linear_plus_even(self) -> bool:
         return all(self._parts())
 
     def derivative_moments(self, orders: int) -> Any:
@@ -66,7 +69,7 @@ class PiecewiseLinear(ActivationLayer):
         return True
 
     @property
-    def edge(self) -> float:  # type: ignore[override]
+    def edge(self) -> float:
         return 1.5 if self.weights()[1] > 0 else math.inf
 
     def _parts(self) -> tuple[Any, Any]:
@@ -120,7 +123,7 @@ class ReLU(PiecewiseLinear):
         return 0.5, 0.5
 
 
-def kappa0(u: Any) -> np.ndarray:
+def kappa0(u: ArrayLike | float) -> np.ndarray:
     """κ₀(u) = 1 − arccos(u)/π, the arc-cosine kernel of degree 0: E[σ'(f)σ'(f')] of the ReLU.
 
     It is the k̇ of `ReLU().dual` at variances of 1, which all engines compute with.
@@ -140,7 +143,7 @@ def kappa0(u: Any) -> np.ndarray:
     return _arc_cosine(u)[1]
 
 
-def kappa1(u: Any) -> np.ndarray:
+def kappa1(u: ArrayLike | float) -> np.ndarray:
     """κ₁(u) = (√(1−u²) + u(π − arccos u))/π, the arc-cosine kernel of degree 1: E[σ(f)σ(f')].
 
     The NTK of `dense relu dense` is ‖x‖‖x'‖(u·κ₀(u) + κ₁(u)), its last-layer kernel ‖x‖‖x'‖κ₁(u).

@@ -60,16 +60,16 @@ class Exponential(SphereKernel):
 
     token: ClassVar[str] = "exp"
     lead: ClassVar[str | None] = "sigma"
-    edge: ClassVar[float | None] = math.inf
-    any_precision: ClassVar[bool] = True
-    powers: ClassVar[Powers | None] = Powers((0, 1), even=True, odd=True)
+    edge = math.inf
+    any_precision = True
+    powers = Powers((0, 1), even=True, odd=True)
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def compiled(self) -> tuple[Any, ...]:
         return ("exponential", plain(self.sigma) ** -2, 0.0, 0.0, 0.0)
 
     @property
-    def limit_of(self) -> Waves:  # type: ignore[override]
+    def limit_of(self) -> Waves:
         return Waves(plain(self.sigma))
 
     def gain(self, most: float) -> float:
@@ -83,7 +83,7 @@ class Exponential(SphereKernel):
         object.__setattr__(self, "sigma", sigma)
 
     @property
-    def steepness(self) -> Steepness:  # type: ignore[override]
+    def steepness(self) -> Steepness:
         return Steepness(*[plain(self.sigma) ** -4] * 2)
 
     @property
@@ -113,20 +113,20 @@ class Polynomial(SphereKernel):
 
     token: ClassVar[str] = "poly"
     lead: ClassVar[str | None] = "degree"
-    edge: ClassVar[float | None] = math.inf
-    any_precision: ClassVar[bool] = True
-    steepness: ClassVar[Steepness | None] = Steepness()
+    edge = math.inf
+    any_precision = True
+    steepness = Steepness()
 
     @property
-    def powers(self) -> Powers:  # type: ignore[override]
+    def powers(self) -> Powers:
         return Powers((self.degree,))
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def compiled(self) -> tuple[Any, ...]:
         return ("polynomial", 0.0, 0.0, 0.0, self.degree)
 
     @property
-    def limit_of(self) -> HermiteOfDirection:  # type: ignore[override]
+    def limit_of(self) -> HermiteOfDirection:
         return HermiteOfDirection(self.degree)
 
     def gain(self, most: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from ..base import number, plain
-from ..facts import EVEN, ODD, Powers, Steepness
+from ..facts import EVEN, ODD, Steepness
 from ..special import half_square, positive_part
 from .base import Normalizable, scale_of
 
@@ -64,14 +64,19 @@ class Sine(_Trigonometric):
     """
 
     token: ClassVar[str] = "sin"
-    edge: ClassVar[float | None] = math.inf
-    any_precision: ClassVar[bool] = True
-    powers: ClassVar[Powers | None] = ODD
-    steepness = property(_Trigonometric._steepness)  # type: ignore[assignment]
-    gain = _Trigonometric._gain
+    edge = math.inf
+    any_precision = True
+    powers = ODD
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def steepness(self) -> Steepness:
+        return self._steepness()
+
+    def gain(self, most: float) -> float:
+        return self._gain(most)
+
+    @property
+    def compiled(self) -> tuple[Any, ...]:
         return ("sine", scale_of(self), plain(self.frequency) ** 2, -1.0, 0.0)
 
     def second_moment(self) -> Any:
@@ -101,14 +106,19 @@ class Cosine(_Trigonometric):
     """
 
     token: ClassVar[str] = "cos"
-    edge: ClassVar[float | None] = math.inf
-    any_precision: ClassVar[bool] = True
-    powers: ClassVar[Powers | None] = EVEN
-    steepness = property(_Trigonometric._steepness)  # type: ignore[assignment]
-    gain = _Trigonometric._gain
+    edge = math.inf
+    any_precision = True
+    powers = EVEN
 
     @property
-    def compiled(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def steepness(self) -> Steepness:
+        return self._steepness()
+
+    def gain(self, most: float) -> float:
+        return self._gain(most)
+
+    @property
+    def compiled(self) -> tuple[Any, ...]:
         return ("cosine", scale_of(self), plain(self.frequency) ** 2, 1.0, 0.0)
 
     def second_moment(self) -> Any:

@@ -74,7 +74,7 @@ class Activation(ActivationLayer):
     # For steep functions it works in parts.
     kept_numbers: ClassVar[int] = 400
     # Whatever a quadrature stands for may be as steep as a step.
-    steepness: ClassVar[Steepness | None] = Steepness(math.inf, math.inf)
+    steepness = Steepness(math.inf, math.inf)
 
     def __post_init__(self) -> None:
         if isinstance(self.function, str):
@@ -89,12 +89,12 @@ class Activation(ActivationLayer):
         truth(self.normalized, "normalized")
 
     @property
-    def edge(self) -> float | None:  # type: ignore[override]
+    def edge(self) -> float | None:
         smooth = isinstance(self.function, str) and self.function in SERIES
         return facts.SMOOTH if smooth else None
 
     @property
-    def powers(self) -> Powers | None:  # type: ignore[override]
+    def powers(self) -> Powers | None:
         return SERIES.get(self.function, facts.ANY) if isinstance(self.function, str) else None
 
     def second_moment_at(self, q: float) -> float:

@@ -1,0 +1,227 @@
+"""The layers of a network as projected maps of local features, and how they are fitted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import NetworkError
+from ...nets.operators import (
+    Average,
+    Need,
+    Normalize,
+    Operator,
+    Pointwise,
+    Positions,
+    Scale,
+    Shifts,
+    Stack,
+    Sum,
+    Weights,
+)
+from ...nets.plan import Plan, Step, plan, walk
+from ..lowrank import Method
+from .local import Local, joined, linear
+from .projection import Projection, Rows, rows_of
+
+Array = NDArray[Any]
+
+# Local features among which landmarks are chosen, for each landmark.
+_CANDIDATES = 10
+_KNOWN = (Average, Normalize, Pointwise, Positions, Scale, Shifts, Stack, Sum, Weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The features of some inputs on their way through the network.
+
+    marginals: q (n, *space) of each step that reads them, in order of evaluation, where they are
+    known exactly; None takes the squared norms of the features for them.
+    """
+
+    local: Local
+    marginals: Sequence[Array] | None
+
+    def at(self, place: int | None) -> Array | None:
+        """The variances that the step of this place in the order reads."""
+        return None if self.marginals is None or place is None else self.marginals[place]
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """An operator without an activation; `place` is that of its marginals."""
+
+    operator: Operator
+    place: int | None
+
+    def __call__(self, block: Block) -> Block:
+        return replace(block, local=linear(self.operator, block.local, block.at(self.place)))
+
+
+@dataclass(frozen=True, eq=False)
+class Projected:
+    """An activation behind its projection."""
+
+    projection: Projection
+    place: int
+
+    def __call__(self, block: Block) -> Block:
+        return replace(block, local=self.projection(block.local, block.at(self.place)))
+
+
+@dataclass(frozen=True, eq=False)
+class Branches:
+    """A sum of branches, each a chain of its own."""
+
+    chains: tuple[Chain, ...]
+
+    def __call__(self, block: Block) -> Block:
+        return replace(block, local=joined([chain(block).local for chain in self.chains]))
+
+
+Stage = Linear | Projected | Branches
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """One stage after the other."""
+
+    stages: tuple[Stage, ...]
+
+    def __call__(self, block: Block) -> Block:
+        for stage in self.stages:
+            block = stage(block)
+        return block
+
+
+@dataclass
+class Fit:
+    """What the choice of landmarks depends on, and the numbers of them that were `found`.
+
+    widths: landmarks at each activation, in order of evaluation. readers: the steps that read
+    marginals, in the same order.
+    """
+
+    method: Method
+    rng: np.random.Generator
+    widths: Sequence[int]
+    readers: dict[int, int]
+    found: list[int] = field(default_factory=list)
+
+    def chain(self, steps: Sequence[Step], blocks: list[Block]) -> tuple[Chain, list[Block]]:
+        """The map of these steps, and what it makes of the blocks.
+
+        Blocks stay as they are behind the last activation: what leads on from there is run
+        twice, to look for landmarks and to go on, so that patches are never kept.
+        """
+        stages: list[Stage] = []
+        pending: list[Stage] = []
+        for step in steps:
+            place = self.readers.get(id(step))
+            match step.operator:
+                case Pointwise(activation):
+                    assert place is not None
+                    before = Chain(tuple(pending))
+                    rows = self._candidates(before, blocks, place, self.widths[len(self.found)])
+                    width = self.widths[len(self.found)]
+                    projection = Projection.fitted(activation, rows, width, self.method, self.rng)
+                    self.found.append(len(projection.landmarks.q))
+                    stage = Projected(projection, place)
+                    blocks = [stage(before(block)) for block in blocks]
+                    stages, pending = [*stages, *pending, stage], []
+                case Sum():
+                    blocks = [Chain(tuple(pending))(block) for block in blocks]
+                    found = [self.chain(branch, blocks) for branch in step.branches]
+                    stages = [*stages, *pending, Branches(tuple(chain for chain, _ in found))]
+                    pending = []
+                    blocks = [
+                        replace(parts[0], local=joined([part.local for part in parts]))
+                        for parts in zip(*(after for _, after in found), strict=True)
+                    ]
+                case operator:
+                    pending.append(Linear(operator, place))
+        blocks = [Chain(tuple(pending))(block) for block in blocks]
+        return Chain((*stages, *pending)), blocks
+
+    def _candidates(self, before: Chain, blocks: list[Block], place: int, width: int) -> Rows:
+        """Local features at random positions, as many from each block as it has of all."""
+        count = [math.prod(block.local.sigma.shape[:1]) for block in blocks]
+        wanted = _CANDIDATES * width
+        found = []
+        for block, inputs in zip(blocks, count, strict=True):
+            after = before(block)
+            rows = rows_of(after.local, after.at(place))
+            total = len(rows.q)
+            some = min(total, math.ceil(wanted * inputs / sum(count)))
+            found.append(rows[np.sort(self.rng.choice(total, some, replace=False))])
+        theta = None
+        if found[0].theta is not None:
+            theta = np.concatenate([rows.theta for rows in found if rows.theta is not None])
+        sigma = np.concatenate([rows.sigma for rows in found])
+        return Rows(sigma, theta, found[0].shared, np.concatenate([rows.q for rows in found]))
+
+
+def readers(steps: Sequence[Step]) -> dict[int, int]:
+    """The place in the order of evaluation of each step that reads marginals, by its id."""
+    return {id(s): place for place, s in enumerate(s for s in walk(steps) if s.reads_marginals)}
+
+
+def cheap_marginals(plan_: Plan) -> bool:
+    """Whether marginals take no more than a number at each position: no pooling before them."""
+    alone = plan(plan_.net, plan_.input_shape, Need.NOTHING)
+    return all(step.need_in is not Need.FULL for step in walk(alone.steps))
+
+
+def check_covered(plan_: Plan) -> None:
+    """Raise `NetworkError` for an operator that acts on no features of finitely many numbers."""
+    for step in walk(plan_.steps):
+        if not isinstance(step.operator, _KNOWN):
+            raise NetworkError(
+                f"LayerwiseFeatures knows no feature map of {step.layer!r} "
+                f"({type(step.operator).__name__}); NystromFeatures approximates any kernel"
+            )
+
+
+def numbers(steps: Sequence[Step], channels: int, widths: Iterator[int], tangent: bool) -> int:
+    """The most numbers that the features of one input take at any step."""
+    return max(_numbers(steps, (channels, 0), widths, tangent)[1], 1)
+
+
+def _numbers(
+    steps: Sequence[Step], sizes: tuple[int, int], widths: Iterator[int], tangent: bool
+) -> tuple[tuple[int, int], int]:
+    """Features of Σ and Θ behind some steps, and the most numbers on the way."""
+    most = 0
+    for step in steps:
+        sigma, theta = sizes
+        match step.operator:
+            case Shifts(geometry):
+                sizes = sigma * geometry.count, theta * geometry.count
+            case Stack(maps):
+                sizes = sigma * len(maps), theta * len(maps)
+            case Positions():
+                count = math.prod(step.space_in)
+                sizes = sigma * count, theta * count
+            case Weights() as weights:
+                sigma += int(weights.bias_std > 0)
+                sizes = sigma, theta + (sigma if tangent and weights.trainable else 0)
+            case Pointwise():
+                width = next(widths)
+                sizes = width, width if theta else 0
+            case Sum():
+                found = [_numbers(branch, sizes, widths, tangent) for branch in step.branches]
+                sizes = sum(f[0][0] for f in found), sum(f[0][1] for f in found)
+                most = max(most, *(f[1] for f in found))
+        most = max(most, math.prod(step.space_out) * sum(sizes))
+    return sizes, most
+
+
+def features_out(steps: Sequence[Step], channels: int, widths: Sequence[int], tangent: bool) -> int:
+    """How many features the chain gives for the kernel: those of Θ, or of Σ."""
+    sizes, _ = _numbers(steps, (channels, 0), iter(widths), tangent)
+    return sizes[tangent]

@@ -1,0 +1,300 @@
+"""Layerwise features: the network's own feature map, each layer projected onto landmarks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
+from sklearn.utils.validation import check_is_fitted
+
+from ...checks import choice, items
+from ...engines import reference
+from ...engines.blas import product
+from ...errors import InputError
+from ...kernels import NTK, KernelPair
+from ...kernels.coerce import is_network
+from ...kernels.inputs import signals
+from ...kernels.network import NetworkKernel
+from ...nets.parameters import numbers_only
+from ...nets.plan import Plan, activations, plan
+from ..grams import resolve_kernel
+from ..lowrank import METHODS, Method, low_rank
+from ..samples import predict_samples
+from .base import FeatureMap, at_least_one, generator
+from .chain import Block, Fit, cheap_marginals, check_covered, features_out, numbers, readers
+from .local import Local, times
+from .random_features import unscaled
+from .stages import row_norms
+
+Array = NDArray[Any]
+
+# Numbers that the features of one block of inputs take, patches included.
+_BLOCK = 2**23
+# Landmarks at all activations but the last, where nothing else is asked for.
+_INNER = 256
+# Inputs on which the error is measured.
+_HELD_OUT = 64
+
+
+class LayerwiseFeatures(FeatureMap):
+    """Features φ of a network's NTK or last-layer kernel, in time linear in inputs and positions.
+
+    Every activation's infinite-dimensional features are projected onto the span of a few
+    landmarks, local features (patches, in the first layer) met in the samples of the fit. What is
+    between two activations (convolutions, pooling, biases, residual sums) acts on the features as
+    it does in the network. ⟨φ(x), φ(y)⟩ ≈ K(x, y), exactly where the landmarks reach the rank.
+
+    Parameters
+    ----------
+    kernel : `NTK(net)` or `NNGP(net)` (or a multiple of one); a network or its text form stands
+        for its NTK, None for that of `dense relu dense`. Any network of the library.
+    n_components : the largest number of features. Where the last layers give more, they are
+        projected onto as many inputs of the fit.
+    widths : landmarks at each activation, one number for all or one for each in order of
+        evaluation; None takes 256, or half of `n_components` where that is less, and at the last
+        as many as `n_components` allows.
+    method : how landmarks are chosen among candidates, as in `NystromFeatures`.
+    max_samples : inputs of which the features are looked at during `fit`, drawn at random.
+    random_state : a number, a `RandomState` or `Generator`, or None.
+
+    Attributes
+    ----------
+    error_ : ‖K - K̂‖_F / ‖K‖_F on 64 inputs (as many as there are, if less), held out from the
+        choice of landmarks where there are others; `error_std_` its standard error over inputs.
+    centred_error_ : the same of the centred kernel HKH, H = I - 11ᵀ/n, which is what a model with
+        an intercept sees.
+    widths_ : the number of landmarks at each activation; `kernel_` the kernel.
+
+    X is (n, d) or (n, *space, channels); features are computed and returned in its dtype, float32
+    or float64. If the error is too large, raise `widths` (inner layers cost time) and
+    `n_components` (the last layer is cheap); float64 inputs let small directions in.
+
+    Raises:
+        NetworkError: a layer without a feature map of its own, by name.
+
+    Source: Bietti & Mairal 2019 for the map, projected as in `tangency.learn.features.projection`;
+    Mairal 2016 for the last-layer kernel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tangency as tg
+    >>> X = np.random.default_rng(0).standard_normal((40, 6, 6, 1))
+    >>> kernel = tg.NTK("conv3 relu avg2 conv3 relu gap dense")
+    >>> features = tg.LayerwiseFeatures(kernel, n_components=200, random_state=0).fit(X)
+    >>> F = features.transform(X)
+    >>> F.shape, features.error_ < 0.05
+    ((40, 200), True)
+    """
+
+    kernel_: Any
+    widths_: tuple[int, ...]
+    error_: float
+    error_std_: float
+    centred_error_: float
+
+    def __init__(
+        self,
+        kernel: Any = None,
+        n_components: int = 2000,
+        *,
+        widths: int | Sequence[int] | None = None,
+        method: Method = "rpcholesky",
+        max_samples: int = 1000,
+        random_state: Any = None,
+    ) -> None:
+        self.kernel = kernel
+        self.n_components = n_components
+        self.widths = widths
+        self.method = method
+        self.max_samples = max_samples
+        self.random_state = random_state
+
+    def transform_pair(self, X: ArrayLike) -> KernelPair:
+        """Return the features of both kernels from one pass, `KernelPair(nngp, ntk)`.
+
+        Raises:
+            InputError: fitted to an `NNGP`, whose map has no Θ.
+        """
+        check_is_fitted(self)
+        if not self._tangent:
+            raise InputError(
+                "transform_pair needs the features of both kernels; fit to NTK(net), whose map "
+                "holds those of the last layer"
+            )
+        samples = predict_samples(self, X, self._sample_shape)
+        found = [self._pair(samples[rows]) for rows in self._blocks(len(samples))]
+        return KernelPair(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    @property
+    def _sample_shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._readout[self._tangent].size
+
+    def _fit(self, X: np.ndarray) -> None:
+        most = at_least_one(self.n_components, "n_components")
+        method: Any = choice(self.method, "method", METHODS)
+        looked_at = min(at_least_one(self.max_samples, "max_samples"), len(X))
+        kernel = self.kernel
+        if kernel is None or is_network(kernel):
+            kernel = resolve_kernel(kernel)
+        network_kernel, factor = unscaled(kernel, type(self).__name__)
+        rng = generator(self.random_state)
+        self._tangent = isinstance(network_kernel, NTK)
+        self._network_kernel, self._scale = network_kernel, math.sqrt(factor)
+        self._shape = X.shape[1:]
+        shape = _with_input_shape(X[:1], network_kernel).shape[1:]
+        self._plan = plan(numbers_only(network_kernel.net), shape)
+        check_covered(self._plan)
+        self._cheap = cheap_marginals(self._plan)
+        widths = _chosen_widths(self.widths, self._plan, most, self._tangent)
+        self._work = numbers(self._plan.steps, shape[-1], iter(widths), self._tangent)
+        order = rng.permutation(len(X))
+        pool = np.sort(order[:looked_at])
+        fit = Fit(method, rng, widths, readers(self._plan.steps))
+        starts = [self._start(X[pool[rows]]) for rows in self._blocks(looked_at)]
+        self._chain, ends = fit.chain(self._plan.steps, starts)
+        self.widths_ = tuple(fit.found)
+        self._readout = [
+            _Readout.fitted([_of(end.local, tangent) for end in ends], most, rng)
+            for tangent in ((False, True) if self._tangent else (False,))
+        ]
+        self.kernel_ = kernel
+        others = np.sort(order[looked_at:][:_HELD_OUT])
+        self._measure(X[others if len(others) > 1 else pool[:_HELD_OUT]])
+
+    def _measure(self, X: np.ndarray) -> None:
+        exact = self._scale**2 * np.asarray(self._network_kernel(X), np.float64)
+        features = self._map(X).astype(np.float64)
+        found = features @ features.T
+        self.error_, self.error_std_ = _relative_error(exact, found)
+        self.centred_error_, _ = _relative_error(_centred(exact), _centred(found))
+
+    def _map(self, X: np.ndarray) -> np.ndarray:
+        which = self._tangent
+        return np.concatenate([self._pair(X[rows], which)[which] for rows in self._blocks(len(X))])
+
+    def _pair(self, X: np.ndarray, only: bool | None = None) -> list[Any]:
+        """Features of the last-layer kernel and the NTK; one of them alone if asked for."""
+        end = self._chain(self._start(X)).local
+        features: list[Any] = [None, None]
+        for tangent in (False, True) if only is None else (only,):
+            found = self._readout[tangent](_of(end, tangent))
+            if self._network_kernel.normalize:
+                found = found / row_norms(found)
+            features[tangent] = found * found.dtype.type(self._scale)
+        return features
+
+    def _start(self, X: np.ndarray) -> Block:
+        """Inputs as features, with the variances that are known beforehand."""
+        x = _with_input_shape(X, self._network_kernel)
+        theta = np.zeros((*x.shape[:-1], 0), dtype=x.dtype) if self._tangent else None
+        if not self._cheap:
+            return Block(Local(x, theta), None)
+        return Block(Local(x, theta), [np.asarray(q) for q in reference.marginals(self._plan, x)])
+
+    def _blocks(self, n: int) -> Iterator[slice]:
+        step = max(1, _BLOCK // self._work)
+        return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
+
+def _with_input_shape(X: np.ndarray, kernel: NetworkKernel) -> np.ndarray:
+    return np.asarray(signals(X, kernel.input_shape))
+
+
+def _of(end: Local, tangent: bool) -> Array:
+    """The features of Θ, or of Σ, at the end of the network: (n, d), positions side by side."""
+    if not tangent:
+        return _flat(end.done().sigma)
+    whole = end.alone().done()
+    assert whole.theta is not None
+    return _flat(whole.theta)
+
+
+def _flat(x: Array) -> Array:
+    return x.reshape(len(x), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Readout:
+    """Features as they are, or projected onto those of some inputs: `matrix` (d, size)."""
+
+    size: int
+    matrix: Array | None
+
+    @classmethod
+    def fitted(cls, parts: list[Array], most: int, rng: np.random.Generator) -> _Readout:
+        """At most so many features, of inputs chosen among these."""
+        width = parts[0].shape[1]
+        if width <= most:
+            return cls(width, None)
+        rows = np.concatenate(parts)
+        double = rows.astype(np.float64)
+        found = low_rank(
+            lambda wanted: product(double, double[wanted].T),
+            np.einsum("ij,ij->i", double, double),
+            most,
+            seed=rng,
+        )
+        if found.rank == 0:
+            return cls(1, np.zeros((width, 1), dtype=rows.dtype))
+        lower = np.tril(found.factor[found.pivots])
+        matrix = solve_triangular(lower, double[found.pivots], lower=True, check_finite=False).T
+        return cls(found.rank, matrix.astype(rows.dtype))
+
+    def __call__(self, features: Array) -> Array:
+        return features if self.matrix is None else times(features, self.matrix)
+
+
+def _chosen_widths(given: Any, plan_: Plan, most: int, tangent: bool) -> tuple[int, ...]:
+    """Landmarks at each activation; the last takes what `most` features leave for it."""
+    count = len(activations(plan_.steps))
+    if isinstance(given, int | np.integer):
+        return (at_least_one(given, "widths"),) * count
+    if given is not None:
+        found = tuple(at_least_one(width, "each of widths") for width in items(given, "widths"))
+        if len(found) != count:
+            raise InputError(
+                f"widths has {len(found)} numbers, and the network {count} activations; give one "
+                "for each, or one number for all"
+            )
+        return found
+    inner = (min(_INNER, max(most // 2, 1)),) * count
+    if not count:
+        return inner
+
+    def size(last: int) -> int:
+        return features_out(plan_.steps, plan_.input_shape[-1], (*inner[:-1], last), tangent)
+
+    step = size(2) - size(1)
+    room = (most - size(1)) // step + 1 if step > 0 else inner[-1]
+    return (*inner[:-1], max(room, inner[-1] if size(inner[-1]) > most else 1))
+
+
+def _relative_error(exact: Array, found: Array) -> tuple[float, float]:
+    """‖K - K̂‖_F / ‖K‖_F, and its standard error by leaving out one input at a time."""
+    misses, sizes = np.square(exact - found), np.square(exact)
+    n = len(exact)
+
+    def root(miss: Any, size: Any) -> Any:
+        return np.sqrt(miss / np.where(size > 0, size, 1))
+
+    whole = float(root(misses.sum(), sizes.sum()))
+    if n < 3:
+        return whole, math.nan
+    left = [m.sum() - m.sum(axis=0) - m.sum(axis=1) + np.diagonal(m) for m in (misses, sizes)]
+    without = root(np.maximum(left[0], 0), left[1])
+    return whole, float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
+
+
+def _centred(matrix: Array) -> Array:
+    means = matrix.mean(axis=0)
+    return matrix - means[None, :] - matrix.mean(axis=1)[:, None] + means.mean()

@@ -1,0 +1,140 @@
+"""Features of Σ and Θ at every position, and what the linear operators do to them.
+
+Σ[u, u'] = ⟨s[u], s'[u']⟩ and Θ[u, u'] = ⟨t[u], t'[u']⟩. Behind trainable weights t̃ is t with s̃
+beside it, Θ̃ = w²Θ + Σ̃. That part is not written down but counted, `shared`, so that products
+with s̃ are computed once for both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engines.blas import product
+from ...nets.operators import Average, Normalize, Operator, Positions, Scale, Shifts, Stack, Weights
+from .positions import mapped, patches
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Roots:
+    """What features have still to be multiplied by, from the right: (d, d') for s and for t."""
+
+    sigma: Array
+    theta: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Local:
+    """The features of some inputs.
+
+    sigma: s (n, *space, d). theta: the part of t (n, *space, e) that is not s; None where Θ is not
+    wanted. shared: t is `theta` and, beside it, `shared`·s. roots: a multiplication that is
+    put off, as maps of the grid come cheaper before it.
+    """
+
+    sigma: Array
+    theta: Array | None
+    shared: float = 0.0
+    roots: Roots | None = None
+
+    def done(self) -> Local:
+        """The same with nothing put off."""
+        if self.roots is None:
+            return self
+        theta = self.theta
+        if theta is not None and self.roots.theta is not None:
+            theta = times(theta, self.roots.theta)
+        return Local(times(self.sigma, self.roots.sigma), theta, self.shared)
+
+    def alone(self) -> Local:
+        """The same with all of t in `theta`."""
+        if self.theta is None or self.shared == 0:
+            return replace(self, shared=0.0)
+        done = self.done()
+        assert done.theta is not None
+        theta = np.concatenate([done.theta, self.shared * done.sigma], axis=-1)
+        return Local(done.sigma, theta)
+
+    def each(self, change: Callable[[Array], Array]) -> Local:
+        """Both sets of features changed in the same way."""
+        theta = None if self.theta is None else change(self.theta)
+        return replace(self, sigma=change(self.sigma), theta=theta)
+
+
+def times(x: Array, matrix: Array) -> Array:
+    """x (..., d) times a matrix (d, e)."""
+    flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+    return product(flat, matrix).reshape(*x.shape[:-1], matrix.shape[1])
+
+
+def joined(branches: list[Local]) -> Local:
+    """The features of a sum of branches: those of all side by side."""
+    if len({branch.shared for branch in branches}) > 1:
+        branches = [branch.alone() for branch in branches]
+    branches = [branch.done() for branch in branches]
+    theta = None
+    if branches[0].theta is not None:
+        theta = np.concatenate([b.theta for b in branches if b.theta is not None], axis=-1)
+    sigma = np.concatenate([branch.sigma for branch in branches], axis=-1)
+    return Local(sigma, theta, branches[0].shared)
+
+
+def linear(operator: Operator, local: Local, variances: Array | None) -> Local:
+    """What an operator without an activation makes of the features.
+
+    variances: q (n, *space) for `Normalize`; None takes those of the features.
+    """
+    match operator:
+        case Shifts(geometry):
+            return local.done().each(lambda x: patches(x, geometry))
+        case Stack(maps):
+            return (
+                local.each(lambda x: mapped(x, maps))
+                if len(maps) == 1
+                else local.done().each(lambda x: mapped(x, maps))
+            )
+        case Average():
+            return local.each(lambda x: x.mean(axis=tuple(range(1, x.ndim - 1)), dtype=x.dtype))
+        case Positions():
+            return local.done().each(_side_by_side)
+        case Scale(factor):
+            return local.each(lambda x: x * x.dtype.type(factor))
+        case Normalize():
+            done = local.done()
+            q = squares(done.sigma) if variances is None else variances
+            length = np.sqrt(np.where(q > 0, q, 1))[..., None].astype(done.sigma.dtype)
+            return done.each(lambda x: x / length)
+        case Weights() as weights:
+            return _weighted(weights, local)
+    raise AssertionError("check_covered() lets no other pass")
+
+
+def squares(x: Array) -> Array:
+    """‖x[u]‖² of the features at every position."""
+    return np.einsum("...i,...i->...", x, x)
+
+
+def _side_by_side(x: Array) -> Array:
+    flat = x.reshape(len(x), -1)
+    return flat / flat.dtype.type(math.sqrt(max(flat.shape[1] // max(x.shape[-1], 1), 1)))
+
+
+def _weighted(weights: Weights, local: Local) -> Local:
+    factor, bias = weights.weight_std / math.sqrt(weights.fan), weights.bias_std
+    if local.shared and (bias or weights.trainable):
+        local = local.alone()  # two layers with weights in a row
+    if factor != 1:
+        local = local.each(lambda x: x * x.dtype.type(factor))
+    if bias:
+        local = local.done()
+        column = np.full((*local.sigma.shape[:-1], 1), bias, dtype=local.sigma.dtype)
+        local = replace(local, sigma=np.concatenate([local.sigma, column], axis=-1))
+    trained = weights.trainable and local.theta is not None
+    return replace(local, shared=1.0) if trained else local

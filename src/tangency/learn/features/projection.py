@@ -1,0 +1,147 @@
+"""An activation, projected onto the span of a few landmarks: local features met in the data.
+
+With landmarks (s_j, t_j; q_j), j ≤ m, the features behind an activation with dual (k, k̇) are
+
+    s'[u] = (k(⟨s[u], s_j⟩; q[u], q_j))_j · G^{-1/2}
+    t'[u] = (k̇(⟨s[u], s_j⟩; q[u], q_j)·⟨t[u], t_j⟩)_j · H^{-1/2}
+
+    G_ij = k(⟨s_i, s_j⟩; q_i, q_j)        H_ij = k̇(⟨s_i, s_j⟩; q_i, q_j)·⟨t_i, t_j⟩
+
+G and H are positive semidefinite (Schur). ⟨s', s'⟩ and ⟨t', t'⟩ are inner products of orthogonal
+projections of Bietti and Mairal's M(x, y)[u] = (φ₀(x[u]) ⊗ y[u], φ₁(x[u])), which is never formed.
+For Σ alone this is the convolutional kernel network of Mairal 2016.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engines.blas import product
+from ...nets.activations import ActivationLayer
+from ..lowrank import Method, low_rank
+from .local import Local, Roots, squares
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Local features as rows: `sigma` (N, d), `theta` (N, e) or None, q (N,); as in `Local`."""
+
+    sigma: Array
+    theta: Array | None
+    shared: float
+    q: Array
+
+    def __getitem__(self, places: Any) -> Rows:
+        theta = None if self.theta is None else self.theta[places]
+        return Rows(self.sigma[places], theta, self.shared, self.q[places])
+
+    def double(self) -> Rows:
+        """The same in float64."""
+        theta = None if self.theta is None else self.theta.astype(np.float64)
+        return Rows(self.sigma.astype(np.float64), theta, self.shared, self.q.astype(np.float64))
+
+    @property
+    def diagonal(self) -> tuple[Array, Array | None]:
+        """⟨s, s⟩ and ⟨t, t⟩ of each row."""
+        own = squares(self.sigma)
+        return own, None if self.theta is None else squares(self.theta) + self.shared**2 * own
+
+
+def rows_of(local: Local, q: Array | None) -> Rows:
+    """All positions of some inputs as rows; without q the variances are those of the features."""
+    done = local.done()
+    sigma = done.sigma.reshape(-1, done.sigma.shape[-1])
+    theta = None if done.theta is None else done.theta.reshape(len(sigma), -1)
+    return Rows(sigma, theta, done.shared, squares(sigma) if q is None else q.reshape(-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """An activation and its landmarks; `roots` are G^{-1/2} and H^{-1/2}."""
+
+    activation: ActivationLayer
+    landmarks: Rows
+    roots: Roots
+
+    @classmethod
+    def fitted(
+        cls,
+        activation: ActivationLayer,
+        candidates: Rows,
+        width: int,
+        method: Method,
+        rng: np.random.Generator,
+    ) -> Projection:
+        """At most `width` landmarks, chosen among the candidates by their kernel Σ + Θ."""
+        pool = candidates.double()
+        landmarks = pool[_chosen(activation, pool, width, method, rng)]
+        k, slope = _kernels(activation, landmarks, landmarks)
+        dtype = candidates.sigma.dtype
+        theta = None if slope is None else _root(slope, dtype)
+        rows = Rows(
+            landmarks.sigma.astype(dtype),
+            None if landmarks.theta is None else landmarks.theta.astype(dtype),
+            landmarks.shared,
+            landmarks.q.astype(dtype),
+        )
+        return cls(activation, rows, Roots(_root(k, dtype), theta))
+
+    def __call__(self, local: Local, q: Array | None) -> Local:
+        """The features behind the activation; the multiplication with the roots is put off."""
+        space = local.sigma.shape[:-1]
+        k, slope = _kernels(self.activation, rows_of(local, q), self.landmarks)
+        theta = None if slope is None else slope.reshape(*space, -1)
+        return Local(k.reshape(*space, -1), theta, roots=self.roots)
+
+
+def _kernels(activation: ActivationLayer, x: Rows, y: Rows) -> tuple[Array, Array | None]:
+    """k and k̇·⟨t, t'⟩ for all pairs of rows."""
+    sigma = product(x.sigma, y.sigma.T)
+    k, slope = activation.dual(sigma, x.q[:, None], y.q[None, :])
+    if x.theta is None or y.theta is None:
+        return k, None
+    theta = x.shared**2 * sigma
+    if x.theta.shape[1]:
+        theta = theta + product(x.theta, y.theta.T)
+    return k, slope * theta
+
+
+def _chosen(
+    activation: ActivationLayer, pool: Rows, width: int, method: Method, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    own, tangent = pool.diagonal
+    k, slope = activation.dual(own, pool.q, pool.q)
+    weight = _inverse(k.sum())
+    diagonal, weights = weight * k, (weight, 0.0)
+    if tangent is not None:
+        weights = (weight, _inverse((slope * tangent).sum()))
+        diagonal = diagonal + weights[1] * (slope * tangent)
+
+    def entries(some: NDArray[np.intp], others: NDArray[np.intp]) -> Array:
+        found, product_ = _kernels(activation, pool[some], pool[others])
+        return weights[0] * found + (0.0 if product_ is None else weights[1] * product_)
+
+    def columns(wanted: NDArray[np.intp]) -> Array:
+        return entries(np.arange(len(pool.q)), wanted)
+
+    found = low_rank(
+        columns, np.maximum(diagonal, 0), width, method=method, seed=rng, entries=entries
+    )
+    return found.pivots if found.rank else np.zeros(1, dtype=np.intp)
+
+
+def _inverse(total: Any) -> float:
+    return 1 / float(total) if total > 0 else 0.0
+
+
+def _root(gram: Array, dtype: Any) -> Array:
+    """G^{-1/2} on the directions of G that the dtype can tell from rounding, (m, r)."""
+    values, vectors = np.linalg.eigh((gram + gram.T) / 2)
+    kept = values > max(float(values[-1]), 0.0) * len(gram) * float(np.finfo(dtype).eps)
+    return (vectors[:, kept] / np.sqrt(values[kept])).astype(dtype)

@@ -1,0 +1,155 @@
+"""Layerwise features: exact at full rank, close below it, the same on every run."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+import cases
+import tangency as tg
+from tangency import InputError, LayerwiseFeatures, NetworkError
+from tangency.nets import Layer
+from tangency.nets.operators import Operator
+
+NET = "conv3 relu conv3 relu gap dense"
+RNG = np.random.default_rng(0)
+IMAGES = RNG.standard_normal((30, 8, 8, 2))
+
+
+def gap(features, kernel, X):
+    F = features.transform(X)
+    exact = kernel(X)
+    return np.abs(F @ F.T - exact).max() / max(np.abs(exact).max(), 1e-300)
+
+
+def relative(features, kernel, X):
+    F, exact = features.transform(X), kernel(X)
+    return np.linalg.norm(F @ F.T - exact) / np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("kind", [tg.NTK, tg.NNGP])
+@cases.each("loops")
+def test_every_network_is_exact_where_the_landmarks_reach_the_rank(text, shape, kind):
+    kernel = kind(text)
+    X = np.random.default_rng(1).standard_normal((4, *shape))
+    features = LayerwiseFeatures(kernel, 10**6, widths=10**4, random_state=0).fit(X)
+    # The square root of κ₀ at correlation 1 magnifies the rounding of a product to its root.
+    assert gap(features, kernel, X) < 2e-6
+    assert features.error_ < 2e-6
+
+
+def test_both_kernels_in_one_pass():
+    features = LayerwiseFeatures(tg.NTK(NET), 60, random_state=0).fit(IMAGES)
+    nngp, ntk = features.transform_pair(IMAGES)
+    np.testing.assert_array_equal(ntk, features.transform(IMAGES))
+    exact = tg.NNGP(NET)(IMAGES)
+    assert np.linalg.norm(nngp @ nngp.T - exact) < 0.05 * np.linalg.norm(exact)
+    alone = LayerwiseFeatures(tg.NNGP(NET), 60, random_state=0).fit(IMAGES)
+    with pytest.raises(InputError, match=r"fit to NTK\(net\)"):
+        alone.transform_pair(IMAGES)
+
+
+def test_the_error_falls_with_the_width_and_is_what_it_says():
+    kernel = tg.NTK(NET)
+    digits = load_digits().images[:240, ..., None] / 16
+    X, others = digits[:120], digits[120:]
+    errors = []
+    for width in (8, 32, 128):
+        features = LayerwiseFeatures(kernel, 2 * width, widths=width, max_samples=40)
+        features.set_params(random_state=0).fit(X)
+        errors.append((features.error_, features.centred_error_))
+        found = relative(features, kernel, others)
+        assert abs(found - features.error_) < 5 * features.error_std_ < features.error_
+    errors = np.array(errors)
+    assert (errors[1:] < (0.6, 0.9) * errors[:-1]).all()
+    assert (errors[:, 1] > errors[:, 0]).all()
+
+
+def test_a_projection_never_exceeds_the_kernel():
+    """K - K̂ is positive semidefinite for one activation, whose input is exact."""
+    X = RNG.standard_normal((60, 5))
+    for kernel in (tg.NTK("dense relu dense"), tg.NNGP("dense erf dense")):
+        F = LayerwiseFeatures(kernel, 30, random_state=0).fit(X).transform(X)
+        assert np.linalg.eigvalsh(kernel(X) - F @ F.T).min() > -1e-8
+
+
+@settings(max_examples=15, deadline=None)
+@given(scale=st.floats(1e-6, 1e6), method=st.sampled_from(["rpcholesky", "uniform", "leverage"]))
+def test_homogeneous_networks_have_homogeneous_features(scale, method):
+    def features(factor):
+        found = LayerwiseFeatures(tg.NTK(NET), 40, widths=16, method=method, random_state=0)
+        return found.fit(factor * IMAGES[:6]).transform(factor * IMAGES[:6])
+
+    one, other = features(1.0), features(scale) / scale
+    np.testing.assert_allclose(other @ other.T, one @ one.T, rtol=1e-4, atol=1e-6)
+
+
+def test_more_features_than_asked_for_are_projected():
+    flat = tg.NTK("conv3 relu flatten dense")
+    whole = LayerwiseFeatures(flat, 10**6, widths=32, random_state=0).fit(IMAGES)
+    assert whole.transform(IMAGES).shape[1] == 2 * 32 * 64
+    for count in (10, 30):
+        features = LayerwiseFeatures(flat, count, widths=32, random_state=0).fit(IMAGES)
+        assert features.transform(IMAGES).shape == (30, count)
+    # as many as there are inputs: nothing is lost on these
+    assert features.error_ == pytest.approx(whole.error_, rel=1e-6)
+
+
+def test_blocks_and_threads_change_no_bits(monkeypatch):
+    features = LayerwiseFeatures(tg.NTK(NET), 60, random_state=0).fit(IMAGES)
+    wanted = features.transform(IMAGES)
+    from tangency.engines.blas import one_blas_thread
+
+    with one_blas_thread():
+        np.testing.assert_array_equal(features.transform(IMAGES), wanted)
+    monkeypatch.setattr("tangency.learn.features.layerwise._BLOCK", 1)
+    np.testing.assert_allclose(features.transform(IMAGES), wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_multiples_and_normalised_kernels():
+    kernel = 3.0 * tg.NTK(NET, normalize=True)
+    features = LayerwiseFeatures(kernel, 200, random_state=0).fit(IMAGES)
+    assert relative(features, kernel, IMAGES) == pytest.approx(features.error_)
+    assert features.error_ < 0.05
+    np.testing.assert_allclose(np.square(features.transform(IMAGES)).sum(axis=1), 3.0)
+
+
+def test_zero_inputs_and_rows_that_repeat():
+    X = np.concatenate([np.zeros((2, 6, 6, 1)), np.ones((3, 6, 6, 1)), IMAGES[:3, :6, :6, :1]])
+    features = LayerwiseFeatures(tg.NTK(NET), 500, widths=300, random_state=0).fit(X)
+    assert gap(features, tg.NTK(NET), X) < 1e-6
+    assert not features.transform(X)[:2].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widths": [4]}, "widths has 1 numbers, and the network 2 activations"),
+        ({"widths": 0}, "widths must be"),
+        ({"widths": [4, -1]}, "each of widths must be"),
+        ({"method": "best"}, "method must be"),
+        ({"max_samples": 0}, "max_samples must be"),
+        ({"kernel": tg.NTK(NET) + tg.NNGP(NET)}, r"LayerwiseFeatures needs NTK\(net\)"),
+    ],
+)
+def test_options_are_checked(options, message):
+    with pytest.raises(InputError, match=message):
+        LayerwiseFeatures(**{"kernel": tg.NTK(NET), **options}).fit(IMAGES)
+
+
+class Twist(Operator):
+    """An operator that no interpreter knows."""
+
+
+class Twisted(Layer):
+    token = "twisted"
+
+    def lower(self, space):
+        return (Twist(),)
+
+
+def test_an_unknown_operator_is_refused_by_name():
+    net = tg.Sequential(tg.Dense(), Twisted(), tg.Dense())
+    with pytest.raises(NetworkError, match=r"no feature map of Twisted.*Twist"):
+        LayerwiseFeatures(tg.NTK(net)).fit(np.ones((3, 2)))
