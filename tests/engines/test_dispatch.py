@@ -33,3 +33,14 @@ def test_engine_fused_refuses_a_gradient():
 def test_explain_takes_tensors_as_numbers():
     net = tg.Sequential(tg.Dense(weight_std=torch.tensor(2.0, requires_grad=True)), tg.ReLU())
     assert tg.explain(net, (3,)).startswith("engine: fused")
+
+
+def test_without_a_compiler_the_reference_computes(monkeypatch):
+    import numba
+
+    x = np.eye(3)
+    wanted = tg.NTK("dense relu dense", engine="reference")(x)
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    assert np.array_equal(tg.NTK("dense relu dense")(x), wanted)
+    with pytest.raises(tg.InputError, match=r"compiler is switched off \(NUMBA_DISABLE_JIT\)"):
+        tg.NTK("dense relu dense", engine="fused")(x)

@@ -156,6 +156,12 @@ def test_jumps_have_a_last_layer_kernel_and_no_finite_ntk():
     assert k[0] == pytest.approx(2 / math.pi * math.asin(0.25), rel=1e-12)
     assert k_dot[0] == pytest.approx(2 / math.pi / math.sqrt(4 - 0.25), rel=1e-12)
     assert np.isinf(tg.Activation(np.sign).dual(one, one, one)[1][0])
+    kernel = tg.NTK(tg.Sequential(tg.Dense(), tg.Activation(np.sign), tg.Dense()))
+    x = np.eye(2)
+    for infinite in (kernel, kernel.diag, kernel.distance, lambda x: kernel.paired_distance(x, -x)):
+        with pytest.raises(tg.InputError, match=r"jumps, so that the NTK is infinite .*NNGP"):
+            infinite(x)
+    assert np.all(np.isfinite(kernel(x, np.ones((1, 2)))))
 
 
 def test_pieces_end_at_kinks_and_jumps():

@@ -12,7 +12,7 @@ from . import reference
 from .engine import BOTH, Computing, KernelPair, Wanted
 from .gradients import differentiates, without_gradients
 from .memory import default_budget
-from .overflow import check_values, quiet
+from .overflow import check_kernels, check_values, quiet
 from .prepared import Prepared, prepared
 from .progress import progress_bar
 from .tiles import Tiles, tiles
@@ -110,8 +110,7 @@ def gram(
                     _store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
     without_gradients(x, lambda: _write_equal(plan, first, second, results, max_memory))
-    for values in results:
-        check_values(values)
+    check_kernels(*results, plan)
     return results
 
 
@@ -199,8 +198,7 @@ def diagonal(
     if want_ntk:
         none = parts[0][1] is None
         ntk = xp.zeros_like(nngp) if none else xp.concat([p[1] for p in parts], axis=0)
-    for values in (nngp, ntk):
-        check_values(values)
+    check_kernels(nngp, ntk, plan)
     return KernelPair(nngp, ntk)
 
 

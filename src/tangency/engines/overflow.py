@@ -10,6 +10,8 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..errors import InputError
+from ..nets.plan import Plan, activations
+from ..printable import shown
 
 
 def check_values(values: Any) -> None:
@@ -37,6 +39,23 @@ def check_values(values: Any) -> None:
     count = sum(int(xp.sum(xp.astype(~xp.isfinite(row), xp.int64))) for row in rows)
     if count:
         raise InputError(overflow_text(values.dtype, count))
+
+
+def check_kernels(nngp: Any, ntk: Any, plan: Plan) -> None:
+    """`check_values` of both kernels, which knows the NTK that no smaller input makes finite."""
+    check_values(nngp)
+    try:
+        check_values(ntk)
+    except InputError:
+        for activation in activations(plan.steps):
+            slope = np.asarray(activation.dual(*np.ones((3, 1)))[1], dtype=float)
+            if np.isposinf(slope).any():
+                raise InputError(
+                    f"{shown(activation)} jumps, so that the NTK is infinite for inputs that are "
+                    "equal, or multiples of each other where no bias tells them apart; take the "
+                    "last-layer kernel, NNGP, or an activation without a jump"
+                ) from None
+        raise
 
 
 def overflow_text(dtype: Any, count: int) -> str:

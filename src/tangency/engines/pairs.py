@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, is_torch_array
+from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 
 from ..nets.plan import Plan
 from ..nets.special import positive_part, safe_sqrt
@@ -14,6 +14,7 @@ from . import dispatch, reference
 from .engine import DEFAULTS, Computing, Wanted
 from .gradients import settled
 from .order import REFERENCE
+from .overflow import check_kernels
 from .select import select
 from .tiles import pair_bytes, tile_entries
 
@@ -91,7 +92,11 @@ def chunk(plan: Plan, x: Any, y: Any, kind: str) -> Pairs:
     if kind == "nngp":
         return Pairs(*(nngp for nngp, _ in found))
     xp = array_namespace(x)
-    return Pairs(*(xp.zeros_like(nngp) if ntk is None else ntk for nngp, ntk in found))
+    values = Pairs(*(xp.zeros_like(nngp) if ntk is None else ntk for nngp, ntk in found))
+    if is_numpy_array(x):
+        for each in values[:2]:
+            check_kernels(None, each, plan)
+    return values
 
 
 def _rowwise(

@@ -34,6 +34,10 @@ class FusedEngine:
         for x in arrays:
             if str(x.dtype).removeprefix("torch.") not in ("float32", "float64"):
                 return f"the inputs have dtype {x.dtype}"
+        import numba
+
+        if numba.config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+            return "Numba's compiler is switched off (NUMBA_DISABLE_JIT)"
         from .engine import uncovered
 
         return uncovered(settled(plan, *arrays))
