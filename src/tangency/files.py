@@ -50,7 +50,9 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 @contextmanager
-def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterator[Path]:
+def replaced(
+    path: Path, suffix: str = ".part", *, sync: bool = False, own: bool = False
+) -> Iterator[Path]:
     """A new name beside `path`; what is written there takes the place of `path` at the end.
 
     If the block fails or is interrupted, `path` stays as it was and nothing is left behind.
@@ -59,13 +61,14 @@ def replaced(path: Path, suffix: str = ".part", *, sync: bool = False) -> Iterat
         suffix: of the new name, for writers that go by it, and for those who sweep up after
             processes that were killed.
         sync: have the data on the disk first, whatever happens to the machine then.
+        own: the folder belongs to the library, and whatever else is in the place goes.
 
     Raises:
         InputError: a device, a pipe or a socket, which would be gone.
         OSError: with the name of `path`, which is what the caller knows.
         DiskFullError: one of these, where the disk has no room.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if not own and path.exists() and not (path.is_file() or path.is_dir()):
         raise InputError(f"{path}: is no plain file; give another name")
     temporary = temporary_name(path, suffix)
     try:

@@ -27,7 +27,7 @@ def write(path: Path, parts: Iterable[Any], within: Path | None = None) -> None:
         within: a folder that must be there; those between it and the file are made. Nothing given:
             all folders are.
     """
-    with replaced(path, SUFFIX) as temporary:
+    with replaced(path, SUFFIX, own=True) as temporary:
         try:
             stream = temporary.open("xb")
         except FileNotFoundError:
