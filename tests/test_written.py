@@ -166,3 +166,42 @@ def test_kernels_beside_others():
     assert np.allclose(kernel(x), ntk(X) + (X + 0.5) @ (X + 0.5).T)
     assert np.allclose((ntk * Own(0.5)).diag(x), ntk.diag(X) * np.square(X + 0.5).sum(axis=1))
     assert np.array_equal(x, X)
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (lambda s: (s[:1], s[:1]), r"it gave shapes \[\(1, 4\), \(1, 4\)\]"),
+        (lambda s: (s, s, s), r"it gave shapes \[\(4, 4\), \(4, 4\), \(4, 4\)\]"),
+        (lambda s: (s, None), r"it gave \(array"),
+        (lambda s: s, r"it gave an array of shape \(4, 4\)"),
+        (lambda s: (s + 0j, s), r"real arrays of the shape of s, \(4, 4\), or numbers; it gave"),
+    ],
+)
+def test_what_duals_must_give(result, told):
+    class Own(ActivationLayer):
+        def dual(self, s, q1, q2):
+            return result(s)
+
+    with pytest.raises(tg.NetworkError, match=rf"Own.dual must give k and k̇, .*{told}"):
+        tg.NTK(dense(Own()))(X, X)
+
+
+def test_constants_are_numbers():
+    class Line(ActivationLayer):
+        def dual(self, s, q1, q2):
+            return s, 1.0
+
+        def __call__(self, u):
+            return u
+
+    assert np.allclose(tg.NTK(dense(Line()))(X), 2 * tg.NNGP("dense")(X))
+
+
+def test_finite_networks_refuse_what_is_not_elementwise():
+    torch = pytest.importorskip("torch")
+    from tangency.finite import build
+
+    layer = tg.Activation(lambda u: u.mean(-1, keepdim=True), normalized=False)
+    with pytest.raises(tg.NetworkError, match=r"must give one number for each; it gave .*tensor"):
+        build(residual(layer), 16, (5,))(torch.zeros(2, 5))

@@ -62,3 +62,13 @@ def test_absurd_vectors_and_limits_are_told():
         ntk_operator(module, X).matvec(np.array(["a", None], dtype=object))
     with pytest.raises(InputError, match="max_memory must be a number of bytes"):
         ntk_operator(module, X, max_memory=float("inf"))
+
+
+def test_vectors_of_any_layout():
+    module, x = made("convolutional")
+    operator = ntk_operator(module, x)
+    vector = np.arange(float(operator.shape[1]))
+    fixed = vector.copy()
+    fixed.flags.writeable = False
+    for same in (vector[::-1].copy()[::-1], vector.astype(">f8"), fixed):
+        assert np.array_equal(operator @ same, operator @ vector)

@@ -330,3 +330,18 @@ def test_a_small_variance_beside_a_large_one(function, power, q1, q2, gap):
     else:
         scale = size * np.sqrt([np.sinh(q1) * np.sinh(q2), np.cosh(q1) * np.cosh(q2)])
         np.testing.assert_allclose([k, k_dot] / scale, true / scale, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (lambda u: np.exp(u - u.max()) / np.exp(u - u.max()).sum(), "it must work elementwise"),
+        (lambda u: u / np.linalg.norm(u), "it must work elementwise"),
+        (lambda u: np.tanh(u).astype(np.float32), "values of single precision"),
+        (lambda u: np.sin(300 * u), r"is too rough on \[.*use a smoother function"),
+    ],
+)
+def test_what_is_told_of_functions_that_need_too_many_pieces(function, told):
+    one = np.ones(1)
+    with pytest.raises(tg.NetworkError, match=told), np.errstate(over="ignore"):
+        tg.Activation(function, normalized=False).dual(0.5 * one, one, one)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -20,7 +19,7 @@ from ..nets.coerce import as_network
 from ..nets.parameters import numbers_only
 from ..nets.plan import plan
 from .assembly import Assembly, readouts
-from .inputs import require_values
+from .inputs import as_tensor, require_values
 
 
 class FiniteNetwork(nn.Module):
@@ -66,7 +65,7 @@ class FiniteNetwork(nn.Module):
     def _signals(self, x: Any) -> Tensor:
         like = next(self.layers.parameters())
         if not isinstance(x, Tensor):
-            x = torch.as_tensor(np.ascontiguousarray(signals(x, self.input_shape)))
+            x = as_tensor(signals(x, self.input_shape))
         if not (x.is_meta and like.is_meta):
             require_values(x, "x")
         shape, wanted = tuple(x.shape), self.input_shape

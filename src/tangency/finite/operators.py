@@ -14,6 +14,7 @@ from ..errors import InputError
 from .alone import check_mapped
 from .empirical import request_of
 from .gradients import add
+from .inputs import as_tensor
 from .products import check_push, pull_back, push_forward
 from .request import Request, activation_bytes, blocks, cut
 from .state import untouched
@@ -102,7 +103,7 @@ class NTKOperator(LinearOperator):
         # Of the parameters as they are by now.
         subject, q = request.subject.renewed(), request.count
         first = next(iter(subject.params.values()))
-        values = torch.as_tensor(v.reshape(-1, q)).to(first)
+        values = as_tensor(v.reshape(-1, q)).to(first)
         with torch.inference_mode(False), untouched(subject.module):
             u: dict[str, Tensor] = {}
             for rows in blocks(len(back), self._rows):

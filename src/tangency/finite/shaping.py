@@ -14,6 +14,7 @@ from ..nets.activations import ActivationLayer, Hermite
 from ..nets.geometry import AxisMatrices, GridMatrix
 from ..nets.identity import foreign
 from ..nets.values import own
+from ..printable import shown
 
 
 class Elementwise(nn.Module):
@@ -25,7 +26,7 @@ class Elementwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         try:
-            return self.layer(own(x) if foreign(self.layer) else x)
+            found = self.layer(own(x) if foreign(self.layer) else x)
         except Exception as error:
             if isinstance(error, NetworkError) or not foreign(self.layer):
                 raise
@@ -34,6 +35,12 @@ class Elementwise(nn.Module):
                 "functions of the arrays' own library there "
                 "(array_api_compat.array_namespace(u).exp), not NumPy's or SciPy's"
             ) from error
+        if getattr(found, "shape", None) != x.shape:
+            raise NetworkError(
+                f"{self.layer!r} must give one number for each; it gave {shown(found)} for a "
+                f"tensor of shape {tuple(x.shape)}"
+            )
+        return found
 
     def extra_repr(self) -> str:
         return repr(self.layer)

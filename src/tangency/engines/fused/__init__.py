@@ -34,9 +34,9 @@ class FusedEngine:
         for x in arrays:
             if str(x.dtype).removeprefix("torch.") not in ("float32", "float64"):
                 return f"the inputs have dtype {x.dtype}"
-        import numba
+        from numba.core import config
 
-        if numba.config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
+        if getattr(config, "DISABLE_JIT", 0):
             return "Numba's compiler is switched off (NUMBA_DISABLE_JIT)"
         from .engine import uncovered
 

@@ -175,16 +175,32 @@ class _Builder:
             count += int(np.count_nonzero(good))
             low, high = low[~good], high[~good]
             if count + 2 * len(low) > MOST:
-                raise NetworkError(
-                    f"the activation {self.name!r} is too rough on [{start[0]:.3g}, "
-                    f"{start[-1]:.3g}], which these inputs reach: it needs more than {MOST} "
-                    "pieces; scale the inputs down, or use a smoother function"
-                )
+                raise NetworkError(f"the activation {self.name!r} {self._roughness(start)}")
             middle = 0.5 * (low + high)
             low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
         order = np.argsort(np.concatenate(lows))
         edges = np.append(np.concatenate(lows)[order], start[-1])
         return edges, np.concatenate(found)[order]
+
+    def _roughness(self, start: np.ndarray) -> str:
+        """What there is to say of a function that needs too many pieces."""
+        u = np.linspace(start[-1], start[0], 9) / math.pi  # downwards, which sorting shows
+        values = self.function(u)
+        alone = np.concatenate([self.function(u[i : i + 1]) for i in range(len(u))])
+        if not np.allclose(values, alone, rtol=1e-6, atol=self.least):
+            return (
+                "gives other values for numbers alone than for the same ones in an array; it must "
+                "work elementwise, and always alike"
+            )
+        if np.array_equal(values, values.astype(np.float32)):
+            return (
+                "gives values of single precision, whose rounding takes too many pieces; it must "
+                "compute in the dtype of its argument, float64"
+            )
+        return (
+            f"is too rough on [{start[0]:.3g}, {start[-1]:.3g}], which these inputs reach: it "
+            f"needs more than {MOST} pieces; scale the inputs down, or use a smoother function"
+        )
 
     def joined(self, edges: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Neighbours on one side of 0 made one piece where one polynomial does for both."""
