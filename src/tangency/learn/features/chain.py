@@ -127,8 +127,8 @@ class Fit:
                 case Pointwise(activation):
                     assert place is not None
                     before = Chain(tuple(pending))
-                    rows = self._candidates(before, blocks, place, self.widths[len(self.found)])
                     width = self.widths[len(self.found)]
+                    rows = self._candidates(before, blocks, place, width)
                     projection = Projection.fitted(activation, rows, width, self.method, self.rng)
                     self.found.append(len(projection.landmarks.q))
                     stage = Projected(projection, place)
@@ -150,7 +150,7 @@ class Fit:
 
     def _candidates(self, before: Chain, blocks: list[Block], place: int, width: int) -> Rows:
         """Local features at random positions, as many from each block as it has of all."""
-        count = [math.prod(block.local.sigma.shape[:1]) for block in blocks]
+        count = [len(block.local.sigma) for block in blocks]
         wanted = _CANDIDATES * width
         found = []
         for block, inputs in zip(blocks, count, strict=True):
