@@ -9,12 +9,13 @@ from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
-from .solvers import CG, Cholesky, Eigh, Nystrom, choose_solver
+from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
 
 __all__ = [
     "CG",
     "Cholesky",
     "Eigh",
+    "Features",
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",
