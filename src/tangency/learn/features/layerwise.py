@@ -23,6 +23,7 @@ from ...kernels.coerce import is_network
 from ...kernels.inputs import signals
 from ...kernels.network import NetworkKernel
 from ...matrix.sources import Rows
+from ...matrix.store import folder
 from ...nets.parameters import numbers_only
 from ...nets.plan import Plan, activations, plan
 from ..archive import write_archive
@@ -35,7 +36,7 @@ from .local import Local, times
 from .random_features import unscaled
 from .saved import Arrays, arrays_of, projections, restored
 from .stages import row_norms
-from .stored import stored
+from .stored import map_of, stored
 
 if TYPE_CHECKING:
     from ...matrix.view import StoredGram
@@ -155,6 +156,12 @@ class LayerwiseFeatures(FeatureMap):
         return self._shape
 
     @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the samples of the fit."""
+        check_is_fitted(self)
+        return _dtype_of(self._chain)
+
+    @property
     def _sample_shape(self) -> tuple[int, ...]:
         return self._shape
 
@@ -227,6 +234,14 @@ class LayerwiseFeatures(FeatureMap):
         """
         check_is_fitted(self)
         return stored(self, X, store, client=client, resume=resume, progress=progress)
+
+    def map_in(self, store: FilePath) -> Self | None:
+        """The map that `transform_to` has put into a store, fitted there; None without one.
+
+        Raises:
+            StoreError: a map with other parameters than these, or a damaged one.
+        """
+        return map_of(self, folder(store))
 
     def save(self, path: FilePath) -> Path:
         """Write the fitted map to one file without pickle; `tangency.learn.load` reads it.

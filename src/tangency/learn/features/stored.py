@@ -116,7 +116,7 @@ def digest(features: LayerwiseFeatures) -> str:
     return found.hexdigest()
 
 
-def map_of(wanted: LayerwiseFeatures, path: Path) -> LayerwiseFeatures | None:
+def map_of(wanted: Any, path: Path) -> Any:
     """The map that lies in a store, fitted there with the same parameters; None without one.
 
     Raises:

@@ -16,10 +16,9 @@ from ...engines.progress import progress_bar
 from ...engines.tiles import size_text
 from ...errors import InputError, MemoryLimitError, StoreError
 from ...matrix.checked import require_finite
-from ...matrix.store import Store, folder
+from ...matrix.store import Store
 from ..conditioning import rank_cutoff, warn_below_noise
 from ..features import LayerwiseFeatures
-from ..features.stored import map_of
 from ..fitted import DualFit
 from ..flow import flow_filter
 from ..loo import Criterion
@@ -263,7 +262,7 @@ def _table(kernel: Any, X: Any, options: Features, store: Any) -> tuple[Layerwis
             )
         features = wanted.fit(X)
         return features, in_memory(features, X, bool(options.progress))
-    features = map_of(wanted, folder(store)) or wanted.fit(X)
+    features = wanted.map_in(store) or wanted.fit(X)
     rows = features.transform_to(X, store, client=options.client, progress=options.progress)
     return features, Table(rows, len(X), features.size, rows.dtype)
 
