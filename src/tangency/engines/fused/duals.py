@@ -1,0 +1,78 @@
+"""Duals of an activation for a table of pairs, in place: what features on landmarks are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...nets.activations import ActivationLayer
+from .activations import kind_and_parameters, no_loop
+from .jit import jit
+from .rows import elementwise_row
+from .scalars import prepare
+
+
+class Duals:
+    """The dual (k, k̇) of an activation, compiled, for pairs of inputs with `columns`.
+
+    columns: variances q (m,) of the second inputs, float32 or float64.
+    """
+
+    def __init__(self, activation: ActivationLayer, columns: np.ndarray) -> None:
+        kind, parameters = kind_and_parameters(activation)
+        dtype = columns.dtype
+        self.kind = kind
+        self.parameters = np.asarray([*parameters, 0, 0, 0, 0], dtype=dtype)
+        self.tiny = np.finfo(dtype).smallest_normal
+        self.columns = np.empty(2 * len(columns), dtype=dtype)
+        prepare_columns(kind, columns, self.columns, self.tiny)
+
+    def __call__(self, s: Any, t: Any, rows: np.ndarray, share: float) -> None:
+        """s (n, m) becomes k(s), and t (n, m) k̇(s)·(t + share·s); `rows` (n,) are variances.
+
+        s and t are contiguous, of the dtype of the columns; t is None where k̇ is not wanted.
+        """
+        tangent = t is not None
+        flat = s.reshape(-1)
+        table(
+            self.kind,
+            flat,
+            t.reshape(-1) if tangent else flat[:0],
+            rows,
+            self.columns,
+            np.empty_like(self.columns),
+            self.parameters,
+            self.tiny,
+            s.dtype.type(share),
+            tangent,
+        )
+
+
+def duals(activation: ActivationLayer, columns: np.ndarray) -> Duals | None:
+    """The compiled duals of an activation; None for one that has none."""
+    return None if no_loop(activation) else Duals(activation, columns)
+
+
+@jit
+def prepare_columns(kind, q, out, tiny):
+    m = len(q)
+    for k in range(m):
+        u, v = prepare(kind, q[k], tiny)
+        out[k] = u
+        out[m + k] = v
+
+
+@jit
+def table(kind, s, t, q, columns, own, parameters, tiny, share, tangent):
+    m = len(columns) // 2
+    for i in range(len(q)):
+        u, v = prepare(kind, q[i], tiny)
+        at = i * m
+        for k in range(m):
+            own[k] = u
+            own[m + k] = v
+        if tangent:
+            for k in range(at, at + m):
+                t[k] += share * s[k]
+        elementwise_row(kind, s, at, t, at, own, 0, columns, 0, m, m, parameters, 0, tangent)
