@@ -51,7 +51,7 @@ class FeatureMap(
             features = self._features(samples)
         if not array_namespace(features).isfinite(features).all():
             raise InputError(
-                f"the features overflowed {features.dtype}; scale the inputs down, or pass "
+                f"the features overflowed {str(features.dtype).removeprefix('torch.')}; scale the inputs down, or pass "
                 "float64 inputs"
             )
         return features
