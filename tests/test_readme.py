@@ -1,9 +1,10 @@
-"""The README's example runs, and names no file that is not there."""
+"""The README's example runs, it names no file that is not there, and each page can be found."""
 
 import re
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def test_example_runs(capsys):
@@ -19,5 +20,14 @@ def test_example_runs(capsys):
 def test_links_lead_somewhere():
     links = re.findall(r"\]\(([^)]+)\)", README)
     assert links
-    missing = [link for link in links if not (Path(__file__).parents[1] / link).exists()]
+    missing = [link for link in links if not (ROOT / link).exists()]
     assert missing == []
+
+
+def test_one_page_leads_to_every_page():
+    assert "docs/README.md" in README
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "docs" / "README.md").read_text(encoding="utf-8"))
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert len(pages) > 10
+    assert pages <= set(links)

@@ -7,6 +7,20 @@ on what was found (`.summary`).
 
 Functions share their names with the modules that they come from: `tg.bias.spectrum` is the
 function.
+
+Where things are:
+
+- kernels on the sphere as functions of the cosine: `zonal`, `sphere`, `walk`, `multiprecision`
+- Mercer: `spectrum`, `mercer`; closed forms for ReLU `arccosine`; Funk-Hecke `quadrature`, `rules`;
+  `harmonics` (Legendre, N(p, k)), `basis`; how fast μ_k falls `decay`; which are zero `parity`; on
+  data `empirical`
+- the space H: `norms`, `degrees`, `half_powers`, `series`; who lies in it `condition`, `targets`;
+  interpolants of data `interpolation`, `interpolants`
+- approximation by balls of H: `approximation`, `ball`, `curves`, `lipschitz_functions`
+- smoothness of Φ: measured `smoothness`; γ_j and Lipschitz constants `jets`; theory `bounds`
+- deformations τ: `deformations`, `families`, `distances`, `stability`, `constants` (C₁, C₂, C₃),
+  `trends`; σ_k and patches `patches`; neighbours of a digit `geometry`, `geometries`
+- arguments: `checks`
 """
 
 from ..results import Table

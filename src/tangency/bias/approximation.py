@@ -13,7 +13,7 @@ from ..kernels.coerce import named_kernels
 from .ball import Ball, tail_energy
 from .curves import RESOLVED, ApproximationCurve, BallCurve, RateFit
 from .degrees import Vector
-from .lipschitz import lipschitz_bound
+from .lipschitz_functions import lipschitz_bound
 from .mercer import MercerSpectrum
 from .norms import RkhsNorm, norm_from
 from .sphere import decay_exponent, mercer_spectrum, on_sphere

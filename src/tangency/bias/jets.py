@@ -1,4 +1,4 @@
-"""Derivatives of dense kernels at u = 1, which decide how smooth they are: γ_j and Lipschitz."""
+"""Derivatives of dense kernels at u = 1: γ_j = E[(σ⁽ʲ⁾(g))²], and Lipschitz constants of Φ."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from .arccosine import NotClosed, Span, span_dual
 from .decay import Edge, edge_dual
 from .harmonics import interval
 from .multiprecision import Multiprecision, network_values, supported
-from .reach import Reach, reach_dual
+from .parity import Reach, reach_dual
 
 _LARGEST = 1e100
 """A radius whose square, and products of several with the variances of layers, stay finite."""

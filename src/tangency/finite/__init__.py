@@ -4,6 +4,9 @@
     module = tg.finite.build(net, width=256, input_shape=(8, 8, 1))
     linear = tg.finite.linearize(module)  # the same function to first order in its parameters
 
+`build` makes networks, of `layers` and `shaping`; `expansion` linearises them; `empirical` gives
+their kernels; `training` trains them, and `lazy` measures how far they then are from the limit.
+
 Needs PyTorch: `pip install "tangency[torch]"`.
 """
 

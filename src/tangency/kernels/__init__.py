@@ -1,4 +1,8 @@
-"""The public kernel objects: NTK, NNGP, both at once, and their algebra."""
+"""The public kernel objects: NTK, NNGP, both at once, and their algebra.
+
+`network` has them, `algebra` sums and products, `base` what all can do (`distance`, `diag`), and
+`coerce` what people may pass as a kernel. How they are computed: `tangency.engines`.
+"""
 
 from ..engines.engine import KernelPair
 from ..engines.prepared import Prepared

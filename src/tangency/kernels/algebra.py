@@ -215,6 +215,15 @@ def _bytes_of(values: Any) -> int:
     return int(getattr(values, "nbytes", 0))
 
 
+def without_factor(kernel: Kernel) -> tuple[Kernel, float]:
+    """The kernel that this one is a multiple of, and the number it is multiplied by."""
+    factor = 1.0
+    while isinstance(kernel, Scaled):
+        factor *= kernel.factor
+        kernel = kernel.kernel
+    return kernel, factor
+
+
 def leaves(kernel: Kernel) -> list[Kernel]:
     """The kernels that a kernel is made of by sums, products and multiples, in their order.
 

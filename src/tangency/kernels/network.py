@@ -193,6 +193,8 @@ class NTK(NetworkKernel):
     Y (m, *space, channels), channels last, it returns an (n, m) array in
     the dtype of the inputs; integers become float64 with their values unchanged.
 
+    The recursion is written out in `engines/reference.py`; `nets/operators.py` has it as a table.
+
     Source: Jacot, Gabriel & Hongler 2018; the recursion of Bietti & Mairal 2019, section 2.
 
     >>> import numpy as np

@@ -1,4 +1,14 @@
-"""Learning with kernels: ridge regression, classification, gradient flow, Gaussian processes."""
+"""Learning with kernels: ridge regression, classification, gradient flow, Gaussian processes.
+
+Where things are:
+
+- estimators: `estimators`, `classifier`, `gp`, with what they share in `base`
+- leave-one-out: `loo`; gradient flow: `flow`; the posterior, the ensemble and the likelihood:
+  `process`; the path of networks in training: `predictions`; probabilities: `calibration`
+- ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
+- low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
+- weights of samples: `weights`; saving: `persist`
+"""
 
 from .classifier import KernelClassifier
 from .conditioning import IllConditionedWarning
@@ -9,12 +19,13 @@ from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
-from .solvers import CG, Cholesky, Eigh, Nystrom, choose_solver
+from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
 
 __all__ = [
     "CG",
     "Cholesky",
     "Eigh",
+    "Features",
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",

@@ -19,7 +19,7 @@ from .persist import save_model
 from .plain import plain_targets
 from .restored import check_parameters, check_restored
 from .samples import in_a_few_lines, predict_samples
-from .solvers.predict import expand
+from .solvers.predict import expand, on_features
 
 if TYPE_CHECKING:
     from ..typing import ArrayLike
@@ -39,13 +39,17 @@ class PlainScore:
 
 
 class DualEstimator(KernelParameters, BaseEstimator):
-    """A function ȳ + Σᵢ cᵢ K(·, xᵢ) of fitted coefficients, which can be saved."""
+    """A function ȳ + Σᵢ cᵢ K(·, xᵢ) of fitted coefficients, which can be saved.
+
+    Where it is fitted on `features_` φ, it is ȳ + Σⱼ cⱼ φⱼ, and no samples are kept.
+    """
 
     remedy = "raise alpha, scale the inputs, or pass float64 inputs"
 
     dual_coef_: Matrix
     intercept_: Any
     X_fit_: np.ndarray | None
+    features_: Any = None
     kernel_: Any
     n_features_in_: int
 
@@ -78,20 +82,28 @@ class DualEstimator(KernelParameters, BaseEstimator):
     def _set_function(self, X: np.ndarray, dual: Matrix, intercept: Matrix, flat: bool) -> None:
         """Store the coefficients (n, k) and intercepts (k,); flat makes them (n,) and a float."""
         require_finite(dual, "the dual coefficients overflowed", self.remedy)
-        self.X_fit_ = None if is_precomputed(self.kernel_) else X
+        kept = not is_precomputed(self.kernel_) and self.features_ is None
+        self.X_fit_ = X if kept else None
         self.dual_coef_ = dual[:, 0].copy() if flat else np.ascontiguousarray(dual)
         self.intercept_ = float(intercept[0]) if flat else intercept
 
     def _check(self, X: Any) -> np.ndarray:
         """Return samples to predict for, checked against those of the fit."""
         check_is_fitted(self)
-        shape = (len(self.dual_coef_),) if self.X_fit_ is None else self.X_fit_.shape[1:]
+        if self.features_ is not None:
+            shape = self.features_.sample_shape
+        else:
+            shape = (len(self.dual_coef_),) if self.X_fit_ is None else self.X_fit_.shape[1:]
         return predict_samples(self, X, shape)
 
     def _function_at(self, X: Any) -> Matrix:
         """Return the function at samples checked by `_check`, (m,) or (m, k), by blocks of rows."""
         with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
-            values = expand(self.kernel_, X, self.X_fit_, self.dual_coef_) + self.intercept_
+            if self.features_ is not None:
+                values = on_features(self.features_, X, self.dual_coef_)
+            else:
+                values = expand(self.kernel_, X, self.X_fit_, self.dual_coef_)
+            values += self.intercept_
         return require_finite(values, "the predictions overflowed", self.remedy)
 
     def _evaluate(self, gram: np.ndarray) -> Matrix:

@@ -17,8 +17,10 @@ from ..errors import InputError
 from .base import PlainScore, centred
 from .calibration import fit_temperature
 from .estimators import RidgeEstimator
+from .plain import plain_targets
 from .samples import in_a_few_lines
 from .solvers.options import CG
+from .streaming import batch, one_alpha, take_in, takes_batches
 from .units import as_they_are
 
 if TYPE_CHECKING:
@@ -107,6 +109,36 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
             self.temperature_ = fit_temperature(held_out, codes, data.weights)
         return self
 
+    @available_if(takes_batches)
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Fit to these samples and those of all calls before, as `KernelRegressor.partial_fit`.
+
+        `classes` are all labels that there will be, which the first call needs. Probabilities
+        there are none, as they are calibrated by leave-one-out.
+        """
+        regularization = one_alpha(self)
+        data = batch(self, X, y, sample_weight)
+        if data is None:
+            return self
+        known = self.classes_ if self._stream is not None else _all_classes(classes)
+        if classes is not None and not np.array_equal(_all_classes(classes), known):
+            raise InputError(f"classes must be those of the first call, {shown(known.tolist())}")
+        targets = (data.y[:, None] == known[None, :]).astype(np.float64)
+        if not targets.any(axis=1).all():
+            other = data.y[np.argmin(targets.any(axis=1))].tolist()
+            raise InputError(
+                f"y holds {shown(other)}, which is none of classes, {shown(known.tolist())}"
+            )
+        take_in(self, data, targets, regularization, flat=False)
+        self.classes_, self.temperature_ = known, None
+        return self
+
     def decision_function(self, X: ArrayLike) -> Matrix:
         """Return the fitted functions, (m, n_classes); for two classes f₂ - f₁, (m,)."""
         values = self._function(X)
@@ -129,9 +161,22 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
         if self.temperature_ is None:
             raise InputError(
                 "this KernelClassifier holds no temperature_, by which probabilities are "
-                "calibrated: it comes from a file of an earlier version; fit it again"
+                "calibrated: it was fitted by partial_fit, or comes from a file of an earlier "
+                "version; fit it to all samples at once"
             )
         return log_softmax(values / self.temperature_, axis=1)
+
+
+def _all_classes(classes: Any) -> np.ndarray:
+    if classes is None:
+        raise InputError(
+            "the first call of partial_fit needs classes, all labels that there will be, such as "
+            "np.unique(y) of all samples"
+        )
+    found = _classes(np.asarray(plain_targets(classes)))[0]
+    if found.ndim != 1 or len(found) < 2:
+        raise InputError(f"classes must be at least two labels, got {shown(classes)}")
+    return found
 
 
 def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

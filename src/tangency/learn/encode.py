@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..kernels import Kernel, kernel_from_dict
 from ..nets import Layer, Sequential
 from ..nets.identity import described, from_description, unsaved
+from .features import LayerwiseFeatures
 from .solvers.options import Solver, solver_from_dict
 
 Arrays = dict[str, np.ndarray]
@@ -69,6 +70,8 @@ def encode(name: str, value: Any, arrays: Arrays) -> Any:
             "layer" if not isinstance(value, Sequential) else "network": data.pop("net"),
             **data,
         }
+    if isinstance(value, LayerwiseFeatures):
+        return {"features": value.described(f"{name}.", arrays), "prefix": f"{name}."}
     if isinstance(value, np.ndarray):
         arrays[name], texts = _plain(name, value)
         return {"array": name, "texts": texts}
@@ -90,6 +93,8 @@ def decode(value: Any, arrays: Arrays) -> Any:
         return kernel_from_dict(value["kernel"])
     if "solver" in value:
         return solver_from_dict(value["solver"])
+    if "features" in value:
+        return LayerwiseFeatures.from_description(value["features"], value["prefix"], arrays)
     if "network" in value:
         return from_description({**value, "net": value["network"]})
     if "layer" in value:

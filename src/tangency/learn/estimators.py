@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
 
 from ..checks import flag, path, plain_array, shown
 from ..errors import InputError
@@ -23,10 +24,12 @@ from .grams import resolve_kernel
 from .plain import regression_targets
 from .regularization import Penalty, make_regularization
 from .samples import fit_samples, require_square
+from .solvers.features import Stream
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
 from .solvers.options import as_solver
 from .solvers.rules import check_applies
+from .streaming import batch, one_alpha, take_in, takes_batches
 from .units import Units, in_units
 from .weights import Training, training
 
@@ -50,6 +53,7 @@ class RidgeEstimator(DualEstimator):
     solver_: str
     n_products_: int | None
     tolerance_: float | None
+    _stream: Stream | None = None
 
     def __init__(
         self,
@@ -102,7 +106,7 @@ class RidgeEstimator(DualEstimator):
                 "sample_weight is above zero for one sample only, and alpha is chosen by "
                 "leave-one-out, which needs two; give one number as alpha"
             )
-        self.kernel_ = kernel
+        self.kernel_, self._stream = kernel, None
         return data
 
     def _fit_dual(self, data: Training, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
@@ -118,8 +122,9 @@ class RidgeEstimator(DualEstimator):
         )
         scaled = data.restored(scaled)
         fit = units.restored(scaled)
+        self.features_ = fit.features
         places = data.places(fit.landmarks)
-        if places is None:
+        if places is None or fit.features is not None:
             self._set_function(data.X, fit.dual, mean, flat)
         elif is_precomputed(self.kernel_):
             dual = np.zeros((data.size, len(mean)))
@@ -156,8 +161,8 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         "loo" without a `training_time` and 0 with one.
     training_time : t ≥ 0, ∞ allowed. None is ∞.
     center : whether the mean ȳ of the targets is removed before the fit and added back.
-    solver : "auto" (`explain_solver` says which), "cholesky", "eigh", "cg", "nystrom", or one of
-        them with options, such as `CG(tol=1e-4)`; see `tangency.learn.solvers`.
+    solver : "auto" (`explain_solver` says which), "cholesky", "eigh", "cg", "nystrom", "features",
+        or one of them with options, such as `CG(tol=1e-4)`; see `tangency.learn.solvers`.
     store : None, or the path of a Zarr store that K(X, X) is computed into, and where it is taken
         up or read if it is there already, as `tangency.gram.compute` does it.
 
@@ -176,8 +181,10 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         estimate them, as "cg" does, else None.
     solver_ : the solver used. For "cg", `n_products_` counts products with K, and `tolerance_`
         bounds the errors of predictions, in units of the root mean square of y - ȳ.
-    X_fit_ : the training samples ("nystrom": the landmarks only), None for "precomputed";
-        `kernel_` the kernel used.
+    X_fit_ : the training samples ("nystrom": the landmarks only), None for "precomputed" and
+        "features"; `kernel_` the kernel used.
+    features_ : the `LayerwiseFeatures` of "features", whose coefficients `dual_coef_` (r,) or
+        (r, k) then has; its `error_` says how far ⟨φ(x), φ(y)⟩ is from the kernel. Else None.
 
     X is (n, d) or (n, *space, channels). K is computed in the dtype of X, everything else in
     float64; predictions are float64. Warns with `IllConditionedWarning`, and with `SearchWarning`
@@ -211,6 +218,23 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
             fitted = data.unscaled(units.targets)
             found = r2_score(fitted, fitted - fit.residuals, sample_weight=data.weights)
             self.loo_score_ = float(found)
+        return self
+
+    @available_if(takes_batches)
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Fit to these samples and those of all calls before, none of which is kept. Returns self.
+
+        For solver="features" and one alpha. The first batch chooses the landmarks, so that it
+        should have some hundred samples like the others. The result is that of one fit with these
+        landmarks, whatever the batches; leave-one-out there is none, as it needs the samples.
+        """
+        regularization = one_alpha(self)
+        data = batch(self, X, y, sample_weight, multi_output=True, y_numeric=True)
+        if data is not None:
+            targets = regression_targets(data.y).reshape(len(data.y), -1)
+            take_in(self, data, targets, regularization, flat=data.y.ndim == 1)
         return self
 
     def predict(self, X: ArrayLike) -> Matrix:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ class DualFit:
     known. `solver` names what was used. Iterations give the number of products with K, the
     largest error of a prediction that they leave, in units of the targets' root mean square, and
     the relative error of the leave-one-out residuals. Where the function is a sum over some
-    samples only, `landmarks` (r,) are these, and c is (r, k).
+    samples only, `landmarks` (r,) are these, and c is (r, k). Where it is Σⱼ wⱼ φⱼ with `features`
+    φ, a fitted map, w (r, k) is in the place of c.
     """
 
     dual: Matrix
@@ -33,3 +35,4 @@ class DualFit:
     tolerance: float | None = None
     loo_error: float | None = None
     landmarks: NDArray[np.intp] | None = None
+    features: Any = None

@@ -28,7 +28,8 @@ def leverage_scores(
     scores within one set give the scores of the next, twice as large. λ is what the best
     approximation of the rank that `size` landmarks can support leaves of the trace, by rank.
     Entries are computed for about `size` columns of K, twice over. All scores are positive
-    where the diagonal is.
+    where the diagonal is. Exact scores add up to tr(K(K + λI)⁻¹), the effective dimension (degrees
+    of freedom) of ridge regression.
 
     Source: Musco & Musco 2017, "Recursive sampling for the Nyström method", algorithm 3.
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +11,13 @@ import numpy as np
 
 from .. import checks
 from ..errors import NetworkError
-from ..files import write_arrays
 from ..kernels import NTK
 from ..kernels.algebra import computed_by
+from .archive import ModelFileError, read_archive, write_archive
 from .encode import decode, encode, kernel_problem
-from .restored import ModelFileError, check_names
+from .features import LayerwiseFeatures
+from .restored import check_names
 
-FORMAT = "tangency-model"
-FORMAT_VERSION = 1
-_HEADER = "header"
 # what a header can lead to that says other things than a model does
 _DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 _DAMAGE += (RecursionError, MemoryError)
@@ -35,8 +30,6 @@ def save_model(model: Any, path: str | Path) -> Path:
     Raises `ModelFileError` for parameters or labels that have no form without pickle, and for
     parameters that were changed after the fit.
     """
-    from ..version import __version__
-
     arrays: dict[str, np.ndarray] = {}
     params = model.get_params(deep=False)
     if problem := kernel_problem(params["kernel"]):
@@ -45,9 +38,6 @@ def save_model(model: Any, path: str | Path) -> Path:
     fitted = {k: v for k, v in vars(model).items() if _is_fitted_name(k) and k != "kernel_"}
     try:
         header = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "library_version": __version__,
             "class": type(model).__name__,
             "params": {k: encode(k, v, arrays) for k, v in params.items()},
             "fitted": {k: encode(k, v, arrays) for k, v in fitted.items()},
@@ -59,10 +49,7 @@ def save_model(model: Any, path: str | Path) -> Path:
             f"{header['class']} is not one of {', '.join(_CLASSES)}, which `load` could build again"
         )
     _require_as_fitted(model, header, arrays)
-    text = json.dumps(header, allow_nan=False).encode()
-    arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
-    write_arrays(path := checks.path(path), arrays)
-    return path
+    return write_archive(path, header, arrays)
 
 
 def _require_as_fitted(model: Any, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
@@ -93,7 +80,7 @@ def load(
     n_jobs: int | None = None,
     progress: bool = False,
 ) -> Any:
-    """Return the estimator that `save` wrote to `path`, ready to predict.
+    """Return the estimator, or the feature map, that `save` wrote to `path`, ready to use.
 
     `engine`, `max_memory`, `n_jobs` and `progress` are those of `NTK`, for every network in its
     kernel; no file holds them. By the engine that it was fitted with, predictions are the same
@@ -133,7 +120,7 @@ def load(
 
 def read_model(path: Path) -> tuple[Any, dict[str, np.ndarray]]:
     """The estimator in a file, and all arrays there; raises as `load` does."""
-    header, arrays = _read(path)
+    header, arrays = read_archive(path)
     try:
         return _build(header, arrays), arrays
     except (ModelFileError, NetworkError) as error:
@@ -163,6 +150,8 @@ def _steps(arrays: dict[str, np.ndarray]) -> list[str]:
 def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
     import tangency.learn as learn
 
+    if header["class"] == LayerwiseFeatures.__name__:
+        return LayerwiseFeatures.from_description(header["map"], "", arrays)
     if header["class"] not in _CLASSES:
         raise ModelFileError(f"holds a model of unknown class {header['class']!r}")
     params = {k: decode(v, arrays) for k, v in header["params"].items()}
@@ -181,64 +170,3 @@ def _cut(text: str) -> str:
 def _is_fitted_name(name: str) -> bool:
     """Tell whether an attribute holds a result of `fit`, by scikit-learn's convention."""
     return name.endswith("_") and not name.startswith("_")
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return header and arrays of a model file."""
-    foreign = f"{path} is not a model saved by tangency"
-    if not path.exists():
-        raise FileNotFoundError(f"there is no model file {path}")
-    if path.is_file() and not os.access(path, os.R_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    if not path.is_file() or not zipfile.is_zipfile(path):
-        raise ModelFileError(
-            f"{foreign}, or it is cut off: it is no complete .npz archive; give the file that "
-            "save() wrote, or save it again"
-        )
-    try:
-        # opened here, because np.load leaves it open where the archive is damaged
-        _refuse_compressed(path)
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            if _HEADER not in archive.files:
-                raise ModelFileError(f"{foreign}: it has no header; give the file save() wrote")
-            header = _parse(archive[_HEADER], path)
-            arrays = {k: archive[k] for k in archive.files if k != _HEADER}
-    except ModelFileError:
-        raise
-    except Exception as error:  # damaged bytes raise anything in zipfile and NumPy
-        raise ModelFileError(f"{path} is damaged ({error}); copy or save it again") from error
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise ModelFileError(f"{foreign}: it holds other things than arrays")
-    return header, arrays
-
-
-def _refuse_compressed(path: Path) -> None:
-    """Refuse members that would take more memory than the file has bytes; `save` writes none."""
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    if any(each.compress_type != zipfile.ZIP_STORED for each in members):
-        raise ModelFileError(
-            f"{path} is not a model saved by tangency: it holds compressed arrays; give the file "
-            "that save() wrote"
-        )
-
-
-def _parse(raw: Any, path: Path) -> dict[str, Any]:
-    """Return the header, of this format and of a version that can be read."""
-    foreign = f"{path} is not a model saved by tangency"
-    try:
-        header = json.loads(np.asarray(raw).tobytes())
-    except (ValueError, RecursionError):
-        header = None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ModelFileError(f"{foreign}: its header says otherwise; give the file save() wrote")
-    version = header.get("format_version")
-    if not isinstance(version, int) or version < 1:
-        raise ModelFileError(f"{foreign}: its format version is {version!r}")
-    if version > FORMAT_VERSION:
-        raise ModelFileError(
-            f"{path} has format {version}, written by tangency "
-            f"{header.get('library_version')}; this version reads formats up to {FORMAT_VERSION}; "
-            "upgrade tangency"
-        )
-    return header

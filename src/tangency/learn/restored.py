@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..matrix.checked import is_precomputed
+from .archive import ModelFileError
+from .features import LayerwiseFeatures
 from .regularization import make_noise_regularization, make_regularization
 from .solvers.options import NAMES, as_solver
-
-
-class ModelFileError(InputError):
-    """A model that cannot be written to a file, or a file that holds no model."""
-
 
 Test = Callable[[Any, Any], bool]  # of the value and the model that it is to be an attribute of
 
@@ -60,7 +56,7 @@ def _per_output(value: Any, model: Any) -> bool:
 
 def _samples(value: Any, model: Any) -> bool:
     if value is None:
-        return is_precomputed(model.kernel_)
+        return is_precomputed(model.kernel_) or model.features_ is not None
     good = isinstance(value, np.ndarray) and value.dtype in (np.float32, np.float64)
     if not good or value.ndim < 2 or is_precomputed(model.kernel_):
         return False
@@ -115,6 +111,13 @@ def _above_zero(value: Any, model: Any) -> bool:
     return _number(value, 0.0) and value > 0
 
 
+def _fits_model(value: Any, model: Any) -> bool:
+    known = isinstance(value, LayerwiseFeatures) and not is_precomputed(model.kernel_)
+    if not known or model.solver_ != "features" or value.kernel_ != model.kernel_:
+        return False
+    return value.size == len(model.dual_coef_) and value.n_features_in_ == model.n_features_in_
+
+
 def _float(value: Any, model: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -130,6 +133,7 @@ _FUNCTION: dict[str, tuple[Test, str]] = {
     "X_fit_": (_samples, "finite numbers (n, ...) of n_features_in_ values a sample"),
 }
 _RIDGE: dict[str, tuple[Test, str]] = {
+    "features_": (_or_none(_fits_model), "None or a map of the samples, for each coefficient one"),
     "alpha_": (lambda v, m: _number(v, 0.0), "a finite number of at least 0"),
     "alphas_": (lambda v, m: _grid(v, m.alpha_), "ascending numbers (a,), alpha_ among them"),
     "loo_losses_": (_or_none(_losses), "None or a number for each of alphas_"),
@@ -176,6 +180,7 @@ _OPTIONAL: dict[str, tuple[Test, str]] = {
     "feature_names_in_": (_names, "a text for each of n_features_in_ values"),
 }
 _LATER: dict[str, Any] = {
+    "features_": None,
     "amplitude_": 1.0,
     "temperature_": None,
 }  # not in files of earlier versions
@@ -233,6 +238,8 @@ def check_restored(model: Any) -> None:
 
 def _check_together(model: Any) -> None:
     n_fit, samples = len(model.dual_coef_), model.X_fit_
+    if model.features_ is not None:
+        return  # looked at with the map
     fits = model.n_features_in_ == n_fit if samples is None else len(samples) == n_fit
     if not fits:
         raise ModelFileError(

@@ -69,11 +69,14 @@ class Training:
         """
         if self.roots is None or self.weights is None:
             return fit
-        roots = self.roots if fit.landmarks is None else self.roots[fit.landmarks]
+        dual = fit.dual
+        if fit.features is None:
+            roots = self.roots if fit.landmarks is None else self.roots[fit.landmarks]
+            dual = dual * roots[:, None]
         share = len(self.weights) / float(self.weights.sum())
         return dataclasses.replace(
             fit,
-            dual=fit.dual * roots[:, None],
+            dual=dual,
             residuals=None if fit.residuals is None else self.unscaled(fit.residuals),
             losses=None if fit.losses is None else fit.losses * share,
         )

@@ -1,4 +1,9 @@
-"""Networks as data: layers, activations, the text form, presets, and plans for engines."""
+"""Networks as data: layers, activations, the text form, presets, and plans for engines.
+
+Layers are in `linear`, `pooling`, `filters` and `structure` (Sequential, Residual, LayerNorm);
+`activations` have their duals (κ₀, κ₁) in closed form, `quadrature` computes any other. What a
+layer does to Σ and Θ is the table of `operators`. Ready networks: `presets`; the text: `text`.
+"""
 
 from .activations import (
     GELU,

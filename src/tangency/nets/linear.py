@@ -79,8 +79,9 @@ class Conv(Layer):
     All but the patch are passed by name: the first argument of a convolution elsewhere is a number
     of channels, which is infinite here.
 
-    Patches are averaged (|S|^{-1/2} in the patch operator). Source: Bietti & Mairal 2019,
-    section 2.2.
+    Patches are averaged (|S|^{-1/2} in patch extraction, the operator P).
+
+    Source: Bietti & Mairal 2019, section 2.2.
 
     >>> from tangency import Conv
     >>> Conv((3, 5), stride=2).geometry((8, 8)).space_out

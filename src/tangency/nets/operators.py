@@ -59,7 +59,7 @@ class Operator:
 
 @dataclass(frozen=True, eq=False)
 class Shifts(Operator):
-    """A patch: the values at u + v for all offsets v, side by side."""
+    """Patch extraction P: the values at u + v for all offsets v, side by side."""
 
     geometry: Box | Points
 
@@ -69,7 +69,7 @@ class Shifts(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Stack(Operator):
-    """Linear maps of the grid, their results side by side; a single one for pooling.
+    """Linear maps of the grid, their results side by side; a single one for linear pooling A.
 
     strides: positions before from one position after to the next, per axis; None where they are
         only known from the sizes of the grids.
@@ -138,7 +138,7 @@ class Weights(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Pointwise(Operator):
-    """An activation, of which interpreters read the facts."""
+    """An activation (the paper's M on feature maps), of which interpreters read the facts."""
 
     activation: ActivationLayer
 

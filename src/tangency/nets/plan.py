@@ -7,6 +7,7 @@ elsewhere its diagonal Σ[u,u] is enough, or nothing at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +20,7 @@ from .operators import Need, Normalize, Operator, Pointwise, Shifts, Sum, Weight
 from .signal import Signal, input_signal
 from .structure import Sequential
 
-__all__ = ["Need", "Plan", "Step", "activations", "joined", "plan", "walk"]
+__all__ = ["Need", "Plan", "Step", "activations", "evaluations", "joined", "plan", "walk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,3 +130,20 @@ def joined(steps: Sequence[Step]) -> Iterator[tuple[Step, Box | Points | None]]:
         patch = None
     if patch is not None:
         raise NetworkError(f"{type(patch.layer).__name__} makes patches that no weights follow")
+
+
+def evaluations(plan_: Plan) -> int:
+    """How often the duals of activations are evaluated for one pair of inputs.
+
+    Once at each position, or at each pair of positions where pooling follows.
+
+    >>> from tangency.nets import parse
+    >>> evaluations(plan(parse("conv3 relu gap dense"), (8, 8, 1)))
+    4096
+    """
+    counts = (
+        math.prod(step.space_in) ** (2 if step.need_in is Need.FULL else 1)
+        for step in walk(plan_.steps)
+        if isinstance(step.operator, Pointwise)
+    )
+    return sum(counts)

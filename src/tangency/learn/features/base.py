@@ -50,9 +50,9 @@ class FeatureMap(
         with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
             features = self._features(samples)
         if not array_namespace(features).isfinite(features).all():
+            dtype = str(features.dtype).removeprefix("torch.")
             raise InputError(
-                f"the features overflowed {str(features.dtype).removeprefix('torch.')}; scale the inputs down, or pass "
-                "float64 inputs"
+                f"the features overflowed {dtype}; scale the inputs down, or pass float64 inputs"
             )
         return features
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
@@ -13,24 +14,31 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from sklearn.utils.validation import check_is_fitted
 
-from ...checks import choice, items
+from ...checks import choice, is_whole, items
 from ...engines import reference
 from ...engines.blas import product
 from ...errors import InputError
 from ...kernels import NTK, KernelPair
+from ...kernels.algebra import kernel_from_dict
 from ...kernels.coerce import is_network
 from ...kernels.inputs import signals
+from ...kernels.network import NetworkKernel
 from ...nets.parameters import numbers_only
 from ...nets.plan import Plan, activations, plan
+from ..archive import write_archive
 from ..grams import resolve_kernel
 from ..lowrank import METHODS, Method, low_rank
 from .base import FeatureMap, at_least_one, generator
-from .chain import Block, Fit, cheap_marginals, check_covered, features_out, numbers, readers
+from .chain import Block, Chain, Fit, cheap_marginals, check_covered, features_out, numbers, readers
 from .local import Local
 from .products import times
 from .random_features import unscaled
+from .saved import Arrays, arrays_of, projections, restored
 from .stages import row_norms
 from .tensors import back, checked_device, like_samples, numbers_at_once, placed, tensors
+
+if TYPE_CHECKING:
+    from ...typing import FilePath
 
 Array = NDArray[Any]
 
@@ -40,6 +48,7 @@ _BLOCK = 2**23
 _INNER = 256
 # Inputs on which the error is measured.
 _HELD_OUT = 64
+_ERRORS = ("error_", "error_std_", "centred_error_")
 
 
 class LayerwiseFeatures(FeatureMap):
@@ -135,8 +144,20 @@ class LayerwiseFeatures(FeatureMap):
                 "transform_pair needs the features of both kernels; fit to NTK(net), whose map "
                 "holds those of the last layer"
             )
-        found = self._by_block(self._samples(X), None)
+        found = self._by_block(self._samples(X))
         return KernelPair(*(_concat(parts) for parts in zip(*found, strict=True)))
+
+    @property
+    def size(self) -> int:
+        """The number of features, of a fitted map."""
+        check_is_fitted(self)
+        return self._n_features_out
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample of the fit."""
+        check_is_fitted(self)
+        return self._shape
 
     @property
     def _sample_shape(self) -> tuple[int, ...]:
@@ -151,33 +172,101 @@ class LayerwiseFeatures(FeatureMap):
         method: Any = choice(self.method, "method", METHODS)
         checked_device(self.device, X.dtype)
         looked_at = min(at_least_one(self.max_samples, "max_samples"), len(X))
-        kernel = self.kernel
-        if kernel is None or is_network(kernel):
-            kernel = resolve_kernel(kernel)
-        network_kernel, factor = unscaled(kernel, type(self).__name__)
+        self._prepare(self.kernel, X.shape[1:])
         rng = generator(self.random_state)
-        self._tangent = isinstance(network_kernel, NTK)
-        self._network_kernel, self._scale = network_kernel, math.sqrt(factor)
-        self._shape, self._dtype = X.shape[1:], X.dtype
-        shape = signals(X[:1], network_kernel.input_shape).shape[1:]
-        self._plan = plan(numbers_only(network_kernel.net), shape)
-        check_covered(self._plan)
-        self._cheap = cheap_marginals(self._plan)
         widths = _chosen_widths(self.widths, self._plan, most, self._tangent)
-        self._work = numbers(self._plan.steps, shape[-1], iter(widths), self._tangent)
+        self._set_work(widths)
         order = rng.permutation(len(X))
         pool = np.sort(order[:looked_at])
         fit = Fit(method, rng, widths, readers(self._plan.steps))
-        starts = [self._start(X[pool[rows]]) for rows in self._blocks(looked_at, _BLOCK)]
+        starts = [self._start(X[pool[rows]]) for rows in self._blocks(looked_at)]
         self._chain, ends = fit.chain(self._plan.steps, starts)
         self.widths_ = tuple(fit.found)
         self._readout = [
             _Readout.fitted([_of(end.local, tangent) for end in ends], most, rng)
             for tangent in ((False, True) if self._tangent else (False,))
         ]
-        self.kernel_ = kernel
         others = np.sort(order[looked_at:][:_HELD_OUT])
         self._measure(X[others if len(others) > 1 else pool[:_HELD_OUT]])
+
+    def _prepare(self, kernel: Any, shape: tuple[int, ...]) -> None:
+        """What follows from the kernel and the shape of a sample alone."""
+        if kernel is None or is_network(kernel):
+            kernel = resolve_kernel(kernel)
+        network_kernel, factor = unscaled(kernel, type(self).__name__)
+        self._tangent = isinstance(network_kernel, NTK)
+        self._network_kernel, self._scale = network_kernel, math.sqrt(factor)
+        self._shape = shape
+        sample = _with_input_shape(np.zeros((1, *shape)), network_kernel)
+        self._plan = plan(numbers_only(network_kernel.net), sample.shape[1:])
+        check_covered(self._plan)
+        self._cheap = cheap_marginals(self._plan)
+        self.kernel_ = kernel
+
+    def _set_work(self, widths: Sequence[int]) -> None:
+        channels = self._plan.input_shape[-1]
+        self._work = numbers(self._plan.steps, channels, iter(widths), self._tangent)
+
+    def save(self, path: FilePath) -> Path:
+        """Write the fitted map to one file without pickle; `tangency.learn.load` reads it.
+
+        The file, in NumPy's .npz format, appears whole or not at all. Returns the path. Raises
+        `InputError` for a network that holds functions or layers of your own.
+        """
+        check_is_fitted(self)
+        arrays: Arrays = {}
+        header = {"class": type(self).__name__, "map": self.described("", arrays)}
+        return write_archive(path, header, arrays)
+
+    def described(self, prefix: str, arrays: Arrays) -> dict[str, Any]:
+        """The fitted map as a JSON value, for `from_description`; its numbers go to `arrays`."""
+        found = arrays_of(list(projections(self._chain)))
+        for tangent, readout in enumerate(self._readout):
+            if readout.matrix is not None:
+                found[f"readout_{tangent}"] = readout.matrix
+        arrays.update({prefix + name: array for name, array in found.items()})
+        seed = self.random_state
+        return {
+            "kernel": self.kernel_.to_dict(),
+            "shape": list(self._shape),
+            "n_components": int(self.n_components),
+            "widths": _plain(self.widths),
+            "method": self.method,
+            "max_samples": int(self.max_samples),
+            "random_state": int(seed) if is_whole(seed) else None,
+            "errors": [repr(float(getattr(self, name))) for name in _ERRORS],
+        }
+
+    @classmethod
+    def from_description(cls, data: dict[str, Any], prefix: str, arrays: Arrays) -> Self:
+        """The map that `described` tells of.
+
+        Raises:
+            InputError, KeyError, TypeError, ValueError: what no fit gives.
+        """
+        names = ("n_components", "widths", "method", "max_samples", "random_state")
+        made = cls(kernel_from_dict(data["kernel"]), **{name: data[name] for name in names})
+        most = at_least_one(made.n_components, "n_components")
+        at_least_one(made.max_samples, "max_samples")
+        choice(made.method, "method", METHODS)
+        shape = tuple(at_least_one(size, "each of shape") for size in data["shape"])
+        own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        made._prepare(made.kernel, shape)
+        _chosen_widths(made.widths, made._plan, most, made._tangent)
+        made._chain = restored(made._plan.steps, own, made._tangent)
+        made.widths_ = tuple(len(each.landmarks.q) for each in projections(made._chain))
+        made._set_work(made.widths_)
+        made.n_features_in_ = math.prod(shape)
+        for name, value in zip(_ERRORS, data["errors"], strict=True):
+            setattr(made, name, float(value))
+        zero = np.zeros((1, *shape), dtype=_dtype_of(made._chain))
+        end = made._chain(made._start(zero)).local  # what does not belong together shows here
+        kinds = (False, True) if made._tangent else (False,)
+        made._readout = [
+            _Readout.restored(_of(end, tangent).shape[1], own.get(f"readout_{int(tangent)}"))
+            for tangent in kinds
+        ]
+        return made
 
     def _measure(self, X: np.ndarray) -> None:
         exact = self._scale**2 * np.asarray(self._network_kernel(X), np.float64)
@@ -187,7 +276,7 @@ class LayerwiseFeatures(FeatureMap):
         self.centred_error_, _ = _relative_error(_centred(exact), _centred(found))
 
     def _samples(self, X: Any) -> Any:
-        checked_device(self.device, self._dtype)
+        checked_device(self.device, _dtype_of(self._chain))
         samples = super()._samples(X)
         return like_samples(X, samples) if is_torch_array(X) else samples
 
@@ -198,13 +287,13 @@ class LayerwiseFeatures(FeatureMap):
         which = self._tangent
         return _concat([pair[which] for pair in self._by_block(X, which)])
 
-    def _by_block(self, X: Any, only: bool | None) -> list[list[Any]]:
-        rows = self._blocks(len(X), numbers_at_once(X, self.device, _BLOCK))
+    def _by_block(self, X: Any, only: bool | None = None) -> list[list[Any]]:
+        rows = self._blocks(len(X), numbers_at_once(X, self.device))
         return [self._pair(X[some], only) for some in rows]
 
-    def _pair(self, X: Any, only: bool | None) -> list[Any]:
+    def _pair(self, X: Any, only: bool | None = None) -> list[Any]:
         """Features of the last-layer kernel and the NTK; one of them alone if asked for."""
-        x = tensors(X, self.device, self._dtype)
+        x = tensors(X, self.device, _dtype_of(self._chain))
         end = placed(self._chain, x)(self._start(x)).local
         features: list[Any] = [None, None]
         for tangent in (False, True) if only is None else (only,):
@@ -216,13 +305,17 @@ class LayerwiseFeatures(FeatureMap):
 
     def _start(self, X: Any) -> Block:
         """Inputs as features, with the variances that are known beforehand."""
-        x = signals(X, self._network_kernel.input_shape)
+        x = _with_input_shape(X, self._network_kernel)
         theta = x[..., :0] if self._tangent else None
         return Block(Local(x, theta), reference.marginals(self._plan, x) if self._cheap else None)
 
-    def _blocks(self, n: int, at_once: int) -> Iterator[slice]:
-        step = max(1, at_once // self._work)
+    def _blocks(self, n: int, at_once: int | None = None) -> Iterator[slice]:
+        step = max(1, (at_once or _BLOCK) // self._work)
         return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
+
+def _with_input_shape(X: Any, kernel: NetworkKernel) -> Any:
+    return signals(X, kernel.input_shape)
 
 
 def _concat(parts: Sequence[Any]) -> Any:
@@ -269,6 +362,16 @@ class _Readout:
         matrix = solve_triangular(lower, double[found.pivots], lower=True, check_finite=False).T
         return cls(found.rank, matrix.astype(rows.dtype))
 
+    @classmethod
+    def restored(cls, width: int, matrix: Any) -> _Readout:
+        """The one of a file; raises `InputError` for a matrix that is none."""
+        if matrix is None:
+            return cls(width, None)
+        good = matrix.ndim == 2 and matrix.dtype.kind == "f" and len(matrix) == width
+        if not (good and matrix.shape[1] and np.isfinite(matrix).all()):
+            raise InputError("the readout does not belong to the landmarks")
+        return cls(matrix.shape[1], matrix)
+
     def __call__(self, features: Array) -> Array:
         return features if self.matrix is None else times(features, self.matrix)
 
@@ -296,6 +399,18 @@ def _chosen_widths(given: Any, plan_: Plan, most: int, tangent: bool) -> tuple[i
     step = size(2) - size(1)
     room = (most - size(1)) // step + 1 if step > 0 else inner[-1]
     return (*inner[:-1], max(room, inner[-1] if size(inner[-1]) > most else 1))
+
+
+def _plain(widths: Any) -> Any:
+    """Widths as JSON has them."""
+    if widths is None or is_whole(widths):
+        return None if widths is None else int(widths)
+    return [int(width) for width in widths]
+
+
+def _dtype_of(chain: Chain) -> Any:
+    found = next(projections(chain), None)
+    return np.dtype(np.float64) if found is None else found.landmarks.sigma.dtype
 
 
 def _relative_error(exact: Array, found: Array) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from ...checks import shown
 from ...errors import InputError
 from ...kernels import NNGP, NTK
-from ...kernels.algebra import Scaled
+from ...kernels.algebra import without_factor
 from ...kernels.coerce import is_network
 from ...kernels.network import NetworkKernel
 from ...nets.parameters import numbers_only
@@ -136,12 +136,9 @@ class RandomFeatures(FeatureMap):
 
 def unscaled(kernel: Any, needs: str) -> tuple[NetworkKernel, float]:
     """A network's kernel and the number it is multiplied by."""
-    factor = 1.0
-    while isinstance(kernel, Scaled):
-        factor *= kernel.factor
-        kernel = kernel.kernel
-    if isinstance(kernel, NTK | NNGP):
-        return kernel, factor
+    found, factor = without_factor(kernel)
+    if isinstance(found, NTK | NNGP):
+        return found, factor
     raise InputError(
         f"{needs} needs NTK(net), NNGP(net), a multiple of one, or a network; got "
         f"{shown(kernel)}; for a sum of kernels join the features of each with scikit-learn's "

@@ -17,8 +17,8 @@ from ...nets import Layer
 
 _Part = TypeVar("_Part")
 
-# Numbers of one block on an accelerator: no more are needed to keep it busy, and no more than this
-# part of its free memory holds, as the dual of an activation has a few arrays of that size.
+# Numbers of one block on an accelerator, enough to keep it busy, and the bytes that each may take
+# there: the dual of an activation has a few arrays beside its result.
 _MOST = 2**27
 _BYTES = 8 * 8
 
@@ -104,17 +104,16 @@ def _converted(value: Any, dtype: Any, device: Any) -> Any:
     return dataclasses.replace(value, **changed)  # pyright: ignore[reportArgumentType]
 
 
-def numbers_at_once(X: Any, device: Any, otherwise: int) -> int:
-    """How many numbers a block may have where samples are transformed."""
-    import_needed = is_torch_array(X) or device is not None
-    if not import_needed:
-        return otherwise
+def numbers_at_once(X: Any, device: Any) -> int | None:
+    """How many numbers a block of samples may have on an accelerator; None where there is none."""
+    if not (is_torch_array(X) or device is not None):
+        return None
     import torch
 
     where = X.device if is_torch_array(X) else torch.device(device)
     if where.type != "cuda":
-        return otherwise
-    return max(min(_MOST, default_budget(torch.empty(0, device=where)) // _BYTES), otherwise)
+        return None
+    return min(_MOST, default_budget(torch.empty(0, device=where)) // _BYTES)
 
 
 def _tensor(array: np.ndarray, dtype: Any, device: Any) -> Any:

@@ -1,6 +1,7 @@
-"""Ways to fit: Cholesky, a spectrum, conjugate gradients, and the Nyström approximation."""
+"""Ways to fit: Cholesky, a spectrum, conjugate gradients, the Nyström approximation, and
+layerwise features."""
 
-from .options import CG, Cholesky, Eigh, Nystrom
+from .options import CG, Cholesky, Eigh, Features, Nystrom
 from .rules import Choice, choose_solver
 
-__all__ = ["CG", "Choice", "Cholesky", "Eigh", "Nystrom", "choose_solver"]
+__all__ = ["CG", "Choice", "Cholesky", "Eigh", "Features", "Nystrom", "choose_solver"]

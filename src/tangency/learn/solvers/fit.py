@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from ...checks import shown
 from ...errors import InputError
 from ...kernels import Kernel
+from ...kernels.algebra import without_factor
+from ...kernels.network import NetworkKernel
 from ...matrix.checked import is_precomputed, require_finite
 from ...matrix.compute import compute
 from ...matrix.tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles
 from ...matrix.view import is_stored
+from ...nets.parameters import numbers_only
+from ...nets.plan import evaluations, plan
 from ..fitted import DualFit
 from ..grams import TrainGram, assembled, train_gram
 from ..loo import Criterion
@@ -23,8 +27,9 @@ from ..regularization import Regularization
 from ..weights import weighted
 from .cg import fit_cg
 from .direct import fit_dual
+from .features import fit_features
 from .nystrom import fit_nystrom
-from .options import CG, Nystrom
+from .options import CG, Features, Nystrom
 from .predict import quiet, shows_progress
 from .rules import Choice, choose, require_solver_memory
 from .weighted import WeightedTiles
@@ -64,7 +69,16 @@ class Problem:
 
     def choose(self, regularization: Regularization, solver: Any) -> Choice:
         """The solver that fits this problem."""
-        return choose(len(self.X), regularization, solver)
+        reach = self._evaluations() if isinstance(solver, str) else 0.0
+        return choose(len(self.X), regularization, solver, evaluations=reach)
+
+    def _evaluations(self) -> float:
+        """Of duals of activations, for K(X, X) of a network's kernel; 0 where nothing is known."""
+        known = isinstance(self.kernel, Kernel) and not is_stored(self.X) and self.store is None
+        if not known or not isinstance(kernel := without_factor(self.kernel)[0], NetworkKernel):
+            return 0.0
+        steps = plan(numbers_only(kernel.net), kernel.input_shape or tuple(self.X.shape[1:]))
+        return evaluations(steps) * len(self.X) * (len(self.X) + 1) / 2
 
     def gram(self) -> TrainGram:
         """K(X, X) in memory, which solvers may overwrite."""
@@ -144,6 +158,8 @@ def _fit(
             solver = dataclasses.replace(solver, progress=shows_progress(problem.kernel))
         tiles = problem.tiles(solver.client)
         return fit_cg(tiles, targets, regularization, solver, criterion, centred=centred)
+    if isinstance(solver, Features):
+        return _on_features(problem, targets, regularization, solver, criterion, centred=centred)
     if isinstance(solver, Nystrom):
         if problem.store is not None:
             raise InputError(
@@ -159,7 +175,35 @@ def _fit(
     )
 
 
+def _on_features(
+    problem: Problem,
+    targets: Matrix,
+    regularization: Regularization,
+    solver: Features,
+    criterion: Criterion,
+    *,
+    centred: bool,
+) -> DualFit:
+    if is_precomputed(problem.kernel):
+        raise InputError(
+            'solver="features" looks at the samples, and with kernel="precomputed" there are '
+            "none; pass the samples with kernel=NTK(net), or take another solver"
+        )
+    if solver.progress is None:
+        solver = dataclasses.replace(solver, progress=shows_progress(problem.kernel))
+    return fit_features(
+        quiet(problem.kernel),
+        problem.X,
+        targets,
+        regularization,
+        solver,
+        criterion,
+        centred=centred,
+        roots=problem.roots,
+    )
+
+
 def _copied(problem: Problem, solver: Any) -> int:
     """Bytes of the matrix of a kernel of the user's own, which may keep it: solvers take a copy."""
     own = not isinstance(problem.kernel, Kernel) and not is_precomputed(problem.kernel)
-    return 8 * len(problem.X) ** 2 if own and not isinstance(solver, CG | Nystrom) else 0
+    return 8 * len(problem.X) ** 2 if own and not isinstance(solver, CG | Features | Nystrom) else 0

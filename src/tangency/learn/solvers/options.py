@@ -22,7 +22,8 @@ class Solver:
         """The solver as JSON-able data, for `solver_from_dict`, without client and progress."""
         fields = (f for f in dataclasses.fields(self) if f.name not in ("client", "progress"))
         options = {f.name: getattr(self, f.name) for f in fields}
-        return {"type": type(self).__name__, **options}
+        lists = {name: list(v) for name, v in options.items() if isinstance(v, tuple)}
+        return {"type": type(self).__name__, **options, **lists}
 
     def __getstate__(self) -> dict[str, Any]:
         # A client belongs to its process; what is fitted there needs none.
@@ -153,11 +154,61 @@ class Nystrom(Solver):
         return _changed(self)
 
 
+@dataclass(frozen=True)
+class Features(Solver):
+    """Ridge regression on `LayerwiseFeatures` of a network's kernel: never a pair of samples.
+
+    Args:
+        n_components: the number of features r, at most: n r² operations and 24r² bytes.
+        widths, method, max_samples: as in `LayerwiseFeatures`.
+        seed: of its choice of landmarks.
+        device: where features are computed, as in `LayerwiseFeatures`.
+        progress: a bar while features are computed; None does as the kernel's own `progress` says.
+        client: a `dask.distributed.Client` whose workers compute features, block by block.
+
+    Raises:
+        InputError: an option out of its range.
+
+    >>> Features(4000, widths=128)
+    Features(n_components=4000, widths=128)
+    """
+
+    n_components: int = 4000
+    widths: int | tuple[int, ...] | None = None
+    method: Literal["rpcholesky", "uniform", "leverage"] = "rpcholesky"
+    max_samples: int = 1000
+    seed: int = 0
+    device: str | None = None
+    progress: bool | None = None
+    client: Any = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("n_components", "max_samples"):
+            _whole(self, name, 1)
+        _whole(self, "seed", 0)
+        _one_of(self, "method", ("rpcholesky", "uniform", "leverage"))
+        if isinstance(self.widths, list | tuple):
+            each = [whole(width, "Features: each of widths", 1) for width in self.widths]
+            object.__setattr__(self, "widths", tuple(each))
+        elif self.widths is not None:
+            _whole(self, "widths", 1)
+        if not (self.device is None or isinstance(self.device, str)):
+            raise InputError(
+                f'Features: device must be a name such as "cuda", or None, got {shown(self.device)}'
+            )
+        if self.progress is not None:
+            object.__setattr__(self, "progress", flag(self.progress, "Features: progress"))
+
+    def __repr__(self) -> str:
+        return _changed(self)
+
+
 NAMES: dict[str, type[Solver]] = {
     "cholesky": Cholesky,
     "eigh": Eigh,
     "cg": CG,
     "nystrom": Nystrom,
+    "features": Features,
 }
 
 

@@ -19,6 +19,7 @@ from ..grams import cross_gram, times
 Matrix = NDArray[np.float64]
 
 BLOCK_BYTES = 2**27
+AT_ONCE = 256  # samples that become features between two looks at a bar
 DEVIATION_BYTES = 2**24  # of each of some six blocks that a standard deviation takes
 _ROUND = 256
 
@@ -39,6 +40,15 @@ def expand(kernel: Any, X: Any, X_fit: np.ndarray | None, dual: Matrix) -> Matri
         block = X[rows]
         gram = block if is_precomputed(kernel) else kernel(*apart(kernel, block, fitted))
         out[rows] = times(as_matrix(gram, (len(block), n), kernel), dual)
+    return out
+
+
+def on_features(features: Any, X: Any, weights: Matrix) -> Matrix:
+    """Return Φ(X) weights, (m,) or (m, k), for samples that are checked."""
+    out = np.empty((len(X), *weights.shape[1:]))
+    for start in range(0, len(X), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        out[rows] = features.transform(X[rows]).astype(np.float64) @ weights
     return out
 
 

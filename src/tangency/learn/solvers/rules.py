@@ -8,16 +8,19 @@ from typing import Any
 
 import psutil
 
-from ...checks import whole
+from ...checks import number, whole
 from ...engines.tiles import size_text
 from ...errors import InputError, MemoryLimitError
 from ..regularization import Regularization, make_regularization
-from .options import CG, Cholesky, Eigh, Nystrom, Solver, as_solver, name_of
+from .options import CG, Cholesky, Eigh, Features, Nystrom, Solver, as_solver, name_of
 
 CHOLESKY_LIMIT = 15_000
 EIGH_LIMIT = 8_000
 _CG_BLOCKS = 20
 _EDGE = 1024  # of the tiles of K, as in `tiles`
+# Evaluations of duals for a whole matrix, about a day's on two cores, beyond which it is not
+# computed unasked.
+REACH = 1e14
 _OUTPUTS = 10  # where their number is not known
 _SHARE = 0.8  # of the free memory; the rest is for everything else
 
@@ -50,19 +53,26 @@ def choose_solver(
     training_time: float | None = None,
     solver: Any = "auto",
     available: int | None = None,
+    evaluations: float = 0.0,
 ) -> Choice:
     """Say which solver a fit of n samples takes, and why.
 
     The rules of "auto", the first that applies:
 
-    1. alpha = 0 (or a list with 0), or a finite training time: "eigh", the only one for these;
-    2. one alpha > 0: "cholesky" up to 15,000 samples, if its memory is there;
-    3. several alphas, or "loo": "eigh" up to 8,000 samples, if its memory is there;
-    4. else "cg". "nystrom", which approximates, is taken only when asked for.
+    1. a matrix out of reach, of more than 10¹⁴ evaluations of duals, which take two cores about a
+       day: "features", which approximates; 10,000 pictures of 32×32 pixels through two
+       convolutions and pooling are that far;
+    2. alpha = 0 (or a list with 0), or a finite training time: "eigh", as "cholesky" and "cg" do
+       neither;
+    3. one alpha > 0: "cholesky" up to 15,000 samples, if its memory is there;
+    4. several alphas, or "loo": "eigh" up to 8,000 samples, if its memory is there;
+    5. else "cg". "nystrom", which approximates, is taken only when asked for.
 
     Args:
         alpha, training_time, solver: as in `KernelRegressor`.
         available: free memory in bytes; default: what is free now. 80 % of it count as there.
+        evaluations: of duals of activations that K(X, X) takes, n²/2 times their number for one
+            pair; 0 leaves rule 1 out. `explain_solver` of the estimators counts them.
 
     Raises:
         ValueError, InputError: parameters that do not go together.
@@ -74,11 +84,16 @@ def choose_solver(
     """
     n = whole(n, "n", 1)
     free = None if available is None else whole(available, "available", 0)
-    return choose(n, make_regularization(alpha, training_time), solver, free)
+    count = number(evaluations, "evaluations", least=0)
+    return choose(n, make_regularization(alpha, training_time), solver, free, count)
 
 
 def choose(
-    n: int, regularization: Regularization, solver: Any, available: int | None = None
+    n: int,
+    regularization: Regularization,
+    solver: Any,
+    available: int | None = None,
+    evaluations: float = 0.0,
 ) -> Choice:
     """`choose_solver` with what `alpha` and `training_time` ask for."""
     asked = as_solver(solver)
@@ -87,6 +102,12 @@ def choose(
         need = memory_need(asked, n)
         return Choice(asked, "asked for", need, asked=True, kept=_kept(asked, n, available))
     free = psutil.virtual_memory().available if available is None else available
+    if evaluations > REACH:
+        reason = (
+            f"the matrix would take {evaluations:.0e} evaluations of duals, and {REACH:.0e} are "
+            "about a day of two cores"
+        )
+        return Choice(Features(), reason, memory_need(Features(), n))
     spectral, factor = memory_need(Eigh(), n), memory_need(Cholesky(), n)
     if not math.isinf(regularization.time):
         return Choice(Eigh(), "a finite training time takes a spectrum", spectral)
@@ -125,13 +146,13 @@ def check_applies(solver: Solver, regularization: Regularization) -> None:
 
     Raises `ValueError` with the remedy.
     """
-    if isinstance(solver, Eigh | Nystrom):
+    if isinstance(solver, Eigh | Features | Nystrom):
         return
     name = name_of(solver)
     if not math.isinf(regularization.time):
         raise InputError(
             f'solver="{name}" solves for the end of training; a finite training_time takes '
-            'solver="eigh" or "nystrom"'
+            'solver="eigh", "nystrom" or "features"'
         )
     if regularization.alphas is not None and regularization.alphas[0] == 0:
         raise InputError(
@@ -164,6 +185,10 @@ def memory_need(solver: Solver, n: int, outputs: int = _OUTPUTS) -> int:
         # last alphas
         vectors = 8 * _CG_BLOCKS * n * (outputs + 1 + solver.probes)
         return 16 * n * solver.rank_for(n) + vectors + 16 * min(n, _EDGE) ** 2
+    if isinstance(solver, Features):
+        # their products and the spectrum of these, in its workspace; the features themselves may
+        # lie in a store
+        return 32 * min(solver.n_components, 4 * n) ** 2
     assert isinstance(solver, Nystrom)
     # the factor, turned into its basis, and the squares of that
     return 24 * n * min(solver.n_components, n)
@@ -180,6 +205,7 @@ def require_memory(need: int, what: str, name: str, available: int | None = None
     remedy = {
         "cg": 'CG(matrix="on_the_fly"), store="K.zarr", or float32 samples need less',
         "nystrom": "fewer n_components need less",
+        "features": "fewer n_components need less",
     }.get(name, 'solver="cg" needs no more than a few columns of K; so does solver="nystrom"')
     raise MemoryLimitError(
         f"{what} needs {size_text(need)}, but {size_text(free)} are free; {remedy}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tangency as tg
 from tangency.bias import targets
 from tangency.bias.ball import Ball
-from tangency.bias.lipschitz import lipschitz_bound
+from tangency.bias.lipschitz_functions import lipschitz_bound
 from tangency.bias.spectrum import spectrum
 
 DIM, DEGREE = 5, 400

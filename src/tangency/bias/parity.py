@@ -1,9 +1,10 @@
-"""Which degrees of a spectrum are zero by structure: parity and degree of the power series.
+"""Which degrees of a spectrum are zero by structure, odd or even: parity of the power series.
 
 The kernel of a network on the sphere is a power series in t with coefficients of at least 0
 (Schoenberg), and t^m has a positive part on P_k exactly for k ≤ m of the same parity. So μ_k is
 positive up to the highest power of the parity of k, and exactly zero beyond. That highest power
-follows from the layers alone.
+follows from the layers alone. With two layers of ReLU and no
+bias the odd degrees from 3 on vanish.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tangency as tg
+from tangency.bias.parity import Reach
 from tangency.bias.quadrature import multiprecision_coefficients
-from tangency.bias.reach import Reach
 from tangency.bias.zonal import sphere_kernel
 
 EVER = math.inf

@@ -1,4 +1,7 @@
-"""What a ball of an RKHS can do for every Lipschitz function at once."""
+"""What a ball of an RKHS can do for every Lipschitz function at once.
+
+The Lipschitz constant of a kernel's own features is `lipschitz_constant`, in `jets.py`.
+"""
 
 from __future__ import annotations
 
