@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import cases
 import tangency as tg
@@ -222,7 +223,7 @@ def test_blocks_and_reruns(conv, monkeypatch):
     x = torch.tensor(IMAGES)
     wanted = conv.transform(x)
     assert torch.equal(conv.transform(x), wanted)
-    monkeypatch.setattr("tangency.learn.features.layerwise._BLOCK", 1)
+    monkeypatch.setattr("tangency.learn.features.tensors._IN_MEMORY", 1)
     torch.testing.assert_close(conv.transform(x), wanted, rtol=1e-9, atol=1e-12)
 
 
@@ -239,6 +240,12 @@ def test_tensors_of_the_fit_are_made_once_and_not_saved(conv):
     again = pickle.loads(pickle.dumps(conv))
     assert len(pickle.dumps(again)) == size
     assert torch.equal(again.transform(x), before)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks([LayerwiseFeatures(n_components=20, device="cpu")])
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
 
 
 def test_parameters(conv):

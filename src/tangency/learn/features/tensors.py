@@ -17,9 +17,10 @@ from ...nets import Layer
 
 _Part = TypeVar("_Part")
 
-# Numbers of one block on an accelerator, enough to keep it busy, and the bytes that each may take
-# there: the dual of an activation has a few arrays beside its result.
-_MOST = 2**27
+# Numbers of one block: few in main memory, where each of its arrays is one to be paged in; on an
+# accelerator enough to keep it busy, in so many bytes each, as a dual has arrays of its own.
+_IN_MEMORY = 2**22
+_ON_DEVICE = 2**27
 _BYTES = 8 * 8
 
 # What was made of the parts of a fit, for each dtype and device; never saved with them.
@@ -105,15 +106,15 @@ def _converted(value: Any, dtype: Any, device: Any) -> Any:
 
 
 def numbers_at_once(X: Any, device: Any) -> int | None:
-    """How many numbers a block of samples may have on an accelerator; None where there is none."""
+    """How many numbers a block of samples should have in PyTorch; None for NumPy."""
     if not (is_torch_array(X) or device is not None):
         return None
     import torch
 
     where = X.device if is_torch_array(X) else torch.device(device)
     if where.type != "cuda":
-        return None
-    return min(_MOST, default_budget(torch.empty(0, device=where)) // _BYTES)
+        return _IN_MEMORY
+    return min(_ON_DEVICE, default_budget(torch.empty(0, device=where)) // _BYTES)
 
 
 def _tensor(array: np.ndarray, dtype: Any, device: Any) -> Any:
