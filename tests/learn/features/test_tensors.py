@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import cases
 import tangency as tg
 from tangency import InputError, LayerwiseFeatures, NetworkError
+from tangency.learn.solvers import Features
 
 torch = pytest.importorskip("torch")
 
@@ -254,6 +255,44 @@ def test_parameters(conv):
         assert copy.get_params()["device"] == device
         copy.set_params(random_state=0).fit(IMAGES)
         np.testing.assert_allclose(copy.transform(IMAGES), conv.transform(IMAGES), atol=1e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda(conv):
+    wanted = conv.transform(IMAGES)
+    found = clone(conv).set_params(device="cuda").fit(IMAGES).transform(IMAGES)
+    x = torch.tensor(IMAGES, device="cuda", requires_grad=True)
+    of_tensor = conv.transform(x)
+    (gradient,) = torch.autograd.grad(of_tensor.sum(), x)
+    assert gradient.device == of_tensor.device == x.device
+    for each in (found, of_tensor.detach().cpu().numpy()):
+        np.testing.assert_allclose(each, wanted, atol=1e-6)
+
+
+class Numpys(tg.Erf):
+    """An activation of a user's, with functions of NumPy."""
+
+    def dual(self, s, q1, q2):
+        return super().dual(np.sign(s) * np.abs(s), q1, q2)
+
+
+def test_a_dual_of_numpys_alone_is_refused_by_name():
+    net = tg.Sequential(tg.Dense(), Numpys(), tg.Dense())
+    x = torch.tensor(drawn((3,)), requires_grad=True)
+    features = fitted(tg.NTK(net), x)
+    with pytest.raises(NetworkError, match=r"Numpys\.dual cannot compute with tensors"):
+        features.transform(x)
+
+
+def test_a_solver_on_a_device():
+    y = IMAGES.mean((1, 2, 3))
+    models = [
+        tg.KernelRegressor(tg.NTK(CONV), alpha=0.1, solver=Features(40, device=device))
+        for device in (None, "cpu")
+    ]
+    wanted, found = (model.fit(IMAGES, y).predict(IMAGES) for model in models)
+    assert models[1].features_.device == "cpu"
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("device", ["gpu", 0, True, "meta", "cpu:x", ["cpu"]])

@@ -18,7 +18,7 @@ Array = Any
 def patches(x: Array, geometry: Box | Points) -> Array:
     """The features at u + v for every offset v, side by side: (n, *space_out, |S|·d)."""
     taps = _taps(geometry)
-    parts = [(slice(None),)] * len(taps)
+    parts: list[tuple[slice, ...]] = [(slice(None),)] * len(taps)
     for i, (axis, along) in enumerate(zip(geometry.axes, zip(*taps, strict=True), strict=True), 1):
         low, reach = min(along), axis.stride * (axis.size_out - 1) + 1
         x = _span(x, i, axis, axis.start + low, axis.start + max(along) + reach)

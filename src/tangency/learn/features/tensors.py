@@ -10,7 +10,6 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ...checks import cut, shown
-from ...engines.memory import default_budget
 from ...errors import InputError
 from ...kernels.foreign import readable_tensor
 from ...nets import Layer
@@ -18,10 +17,11 @@ from ...nets import Layer
 _Part = TypeVar("_Part")
 
 # Numbers of one block: few in main memory, where each of its arrays is one to be paged in; on an
-# accelerator enough to keep it busy, in so many bytes each, as a dual has arrays of its own.
+# accelerator enough to keep it busy, and none for so many bytes of it, as a dual has a few arrays
+# of that size. Not of what is free now: blocks decide the last bits.
 _IN_MEMORY = 2**22
 _ON_DEVICE = 2**27
-_BYTES = 8 * 8
+_BYTES = 512
 
 # What was made of the parts of a fit, for each dtype and device; never saved with them.
 _made: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
@@ -107,14 +107,15 @@ def _converted(value: Any, dtype: Any, device: Any) -> Any:
 
 def numbers_at_once(X: Any, device: Any) -> int | None:
     """How many numbers a block of samples should have in PyTorch; None for NumPy."""
-    if not (is_torch_array(X) or device is not None):
+    given: Any = X.device if is_torch_array(X) else device
+    if given is None:
         return None
     import torch
 
-    where = X.device if is_torch_array(X) else torch.device(device)
+    where = torch.device(given)
     if where.type != "cuda":
         return _IN_MEMORY
-    return min(_ON_DEVICE, default_budget(torch.empty(0, device=where)) // _BYTES)
+    return min(_ON_DEVICE, torch.cuda.get_device_properties(where).total_memory // _BYTES)
 
 
 def _tensor(array: np.ndarray, dtype: Any, device: Any) -> Any:
