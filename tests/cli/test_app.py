@@ -16,7 +16,7 @@ from tangency.cli import app
 
 COMMANDS = [
     *("demo", "report", "spectrum", "smoothness", "stability"),
-    *("fit", "predict", "gram", "describe", "warmup"),
+    *("fit", "predict", "gram", "features", "describe", "warmup"),
 ]
 run = CliRunner().invoke
 COMMAND = [sys.executable, "-c", "from tangency.cli import app; app(prog_name='tangency')"]

@@ -6,6 +6,7 @@ Private by convention: the commands are public, not the functions.
 from .app import app
 from .demo import demo
 from .estimates import gram_estimate
+from .features import features
 from .lazy import lazy
 from .matrices import gram
 from .measures import smoothness, spectrum, stability
@@ -23,6 +24,7 @@ app.command("spectrum", short_help="Eigenvalues on the sphere, degree by degree.
 app.command("smoothness", short_help="How far small changes move in feature space.")(smoothness)
 app.command("stability", short_help="How far deformations move in feature space.")(stability)
 app.command("lazy", short_help="Finite networks beside their infinite limit.")(lazy)
+app.command("features", short_help="Write a kernel's features of a data set.")(features)
 app.command("gram", short_help="Write the kernel matrix of a data set.")(gram)
 app.command("gram-estimate", short_help="What a large kernel matrix will take.")(gram_estimate)
 app.command("gram-status", short_help="How far a stored kernel matrix is.")(gram_status)

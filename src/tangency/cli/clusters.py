@@ -1,4 +1,4 @@
-"""Options of `tangency gram` for a Dask cluster, and the client that they ask for."""
+"""Options of commands that fill a store, for a Dask cluster, and the client that they ask for."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from ..data.dataset import shape_text
 from ..data.saving import Step, add_preprocessing, read_preprocessing
 from ..data.tables import column_count, is_table
 from ..kernels import NNGP, NTK
-from ..learn import KernelClassifier, KernelRegressor
+from ..learn import KernelClassifier, KernelRegressor, LayerwiseFeatures
 from ..learn.persist import read_model
 
 _KERNELS = {"ntk": NTK, "nngp": NNGP}
@@ -105,6 +105,12 @@ def report_lines(fitted: Fitted, dataset: Dataset) -> list[str]:
             f"conjugate gradients: {model.n_products_} products with the kernel matrix, errors of "
             f"predictions below {model.tolerance_:.1g} of the targets' spread"
         )
+    if model.features_ is not None:
+        found = model.features_
+        lines.append(
+            f"{found.size:,} features; relative error of the kernel {found.error_:.2%}, of the "
+            f"centred one {found.centred_error_:.2%}"
+        )
     if model.loo_score_ is not None:
         lines.append(f"leave-one-out {_score_name(model)} {model.loo_score_:.4f}")
     if dataset.X_test is not None and dataset.y_test is not None:
@@ -159,7 +165,9 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
     gives them, and a warning says so.
     """
     estimator = read_model(path)[0]
-    if estimator.X_fit_ is None:
+    if isinstance(estimator, LayerwiseFeatures):
+        raise DataError(f"{path}: is a feature map, which predicts nothing; give a fitted model")
+    if estimator.X_fit_ is None and estimator.features_ is None:
         raise DataError(f"{path}: was fitted on a precomputed kernel, so it needs no DATA to read")
     found = read_preprocessing(path)
     if found is None:
@@ -169,9 +177,13 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
             UserWarning,
             stacklevel=2,
         )
-        X = estimator.X_fit_
-        reading = {"dtype": "float32" if X.dtype == np.float32 else "float64"}
-        return Fitted(estimator, [], X.shape[1:], float(np.abs(X).max())), reading
+        if estimator.features_ is not None:
+            shape, dtype, largest = estimator.features_.sample_shape, estimator.features_.dtype, 0.0
+        else:
+            X = estimator.X_fit_
+            shape, dtype, largest = X.shape[1:], X.dtype, float(np.abs(X).max())
+        reading = {"dtype": "float32" if dtype == np.float32 else "float64"}
+        return Fitted(estimator, [], shape, largest), reading
     steps, notes = found
     known = {**notes, **notes.get("reading", {})}
     if missing := [name for name in (*_NOTES, *_READING) if name not in known]:

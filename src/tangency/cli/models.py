@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import options as o
 from .files import claim, claim_place, draft
 from .say import say
@@ -14,6 +16,8 @@ def fit(
     kernel: o.OneKernel = o.Kernel.ntk,
     alpha: o.Alpha = "loo",
     solver: o.HowSolved = o.Solver.auto,
+    components: o.Components = None,
+    widths: o.Widths = None,
     store: o.Store = None,
     task: o.WhatIsLearnt = o.Task.auto,
     normalize: o.Normalize = False,
@@ -41,7 +45,7 @@ def fit(
     claim(out, force, (".npz",), (data, labels))
     if store is not None:
         claim_place(store)
-    ridge = o.parse_alpha(alpha)
+    ridge, how = o.parse_alpha(alpha), _solver(solver, components, widths, seed)
     means = {"max_memory": o.parse_memory(max_memory), "n_jobs": o.parse_jobs(jobs)}
     reading = o.reading(label_column, header, input_shape, channels, scale)
     reading["dtype"] = dtype.value
@@ -56,13 +60,28 @@ def fit(
     say(dataset.summary())
     steps = preprocessing(normalize, standardize, zca)
     means["progress"] = o.interactive()
-    options = {"alpha": ridge, "solver": solver.value, "store": store}
+    options = {"alpha": ridge, "solver": how, "store": store}
     fitted = fit_model(dataset, net, kernel.value, options, steps, means)
     for line in report_lines(fitted, dataset):
         say(line)
     with draft(out) as path:
         save(fitted, dataset, reading, path)
     say(f"model written to {out}")
+
+
+def _solver(solver: o.Solver, components: int | None, widths: str | None, seed: int) -> Any:
+    """The solver, with options of features where some are given."""
+    each = o.parse_widths(widths)
+    if solver is not o.Solver.features:
+        if components is not None or widths is not None:
+            name = "--components" if components is not None else "--widths"
+            raise ValueError(f"{name} is for --solver features, but the solver is {solver.value}")
+        return solver.value
+    from ..learn import Features
+
+    chosen = {} if components is None else {"n_components": components}
+    found: Any = tuple(each) if isinstance(each, list) else each
+    return Features(**chosen, widths=found, seed=seed)
 
 
 def predict(

@@ -99,6 +99,7 @@ class Solver(StrEnum):
     eigh = "eigh"
     cg = "cg"
     nystrom = "nystrom"
+    features = "features"
 
 
 class Task(StrEnum):
@@ -120,14 +121,27 @@ HowSolved = Annotated[
     Solver,
     typer.Option(
         help="How the model is fitted; cg needs no more than some columns of the kernel matrix, "
-        "nystrom approximates it by 1,000 of them. auto goes by size and memory."
+        "nystrom approximates it by 1,000 of them, features needs no pair of examples at all. auto "
+        "goes by size and memory."
     ),
 ]
 Store = Annotated[
     Path | None,
     typer.Option(
         metavar="K.zarr",
-        help="Keep the kernel matrix in this store; a run that was stopped goes on from there.",
+        help="Keep the kernel matrix, or the features, in this store; a run that was stopped goes "
+        "on from there.",
+    ),
+]
+Components = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="With features: the largest number of them; 4,000."),
+]
+Widths = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|N,N,...",
+        help="With features: landmarks at each activation, in order; 256, and more at the last.",
     ),
 ]
 WhatIsLearnt = Annotated[
@@ -211,6 +225,21 @@ def parse_alpha(text: str) -> float | list[float] | str:
             "them, or loo"
         )
     return alphas[0] if len(alphas) == 1 else alphas
+
+
+def parse_widths(text: str | None) -> int | list[int] | None:
+    """Landmarks at all activations, or at each.
+
+    >>> parse_widths("64"), parse_widths("64, 128"), parse_widths(None)
+    (64, [64, 128], None)
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(f"--widths {text}: expected whole numbers above 0, as 64 or 64,64,256")
+    found = list(map(int, parts))
+    return found[0] if len(found) == 1 else found
 
 
 def parse_memory(text: str | None) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,16 +48,25 @@ def compute_store(network: Any, X: Any, Y: Any | None, out: Path, **options: Any
     """Compute into the store `out`, and say what is in it."""
     from ..gram import compute, status
 
-    try:
+    with going_on(out):
         compute(network, X, Y, out, progress=o.interactive(), **options)
+    say(str(status(out)))
+
+
+@contextmanager
+def going_on(out: Path) -> Iterator[None]:
+    """Say of an interruption what the store at `out` holds by then."""
+    try:
+        yield
     except KeyboardInterrupt:
         if not out.exists():
             raise
+        from ..gram import status
+
         found = status(out)
         raise KeyboardInterrupt(
             f"{out} holds {found.done:,} of {found.tiles:,} tiles; the same command goes on"
         ) from None
-    say(str(status(out)))
 
 
 def gram_status(

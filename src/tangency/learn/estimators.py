@@ -27,7 +27,7 @@ from .samples import fit_samples, require_square
 from .solvers.features import Stream
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
-from .solvers.options import as_solver
+from .solvers.options import Features, as_solver
 from .solvers.rules import check_applies
 from .streaming import batch, one_alpha, take_in, takes_batches
 from .units import Units, in_units
@@ -71,6 +71,11 @@ class RidgeEstimator(DualEstimator):
         self.center = center
         self.solver = solver
         self.store = store
+
+    @property
+    def streams(self) -> bool:
+        """Whether samples may stay in a file, of which `fit` reads one part after the other."""
+        return isinstance(as_solver(self.solver), Features)
 
     def explain_solver(self, X: ArrayLike) -> str:
         """Say which solver `fit` would take for these samples, why, and its memory.

@@ -14,6 +14,7 @@ from ..checks import cut, within_memory
 from ..errors import InputError
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed
+from ..matrix.sources import Rows, is_chunked
 from ..matrix.view import is_stored
 from .plain import plain_targets
 
@@ -55,6 +56,9 @@ def fit_samples(
         estimator.n_features_in_ = X.shape[1]
         rows: Any = X  # stands for them in all that follows
         return rows, _stored_targets(estimator, X, plain_targets(y), **y_checks)
+    if is_chunked(X) and getattr(estimator, "streams", False):
+        streamed: Any = _streamed(estimator, X)
+        return streamed, _stored_targets(estimator, streamed, plain_targets(y), **y_checks)
     X, y = plain(X, "X"), plain_targets(y)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
@@ -82,6 +86,8 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     """
     if is_stored(X):
         _refuse_stored(estimator, X)
+    if isinstance(X, Rows) or is_chunked(X):
+        return _streamed(estimator, X)
     X = plain(X, "X")
     if _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, dtype=_DTYPES, order="C")
@@ -91,6 +97,15 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     if hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_  # of an earlier fit on a table
     return X
+
+
+def _streamed(estimator: Any, X: Any) -> Any:
+    """Samples in a file, read by blocks of rows and checked then; set `n_features_in_`."""
+    rows = X if isinstance(X, Rows) else Rows(X)
+    estimator.n_features_in_ = math.prod(rows.shape[1:])
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    return rows
 
 
 def _refuse_stored(estimator: Any, X: Any) -> NoReturn:
@@ -119,17 +134,25 @@ def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> An
                 + ("" if precomputed else ", not on a precomputed matrix")
             )
         return X
+    if is_chunked(X) and getattr(estimator, "features_", None) is not None:
+        X = Rows(X)
+        _require_shape(estimator, X, sample_shape)
+        return X
     X = plain(X, "X")
     if len(sample_shape) == 1 and _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, reset=False, dtype=_DTYPES, order="C")
         return checked
     X = check_array(X, allow_nd=True, dtype=_DTYPES, order="C", estimator=estimator)
+    _require_shape(estimator, X, sample_shape)
+    return X
+
+
+def _require_shape(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> None:
     if X.shape[1:] != sample_shape:
         raise InputError(
             f"X has samples of shape {X.shape[1:]}; {type(estimator).__name__} was fitted on "
             f"samples of shape {sample_shape}"
         )
-    return X
 
 
 def require_square(X: np.ndarray) -> None:

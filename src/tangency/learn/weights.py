@@ -20,6 +20,7 @@ from ..checks import is_number, number, plain_array, shown
 from ..errors import InputError
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed, require_finite
+from ..matrix.sources import Rows
 from ..matrix.view import is_stored
 from .fitted import DualFit
 from .grams import TrainGram
@@ -94,6 +95,11 @@ def training(X: Any, y: np.ndarray, sample_weight: Any, kernel: Any) -> Training
     if weights.all():
         return Training(X, y, len(y), weights)
     kept = np.flatnonzero(weights)
+    if isinstance(X, Rows):
+        raise InputError(
+            f"sample_weight is zero for {len(y) - len(kept)} of {len(y)} samples, and rows of an "
+            "array in a file are not left out; give them a tiny weight, or pass the others only"
+        )
     if is_stored(X):
         raise InputError(
             f"sample_weight is zero for {len(y) - len(kept)} of {len(y)} samples, and the rows of "

@@ -94,6 +94,22 @@ def compute(
     kernel, kinds = kernel_and_kinds(kernel, kind)
     job, blocks = make_job(kernel, kinds, X, Y, store, tile, dtype, n_jobs)
     place = Store.prepare(store, job)
+    fill(place, job, blocks, client=client, resume=resume, progress=progress)
+    from .view import opened
+
+    return opened(place)
+
+
+def fill(
+    place: Store,
+    job: Job,
+    blocks: Blocks,
+    *,
+    client: Any = None,
+    resume: bool = True,
+    progress: bool | None = None,
+) -> None:
+    """Compute what is missing of a job in its store; raises as `compute` does."""
     if not resume and place.missing() < len(place.grid):
         raise StoreError(
             f"{place.path} holds tiles already; resume=True goes on with them, and to begin again "
@@ -108,9 +124,6 @@ def compute(
     except UnwritableError:
         if _todo(place, progress):
             raise
-    from .view import opened
-
-    return opened(place)
 
 
 def make_job(

@@ -8,7 +8,7 @@ from typing import Any
 
 from .grid import MOST_TILES, Grid
 
-KINDS = (["ntk"], ["nngp"], ["nngp", "ntk"], ["kernel"])
+KINDS = (["ntk"], ["nngp"], ["nngp", "ntk"], ["kernel"], ["features"])
 """The names of the matrices of a job."""
 
 _LARGEST = 2**40  # rows or columns
@@ -33,7 +33,7 @@ def _shape(value: Any) -> bool:
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "version": (_text, "text"),
     "kernel": (lambda value: isinstance(value, dict), "an object"),
-    "kinds": (lambda value: value in KINDS, "of ntk, nngp, both or kernel"),
+    "kinds": (lambda value: value in KINDS, "of ntk, nngp, both, kernel or features"),
     "dtype": (lambda value: value in ("float32", "float64"), "float32 or float64"),
     "n": (_count, "a whole number above 0"),
     "m": (_count, "a whole number above 0"),
@@ -44,6 +44,11 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Y": (_digest, "a SHA-256"),
     "engine": (_text, "text"),
 }
+
+
+def grid_of(job: dict[str, Any]) -> Grid:
+    """The tiles of a job."""
+    return Grid(job["n"], job["m"], job["tile"], job["symmetric"], job.get("width", 0))
 
 
 def wrong_fields(job: dict[str, Any]) -> str | None:
@@ -57,7 +62,9 @@ def wrong_fields(job: dict[str, Any]) -> str | None:
             return f"{name} is missing"
         if not good(job[name]):
             return f"{name} is {short(job[name])}, which must be {expected}"
-    grid = Grid(job["n"], job["m"], job["tile"], job["symmetric"])
+    if "width" in job and not _count(job["width"]):
+        return f"width is {short(job['width'])}, which must be a whole number above 0"
+    grid = grid_of(job)
     if grid.symmetric and grid.n != grid.m:
         return f"symmetric is true, but n is {grid.n} and m is {grid.m}"
     if grid.count > MOST_TILES:

@@ -10,6 +10,7 @@ _NAMES = {
     "n": "number of rows",
     "m": "number of columns",
     "tile": "side of the tiles",
+    "width": "columns of the tiles",
     "input_shape": "shape of one input",
     "kinds": "kernels",
 }
@@ -33,7 +34,9 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
         if old == new or (key in ("m", "Y") and symmetric):
             continue
         if key in ("X", "Y"):
-            if not other_data:
+            if key == "Y" and here.get("kinds") == ["features"]:
+                found.append("the fitted feature map differs")
+            elif not other_data:
                 found.append(f"the values in {key} differ")
         elif key == "symmetric":
             found.append("computed without Y there, with Y here" if old else "with Y there only")

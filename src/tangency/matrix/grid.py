@@ -13,6 +13,8 @@ MOST_TILES = 10**7
 class Grid:
     """Tiles of side `tile` over n rows and m columns; the last row and column may be smaller.
 
+    With `width` above 0, tiles have so many columns in the place of `tile`.
+
     >>> grid = Grid(5, 5, 2, symmetric=True)
     >>> list(grid)
     [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
@@ -24,16 +26,22 @@ class Grid:
     m: int
     tile: int
     symmetric: bool
+    width: int = 0
+
+    @property
+    def across(self) -> int:
+        """Columns of a tile."""
+        return self.width or self.tile
 
     @property
     def shape(self) -> tuple[int, int]:
         """How many tiles there are from top to bottom, and from left to right."""
-        return -(-self.n // self.tile), -(-self.m // self.tile)
+        return -(-self.n // self.tile), -(-self.m // self.across)
 
     @property
     def chunk(self) -> tuple[int, int]:
         """The shape in which a tile is stored: that of the whole ones."""
-        return min(self.tile, self.n), min(self.tile, self.m)
+        return min(self.tile, self.n), min(self.across, self.m)
 
     def rows(self, i: int) -> slice:
         """The rows of the tiles (i, ·)."""
@@ -41,7 +49,7 @@ class Grid:
 
     def columns(self, j: int) -> slice:
         """The columns of the tiles (·, j)."""
-        return slice(j * self.tile, min((j + 1) * self.tile, self.m))
+        return slice(j * self.across, min((j + 1) * self.across, self.m))
 
     def extent(self, i: int, j: int) -> tuple[int, int]:
         """Rows and columns of the tile (i, j)."""

@@ -82,6 +82,8 @@ class Job:
             "Y": self.data[-1],
             "engine": self.engine,
         }
+        if self.grid.width:
+            data["width"] = self.grid.width
         if foreign := foreign_classes(self.kernel):
             data["classes"] = foreign
         return json.loads(json.dumps(data))

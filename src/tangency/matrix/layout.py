@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import StoreError
 from ..files import drafts, temporary_name
 from . import atomic
-from .description import short, wrong_fields
+from .description import grid_of, short, wrong_fields
 from .grid import Grid
 from .job import FORMAT, fingerprint
 
@@ -58,8 +58,7 @@ class Header:
 
     @property
     def grid(self) -> Grid:
-        job = self.job
-        return Grid(job["n"], job["m"], job["tile"], job["symmetric"])
+        return grid_of(self.job)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -74,6 +74,11 @@ class Rows:
             )
         return block
 
+    def take(self, places: np.ndarray) -> np.ndarray:
+        """The rows at some places, in ascending order, read one run after the other."""
+        runs = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)
+        return np.concatenate([self[int(run[0]) : int(run[-1]) + 1] for run in runs])
+
     def digest(self) -> str:
         """SHA-256 of shape, dtype and all values in C order, however the data are laid out."""
         found = hashlib.sha256(f"{self.shape} {self.dtype.name}\n".encode())
@@ -83,6 +88,12 @@ class Rows:
             block = self[start : start + step]
             found.update(block.astype(little, copy=False).data)
         return found.hexdigest()
+
+
+def is_chunked(X: Any) -> bool:
+    """Whether X is an array in a file, of Zarr or HDF5, which is read a part at a time."""
+    known = all(hasattr(X, name) for name in ("shape", "dtype", "chunks", "__getitem__"))
+    return known and not hasattr(X, "compute")  # Dask's arrays are none yet
 
 
 def all_finite(values: np.ndarray) -> bool:

@@ -207,7 +207,8 @@ class StoredGram(NDArrayOperatorsMixin):
         """
         import dask.array as da
 
-        sides = [[self.tile] * (k // self.tile) + [k % self.tile] for k in self.shape]
+        edges = zip(self.shape, (self.tile, self.grid.across), strict=True)
+        sides = [[edge] * (k // edge) + [k % edge] for k, edge in edges]
         chunks = tuple(tuple(k for k in side if k) for side in sides)
         name = f"gram-{self.kind}-{self.fingerprint[:16]}"
         # A tile is read whole anyway; the array itself is small enough to go into each task.
@@ -251,7 +252,7 @@ class StoredGram(NDArrayOperatorsMixin):
         if need > _LITTLE:
             _check_memory(f"this part of {shape[0]:,} x {shape[1]:,}", need, "smaller parts")
         out = np.empty(shape, dtype=self.dtype)
-        down, across = groups(rows, self.tile), groups(columns, self.tile)
+        down, across = groups(rows, self.tile), groups(columns, self.grid.across)
         for i, (to_rows, from_rows) in down.items():
             for j, (to_columns, from_columns) in across.items():
                 tile = self._mirrored(i, j)
@@ -269,14 +270,15 @@ class StoredGram(NDArrayOperatorsMixin):
         """Single elements, in the shape of the index arrays."""
         out = np.empty(rows.shape, dtype=self.dtype)
         flat_rows, flat_columns, flat = rows.reshape(-1), columns.reshape(-1), out.reshape(-1)
-        place = (flat_rows // self.tile) * self.grid.shape[1] + flat_columns // self.tile
+        across = self.grid.across
+        place = (flat_rows // self.tile) * self.grid.shape[1] + flat_columns // across
         order = np.argsort(place, kind="stable")
         for group in np.split(order, np.flatnonzero(np.diff(place[order])) + 1):
             if len(group) == 0:
                 continue
             i, j = divmod(int(place[group[0]]), self.grid.shape[1])
             tile = self._mirrored(i, j)
-            flat[group] = tile[flat_rows[group] % self.tile, flat_columns[group] % self.tile]
+            flat[group] = tile[flat_rows[group] % self.tile, flat_columns[group] % across]
         return out
 
 

@@ -23,6 +23,8 @@ from ...kernels.algebra import kernel_from_dict
 from ...kernels.coerce import is_network
 from ...kernels.inputs import signals
 from ...kernels.network import NetworkKernel
+from ...matrix.sources import Rows
+from ...matrix.store import folder
 from ...nets.parameters import numbers_only
 from ...nets.plan import Plan, activations, plan
 from ..archive import write_archive
@@ -35,9 +37,11 @@ from .products import times
 from .random_features import unscaled
 from .saved import Arrays, arrays_of, projections, restored
 from .stages import row_norms
+from .stored import map_of, stored
 from .tensors import back, checked_device, like_samples, numbers_at_once, placed, tensors
 
 if TYPE_CHECKING:
+    from ...matrix.view import StoredGram
     from ...typing import FilePath
 
 Array = NDArray[Any]
@@ -160,6 +164,12 @@ class LayerwiseFeatures(FeatureMap):
         return self._shape
 
     @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the samples of the fit."""
+        check_is_fitted(self)
+        return _dtype_of(self._chain)
+
+    @property
     def _sample_shape(self) -> tuple[int, ...]:
         return self._shape
 
@@ -179,7 +189,7 @@ class LayerwiseFeatures(FeatureMap):
         order = rng.permutation(len(X))
         pool = np.sort(order[:looked_at])
         fit = Fit(method, rng, widths, readers(self._plan.steps))
-        starts = [self._start(X[pool[rows]]) for rows in self._blocks(looked_at)]
+        starts = [self._start(_taken(X, pool[rows])) for rows in self._blocks(looked_at)]
         self._chain, ends = fit.chain(self._plan.steps, starts)
         self.widths_ = tuple(fit.found)
         self._readout = [
@@ -187,12 +197,11 @@ class LayerwiseFeatures(FeatureMap):
             for tangent in ((False, True) if self._tangent else (False,))
         ]
         others = np.sort(order[looked_at:][:_HELD_OUT])
-        self._measure(X[others if len(others) > 1 else pool[:_HELD_OUT]])
+        self._measure(_taken(X, others if len(others) > 1 else pool[:_HELD_OUT]))
 
     def _prepare(self, kernel: Any, shape: tuple[int, ...]) -> None:
         """What follows from the kernel and the shape of a sample alone."""
-        if kernel is None or is_network(kernel):
-            kernel = resolve_kernel(kernel)
+        kernel = _resolved(kernel)
         network_kernel, factor = unscaled(kernel, type(self).__name__)
         self._tangent = isinstance(network_kernel, NTK)
         self._network_kernel, self._scale = network_kernel, math.sqrt(factor)
@@ -206,6 +215,42 @@ class LayerwiseFeatures(FeatureMap):
     def _set_work(self, widths: Sequence[int]) -> None:
         channels = self._plan.input_shape[-1]
         self._work = numbers(self._plan.steps, channels, iter(widths), self._tangent)
+
+    def resolved_kernel(self) -> Any:
+        """The kernel that the parameter `kernel` stands for."""
+        return _resolved(self.kernel)
+
+    def transform_to(
+        self,
+        X: ArrayLike,
+        store: FilePath,
+        *,
+        client: Any = None,
+        resume: bool = True,
+        progress: bool | None = None,
+    ) -> StoredGram:
+        """Compute the features of X into a store that a crash cannot harm; resume if it was begun.
+
+        X may be larger than memory: a memory map, or an array of Zarr or HDF5, read by blocks of
+        rows. The store, a Zarr v3 group with the array "features" (n, n_features_out), is read like
+        an array, a part at a time, and later by `tangency.gram.open`; it holds the map as well, in
+        map.npz. `client`, `resume` and `progress` are those of `tangency.gram.compute`, whose
+        stores have the same safety: workers may be killed, and no block is sent to one twice.
+
+        Raises:
+            InputError: samples of another shape, NaN or infinity in them.
+            StoreError: a store of another job, in use, or that cannot be written.
+        """
+        check_is_fitted(self)
+        return stored(self, X, store, client=client, resume=resume, progress=progress)
+
+    def map_in(self, store: FilePath) -> Self | None:
+        """The map that `transform_to` has put into a store, fitted there; None without one.
+
+        Raises:
+            StoreError: a map with other parameters than these, or a damaged one.
+        """
+        return map_of(self, folder(store))
 
     def save(self, path: FilePath) -> Path:
         """Write the fitted map to one file without pickle; `tangency.learn.load` reads it.
@@ -312,6 +357,14 @@ class LayerwiseFeatures(FeatureMap):
     def _blocks(self, n: int, at_once: int | None = None) -> Iterator[slice]:
         step = max(1, (at_once or _BLOCK) // self._work)
         return (slice(start, min(start + step, n)) for start in range(0, n, step))
+
+
+def _resolved(kernel: Any) -> Any:
+    return resolve_kernel(kernel) if kernel is None or is_network(kernel) else kernel
+
+
+def _taken(X: Any, places: NDArray[np.intp]) -> np.ndarray:
+    return X.take(places) if isinstance(X, Rows) else X[places]
 
 
 def _with_input_shape(X: Any, kernel: NetworkKernel) -> Any:

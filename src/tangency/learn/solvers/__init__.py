@@ -1,5 +1,4 @@
-"""Ways to fit: Cholesky, a spectrum, conjugate gradients, the Nyström approximation, and
-layerwise features."""
+"""Ways to fit: Cholesky, a spectrum, conjugate gradients, Nyström, and layerwise features."""
 
 from .options import CG, Cholesky, Eigh, Features, Nystrom
 from .rules import Choice, choose_solver

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ from scipy.linalg import blas
 
 from ...engines.progress import progress_bar
 from ...engines.tiles import size_text
-from ...errors import MemoryLimitError
+from ...errors import InputError, MemoryLimitError, StoreError
 from ...matrix.checked import require_finite
+from ...matrix.store import Store
 from ..conditioning import rank_cutoff, warn_below_noise
 from ..features import LayerwiseFeatures
 from ..fitted import DualFit
@@ -43,16 +44,20 @@ class Table:
     r: int
     dtype: np.dtype
 
-    def slices(self) -> Iterator[slice]:
+    def slices(self, part: slice | None = None) -> Iterator[slice]:
         step = max(_BLOCK // max(self.r, 1), _FEWEST_ROWS)
-        return (slice(start, min(start + step, self.n)) for start in range(0, self.n, step))
+        begin, end = (0, self.n) if part is None else (part.start, part.stop)
+        return (slice(start, min(start + step, end)) for start in range(begin, end, step))
 
-    def blocks(self, roots: Matrix | None) -> Iterator[tuple[slice, Matrix]]:
-        """Blocks of rows in float64, those of scaled samples where there are weights."""
-        for rows in self.slices():
+    def blocks(
+        self, roots: Matrix | None, part: slice | None = None
+    ) -> Iterator[tuple[slice, Matrix]]:
+        """Blocks of rows in float64, of all or a part; scaled by `roots`, weights' of that part."""
+        begin = 0 if part is None else part.start
+        for rows in self.slices(part):
             block = np.asarray(self.rows[rows]).astype(np.float64)
             if roots is not None:
-                block *= roots[rows, None]
+                block *= roots[rows.start - begin : rows.stop - begin, None]
             yield rows, block
 
 
@@ -79,6 +84,61 @@ class Sums:
         return np.triu(self.gram) + np.triu(self.gram, 1).T
 
 
+def sums_of(table: Table, targets: Matrix, roots: Matrix | None, client: Any = None) -> Sums:
+    """The sums over all samples; of features in a store, by the workers of a client that see it."""
+    ones = np.ones(table.n) if roots is None else roots
+    whole = slice(0, table.n)
+    if client is None or not _seen_by_all(client, table.rows):
+        return partial_sums(table, targets, ones, roots, whole)
+    parts = list(table.slices())
+    found = [
+        client.submit(
+            partial_sums,
+            table,
+            targets[part],
+            ones[part],
+            None if roots is None else roots[part],
+            part,
+            pure=False,
+        )
+        for part in parts
+    ]
+    while len(found) > 1:  # a tree: sums meet at the workers, two at a time
+        pairs = [found[k : k + 2] for k in range(0, len(found), 2)]
+        found = [client.submit(added, *p, pure=False) if len(p) > 1 else p[0] for p in pairs]
+    return found[0].result()
+
+
+def partial_sums(
+    table: Table, targets: Matrix, ones: Matrix, roots: Matrix | None, part: slice
+) -> Sums:
+    """The sums over some rows of a table, whose targets and weights these are."""
+    sums = Sums.empty(table.r, targets.shape[1])
+    for rows, block in table.blocks(roots, part):
+        own = slice(rows.start - part.start, rows.stop - part.start)
+        sums.add(block, targets[own], ones[own])
+    return sums
+
+
+def added(one: Sums, other: Sums) -> Sums:
+    """The sums over the samples of both."""
+    return Sums(one.gram + other.gram, one.moments + other.moments, one.sums + other.sums)
+
+
+def _seen_by_all(client: Any, rows: Any) -> bool:
+    """Whether every worker finds the store, and not a namesake, under its path."""
+    found = client.run(fingerprint_at, str(rows.path))
+    return bool(found) and set(found.values()) == {rows.fingerprint}
+
+
+def fingerprint_at(path: str) -> str | None:
+    """Of the store at a path, as a worker sees it."""
+    try:
+        return Store.open(path).header.fingerprint
+    except StoreError:
+        return None
+
+
 def fit_features(
     kernel: Any,
     X: Any,
@@ -89,28 +149,27 @@ def fit_features(
     *,
     centred: bool,
     roots: Matrix | None = None,
-    table: Callable[[LayerwiseFeatures], Table] | None = None,
+    store: Any = None,
 ) -> DualFit:
     """Fit the targets, (n, k), with F Fᵀ in the place of K, F the features of the samples.
 
     Features are computed once. FᵀF and Fᵀ targets are added up over blocks of samples, and a
     second pass over the features gives leave-one-out residuals of all alphas, exact for F Fᵀ, with
-    the landmarks as they are. `table` gives the features from a store; None keeps them in memory.
+    the landmarks as they are. They are kept in memory, or in a `store`, which a fit that was
+    interrupted goes on with.
 
     Raises:
+        InputError: workers of a client without a store.
+        StoreError: a store of another fit.
         MemoryLimitError: before anything is computed, features that have no room.
         NetworkError: a layer without a feature map.
 
     Warns with `IllConditionedWarning` where the fit depends on rounding.
     """
     n = len(targets)
-    features = layerwise(kernel, options).fit(X)
-    found = (table or (lambda each: in_memory(each, X, bool(options.progress))))(features)
-    sums = Sums.empty(found.r, targets.shape[1])
+    features, found = _table(kernel, X, options, store)
     with blas_threads(max(n, found.r)):
-        for rows, block in found.blocks(roots):
-            ones = np.ones(len(block)) if roots is None else roots[rows]
-            sums.add(block, targets[rows], ones)
+        sums = sums_of(found, targets, roots, options.client)
         gram = sums.whole()
         require_finite(gram, "products of features overflowed", "scale the inputs down")
         trace, eps = float(np.trace(gram)), float(np.finfo(found.dtype).eps)
@@ -191,6 +250,21 @@ class Stream:
             basis = spectrum.vectors
             shrink = flow_filter(spectrum, alpha, time)[:, None]
             return basis @ (shrink * (basis.T @ moments)), mean
+
+
+def _table(kernel: Any, X: Any, options: Features, store: Any) -> tuple[LayerwiseFeatures, Table]:
+    """The map, and the features of all samples."""
+    wanted = layerwise(kernel, options)
+    if store is None:
+        if options.client is not None:
+            raise InputError(
+                "Features(client=…) has its workers write into a store; give store= a path"
+            )
+        features = wanted.fit(X)
+        return features, in_memory(features, X, bool(options.progress))
+    features = wanted.map_in(store) or wanted.fit(X)
+    rows = features.transform_to(X, store, client=options.client, progress=options.progress)
+    return features, Table(rows, len(X), features.size, rows.dtype)
 
 
 def layerwise(kernel: Any, options: Features) -> LayerwiseFeatures:

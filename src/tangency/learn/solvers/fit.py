@@ -200,6 +200,7 @@ def _on_features(
         criterion,
         centred=centred,
         roots=problem.roots,
+        store=problem.store,
     )
 
 

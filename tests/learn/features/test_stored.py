@@ -1,0 +1,238 @@
+"""Features in stores: the same numbers, from files larger than memory, by workers, after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import zarr
+from sklearn.datasets import load_digits
+
+import tangency as tg
+from processes import started
+from tangency import InputError, KernelClassifier, KernelRegressor, LayerwiseFeatures, StoreError
+from tangency.gram import local_cluster
+from tangency.learn import Features, load
+from tangency.learn.features import stored
+from tangency.learn.solvers import features as solver
+
+NET = "conv3 relu avg2 conv3 relu gap dense"
+DIGITS, LABELS = load_digits(return_X_y=True)
+IMAGES = (DIGITS[:300] / 16).reshape(-1, 8, 8, 1).astype(np.float32)
+LABELS = LABELS[:300]
+SMALL = Features(60, widths=20)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return LayerwiseFeatures(NET, 60, widths=20, random_state=0).fit(IMAGES[:100])
+
+
+@pytest.fixture
+def fine(monkeypatch):
+    """Tiles of a few samples."""
+    monkeypatch.setattr(stored, "_ROWS", 16)
+
+
+@pytest.fixture(scope="module")
+def client():
+    with local_cluster(2) as client:
+        yield client
+
+
+def test_a_store_holds_the_features_and_the_map(tmp_path, fitted, fine):
+    path = tmp_path / "F.zarr"
+    F = fitted.transform_to(IMAGES, path)
+    assert (F.shape, F.dtype, F.grid.count, F.complete) == ((300, 40), np.float32, 19, True)
+    expected = fitted.transform(IMAGES)
+    np.testing.assert_allclose(F[:], expected, atol=2e-5)
+    np.testing.assert_array_equal(F[40:50, 3:5], F[:][40:50, 3:5])
+    np.testing.assert_array_equal(F[[3, 200], [4, 39]], F[:][[3, 200], [4, 39]])
+    np.testing.assert_array_equal(F.dask.compute(), F[:])
+    np.testing.assert_array_equal(zarr.open(path, mode="r")["features"][:], F[:])
+    np.testing.assert_array_equal(tg.gram.open(path)[:], F[:])
+    assert tg.gram.verify(path).ok
+    assert "300 x 40" in str(tg.gram.status(path))
+    np.testing.assert_array_equal(load(path / "map.npz").transform(IMAGES), expected)
+
+
+def test_what_is_there_is_not_computed_again(tmp_path, fitted, fine, monkeypatch):
+    path = tmp_path / "F.zarr"
+    whole = fitted.transform_to(IMAGES, path)[:]
+    (path / "tiles" / "3.0.json").unlink()
+    calls = []
+    transform = LayerwiseFeatures.transform
+    monkeypatch.setattr(
+        LayerwiseFeatures, "transform", lambda self, X: calls.append(len(X)) or transform(self, X)
+    )
+    np.testing.assert_array_equal(fitted.transform_to(IMAGES, path)[:], whole)
+    assert calls == [16]
+    with pytest.raises(StoreError, match="holds tiles already"):
+        fitted.transform_to(IMAGES, path, resume=False)
+
+
+def test_another_job_is_refused(tmp_path, fitted):
+    path = tmp_path / "F.zarr"
+    fitted.transform_to(IMAGES, path)
+    with pytest.raises(StoreError, match="number of rows"):
+        fitted.transform_to(IMAGES[:-1], path)
+    with pytest.raises(StoreError, match="the values in X differ"):
+        fitted.transform_to(1 + IMAGES, path)
+    other = LayerwiseFeatures(NET, 60, widths=20, random_state=1).fit(IMAGES[:100])
+    with pytest.raises(StoreError, match="the fitted feature map differs"):
+        other.transform_to(IMAGES, path)
+    with pytest.raises(InputError, match="fitted to samples of shape"):
+        fitted.transform_to(IMAGES[:, :4], path)
+    with pytest.raises(StoreError, match="another job"):
+        tg.gram.compute(tg.NTK(NET), IMAGES, store=path)
+    assert tg.gram.verify(path).ok
+
+
+@pytest.mark.parametrize("kind", ["memmap", "zarr"])
+def test_samples_in_a_file(tmp_path, fitted, kind):
+    if kind == "memmap":
+        np.save(tmp_path / "X.npy", IMAGES)
+        X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    else:
+        X = zarr.create_array(
+            tmp_path / "X.zarr", shape=IMAGES.shape, chunks=(50, 8, 8, 1), dtype="float32"
+        )
+        X[:] = IMAGES
+    F = fitted.transform_to(X, tmp_path / "F.zarr")
+    np.testing.assert_array_equal(F[:], fitted.transform_to(IMAGES, tmp_path / "G.zarr")[:])
+    again = LayerwiseFeatures(NET, 60, widths=20, random_state=0).fit(X)
+    same = LayerwiseFeatures(NET, 60, widths=20, random_state=0).fit(IMAGES)
+    np.testing.assert_array_equal(again.transform(IMAGES), same.transform(IMAGES))
+    model = KernelClassifier(NET, alpha=0.1, solver=SMALL, store=tmp_path / "M.zarr")
+    model.fit(X, LABELS)
+    plain = KernelClassifier(NET, alpha=0.1, solver=SMALL).fit(IMAGES, LABELS)
+    np.testing.assert_allclose(
+        model.decision_function(X), plain.decision_function(IMAGES), atol=1e-3
+    )
+    assert model.loo_score_ == plain.loo_score_
+
+
+def test_nan_in_a_file_is_found(tmp_path):
+    X = zarr.create_array(tmp_path / "X.zarr", shape=IMAGES.shape, chunks=(50, 8, 8, 1), dtype="f4")
+    X[:] = IMAGES
+    X[123, 0, 0, 0] = np.nan
+    model = KernelClassifier(NET, alpha=0.1, solver=SMALL)
+    with pytest.raises(InputError, match="NaN or infinity"):
+        model.fit(X, LABELS)
+    X[:] = IMAGES
+    weights = np.ones(300)
+    weights[5] = 0
+    with pytest.raises(InputError, match="rows of an array in a file"):
+        model.fit(X, LABELS, weights)
+    with pytest.raises(InputError, match="samples of shape"):
+        KernelClassifier(NET, alpha=0.1, solver=SMALL).fit(X, LABELS).predict(X[:, :4])
+
+
+def test_a_fit_goes_on_with_its_store(tmp_path, monkeypatch):
+    path = tmp_path / "F.zarr"
+    model = KernelClassifier(NET, alpha=[0.01, 0.1], solver=SMALL, store=path).fit(IMAGES, LABELS)
+    fits = []
+    monkeypatch.setattr(LayerwiseFeatures, "fit", lambda self, X: fits.append(X))
+    again = KernelClassifier(NET, alpha=[0.01, 0.1], solver=SMALL, store=path)
+    again.fit(IMAGES, LABELS)
+    assert fits == []
+    np.testing.assert_array_equal(again.dual_coef_, model.dual_coef_)
+    np.testing.assert_array_equal(again.predict_proba(IMAGES), model.predict_proba(IMAGES))
+    for options, said in (
+        ({"solver": Features(60, widths=21)}, "widths=20, and widths=21"),
+        ({"solver": Features(60, widths=20, seed=4)}, "random_state=0, and random_state=4"),
+        ({"kernel": tg.NNGP(NET)}, "kernel=NTK"),
+    ):
+        with pytest.raises(StoreError, match=said):
+            again.set_params(**options).fit(IMAGES, LABELS)
+        again.set_params(solver=SMALL, kernel=NET)
+    (path / "map.npz").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"map\.npz"):
+        again.fit(IMAGES, LABELS)
+
+
+def test_workers_give_the_same(tmp_path, fitted, fine, client, monkeypatch):
+    alone = fitted.transform_to(IMAGES, tmp_path / "alone.zarr")
+    together = fitted.transform_to(IMAGES, tmp_path / "together.zarr", client=client)
+    np.testing.assert_array_equal(together[:], alone[:])
+    table = solver.Table(together, 300, 40, together.dtype)
+    targets = np.eye(10)[LABELS]
+    roots = np.random.default_rng(0).uniform(0.5, 1.5, 300)
+    whole = solver.sums_of(table, targets, roots)
+    monkeypatch.setattr(solver, "_BLOCK", 60 * 70)
+    monkeypatch.setattr(solver, "_FEWEST_ROWS", 70)
+    assert solver._seen_by_all(client, together)
+    parts = solver.sums_of(table, targets, roots, client)
+    for name in ("gram", "moments", "sums"):
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-10)
+    model = KernelRegressor(
+        NET, alpha=0.1, solver=Features(60, widths=20, client=client), store=tmp_path / "M.zarr"
+    ).fit(IMAGES, LABELS)
+    plain = KernelRegressor(NET, alpha=0.1, solver=SMALL).fit(IMAGES, LABELS)
+    np.testing.assert_allclose(model.predict(IMAGES), plain.predict(IMAGES), atol=1e-3)
+    with pytest.raises(InputError, match="give store="):
+        KernelRegressor(NET, alpha=0.1, solver=Features(60, client=client)).fit(IMAGES, LABELS)
+
+
+def test_a_killed_worker_loses_nothing(tmp_path, fitted, fine):
+    X = np.tile(IMAGES, (8, 1, 1, 1))
+    alone = fitted.transform_to(X, tmp_path / "alone.zarr")
+    records = tmp_path / "F.zarr" / "tiles"
+    done = []
+
+    def kill(pid):
+        while len(list(records.glob("*.json"))) < 5:
+            time.sleep(0.01)
+        os.kill(pid, signal.SIGKILL)
+        done.append(len(list(records.glob("*.json"))))
+
+    with local_cluster(2) as client:
+        pid = next(iter(client.run(os.getpid).values()))
+        thread = threading.Thread(target=kill, args=(pid,))
+        thread.start()
+        F = fitted.transform_to(X, tmp_path / "F.zarr", client=client)
+        thread.join()
+    assert done[0] < F.grid.count  # it died in the middle
+    np.testing.assert_array_equal(F[:], alone[:])
+
+
+PROGRAM = """
+import sys
+import numpy as np
+from sklearn.datasets import load_digits
+from tangency import KernelClassifier
+from tangency.learn import Features
+from tangency.learn.features import stored
+
+stored._ROWS = 8
+X, y = load_digits(return_X_y=True)
+X = (X[:300] / 16).reshape(-1, 8, 8, 1).astype(np.float32)
+solver = Features(60, widths=20)
+print("fitting", flush=True)
+model = KernelClassifier("conv3 relu avg2 conv3 relu gap dense", alpha=0.1, solver=solver,
+                         store=sys.argv[1]).fit(X, y[:300])
+print(model.dual_coef_.tobytes().hex())
+"""
+
+
+def test_kill_9_in_the_middle(tmp_path):
+    def fit(name):
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / name)]
+        return started(command, stderr=None, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+    with fit("whole.zarr") as process:
+        expected = process.communicate()[0].split()[1]
+    for wait in (0.0, 0.3, 0.6):
+        with fit("killed.zarr") as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(wait)
+            process.kill()
+    with fit("killed.zarr") as process:
+        assert process.communicate()[0].split()[1] == expected
+    assert tg.gram.verify(tmp_path / "killed.zarr").ok
