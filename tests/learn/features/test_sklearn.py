@@ -22,7 +22,6 @@ MAPS = [
     NystromFeatures(n_components=20, method="uniform", max_samples=15),
     RandomFeatures(n_components=50),
     LayerwiseFeatures(n_components=20),
-    LayerwiseFeatures(n_components=20, device="cpu"),
     RandomFeatures(NNGP("dense erf dense relu dense:b=0.1"), n_components=20),
 ]
 BOTH = pytest.mark.parametrize("transformer", [NystromFeatures, RandomFeatures, LayerwiseFeatures])
