@@ -125,7 +125,7 @@ fitted(learn.GaussianProcess, kernel=NTK, noise='ml', inference='posterior', tra
 fitted(learn.GaussianProcess, kernel=NTK, noise=0.1, inference='ensemble', training_time=2.0, center=False)
 fitted(learn.NystromFeatures, kernel=tg.NTK(NET), n_components=4, method='rpcholesky', max_samples=100, random_state=0)
 fitted(learn.RandomFeatures, kernel=tg.NTK(NET), n_components=8, random_state=0)
-fitted(learn.LayerwiseFeatures, kernel=tg.NTK(NET), n_components=8, widths=[4], method='uniform', max_samples=5, random_state=0)
+fitted(learn.LayerwiseFeatures, kernel=tg.NTK(NET), n_components=8, widths=[4], method='uniform', max_samples=5, random_state=0, device=None)
 learn.LayerwiseFeatures(tg.NTK(NET), 8).fit(X).transform(X=Z)
 learn.LayerwiseFeatures(tg.NTK(NET), 8).fit(X).transform_pair(X=Z)
 learn.KernelRegressor(alpha=0.1).fit(X=X, y=y, sample_weight=[1.0, 2.0, 0.0, 1.0, 1.0, 3.0])

@@ -53,6 +53,15 @@ def test_inputs_against_finite_differences(net, activation):
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-6 * expected.abs().max().item())
 
 
+@pytest.mark.parametrize("activation", ["erf", "gelu", "sin", "cos", "hermite3", "exp0.6"])
+def test_second_derivatives_at_equal_inputs(activation):
+    """There Σ is as large as the variances allow, which the duals take as exact."""
+    x, same = images("dense"), images("dense").detach()
+    for kind in (oracle.NTK, oracle.NNGP):
+        kernel = kind(f"dense {activation} dense")
+        assert torch.autograd.gradgradcheck(lambda z, k=kernel: k(z, same).sum(), (x,))
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_a_symmetric_call_differentiates_both_arguments(net):
     text = net.format("erf")

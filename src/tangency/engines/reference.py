@@ -256,11 +256,11 @@ def _pointwise(
     q1, q2 = source.next(state)
     if step.need_out is Need.NOTHING:
         return state
-    k, k_dot = _dual(activation, state.nngp, q1, q2)
+    k, k_dot = dual(activation, state.nngp, q1, q2)
     return replace(state, nngp=k, ntk=None if state.ntk is None else state.ntk * k_dot)
 
 
-def _dual(activation: ActivationLayer, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+def dual(activation: ActivationLayer, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
     """The dual; one of the user's own may know NumPy's arrays alone, and is said to."""
     if not foreign(activation):
         return activation.dual(s, q1, q2)

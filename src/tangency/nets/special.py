@@ -16,6 +16,16 @@ def positive_part(x: Any) -> Any:
     return xp.where(x > 0, x, xp.zeros_like(x))
 
 
+def unless_rounded(x: Any, kept: Any) -> Any:
+    """x where `kept`, and 0 where x is 0 but for rounding.
+
+    Under PyTorch it has the derivatives of x there too. The first vanishes, as x is never
+    negative; the second does not.
+    """
+    zeros = x - x.detach() if is_torch_array(x) else array_namespace(x).zeros_like(x)
+    return array_namespace(x).where(kept, x, zeros)
+
+
 def safe_sqrt(q: Any) -> Any:
     """√q for a variance: 0, with gradient 0, where q is below the smallest normal number."""
     xp = array_namespace(q)
@@ -53,7 +63,7 @@ def excess(s: Any, q1: Any, q2: Any, size: Any) -> Any:
     xp = array_namespace(s)
     product = q1 * (q2 / size)
     rest = product - s * (s / size)
-    return xp.where(rest > 4 * xp.finfo(rest.dtype).eps * product, rest, xp.zeros_like(rest))
+    return unless_rounded(rest, rest > 4 * xp.finfo(rest.dtype).eps * product)
 
 
 def sine_and_arcsine(c: Any) -> tuple[Any, Any]:

@@ -9,11 +9,14 @@ import runpy
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "features.md"
 
 
 def test_the_examples_of_the_page_run():
+    pytest.importorskip("torch")
     failed, tried = doctest.testfile(str(PAGE), module_relative=False)
     assert tried > 10
     assert failed == 0

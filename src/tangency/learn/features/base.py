@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from array_api_compat import array_namespace
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -45,16 +46,23 @@ class FeatureMap(
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the features of X, (m, n_features_out), in the dtype of X, float32 or float64."""
         check_is_fitted(self)
-        samples = predict_samples(self, X, self._sample_shape)
-        features = np.empty((len(samples), self._n_features_out), dtype=samples.dtype)
+        samples = self._samples(X)
         with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
-            for rows in blocks(len(samples), self._work_per_row):
-                features[rows] = self._map(samples[rows])
-        if not np.isfinite(features).all():
+            features = self._features(samples)
+        if not array_namespace(features).isfinite(features).all():
+            dtype = str(features.dtype).removeprefix("torch.")
             raise InputError(
-                f"the features overflowed {features.dtype}; scale the inputs down, or pass "
-                "float64 inputs"
+                f"the features overflowed {dtype}; scale the inputs down, or pass float64 inputs"
             )
+        return features
+
+    def _samples(self, X: Any) -> Any:
+        return predict_samples(self, X, self._sample_shape)
+
+    def _features(self, samples: Any) -> Any:
+        features = np.empty((len(samples), self._n_features_out), dtype=samples.dtype)
+        for rows in blocks(len(samples), self._work_per_row):
+            features[rows] = self._map(samples[rows])
         return features
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from array_api_compat import array_namespace, is_torch_array
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 from sklearn.utils.validation import check_is_fitted
@@ -29,14 +30,15 @@ from ...nets.plan import Plan, activations, plan
 from ..archive import write_archive
 from ..grams import resolve_kernel
 from ..lowrank import METHODS, Method, low_rank
-from ..samples import predict_samples
 from .base import FeatureMap, at_least_one, generator
 from .chain import Block, Chain, Fit, cheap_marginals, check_covered, features_out, numbers, readers
-from .local import Local, times
+from .local import Local
+from .products import times
 from .random_features import unscaled
 from .saved import Arrays, arrays_of, projections, restored
 from .stages import row_norms
 from .stored import map_of, stored
+from .tensors import back, checked_device, like_samples, numbers_at_once, placed, tensors
 
 if TYPE_CHECKING:
     from ...matrix.view import StoredGram
@@ -73,6 +75,9 @@ class LayerwiseFeatures(FeatureMap):
     method : how landmarks are chosen among candidates, as in `NystromFeatures`.
     max_samples : inputs of which the features are looked at during `fit`, drawn at random.
     random_state : a number, a `RandomState` or `Generator`, or None.
+    device : where PyTorch transforms samples that are arrays of NumPy, "cpu", "cuda", "cuda:1" or
+        a `torch.device`; None is NumPy. Landmarks are chosen in NumPy. Tensors are transformed
+        where they lie.
 
     Attributes
     ----------
@@ -82,12 +87,14 @@ class LayerwiseFeatures(FeatureMap):
         an intercept sees.
     widths_ : the number of landmarks at each activation; `kernel_` the kernel.
 
-    X is (n, d) or (n, *space, channels); features are computed and returned in its dtype, float32
-    or float64. If the error is too large, raise `widths` (inner layers cost time) and
+    X is (n, d) or (n, *space, channels); features are computed in the dtype of the fit, and
+    returned in that of X, float32 or float64. Those of a tensor are a tensor on its device, and
+    differentiable in it. If the error is too large, raise `widths` (inner layers cost time) and
     `n_components` (the last layer is cheap); float64 inputs let small directions in.
 
     Raises:
         NetworkError: a layer without a feature map of its own, by name.
+        InputError: a device that is not there; tensors of forward mode, which is not followed.
 
     Source: Bietti & Mairal 2019 for the map, projected as in `tangency.learn.features.projection`;
     Mairal 2016 for the last-layer kernel.
@@ -119,6 +126,7 @@ class LayerwiseFeatures(FeatureMap):
         method: Method = "rpcholesky",
         max_samples: int = 1000,
         random_state: Any = None,
+        device: Any = None,
     ) -> None:
         self.kernel = kernel
         self.n_components = n_components
@@ -126,6 +134,7 @@ class LayerwiseFeatures(FeatureMap):
         self.method = method
         self.max_samples = max_samples
         self.random_state = random_state
+        self.device = device
 
     def transform_pair(self, X: ArrayLike) -> KernelPair:
         """Return the features of both kernels from one pass, `KernelPair(nngp, ntk)`.
@@ -139,9 +148,8 @@ class LayerwiseFeatures(FeatureMap):
                 "transform_pair needs the features of both kernels; fit to NTK(net), whose map "
                 "holds those of the last layer"
             )
-        samples = predict_samples(self, X, self._sample_shape)
-        found = [self._pair(samples[rows]) for rows in self._blocks(len(samples))]
-        return KernelPair(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        found = self._by_block(self._samples(X))
+        return KernelPair(*(_concat(parts) for parts in zip(*found, strict=True)))
 
     @property
     def size(self) -> int:
@@ -172,6 +180,7 @@ class LayerwiseFeatures(FeatureMap):
     def _fit(self, X: np.ndarray) -> None:
         most = at_least_one(self.n_components, "n_components")
         method: Any = choice(self.method, "method", METHODS)
+        checked_device(self.device, X.dtype)
         looked_at = min(at_least_one(self.max_samples, "max_samples"), len(X))
         self._prepare(self.kernel, X.shape[1:])
         rng = generator(self.random_state)
@@ -311,31 +320,42 @@ class LayerwiseFeatures(FeatureMap):
         self.error_, self.error_std_ = _relative_error(exact, found)
         self.centred_error_, _ = _relative_error(_centred(exact), _centred(found))
 
-    def _map(self, X: np.ndarray) -> np.ndarray:
-        which = self._tangent
-        return np.concatenate([self._pair(X[rows], which)[which] for rows in self._blocks(len(X))])
+    def _samples(self, X: Any) -> Any:
+        checked_device(self.device, _dtype_of(self._chain))
+        samples = super()._samples(X)
+        return like_samples(X, samples) if is_torch_array(X) else samples
 
-    def _pair(self, X: np.ndarray, only: bool | None = None) -> list[Any]:
+    def _features(self, samples: Any) -> Any:
+        return self._map(samples) if is_torch_array(samples) else super()._features(samples)
+
+    def _map(self, X: Any) -> Any:
+        which = self._tangent
+        return _concat([pair[which] for pair in self._by_block(X, which)])
+
+    def _by_block(self, X: Any, only: bool | None = None) -> list[list[Any]]:
+        rows = self._blocks(len(X), numbers_at_once(X, self.device))
+        return [self._pair(X[some], only) for some in rows]
+
+    def _pair(self, X: Any, only: bool | None = None) -> list[Any]:
         """Features of the last-layer kernel and the NTK; one of them alone if asked for."""
-        end = self._chain(self._start(X)).local
+        x = tensors(X, self.device, _dtype_of(self._chain))
+        end = placed(self._chain, x)(self._start(x)).local
         features: list[Any] = [None, None]
         for tangent in (False, True) if only is None else (only,):
-            found = self._readout[tangent](_of(end, tangent))
+            found = placed(self._readout[tangent], x)(_of(end, tangent))
             if self._network_kernel.normalize:
                 found = found / row_norms(found)
-            features[tangent] = found * found.dtype.type(self._scale)
+            features[tangent] = back(found * self._scale, X)
         return features
 
-    def _start(self, X: np.ndarray) -> Block:
+    def _start(self, X: Any) -> Block:
         """Inputs as features, with the variances that are known beforehand."""
         x = _with_input_shape(X, self._network_kernel)
-        theta = np.zeros((*x.shape[:-1], 0), dtype=x.dtype) if self._tangent else None
-        if not self._cheap:
-            return Block(Local(x, theta), None)
-        return Block(Local(x, theta), [np.asarray(q) for q in reference.marginals(self._plan, x)])
+        theta = x[..., :0] if self._tangent else None
+        return Block(Local(x, theta), reference.marginals(self._plan, x) if self._cheap else None)
 
-    def _blocks(self, n: int) -> Iterator[slice]:
-        step = max(1, _BLOCK // self._work)
+    def _blocks(self, n: int, at_once: int | None = None) -> Iterator[slice]:
+        step = max(1, (at_once or _BLOCK) // self._work)
         return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
@@ -347,8 +367,12 @@ def _taken(X: Any, places: NDArray[np.intp]) -> np.ndarray:
     return X.take(places) if isinstance(X, Rows) else X[places]
 
 
-def _with_input_shape(X: np.ndarray, kernel: NetworkKernel) -> np.ndarray:
-    return np.asarray(signals(X, kernel.input_shape))
+def _with_input_shape(X: Any, kernel: NetworkKernel) -> Any:
+    return signals(X, kernel.input_shape)
+
+
+def _concat(parts: Sequence[Any]) -> Any:
+    return array_namespace(parts[0]).concat(parts)
 
 
 def _of(end: Local, tangent: bool) -> Array:

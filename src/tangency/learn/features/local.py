@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from array_api_compat import array_namespace
 
-from ...engines.blas import product
 from ...nets.operators import Average, Normalize, Operator, Positions, Scale, Shifts, Stack, Weights
+from ...nets.special import safe_sqrt
 from .positions import mapped, patches
+from .products import squares, times
 
-Array = NDArray[Any]
+Array = Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +59,12 @@ class Local:
             return replace(self, shared=0.0)
         done = self.done()
         assert done.theta is not None
-        theta = np.concatenate([done.theta, self.shared * done.sigma], axis=-1)
-        return Local(done.sigma, theta)
+        return Local(done.sigma, _concat([done.theta, self.shared * done.sigma]))
 
     def each(self, change: Callable[[Array], Array]) -> Local:
         """Both sets of features changed in the same way."""
         theta = None if self.theta is None else change(self.theta)
         return replace(self, sigma=change(self.sigma), theta=theta)
-
-
-def times(x: Array, matrix: Array) -> Array:
-    """x (..., d) times a matrix (d, e)."""
-    flat = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    return product(flat, matrix).reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def joined(branches: list[Local]) -> Local:
@@ -81,9 +74,8 @@ def joined(branches: list[Local]) -> Local:
     branches = [branch.done() for branch in branches]
     theta = None
     if branches[0].theta is not None:
-        theta = np.concatenate([b.theta for b in branches if b.theta is not None], axis=-1)
-    sigma = np.concatenate([branch.sigma for branch in branches], axis=-1)
-    return Local(sigma, theta, branches[0].shared)
+        theta = _concat([b.theta for b in branches])
+    return Local(_concat([b.sigma for b in branches]), theta, branches[0].shared)
 
 
 def linear(operator: Operator, local: Local, variances: Array | None) -> Local:
@@ -101,29 +93,33 @@ def linear(operator: Operator, local: Local, variances: Array | None) -> Local:
                 else local.done().each(lambda x: mapped(x, maps))
             )
         case Average():
-            return local.each(lambda x: x.mean(axis=tuple(range(1, x.ndim - 1)), dtype=x.dtype))
+            return local.each(_mean)
         case Positions():
             return local.done().each(_side_by_side)
         case Scale(factor):
-            return local.each(lambda x: x * x.dtype.type(factor))
+            return local.each(lambda x: x * float(factor))
         case Normalize():
             done = local.done()
             q = squares(done.sigma) if variances is None else variances
-            length = np.sqrt(np.where(q > 0, q, 1))[..., None].astype(done.sigma.dtype)
+            xp, root = array_namespace(q), safe_sqrt(q)
+            length = xp.where(root > 0, root, xp.ones_like(root))[..., None]
             return done.each(lambda x: x / length)
         case Weights() as weights:
             return _weighted(weights, local)
     raise AssertionError("check_covered() lets no other pass")
 
 
-def squares(x: Array) -> Array:
-    """‖x[u]‖² of the features at every position."""
-    return np.einsum("...i,...i->...", x, x)
+def _mean(x: Array) -> Array:
+    return array_namespace(x).mean(x, axis=tuple(range(1, x.ndim - 1)))
 
 
 def _side_by_side(x: Array) -> Array:
     flat = x.reshape(len(x), -1)
-    return flat / flat.dtype.type(math.sqrt(max(flat.shape[1] // max(x.shape[-1], 1), 1)))
+    return flat / math.sqrt(max(flat.shape[1] // max(x.shape[-1], 1), 1))
+
+
+def _concat(parts: list[Any]) -> Array:
+    return array_namespace(parts[0]).concat(parts, axis=-1)
 
 
 def _weighted(weights: Weights, local: Local) -> Local:
@@ -131,10 +127,11 @@ def _weighted(weights: Weights, local: Local) -> Local:
     if local.shared and (bias or weights.trainable):
         local = local.alone()  # two layers with weights in a row
     if factor != 1:
-        local = local.each(lambda x: x * x.dtype.type(factor))
+        local = local.each(lambda x: x * float(factor))
     if bias:
         local = local.done()
-        column = np.full((*local.sigma.shape[:-1], 1), bias, dtype=local.sigma.dtype)
-        local = replace(local, sigma=np.concatenate([local.sigma, column], axis=-1))
+        s = local.sigma
+        column = array_namespace(s).full_like(s[..., :1], bias)
+        local = replace(local, sigma=_concat([s, column]))
     trained = weights.trainable and local.theta is not None
     return replace(local, shared=1.0) if trained else local

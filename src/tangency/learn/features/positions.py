@@ -1,36 +1,36 @@
-"""Linear maps of the grid, applied to features: arrays (n, *space, d)."""
+"""Linear maps of the grid, applied to features: arrays or tensors (n, *space, d)."""
 
 from __future__ import annotations
 
+import math
 from itertools import product as every
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from array_api_compat import array_namespace, device, is_numpy_array
 
-from ...engines.blas import product
 from ...nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
+from .products import times
 
-Array = NDArray[Any]
+Array = Any
 
 
 def patches(x: Array, geometry: Box | Points) -> Array:
     """The features at u + v for every offset v, side by side: (n, *space_out, |S|·d)."""
-    space, width = geometry.space_out, x.shape[-1]
-    padded = np.pad(x, [(0, 0), *[(0, 1)] * len(space), (0, 0)])  # a zero behind each axis
     taps = _taps(geometry)
-    out = np.empty((len(x), *space, len(taps), width), dtype=x.dtype)
-    for place, tap in enumerate(taps):
-        read = [np.arange(len(x))]
-        read += [_read(axis, v) for axis, v in zip(geometry.axes, tap, strict=True)]
-        out[..., place, :] = padded[np.ix_(*read)]
-    return out.reshape(len(x), *space, len(taps) * width)
+    parts: list[tuple[slice, ...]] = [(slice(None),)] * len(taps)
+    for i, (axis, along) in enumerate(zip(geometry.axes, zip(*taps, strict=True), strict=True), 1):
+        low, reach = min(along), axis.stride * (axis.size_out - 1) + 1
+        x = _span(x, i, axis, axis.start + low, axis.start + max(along) + reach)
+        for place, tap in enumerate(along):
+            parts[place] += (slice(tap - low, tap - low + reach, axis.stride),)
+    return array_namespace(x).concat([x[part] for part in parts], axis=-1)
 
 
 def mapped(x: Array, maps: tuple[AxisMatrices | GridMatrix, ...]) -> Array:
     """What the maps give, their results side by side: (n, *space_out, len(maps)·d)."""
     found = [_mapped(x, each) for each in maps]
-    return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
+    return found[0] if len(found) == 1 else array_namespace(x).concat(found, axis=-1)
 
 
 def _taps(geometry: Box | Points) -> list[tuple[int, ...]]:
@@ -39,22 +39,31 @@ def _taps(geometry: Box | Points) -> list[tuple[int, ...]]:
     return list(every(*(window.taps for window in geometry.axes)))
 
 
-def _read(axis: Windows, tap: int) -> Array:
-    """Which position along an axis each output reads; the one behind the last is a zero."""
-    read = axis.start + axis.stride * np.arange(axis.size_out) + tap
-    if axis.circular:
-        return read % axis.size_in
-    return np.where((read >= 0) & (read < axis.size_in), read, axis.size_in)
+def _span(x: Array, axis: int, window: Windows, first: int, stop: int) -> Array:
+    """The positions of an axis from `first` on, zero where there is none."""
+    xp, size = array_namespace(x), window.size_in
+    if (first, stop) == (0, size):
+        return x
+    read = np.arange(first, stop)
+    if window.circular:
+        read %= size
+    else:
+        read[(read < 0) | (read > size)] = size
+        shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        x = xp.concat([x, xp.zeros(shape, dtype=x.dtype, device=device(x))], axis=axis)
+    return xp.take(x, xp.asarray(read, device=device(x)), axis=axis)
 
 
 def _mapped(x: Array, geometry: AxisMatrices | GridMatrix) -> Array:
-    n, width = len(x), x.shape[-1]
+    xp, n, width = array_namespace(x), len(x), x.shape[-1]
+
+    def matching(matrix: Any) -> Array:
+        return xp.asarray(matrix, dtype=x.dtype, device=device(x))
+
     if isinstance(geometry, GridMatrix):
-        matrix = geometry.matrix.astype(x.dtype, copy=False)
-        out = np.matmul(matrix, x.reshape(n, -1, width))
+        flat = x.reshape(n, math.prod(x.shape[1:-1]), width)
+        out = xp.matmul(matching(geometry.matrix), flat)
         return out.reshape(n, *geometry.space_out, width)
     for axis, matrix in enumerate(geometry.matrices, start=1):
-        moved = np.ascontiguousarray(np.moveaxis(x, axis, -1))
-        flat = product(moved.reshape(-1, moved.shape[-1]), matrix.T.astype(x.dtype))
-        x = np.moveaxis(flat.reshape(*moved.shape[:-1], len(matrix)), -1, axis)
-    return np.ascontiguousarray(x)
+        x = xp.moveaxis(times(xp.moveaxis(x, axis, -1), matching(matrix).T), -1, axis)
+    return np.ascontiguousarray(x) if is_numpy_array(x) else x

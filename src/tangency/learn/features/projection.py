@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engines.blas import product
+from ...engines.reference import dual
 from ...nets.activations import ActivationLayer
 from ..lowrank import Method, low_rank
-from .local import Local, Roots, squares
+from .local import Local, Roots
+from .products import product, squares
 
 Array = NDArray[Any]
 
@@ -103,7 +104,7 @@ class Projection:
 def _kernels(activation: ActivationLayer, x: Rows, y: Rows) -> tuple[Array, Array | None]:
     """k and k̇·⟨t, t'⟩ for all pairs of rows."""
     sigma = product(x.sigma, y.sigma.T)
-    k, slope = activation.dual(sigma, x.q[:, None], y.q[None, :])
+    k, slope = dual(activation, sigma, x.q[:, None], y.q[None, :])
     if x.theta is None or y.theta is None:
         return k, None
     theta = x.shared**2 * sigma
@@ -116,7 +117,7 @@ def _chosen(
     activation: ActivationLayer, pool: Rows, width: int, method: Method, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     own, tangent = pool.diagonal
-    k, slope = activation.dual(own, pool.q, pool.q)
+    k, slope = dual(activation, own, pool.q, pool.q)
     weight = _inverse(k.sum())
     diagonal, weights = weight * k, (weight, 0.0)
     if tangent is not None:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace, is_numpy_array
 from numpy.typing import NDArray
 
 from ...engines.blas import product
@@ -246,5 +247,11 @@ class Branches:
 
 def row_norms(features: Array) -> Array:
     """The length of every row, (rows, 1), 1 where it is 0."""
-    length = norm(features, axis=1)
-    return np.where(length > 0, length, 1)
+    if is_numpy_array(features):
+        length = norm(features, axis=1)
+        return np.where(length > 0, length, 1)
+    xp = array_namespace(features)
+    largest = xp.max(xp.abs(features.detach()), axis=1, keepdims=True)
+    scale = xp.where(largest > 0, largest, xp.ones_like(largest))
+    length = scale * xp.linalg.vector_norm(features / scale, axis=1, keepdims=True)
+    return xp.where(length > 0, length, xp.ones_like(length))

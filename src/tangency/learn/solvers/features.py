@@ -276,6 +276,7 @@ def layerwise(kernel: Any, options: Features) -> LayerwiseFeatures:
         method=options.method,
         max_samples=options.max_samples,
         random_state=options.seed,
+        device=options.device,
     )
 
 

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 
 from ..base import number, plain
 from ..facts import EVEN, ODD, Steepness
-from ..special import half_square, positive_part
+from ..special import half_square, unless_rounded
 from .base import Normalizable, scale_of
 
 # Of a frequency and of a scale: their fourth powers, and squares in float32, stay finite.
@@ -46,7 +46,8 @@ class _Trigonometric(Normalizable):
         xp = array_namespace(s)
         square = self.frequency * self.frequency
         size = xp.where(s < 0, -s, s)
-        wave = 0.5 * xp.exp(-square * positive_part(0.5 * q1 + 0.5 * q2 - size))
+        gap = 0.5 * q1 + 0.5 * q2 - size
+        wave = 0.5 * xp.exp(-square * unless_rounded(gap, gap > 0))
         rest = xp.expm1(-2 * square * size)
         return wave * (2 + rest), xp.where(s < 0, rest, -rest) * wave
 
