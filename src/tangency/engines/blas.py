@@ -109,20 +109,27 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     out = np.empty((len(a), *b.shape[1:]), b.dtype)
 
-    def strip(start: int) -> None:
-        rows = slice(start, start + _STRIP)
+    def strip(rows: slice) -> None:
         np.matmul(a[rows].astype(b.dtype, copy=False), b, out=out[rows])
 
-    starts = range(0, len(a), _STRIP)
-    jobs = min(len(starts), max((library.get() for library in libraries()), default=1))
+    by_strips(len(a), strip)
+    return out
+
+
+def by_strips(n: int, work: Callable[[slice], None]) -> None:
+    """Call `work` with strips of n rows, on as many threads as BLAS may take and one in each.
+
+    What it computes has the same bits on any number of threads.
+    """
+    strips = [slice(start, start + _STRIP) for start in range(0, n, _STRIP)]
+    jobs = min(len(strips), max((library.get() for library in libraries()), default=1))
     with one_blas_thread():
         if jobs <= 1:
-            for start in starts:
-                strip(start)
-            return out
+            for rows in strips:
+                work(rows)
+            return
         with thread_pool(jobs) as pool:
-            list(pool.map(strip, starts))
-    return out
+            list(pool.map(work, strips))
 
 
 def libraries() -> tuple[Library, ...]:

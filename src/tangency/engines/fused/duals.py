@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import config
 
 from ...nets.activations import ActivationLayer
+from . import warm
 from .activations import kind_and_parameters, no_loop
 from .jit import jit
 from .rows import elementwise_row
@@ -20,6 +22,7 @@ class Duals:
     """
 
     def __init__(self, activation: ActivationLayer, columns: np.ndarray) -> None:
+        warm.once(columns.dtype.name, "features", lambda: _tiny(columns.dtype))
         kind, parameters = kind_and_parameters(activation)
         dtype = columns.dtype
         self.kind = kind
@@ -50,8 +53,17 @@ class Duals:
 
 
 def duals(activation: ActivationLayer, columns: np.ndarray) -> Duals | None:
-    """The compiled duals of an activation; None for one that has none."""
-    return None if no_loop(activation) else Duals(activation, columns)
+    """The compiled duals of an activation; None where it has none, or nothing is compiled."""
+    if no_loop(activation) or getattr(config, "DISABLE_JIT", 0):
+        return None
+    return Duals(activation, columns)
+
+
+def _tiny(dtype: np.dtype) -> None:
+    """A first call of both loops, which compiles them."""
+    one, out = np.ones(1, dtype=dtype), np.ones(2, dtype=dtype)
+    prepare_columns(0, one, out, one[0])
+    table(0, one, one.copy(), one, out, out.copy(), np.zeros(5, dtype), one[0], one[0], True)
 
 
 @jit

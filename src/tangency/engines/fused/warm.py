@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,8 +22,8 @@ _PATIENCE = 1.5
 _GRIDS = (("conv3 relu avg2 conv3 relu gap dense relu dense", (4, 4, 1)),)
 _VECTORS = (("dense relu dense", (2,)), ("dense:b=1 relu dense", (2,)))
 
-_ready: set[tuple[str, bool]] = set()
-_running: set[tuple[str, bool]] = set()
+_ready: set[tuple[str, str]] = set()
+_running: set[tuple[str, str]] = set()
 _lock = threading.RLock()
 
 
@@ -44,7 +44,18 @@ def get_ready(dtype: Any, grid: bool) -> None:
     Doing so ahead of the call keeps compilation out of its threads, where Ctrl-C could not stop
     it. If it is not over in a moment, a message on stderr says what is going on.
     """
-    key = (np.dtype(dtype).name, grid)
+    name = np.dtype(dtype).name
+
+    def tiny() -> None:
+        for text, shape in _GRIDS if grid else _VECTORS:
+            _tiny_calls(text, shape, name)
+
+    once(name, "images" if grid else "vectors", tiny)
+
+
+def once(dtype: str, what: str, tiny: Callable[[], None]) -> None:
+    """Make `tiny` calls of what is to be compiled for a dtype, the first time that it is asked."""
+    key = (dtype, what)
     if key in _ready:
         return
     with _lock:
@@ -53,9 +64,8 @@ def get_ready(dtype: Any, grid: bool) -> None:
             return
         _running.add(key)
         try:
-            with _message(f"{key[0]} {'images' if grid else 'vectors'}"):
-                for text, shape in _GRIDS if grid else _VECTORS:
-                    _tiny_calls(text, shape, key[0])
+            with _message(f"{dtype} {what}"):
+                tiny()
         finally:
             _running.discard(key)
         _ready.add(key)

@@ -15,11 +15,15 @@ For Σ alone this is the convolutional kernel network of Mairal 2016.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_numpy_array
 from numpy.typing import NDArray
 
+from ...engines.blas import by_strips
+from ...engines.fused.duals import Duals, duals
 from ...engines.reference import dual
 from ...nets.activations import ActivationLayer
 from ..lowrank import Method, low_rank
@@ -96,9 +100,37 @@ class Projection:
     def __call__(self, local: Local, q: Array | None) -> Local:
         """The features behind the activation; the multiplication with the roots is put off."""
         space = local.sigma.shape[:-1]
-        k, slope = _kernels(self.activation, rows_of(local, q), self.landmarks)
+        rows = rows_of(local, q)
+        if is_numpy_array(rows.sigma) and self._compiled is not None:
+            k, slope = _in_loops(self._compiled, rows, self.landmarks)
+        else:
+            k, slope = _kernels(self.activation, rows, self.landmarks)
         theta = None if slope is None else slope.reshape(*space, -1)
         return Local(k.reshape(*space, -1), theta, roots=self.roots)
+
+    @cached_property
+    def _compiled(self) -> Duals | None:
+        return duals(self.activation, self.landmarks.q)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("activation", "landmarks", "roots")}
+
+
+def _in_loops(compiled: Duals, x: Rows, y: Rows) -> tuple[Array, Array | None]:
+    """`_kernels` by strips of rows that stay in the processor's cache, on all threads."""
+    dtype, shape = y.sigma.dtype, (len(x.sigma), len(y.sigma))
+    k = np.empty(shape, dtype)
+    theta = None if x.theta is None else np.empty(shape, dtype)
+    q, share = x.q.astype(dtype), float(x.shared**2)
+
+    def strip(rows: slice) -> None:
+        np.matmul(x.sigma[rows], y.sigma.T, out=k[rows])
+        if theta is not None and x.theta is not None and y.theta is not None:
+            np.matmul(x.theta[rows], y.theta.T, out=theta[rows])
+        compiled(k[rows], None if theta is None else theta[rows], q[rows], share)
+
+    by_strips(len(k), strip)
+    return k, theta
 
 
 def _kernels(activation: ActivationLayer, x: Rows, y: Rows) -> tuple[Array, Array | None]:
