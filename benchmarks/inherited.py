@@ -116,9 +116,8 @@ def measured(
         lines = {}
         for label, kernel in of.items():
             mean = curve.mean(f"{name}/{label}")
-            slopes = np.diff(np.log(mean)) / np.diff(np.log(steps))
             exponent = float(curve.exponents[f"{name}/{label}"])
-            line = {"mean": mean.tolist(), "slopes": slopes.tolist(), "exponent": exponent}
+            line = {"mean": mean.tolist(), "exponent": exponent}
             if label != "exact":
                 residual = np.sqrt((diagonal - kernel.diag(others)).mean())
                 line["residual"] = float(residual / (size if relative else 1))
@@ -172,7 +171,8 @@ def report(title: str, found: dict[str, Any]) -> None:
         first = lines["exact"]["mean"][0]
         for label, line in lines.items():
             text = f"  {name:<11}{label:>6}  exponent {line['exponent']:.3f}, slopes "
-            text += " ".join(f"{slope:.2f}" for slope in line["slopes"])
+            slopes = np.diff(np.log(line["mean"])) / np.diff(np.log(found["steps"]))
+            text += " ".join(f"{slope:.2f}" for slope in slopes)
             if label != "exact":
                 text += f"\n{'':21}at first 1/{first / line['mean'][0]:.4g} of the kernel's, "
                 text += f"r {line['residual']:.4f}, r/‖Φ‖ {line['relative_residual']:.4f}"
