@@ -1,5 +1,6 @@
 """docs/inductive-bias.md: what it shows is so, and nothing public is left out of it."""
 
+import json
 import re
 import runpy
 
@@ -21,7 +22,7 @@ def test_every_public_function_is_named():
 
 
 def test_pictures_and_links_lead_somewhere():
-    follow_links("inductive-bias.md", pictures=4)
+    follow_links("inductive-bias.md", pictures=5)
 
 
 def test_the_example_runs(capsys):
@@ -33,3 +34,17 @@ def test_the_example_runs(capsys):
     assert "last-layer" in third
     assert "(theory k^-7)" in third
     assert "‖x − y‖^1.00" in fourth
+
+
+def test_residuals_of_features_are_those_that_were_measured():
+    results = json.loads((ROOT / "benchmarks" / "results" / "inherited.json").read_text())
+    del results["versions"]
+    (table,) = re.findall(r"^\| NTK features, by landmarks.*\n\|---.*\n((?:\|.*\n)+)", TEXT, re.M)
+    rows = [
+        [re.findall(r"[\d.]+", cell) for cell in line.split("|")[2:4]]
+        for line in table.splitlines()
+    ]
+    for found, (residuals, ends) in zip(results.values(), rows, strict=True):
+        lines = [found["kernels"]["NTK"][width] for width in ("32", "128", "512")]
+        assert residuals == [f"{line['relative_residual']:.3f}" for line in lines]
+        assert [float(end) for end in ends] == [float(f"{line['crossing']:.2g}") for line in lines]
