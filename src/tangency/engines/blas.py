@@ -10,7 +10,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -121,7 +121,11 @@ def by_strips(n: int, work: Callable[[slice], None]) -> None:
 
     What it computes has the same bits on any number of threads.
     """
-    strips = [slice(start, start + _STRIP) for start in range(0, n, _STRIP)]
+    each(work, [slice(start, start + _STRIP) for start in range(0, n, _STRIP)])
+
+
+def each(work: Callable[[slice], None], strips: Sequence[slice]) -> None:
+    """Call `work` with each of these, on as many threads as BLAS may take and one in each."""
     jobs = min(len(strips), max((library.get() for library in libraries()), default=1))
     with one_blas_thread():
         if jobs <= 1:

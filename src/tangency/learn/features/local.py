@@ -14,8 +14,10 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from ...nets.geometry import Box
 from ...nets.operators import Average, Normalize, Operator, Positions, Scale, Shifts, Stack, Weights
 from ...nets.special import safe_sqrt
+from .convolved import put_off
 from .positions import mapped, patches
 from .products import squares, times
 
@@ -36,16 +38,20 @@ class Local:
 
     sigma: s (n, *space, d). theta: the part of t (n, *space, e) that is not s; None where Θ is not
     wanted. shared: t is `theta` and, beside it, `shared`·s. roots: a multiplication that is
-    put off, as maps of the grid come cheaper before it.
+    put off, as maps of the grid come cheaper before it. patch: patches that are put off, as their
+    products are had without them.
     """
 
     sigma: Array
     theta: Array | None
     shared: float = 0.0
     roots: Roots | None = None
+    patch: Box | None = None
 
     def done(self) -> Local:
         """The same with nothing put off."""
+        if (geometry := self.patch) is not None:
+            return replace(self, patch=None).each(lambda x: patches(x, geometry))
         if self.roots is None:
             return self
         theta = self.theta
@@ -83,9 +89,14 @@ def linear(operator: Operator, local: Local, variances: Array | None) -> Local:
 
     variances: q (n, *space) for `Normalize`; None takes those of the features.
     """
+    if local.patch is not None and not isinstance(operator, Weights):
+        local = local.done()
     match operator:
         case Shifts(geometry):
-            return local.done().each(lambda x: patches(x, geometry))
+            done = local.done()
+            if put_off(done.sigma, geometry):
+                return replace(done, patch=geometry)
+            return done.each(lambda x: patches(x, geometry))
         case Stack(maps):
             return (
                 local.each(lambda x: mapped(x, maps))

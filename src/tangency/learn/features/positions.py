@@ -21,7 +21,7 @@ def patches(x: Array, geometry: Box | Points) -> Array:
     parts: list[tuple[slice, ...]] = [(slice(None),)] * len(taps)
     for i, (axis, along) in enumerate(zip(geometry.axes, zip(*taps, strict=True), strict=True), 1):
         low, reach = min(along), axis.stride * (axis.size_out - 1) + 1
-        x = _span(x, i, axis, axis.start + low, axis.start + max(along) + reach)
+        x = span(x, i, axis, axis.start + low, axis.start + max(along) + reach)
         for place, tap in enumerate(along):
             parts[place] += (slice(tap - low, tap - low + reach, axis.stride),)
     return array_namespace(x).concat([x[part] for part in parts], axis=-1)
@@ -39,7 +39,7 @@ def _taps(geometry: Box | Points) -> list[tuple[int, ...]]:
     return list(every(*(window.taps for window in geometry.axes)))
 
 
-def _span(x: Array, axis: int, window: Windows, first: int, stop: int) -> Array:
+def span(x: Array, axis: int, window: Windows, first: int, stop: int) -> Array:
     """The positions of an axis from `first` on, zero where there is none."""
     xp, size = array_namespace(x), window.size_in
     if (first, stop) == (0, size):

@@ -22,15 +22,21 @@ import numpy as np
 from array_api_compat import is_numpy_array
 from numpy.typing import NDArray
 
-from ...engines.blas import by_strips
+from ...engines.blas import by_strips, each
 from ...engines.fused.duals import Duals, duals
+from ...engines.fused.winograd import Winograd
 from ...engines.reference import dual
 from ...nets.activations import ActivationLayer
+from ...nets.geometry import Box
 from ..lowrank import Method, low_rank
+from .convolved import Convolved, filters, patch_squares, strips
 from .local import Local, Roots
 from .products import product, squares
 
 Array = NDArray[Any]
+
+# Directions with less than so many roundings of the largest eigenvalue hold only rounding.
+_ROUNDINGS = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,14 +105,48 @@ class Projection:
 
     def __call__(self, local: Local, q: Array | None) -> Local:
         """The features behind the activation; the multiplication with the roots is put off."""
-        space = local.sigma.shape[:-1]
-        rows = rows_of(local, q)
-        if is_numpy_array(rows.sigma) and self._compiled is not None:
-            k, slope = _in_loops(self._compiled, rows, self.landmarks)
+        compiled = self._compiled if is_numpy_array(local.sigma) else None
+        if compiled is not None and local.patch is not None:
+            return self._convolved(local, local.patch, q, compiled)
+        local = local.done()
+        rows, space = rows_of(local, q), local.sigma.shape[:-1]
+        if compiled is not None:
+            k, theta = _in_loops(compiled, rows, self.landmarks)
         else:
-            k, slope = _kernels(self.activation, rows, self.landmarks)
-        theta = None if slope is None else slope.reshape(*space, -1)
+            k, theta = _kernels(self.activation, rows, self.landmarks)
+        theta = None if theta is None else theta.reshape(*space, -1)
         return Local(k.reshape(*space, -1), theta, roots=self.roots)
+
+    def _convolved(self, local: Local, patch: Box, q: Array | None, compiled: Duals) -> Local:
+        """The same from features whose patches are put off."""
+        landmarks, space = self.landmarks, patch.space_out
+        dtype, shape = landmarks.sigma.dtype, (len(local.sigma), *space, len(landmarks.sigma))
+        k, s = np.empty(shape, dtype), Convolved(local.sigma, patch, self._filters[0])
+        theta, t = None, None
+        if local.theta is not None:
+            theta = np.empty(shape, dtype)
+            if self._filters[1] is not None:
+                t = Convolved(local.theta, patch, self._filters[1])
+            else:
+                theta[...] = 0
+        variances = (patch_squares(local.sigma, patch) if q is None else q).astype(dtype)
+        share = float(local.shared**2)
+
+        def strip(images: slice) -> None:
+            s.into(images, k[images])
+            tangent = None if theta is None else theta[images]
+            if t is not None:
+                t.into(images, tangent)
+            compiled(k[images], tangent, variances[images].reshape(-1), share)
+
+        each(strip, strips(len(k), space))
+        return Local(k, theta, roots=self.roots)
+
+    @cached_property
+    def _filters(self) -> tuple[Winograd, Winograd | None]:
+        theta = self.landmarks.theta
+        empty = theta is None or theta.shape[1] == 0
+        return filters(self.landmarks.sigma), None if empty else filters(theta)
 
     @cached_property
     def _compiled(self) -> Duals | None:
@@ -174,7 +214,11 @@ def _inverse(total: Any) -> float:
 
 
 def _root(gram: Array, dtype: Any) -> Array:
-    """G^{-1/2} on the directions of G that the dtype can tell from rounding, (m, r)."""
+    """G^{-1/2} on the directions of G that the dtype can tell from rounding, (m, r).
+
+    G is that of float64. Rounding of k(⟨s, s_j⟩) to the dtype leaves ε√(m k²) of noise in each
+    direction, divided by √λ; as λ is at most m·k, that is √(ε/8) of √k where the cut is.
+    """
     values, vectors = np.linalg.eigh((gram + gram.T) / 2)
-    kept = values > max(float(values[-1]), 0.0) * len(gram) * float(np.finfo(dtype).eps)
+    kept = values > max(float(values[-1]), 0.0) * _ROUNDINGS * float(np.finfo(dtype).eps)
     return (vectors[:, kept] / np.sqrt(values[kept])).astype(dtype)
