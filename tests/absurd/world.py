@@ -104,6 +104,8 @@ def make_files(folder: Path) -> None:
     (folder / "loop").symlink_to(folder / "loop")
     tg.KernelRegressor(alpha=0.1).fit(X, y).save(folder / "model.npz")
     tg.gram.compute(tg.NTK(NET), X, store=folder / "K.zarr", tile=4, n_jobs=1, progress=False)
+    features = tg.LayerwiseFeatures(tg.NTK(NET), 8, random_state=0).fit(X)
+    features.transform_to(X, folder / "features.zarr", progress=False)
     tg.gram.compute(
         NET, X, store=folder / "pair.zarr", kind="both", tile=4, n_jobs=1, progress=False
     )

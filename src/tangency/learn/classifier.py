@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ..checks import is_number, shown
 from ..errors import InputError
+from .attempt import whole_or_not_at_all
 from .base import PlainScore, centred
 from .calibration import fit_temperature
 from .estimators import RidgeEstimator
@@ -82,6 +83,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
     classes_: np.ndarray
     temperature_: float | None
 
+    @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and labels y, (n,). Returns self.
 
@@ -110,6 +112,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
         return self
 
     @available_if(takes_batches)
+    @whole_or_not_at_all
     def partial_fit(
         self,
         X: ArrayLike,

@@ -13,6 +13,7 @@ from ..kernels import Kernel, kernel_from_dict
 from ..nets import Layer, Sequential
 from ..nets.identity import described, from_description, unsaved
 from .features import LayerwiseFeatures
+from .features.saved import map_from_dict, map_to_dict
 from .solvers.options import Solver, solver_from_dict
 
 Arrays = dict[str, np.ndarray]
@@ -71,7 +72,7 @@ def encode(name: str, value: Any, arrays: Arrays) -> Any:
             **data,
         }
     if isinstance(value, LayerwiseFeatures):
-        return {"features": value.described(f"{name}.", arrays), "prefix": f"{name}."}
+        return {"features": map_to_dict(value, f"{name}.", arrays), "prefix": f"{name}."}
     if isinstance(value, np.ndarray):
         arrays[name], texts = _plain(name, value)
         return {"array": name, "texts": texts}
@@ -94,7 +95,7 @@ def decode(value: Any, arrays: Arrays) -> Any:
     if "solver" in value:
         return solver_from_dict(value["solver"])
     if "features" in value:
-        return LayerwiseFeatures.from_description(value["features"], value["prefix"], arrays)
+        return map_from_dict(LayerwiseFeatures, value["features"], value["prefix"], arrays)
     if "network" in value:
         return from_description({**value, "net": value["network"]})
     if "layer" in value:

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed
 from ..matrix.view import is_stored
+from .attempt import whole_or_not_at_all
 from .base import DualEstimator, PlainScore, centred
 from .fitted import DualFit
 from .grams import resolve_kernel
@@ -111,7 +112,8 @@ class RidgeEstimator(DualEstimator):
                 "sample_weight is above zero for one sample only, and alpha is chosen by "
                 "leave-one-out, which needs two; give one number as alpha"
             )
-        self.kernel_, self._stream = kernel, None
+        self.kernel_ = kernel
+        vars(self).pop("_stream", None)  # of batches before
         return data
 
     def _fit_dual(self, data: Training, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
@@ -206,6 +208,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
     array([1., 2., 3., 5.])
     """
 
+    @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self.
 
@@ -226,6 +229,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         return self
 
     @available_if(takes_batches)
+    @whole_or_not_at_all
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:

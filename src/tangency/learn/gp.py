@@ -18,6 +18,7 @@ from ..kernels.network import NetworkKernel
 from ..matrix.checked import is_precomputed, kernel_diagonal, require_finite
 from ..matrix.tiles import StoredTiles
 from ..matrix.view import is_stored
+from .attempt import whole_or_not_at_all
 from .base import DualEstimator, PlainScore, centred
 from .grams import (
     TrainGram,
@@ -123,6 +124,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         self.training_time = training_time
         self.center = center
 
+    @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
         regularization = make_noise_regularization(self.noise, self.training_time, self.inference)

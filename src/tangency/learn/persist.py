@@ -16,6 +16,7 @@ from ..kernels.algebra import computed_by
 from .archive import ModelFileError, read_archive, write_archive
 from .encode import decode, encode, kernel_problem
 from .features import LayerwiseFeatures
+from .features.saved import map_from_dict
 from .restored import check_names
 
 # what a header can lead to that says other things than a model does
@@ -151,7 +152,7 @@ def _build(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
     import tangency.learn as learn
 
     if header["class"] == LayerwiseFeatures.__name__:
-        return LayerwiseFeatures.from_description(header["map"], "", arrays)
+        return map_from_dict(LayerwiseFeatures, header["map"], "", arrays)
     if header["class"] not in _CLASSES:
         raise ModelFileError(f"holds a model of unknown class {header['class']!r}")
     params = {k: decode(v, arrays) for k, v in header["params"].items()}

@@ -14,7 +14,7 @@ from .regularization import Regularization, make_regularization
 from .samples import fit_samples
 from .solvers.features import Stream, Sums, layerwise
 from .solvers.options import Features, as_solver
-from .weights import Training, training
+from .weights import Training, checked, training
 
 Matrix = NDArray[np.float64]
 
@@ -61,9 +61,8 @@ def batch(model: Any, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Tr
                 f"X has samples of shape {X.shape[1:]}; the batches before had "
                 f"{stream.features.sample_shape}"
             )
-    if sample_weight is not None and not np.any(np.asarray(sample_weight)):
-        return None
-    return training(X, y, sample_weight, model.kernel)
+    weights = checked(sample_weight, len(y))
+    return None if weights is not None and not weights.any() else training(X, y, weights, None)
 
 
 def take_in(
@@ -82,10 +81,11 @@ def take_in(
         raise InputError(
             f"y has {targets.shape[1]} outputs; the batches before had {len(stream.targets)}"
         )
-    stream.take_in(data.X, targets, data.weights)
     assert regularization.alphas is not None
     alpha = float(regularization.alphas[0])
-    weights, mean = stream.solved(alpha, regularization.time, bool(model.center))
+    with np.errstate(over="ignore", invalid="ignore"):  # reported by what is called, in words
+        stream = stream.after(data.X, targets, data.weights)
+        weights, mean = stream.solved(alpha, regularization.time, bool(model.center))
     model._stream, model.features_ = stream, stream.features
     model._set_function(data.X, weights, mean, flat)
     model.solver_, model.n_products_, model.tolerance_ = "features", None, None

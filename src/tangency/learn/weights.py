@@ -89,9 +89,14 @@ def training(X: Any, y: np.ndarray, sample_weight: Any, kernel: Any) -> Training
     Raises `InputError` for weights that are none, and for zeros with a matrix in a store, which is
     not cut.
     """
-    weights = _checked(sample_weight, len(y))
+    weights = checked(sample_weight, len(y))
     if weights is None:
         return Training(X, y, len(y))
+    if not weights.any():
+        raise InputError(
+            f"sample_weight is zero for all {len(y)} samples, so that nothing is left to fit; give "
+            "some of them a weight above zero"
+        )
     if weights.all():
         return Training(X, y, len(y), weights)
     kept = np.flatnonzero(weights)
@@ -111,8 +116,8 @@ def training(X: Any, y: np.ndarray, sample_weight: Any, kernel: Any) -> Training
     return Training(X[cut], y[kept], len(y), None if (left == 1).all() else left, kept)
 
 
-def _checked(sample_weight: Any, n: int) -> Matrix | None:
-    """Return weights (n,), some above zero; None where all are 1."""
+def checked(sample_weight: Any, n: int) -> Matrix | None:
+    """Return weights (n,), each of them one; None where all are 1."""
     if sample_weight is None:
         return None
     if is_number(sample_weight):
@@ -131,11 +136,6 @@ def _checked(sample_weight: Any, n: int) -> Matrix | None:
         raise InputError(
             f"sample_weight must be finite and at least 0; {int(bad.sum())} of {n} are not, the "
             f"first is {weights[first]:g} for sample {first}; a weight of 0 leaves a sample out"
-        )
-    if not weights.any():
-        raise InputError(
-            f"sample_weight is zero for all {n} samples, so that nothing is left to fit; give some "
-            "of them a weight above zero"
         )
     with np.errstate(over="ignore"):
         total = float(weights.sum())

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 import cases
 import tangency as tg
 from tangency import InputError, LayerwiseFeatures, NetworkError
+from tangency.learn import Features
 from tangency.nets import Layer
 from tangency.nets.operators import Operator
 
@@ -120,6 +121,21 @@ def test_zero_inputs_and_rows_that_repeat():
     features = LayerwiseFeatures(tg.NTK(NET), 500, widths=300, random_state=0).fit(X)
     assert gap(features, tg.NTK(NET), X) < 1e-6
     assert not features.transform(X)[:2].any()
+
+
+@pytest.mark.parametrize("kind", [tg.NTK, tg.NNGP])
+@pytest.mark.parametrize("net", ["dense relu dense", "dense relu dense relu dense", NET])
+def test_nothing_but_zeros(kind, net):
+    X = np.zeros((10, 6, 6, 1) if net == NET else (10, 4))
+    features = LayerwiseFeatures(kind(net), 20, random_state=0).fit(X)
+    F = features.transform(X)
+    assert F.shape[1] >= 1
+    assert not F.any()
+    assert (features.error_, features.centred_error_) == (0.0, 0.0)
+    model = tg.KernelRegressor(kind(net), alpha=0.1, solver=Features(20)).fit(X, np.arange(10.0))
+    np.testing.assert_array_equal(model.predict(X), 4.5)
+    frozen = tg.Sequential(tg.Dense(trainable=False), tg.ReLU(), tg.Dense(trainable=False))
+    assert not LayerwiseFeatures(frozen).fit(np.eye(4)).transform(np.eye(4)).any()  # Θ = 0
 
 
 @pytest.mark.parametrize(

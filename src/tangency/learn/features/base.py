@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...checks import whole, within_memory
 from ...errors import InputError
+from ..attempt import whole_or_not_at_all
 from ..parameters import KernelParameters
 from ..samples import fit_inputs, predict_samples
 
@@ -36,7 +37,7 @@ class FeatureMap(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    @within_memory()
+    @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels); y is ignored. Returns self."""
         self._fit(fit_inputs(self, X))

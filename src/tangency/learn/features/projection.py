@@ -101,7 +101,10 @@ class Projection:
             landmarks.shared,
             landmarks.q.astype(dtype),
         )
-        return cls(activation, rows, Roots(_root(k, dtype), theta))
+        root = _root(k, dtype)
+        if not root.shape[1]:  # inputs of zeros have one feature, which is zero
+            root = np.zeros((len(k), 1), dtype)
+        return cls(activation, rows, Roots(root, theta))
 
     def __call__(self, local: Local, q: Array | None) -> Local:
         """The features behind the activation; the multiplication with the roots is put off."""

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...checks import choice, is_whole
 from ...errors import InputError
+from ...kernels.algebra import kernel_from_dict
 from ...nets.operators import Pointwise, Sum
 from ...nets.plan import Step, activations
+from ..lowrank import METHODS
+from .base import at_least_one
 from .chain import Branches, Chain, Linear, Projected, Stage, readers
 from .local import Roots
 from .projection import Projection, Rows
+from .readout import Readout, at_end
+from .subject import Subject
+from .widths import chosen_widths
+
+if TYPE_CHECKING:
+    from .layerwise import LayerwiseFeatures
 
 Arrays = dict[str, np.ndarray]
+_ERRORS = ("error_", "error_std_", "centred_error_")
 
 
 def projections(chain: Chain) -> Iterator[Projection]:
@@ -87,3 +98,70 @@ def _projection(activation: Any, place: int, arrays: Arrays, tangent: bool) -> P
     if sizes != {count} or count == 0 or bool((q < 0).any()) or not math.isfinite(shared):
         raise InputError(f"the landmarks at activation {place} do not belong together")
     return Projection(activation, Rows(sigma, theta, shared, q), Roots(root, theta_root))
+
+
+def map_to_dict(features: LayerwiseFeatures, prefix: str, arrays: Arrays) -> dict[str, Any]:
+    """A fitted map as a JSON value, for `map_from_dict`; its numbers go to `arrays`."""
+    found = arrays_of(list(projections(features._chain)))
+    for tangent, readout in enumerate(features._readout):
+        if readout.matrix is not None:
+            found[f"readout_{tangent}"] = readout.matrix
+    arrays.update({prefix + name: array for name, array in found.items()})
+    seed = features.random_state
+    return {
+        "kernel": features.kernel_.to_dict(),
+        "shape": list(features.sample_shape),
+        "n_components": int(features.n_components),
+        "widths": _plain(features.widths),
+        "method": features.method,
+        "max_samples": int(features.max_samples),
+        "random_state": int(seed) if is_whole(seed) else None,
+        "errors": [repr(float(getattr(features, name))) for name in _ERRORS],
+    }
+
+
+def map_from_dict(
+    kind: type[LayerwiseFeatures], data: dict[str, Any], prefix: str, arrays: Arrays
+) -> LayerwiseFeatures:
+    """The map that `map_to_dict` tells of.
+
+    Raises:
+        InputError, KeyError, TypeError, ValueError: what no fit gives.
+    """
+    names = ("n_components", "widths", "method", "max_samples", "random_state")
+    made = kind(kernel_from_dict(data["kernel"]), **{name: data[name] for name in names})
+    most = at_least_one(made.n_components, "n_components")
+    at_least_one(made.max_samples, "max_samples")
+    choice(made.method, "method", METHODS)
+    shape = tuple(at_least_one(size, "each of shape") for size in data["shape"])
+    own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    subject = made._subject = Subject.of(made.kernel, shape, kind.__name__)
+    made.kernel_ = subject.given
+    chosen_widths(made.widths, subject.plan, most, subject.tangent)
+    made._chain = restored(subject.plan.steps, own, subject.tangent)
+    made.widths_ = tuple(len(each.landmarks.q) for each in projections(made._chain))
+    made._work = subject.work(made.widths_)
+    made.n_features_in_ = math.prod(shape)
+    for name, value in zip(_ERRORS, data["errors"], strict=True):
+        setattr(made, name, float(value))
+    zero = np.zeros((1, *shape), dtype=dtype_of(made._chain))
+    end = made._chain(subject.start(zero)).local  # what does not belong together shows here
+    kinds = (False, True) if subject.tangent else (False,)
+    made._readout = [
+        Readout.restored(at_end(end, tangent).shape[1], own.get(f"readout_{int(tangent)}"))
+        for tangent in kinds
+    ]
+    return made
+
+
+def dtype_of(chain: Chain) -> Any:
+    """The dtype that a chain was fitted in."""
+    found = next(projections(chain), None)
+    return np.dtype(np.float64) if found is None else found.landmarks.sigma.dtype
+
+
+def _plain(widths: Any) -> Any:
+    """Widths as JSON has them."""
+    if widths is None or is_whole(widths):
+        return None if widths is None else int(widths)
+    return [int(width) for width in widths]

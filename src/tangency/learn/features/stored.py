@@ -26,6 +26,7 @@ from ...matrix.sources import Rows
 from ...matrix.store import Store, folder
 from ...matrix.view import StoredGram
 from ..archive import read_archive
+from .saved import map_from_dict, map_to_dict
 
 if TYPE_CHECKING:
     from .layerwise import LayerwiseFeatures
@@ -107,7 +108,7 @@ def stored(
 def digest(features: LayerwiseFeatures) -> str:
     """SHA-256 of a fitted map: of its numbers, and of what it is a map of."""
     arrays: dict[str, np.ndarray] = {}
-    about = features.described("", arrays)
+    about = map_to_dict(features, "", arrays)
     found = hashlib.sha256(json.dumps([about["kernel"], about["shape"]]).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -128,7 +129,7 @@ def map_of(wanted: Any, path: Path) -> Any:
     remedy = "give another path, or remove that folder to begin again"
     header, arrays = read_archive(require_inside(path, file))
     try:
-        there = type(wanted).from_description(header["map"], "", arrays)
+        there = map_from_dict(type(wanted), header["map"], "", arrays)
     except (InputError, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{file} is damaged ({error}); {remedy}") from None
     old, new = there.get_params(deep=False), wanted.get_params(deep=False)

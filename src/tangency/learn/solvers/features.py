@@ -79,6 +79,12 @@ class Sums:
         self.moments += block.T @ targets
         self.sums += ones @ block
 
+    def take(self, other: Sums) -> None:
+        """Take in the samples of other sums."""
+        self.gram += other.gram
+        self.moments += other.moments
+        self.sums += other.sums
+
     def whole(self) -> Matrix:
         """FᵀF, both triangles."""
         return np.triu(self.gram) + np.triu(self.gram, 1).T
@@ -123,6 +129,14 @@ def partial_sums(
 def added(one: Sums, other: Sums) -> Sums:
     """The sums over the samples of both."""
     return Sums(one.gram + other.gram, one.moments + other.moments, one.sums + other.sums)
+
+
+def finite_trace(gram: Matrix) -> float:
+    """The trace of FᵀF. Raises `InputError` where that, or an entry, is none."""
+    trace = np.trace(gram)  # may overflow where no entry does
+    for values in (gram, trace):
+        require_finite(values, "products of features overflowed", "scale the inputs down")
+    return float(trace)
 
 
 def _seen_by_all(client: Any, rows: Any) -> bool:
@@ -171,8 +185,7 @@ def fit_features(
     with blas_threads(max(n, found.r)):
         sums = sums_of(found, targets, roots, options.client)
         gram = sums.whole()
-        require_finite(gram, "products of features overflowed", "scale the inputs down")
-        trace, eps = float(np.trace(gram)), float(np.finfo(found.dtype).eps)
+        trace, eps = finite_trace(gram), float(np.finfo(found.dtype).eps)
         spectrum = spectrum_of(gram, trace, n, eps)
         basis = spectrum.vectors
 
@@ -210,7 +223,7 @@ def fit_features(
     )
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Stream:
     """What batches of samples leave, whatever their number: the map and sums over samples.
 
@@ -222,25 +235,27 @@ class Stream:
     targets: Matrix
     weight: float = 0.0
 
-    def take_in(self, X: Any, targets: Matrix, weights: Matrix | None) -> None:
-        """Add some samples with their targets (n, k) and weights (n,)."""
+    def after(self, X: Any, targets: Matrix, weights: Matrix | None) -> Stream:
+        """What is left after some more samples with their targets (n, k) and weights (n,)."""
+        found = Sums.empty(*self.sums.moments.shape)
         ones = np.ones(len(X)) if weights is None else np.sqrt(weights)
         for start in range(0, len(X), AT_ONCE):
             rows = slice(start, start + AT_ONCE)
             block = self.features.transform(X[rows]).astype(np.float64)
             scaled = ones[rows, None]
-            self.sums.add(block * scaled, targets[rows] * scaled, ones[rows])
-        self.targets = self.targets + np.square(ones) @ targets
-        self.weight += float(np.square(ones).sum())
+            found.add(block * scaled, targets[rows] * scaled, ones[rows])
+        found.take(self.sums)
+        own = np.square(ones)
+        summed, weight = self.targets + own @ targets, self.weight + float(own.sum())
+        return Stream(self.features, found, summed, weight)
 
     def solved(self, alpha: float, time: float, centred: bool) -> tuple[Matrix, Matrix]:
         """w (r, k) and the mean (k,) of the function mean + Φ w that all samples so far give."""
         mean = self.targets / self.weight if centred else np.zeros_like(self.targets)
         moments = self.sums.moments - np.outer(self.sums.sums, mean)
         gram = self.sums.whole()
-        for values in (gram, moments):
-            require_finite(values, "sums over samples overflowed", "scale inputs or targets down")
-        trace, r = float(np.trace(gram)), len(gram)
+        require_finite(moments, "sums over samples overflowed", "scale inputs or targets down")
+        trace, r = finite_trace(gram), len(gram)
         eps = float(np.finfo(np.float64).eps)
         with blas_threads(r):
             if np.isinf(time) and alpha > rank_cutoff(trace, trace, r, eps):

@@ -1,0 +1,32 @@
+"""How far the kernel of some features is from the exact one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def relative_error(exact: Array, found: Array) -> tuple[float, float]:
+    """‖K - K̂‖_F / ‖K‖_F, and its standard error by leaving out one input at a time."""
+    misses, sizes = np.square(exact - found), np.square(exact)
+    n = len(exact)
+
+    def root(miss: Any, size: Any) -> Any:
+        return np.sqrt(miss / np.where(size > 0, size, 1))
+
+    whole = float(root(misses.sum(), sizes.sum()))
+    if n < 3:
+        return whole, math.nan
+    left = [m.sum() - m.sum(axis=0) - m.sum(axis=1) + np.diagonal(m) for m in (misses, sizes)]
+    without = root(np.maximum(left[0], 0), left[1])
+    return whole, float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
+
+
+def centred(matrix: Array) -> Array:
+    means = matrix.mean(axis=0)
+    return matrix - means[None, :] - matrix.mean(axis=1)[:, None] + means.mean()
