@@ -56,8 +56,8 @@ class LayerwiseFeatures(FeatureMap):
     n_components : the largest number of features. Where the last layers give more, they are
         projected onto as many inputs of the fit.
     widths : landmarks at each activation, one number for all or one for each in order of
-        evaluation; None takes 256, or half of `n_components` where that is less, and at the last
-        as many as `n_components` allows.
+        evaluation; None takes 256, or half of `n_components` where that is less, but at least 128,
+        and at the last as many as `n_components` allows.
     method : how landmarks are chosen among candidates, as in `NystromFeatures`.
     max_samples : inputs of which the features are looked at during `fit`, drawn at random.
     random_state : a number, a `RandomState` or `Generator`, or None.

@@ -12,8 +12,9 @@ from ...nets.plan import Plan, activations
 from .base import at_least_one
 from .chain import features_out
 
-# Landmarks at all activations but the last, where nothing else is asked for.
-_INNER = 256
+# Landmarks at all activations but the last, where nothing else is asked for, and the fewest for
+# few features: errors of inner layers do not go away behind them.
+_INNER, _FEWEST = 256, 128
 
 
 def chosen_widths(given: Any, plan_: Plan, most: int, tangent: bool) -> tuple[int, ...]:
@@ -29,7 +30,7 @@ def chosen_widths(given: Any, plan_: Plan, most: int, tangent: bool) -> tuple[in
                 "for each, or one number for all"
             )
         return found
-    inner = (min(_INNER, max(most // 2, 1)),) * count
+    inner = (min(_INNER, max(most // 2, _FEWEST)),) * count
     if not count:
         return inner
 
