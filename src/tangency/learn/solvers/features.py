@@ -27,6 +27,7 @@ from ..threads import blas_threads
 from .linear import LinearFit, Rotated, below_noise, choose_alpha, spectrum_of
 from .options import Features
 from .predict import AT_ONCE
+from .rules import require_solver_memory
 
 Matrix = NDArray[np.float64]
 
@@ -276,10 +277,17 @@ def _table(kernel: Any, X: Any, options: Features, store: Any) -> tuple[Layerwis
                 "Features(client=…) has its workers write into a store; give store= a path"
             )
         features = wanted.fit(X)
+        _require_memory(features, len(X))
         return features, in_memory(features, X, bool(options.progress))
     features = wanted.map_in(store) or wanted.fit(X)
+    _require_memory(features, len(X))
     rows = features.transform_to(X, store, client=options.client, progress=options.progress)
     return features, Table(rows, len(X), features.size, rows.dtype)
+
+
+def _require_memory(features: LayerwiseFeatures, n: int) -> None:
+    """Refuse a spectrum that has no room, before the features of all samples are computed."""
+    require_solver_memory(Features(features.size), n)
 
 
 def layerwise(kernel: Any, options: Features) -> LayerwiseFeatures:

@@ -152,14 +152,14 @@ def _fit(
     centred: bool,
 ) -> DualFit:
     solver = choice.solver
+    if isinstance(solver, Features):  # which knows its memory as soon as the map is fitted
+        return _on_features(problem, targets, regularization, solver, criterion, centred=centred)
     require_solver_memory(solver, *targets.shape, beside=-_copied(problem, solver))
     if isinstance(solver, CG):
         if solver.progress is None:
             solver = dataclasses.replace(solver, progress=shows_progress(problem.kernel))
         tiles = problem.tiles(solver.client)
         return fit_cg(tiles, targets, regularization, solver, criterion, centred=centred)
-    if isinstance(solver, Features):
-        return _on_features(problem, targets, regularization, solver, criterion, centred=centred)
     if isinstance(solver, Nystrom):
         if problem.store is not None:
             raise InputError(
