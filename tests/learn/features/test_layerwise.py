@@ -1,5 +1,7 @@
 """Layerwise features: exact at full rank, close below it, the same on every run."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ import cases
 import tangency as tg
 from tangency import InputError, LayerwiseFeatures, NetworkError
 from tangency.learn import Features
+from tangency.learn.features import chain, layerwise
 from tangency.nets import Layer
 from tangency.nets.operators import Operator
 
@@ -169,3 +172,33 @@ def test_an_unknown_operator_is_refused_by_name():
     net = tg.Sequential(tg.Dense(), Twisted(), tg.Dense())
     with pytest.raises(NetworkError, match=r"no feature map of Twisted.*Twist"):
         LayerwiseFeatures(tg.NTK(net)).fit(np.ones((3, 2)))
+
+
+def test_a_wide_last_layer_is_never_held_for_all_inputs():
+    X = np.random.default_rng(0).standard_normal((80, 16, 16, 1)).astype(np.float32)
+    features = LayerwiseFeatures("conv3 relu conv3 relu gap dense", 10**6, widths=(8, 600))
+    features.set_params(random_state=0).fit(X[:2])
+    tracemalloc.start()
+    features.fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    held = 80 * 16 * 16 * 600 * 2 * 4  # of Σ and Θ behind the last activation
+    assert peak < held / 2
+
+
+def test_fewer_inputs_are_looked_at_where_they_would_fill_the_memory(monkeypatch):
+    looked_at = []
+    whole = chain.Fit.whole
+    monkeypatch.setattr(
+        chain.Fit,
+        "whole",
+        lambda self, steps, blocks: (
+            looked_at.append(sum(len(block.local.sigma) for block in blocks))
+            or whole(self, steps, blocks)
+        ),
+    )
+    features = LayerwiseFeatures(NET, 40, widths=(10, 20), random_state=0)
+    features.fit(IMAGES)
+    monkeypatch.setattr(layerwise, "_HELD", 5 * 64 * 20)
+    features.fit(IMAGES)
+    assert looked_at == [30, 5]

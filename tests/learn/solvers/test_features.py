@@ -104,7 +104,7 @@ def test_the_search_needs_few_passes(monkeypatch):
 
 
 def test_digits_are_learnt_and_probabilities_calibrated():
-    model = KernelClassifier(NET, alpha=1e-3, solver=Features(400, widths=60))
+    model = KernelClassifier(NET, alpha=1e-3, solver=Features(400, widths=80))
     model.fit(IMAGES[:600].astype(np.float32), LABELS[:600])
     test = IMAGES[600:900].astype(np.float32)
     assert model.score(test, LABELS[600:900]) > 0.9

@@ -24,15 +24,15 @@ from ...nets.operators import (
     Sum,
     Weights,
 )
-from ...nets.plan import Plan, Step, plan, walk
+from ...nets.plan import Plan, Step, activations, plan, walk
 from ..lowrank import Method
 from .local import Local, joined, linear
 from .projection import Projection, Rows, rows_of
 
 Array = NDArray[Any]
 
-# Local features among which landmarks are chosen, for each landmark.
-_CANDIDATES = 10
+# Local features among which landmarks are chosen, for each landmark, and for many of them.
+_CANDIDATES, _MANY = 10, (3, 10_000)
 _KNOWN = (Average, Normalize, Pointwise, Positions, Scale, Shifts, Stack, Sum, Weights)
 
 
@@ -113,11 +113,18 @@ class Fit:
     readers: dict[int, int]
     found: list[int] = field(default_factory=list)
 
-    def chain(self, steps: Sequence[Step], blocks: list[Block]) -> tuple[Chain, list[Block]]:
+    def whole(self, steps: Sequence[Step], blocks: list[Block]) -> Chain:
+        """The map of a network, whose activations find their landmarks in these inputs."""
+        return self.chain(steps, blocks, _last_activation(steps))[0]
+
+    def chain(
+        self, steps: Sequence[Step], blocks: list[Block], last: Step | None = None
+    ) -> tuple[Chain, list[Block]]:
         """The map of these steps, and what it makes of the blocks.
 
-        Blocks stay as they are behind the last activation: what leads on from there is run
-        twice, to look for landmarks and to go on, so that patches are never kept.
+        Blocks stay as they are behind the last activation so far: what leads on from there is run
+        twice, to look for landmarks and to go on, so that patches are never kept. Behind the step
+        `last`, nobody asks for them.
         """
         stages: list[Stage] = []
         pending: list[Stage] = []
@@ -132,7 +139,7 @@ class Fit:
                     projection = Projection.fitted(activation, rows, width, self.method, self.rng)
                     self.found.append(len(projection.landmarks.q))
                     stage = Projected(projection, place)
-                    blocks = [stage(before(block)) for block in blocks]
+                    blocks = [] if step is last else [stage(before(block)) for block in blocks]
                     stages, pending = [*stages, *pending, stage], []
                 case Sum():
                     blocks = [Chain(tuple(pending))(block) for block in blocks]
@@ -151,7 +158,7 @@ class Fit:
     def _candidates(self, before: Chain, blocks: list[Block], place: int, width: int) -> Rows:
         """Local features at random positions, as many from each block as it has of all."""
         count = [len(block.local.sigma) for block in blocks]
-        wanted = _CANDIDATES * width
+        wanted = min(_CANDIDATES * width, max(_MANY[0] * width, _MANY[1]))
         found = []
         for block, inputs in zip(blocks, count, strict=True):
             after = before(block)
@@ -187,16 +194,34 @@ def check_covered(plan_: Plan) -> None:
             )
 
 
-def numbers(steps: Sequence[Step], channels: int, widths: Iterator[int], tangent: bool) -> int:
+def numbers(steps: Sequence[Step], channels: int, widths: Sequence[int], tangent: bool) -> int:
     """The most numbers that the features of one input take at any step."""
-    return max(_numbers(steps, (channels, 0), widths, tangent)[1], 1)
+    found = _sizes(steps, (channels, 0), iter(widths), tangent)
+    return max((math.prod(step.space_out) * sum(sizes) for step, sizes in found), default=1)
 
 
-def _numbers(
+def held(steps: Sequence[Step], channels: int, widths: Sequence[int], tangent: bool) -> int:
+    """The most numbers of one input that `Fit.chain` holds behind an activation."""
+    last = _last_activation(steps)
+    found = _sizes(steps, (channels, 0), iter(widths), tangent)
+    kept = (
+        math.prod(step.space_out) * sum(sizes)
+        for step, sizes in found
+        if isinstance(step.operator, Pointwise) and step is not last
+    )
+    return max(kept, default=1)
+
+
+def features_out(steps: Sequence[Step], channels: int, widths: Sequence[int], tangent: bool) -> int:
+    """How many features the chain gives for the kernel: those of Θ, or of Σ."""
+    found = list(_sizes(steps, (channels, 0), iter(widths), tangent))
+    return found[-1][1][tangent] if found else channels
+
+
+def _sizes(
     steps: Sequence[Step], sizes: tuple[int, int], widths: Iterator[int], tangent: bool
-) -> tuple[tuple[int, int], int]:
-    """Features of Σ and Θ behind some steps, and the most numbers on the way."""
-    most = 0
+) -> Iterator[tuple[Step, tuple[int, int]]]:
+    """Features of Σ and Θ behind each step, those of branches before their sum."""
     for step in steps:
         sigma, theta = sizes
         match step.operator:
@@ -214,14 +239,16 @@ def _numbers(
                 width = next(widths)
                 sizes = width, width if theta else 0
             case Sum():
-                found = [_numbers(branch, sizes, widths, tangent) for branch in step.branches]
-                sizes = sum(f[0][0] for f in found), sum(f[0][1] for f in found)
-                most = max(most, *(f[1] for f in found))
-        most = max(most, math.prod(step.space_out) * sum(sizes))
-    return sizes, most
+                ends = []
+                for branch in step.branches:
+                    inside = list(_sizes(branch, sizes, widths, tangent))
+                    yield from inside
+                    ends.append(inside[-1][1] if inside else sizes)
+                sizes = sum(end[0] for end in ends), sum(end[1] for end in ends)
+        yield step, sizes
 
 
-def features_out(steps: Sequence[Step], channels: int, widths: Sequence[int], tangent: bool) -> int:
-    """How many features the chain gives for the kernel: those of Θ, or of Σ."""
-    sizes, _ = _numbers(steps, (channels, 0), iter(widths), tangent)
-    return sizes[tangent]
+def _last_activation(steps: Sequence[Step]) -> Step | None:
+    """The last step with activations in it, if it is one itself and no sum of branches."""
+    found = [step for step in steps if activations([step])]
+    return found[-1] if found and isinstance(found[-1].operator, Pointwise) else None

@@ -39,6 +39,9 @@ Array = NDArray[Any]
 _BLOCK = 2**23
 # Inputs on which the error is measured.
 _HELD_OUT = 64
+# Numbers that the features of all inputs of a fit take behind an activation; fewer inputs are
+# looked at where they would take more.
+_HELD = 2**28
 
 
 class LayerwiseFeatures(FeatureMap):
@@ -58,8 +61,10 @@ class LayerwiseFeatures(FeatureMap):
     widths : landmarks at each activation, one number for all or one for each in order of
         evaluation; None takes 256, or half of `n_components` where that is less, but at least 128,
         and at the last as many as `n_components` allows.
-    method : how landmarks are chosen among candidates, as in `NystromFeatures`.
-    max_samples : inputs of which the features are looked at during `fit`, drawn at random.
+    method : how landmarks are chosen among local features, as in `NystromFeatures`; "uniform" is
+        as good on photographs and faster, but spends landmarks on what is the same everywhere.
+    max_samples : inputs of which the features are looked at during `fit`, drawn at random; fewer
+        where those behind an inner activation would take more than 1 GiB in float32.
     random_state : a number, a `RandomState` or `Generator`, or None.
     device : where PyTorch transforms samples that are arrays of NumPy, "cpu", "cuda", "cuda:1" or
         a `torch.device`; None is NumPy. Landmarks are chosen in NumPy. Tensors are transformed
@@ -167,22 +172,29 @@ class LayerwiseFeatures(FeatureMap):
         most = at_least_one(self.n_components, "n_components")
         method: Any = choice(self.method, "method", METHODS)
         checked_device(self.device, X.dtype)
-        looked_at = min(at_least_one(self.max_samples, "max_samples"), len(X))
+        most_samples = at_least_one(self.max_samples, "max_samples")
         subject = Subject.of(self.kernel, X.shape[1:], type(self).__name__)
         rng = generator(self.random_state)
         widths = chosen_widths(self.widths, subject.plan, most, subject.tangent)
         self._subject, self._work = subject, subject.work(widths)
         self.kernel_ = subject.given
         order = rng.permutation(len(X))
+        looked_at = min(most_samples, len(X), max(1, _HELD // subject.held(widths)))
         pool = np.sort(order[:looked_at])
         fit = Fit(method, rng, widths, readers(subject.plan.steps))
         starts = [subject.start(_taken(X, pool[rows])) for rows in self._blocks(looked_at)]
-        self._chain, ends = fit.chain(subject.plan.steps, starts)
+        self._chain = fit.whole(subject.plan.steps, starts)
         self.widths_ = tuple(fit.found)
-        self._readout = [
-            Readout.fitted([at_end(end.local, tangent) for end in ends], most, rng)
-            for tangent in ((False, True) if subject.tangent else (False,))
-        ]
+        kinds = (False, True) if subject.tangent else (False,)
+        ends: list[list[Array]] = [[] for _ in kinds]
+        for start in starts:
+            end = self._chain(start).local
+            found = [at_end(end, tangent) for tangent in kinds]
+            for rows, parts in zip(found, ends, strict=True):
+                parts.append(rows)
+            if all(rows.shape[1] <= most for rows in found):
+                break  # they are the features as they are, of which the first block tells
+        self._readout = [Readout.fitted(parts, most, rng) for parts in ends]
         others = np.sort(order[looked_at:][:_HELD_OUT])
         self._measure(_taken(X, others if len(others) > 1 else pool[:_HELD_OUT]))
 

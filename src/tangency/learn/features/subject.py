@@ -17,7 +17,7 @@ from ...kernels.network import NetworkKernel
 from ...nets.parameters import numbers_only
 from ...nets.plan import Plan, plan
 from ..grams import resolve_kernel
-from .chain import Block, cheap_marginals, check_covered, numbers
+from .chain import Block, cheap_marginals, check_covered, held, numbers
 from .local import Local
 from .random_features import unscaled
 
@@ -54,7 +54,11 @@ class Subject:
 
     def work(self, widths: Sequence[int]) -> int:
         """The most numbers that one sample takes on its way through so many landmarks."""
-        return numbers(self.plan.steps, self.plan.input_shape[-1], iter(widths), self.tangent)
+        return numbers(self.plan.steps, self.plan.input_shape[-1], widths, self.tangent)
+
+    def held(self, widths: Sequence[int]) -> int:
+        """The most numbers of one sample that a fit holds at a time, beside those on their way."""
+        return held(self.plan.steps, self.plan.input_shape[-1], widths, self.tangent)
 
     def start(self, X: Any) -> Block:
         """Samples as features, with the variances that are known beforehand."""
