@@ -175,14 +175,14 @@ def test_an_unknown_operator_is_refused_by_name():
 
 
 def test_a_wide_last_layer_is_never_held_for_all_inputs():
-    X = np.random.default_rng(0).standard_normal((80, 16, 16, 1)).astype(np.float32)
+    X = np.random.default_rng(0).standard_normal((320, 16, 16, 1)).astype(np.float32)
     features = LayerwiseFeatures("conv3 relu conv3 relu gap dense", 10**6, widths=(8, 600))
     features.set_params(random_state=0).fit(X[:2])
     tracemalloc.start()
     features.fit(X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    held = 80 * 16 * 16 * 600 * 2 * 4  # of Σ and Θ behind the last activation
+    held = 320 * 16 * 16 * 600 * 2 * 4  # of Σ and Θ behind the last activation
     assert peak < held / 2
 
 
