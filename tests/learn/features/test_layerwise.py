@@ -123,6 +123,18 @@ def test_zero_inputs_and_rows_that_repeat():
     assert not features.transform(X)[:2].any()
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e100, 1e150, 1e152])
+def test_errors_and_landmarks_at_the_ends_of_the_range(scale):
+    X = RNG.standard_normal((200, 4))
+    one, other = (
+        LayerwiseFeatures("dense relu dense", 60, max_samples=120, random_state=0).fit(factor * X)
+        for factor in (1.0, scale)
+    )
+    for name in ("error_", "error_std_", "centred_error_"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-6)
+    np.testing.assert_allclose(other.transform(scale * X) / scale, one.transform(X), atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", [tg.NTK, tg.NNGP])
 @pytest.mark.parametrize("net", ["dense relu dense", "dense relu dense relu dense", NET])
 def test_nothing_but_zeros(kind, net):

@@ -18,11 +18,11 @@ from ...matrix.sources import Rows
 from ...matrix.store import folder
 from ..archive import write_archive
 from ..lowrank import METHODS, Method
-from .base import FeatureMap, at_least_one, generator
+from .base import FeatureMap, at_least_one, finite, generator
 from .chain import Fit, readers
 from .quality import centred, relative_error
 from .readout import Readout, at_end
-from .saved import Arrays, dtype_of, map_to_dict
+from .saved import Arrays, asked, dtype_of, map_to_dict
 from .stages import row_norms
 from .stored import map_of, stored
 from .subject import Subject, resolved
@@ -96,6 +96,8 @@ class LayerwiseFeatures(FeatureMap):
     >>> F.shape, features.error_ < 0.05
     ((40, 200), True)
     """
+
+    streams = True  # samples may stay in a file
 
     kernel_: Any
     widths_: tuple[int, ...]
@@ -172,6 +174,7 @@ class LayerwiseFeatures(FeatureMap):
         rng = generator(self.random_state)
         widths = chosen_widths(self.widths, subject.plan, most, subject.tangent)
         self._subject, self._work = subject, subject.work(widths)
+        self._asked = asked(self)
         self.kernel_ = subject.given
         order = rng.permutation(len(X))
         pool = np.sort(order[:looked_at])
@@ -235,7 +238,7 @@ class LayerwiseFeatures(FeatureMap):
 
     def _measure(self, X: np.ndarray) -> None:
         exact = self._subject.scale**2 * np.asarray(self._subject.network_kernel(X), np.float64)
-        features = self._map(X).astype(np.float64)
+        features = finite(self._map(X)).astype(np.float64)
         found = features @ features.T
         self.error_, self.error_std_ = relative_error(exact, found)
         self.centred_error_, _ = relative_error(centred(exact), centred(found))

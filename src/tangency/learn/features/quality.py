@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...norms import binary_scale
+
 Array = NDArray[Any]
 
 
 def relative_error(exact: Array, found: Array) -> tuple[float, float]:
     """‖K - K̂‖_F / ‖K‖_F, and its standard error by leaving out one input at a time."""
-    misses, sizes = np.square(exact - found), np.square(exact)
-    n = len(exact)
+    scale, n = binary_scale(exact), len(exact)  # squares stay in the range
+    misses, sizes = np.square((exact - found) / scale), np.square(exact / scale)
 
     def root(miss: Any, size: Any) -> Any:
         return np.sqrt(miss / np.where(size > 0, size, 1))
