@@ -45,10 +45,10 @@ def in_a_few_lines() -> Iterator[None]:
 def fit_samples(
     estimator: Any, X: Any, y: Any, *, min_samples: int, **y_checks: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return checked copies of X, (n, d) or (n, *space, channels), and y; set `n_features_in_`.
+    """Return checked X, (n, d) or (n, *space, channels), and y; set `n_features_in_`.
 
-    For signals `n_features_in_` is the number of values in one of them. `y_checks` go to
-    scikit-learn's `check_X_y` (`multi_output`, `y_numeric`).
+    X is a copy where a model keeps it. For signals `n_features_in_` is the number of values in one
+    of them. `y_checks` go to scikit-learn's `check_X_y` (`multi_output`, `y_numeric`).
     """
     precomputed = is_precomputed(estimator.kernel)
     if is_stored(X):
@@ -65,9 +65,9 @@ def fit_samples(
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
         "order": "C",
-        # what is mapped from a file may be larger than memory; a matrix is not kept, and solvers
-        # that overwrite one take a copy
-        "copy": not (precomputed or _is_mapped(X)),
+        # what is mapped from a file may be larger than memory; a matrix is not kept, nor are
+        # samples that become features, and solvers that overwrite one take a copy
+        "copy": not (precomputed or _is_mapped(X) or getattr(estimator, "streams", False)),
         "ensure_min_samples": min_samples,
     }
     if _rank(X) <= 2:
