@@ -9,7 +9,8 @@ from sklearn.datasets import load_digits
 import cases
 import tangency as tg
 from tangency import InputError, LayerwiseFeatures, NetworkError
-from tangency.learn import Features
+from tangency.kernels.inputs import InputWarning
+from tangency.learn import Features, IllConditionedWarning
 from tangency.nets import Layer
 from tangency.nets.operators import Operator
 
@@ -181,3 +182,33 @@ def test_an_unknown_operator_is_refused_by_name():
     net = tg.Sequential(tg.Dense(), Twisted(), tg.Dense())
     with pytest.raises(NetworkError, match=r"no feature map of Twisted.*Twist"):
         LayerwiseFeatures(tg.NTK(net)).fit(np.ones((3, 2)))
+
+
+def test_features_worse_than_none_are_said():
+    X = 1e6 * np.random.default_rng(323417387).standard_normal((4, 6))
+    X[2] = 0
+    net = "dense:b=0.1 erf dense:w=0.001,frozen hermite1 dense:b=1"
+    said = r"float32 samples miss the kernel by .* \(error_\)"
+    steep = pytest.warns(InputWarning, match="rounding may take up to")  # of the exact kernel
+    with steep, pytest.warns(IllConditionedWarning, match=said):
+        rough = LayerwiseFeatures(net, 10**4, widths=100).fit(X.astype(np.float32))
+    assert rough.error_ > 1
+    with pytest.warns(InputWarning):
+        assert LayerwiseFeatures(net, 10**4, widths=100).fit(X).error_ < 1e-6
+
+
+def test_landmarks_without_room_are_refused(monkeypatch):
+    import psutil
+
+    from tangency.learn.features import room
+
+    little = psutil.virtual_memory()._replace(available=10**6)
+    monkeypatch.setattr(room.psutil, "virtual_memory", lambda: little)
+    images = np.zeros((50, 8, 8, 2))
+    # 2·64 numbers of each of Σ and Θ at 64 positions, behind two activations
+    with pytest.raises(tg.MemoryLimitError, match=r"50 samples, which take 6\.2 MiB at every"):
+        LayerwiseFeatures(NET, 128, widths=64).fit(images)
+    LayerwiseFeatures(NET, 128, widths=64, max_samples=5).fit(images)
+    residual = "conv3 res(conv3 relu conv3 | conv1) relu gap dense"
+    with pytest.raises(tg.MemoryLimitError, match="max_samples"):
+        LayerwiseFeatures(residual, 128, widths=16, max_samples=20).fit(images)

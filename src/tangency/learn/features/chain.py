@@ -221,6 +221,13 @@ def _numbers(
     return sizes, most
 
 
+def sizes_after(
+    steps: Sequence[Step], sizes: tuple[int, int], widths: Iterator[int], tangent: bool
+) -> tuple[int, int]:
+    """How many features Σ and Θ have behind some steps."""
+    return _numbers(steps, sizes, widths, tangent)[0]
+
+
 def features_out(steps: Sequence[Step], channels: int, widths: Sequence[int], tangent: bool) -> int:
     """How many features the chain gives for the kernel: those of Θ, or of Σ."""
     sizes, _ = _numbers(steps, (channels, 0), iter(widths), tangent)

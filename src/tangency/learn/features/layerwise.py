@@ -20,8 +20,9 @@ from ..archive import write_archive
 from ..lowrank import METHODS, Method
 from .base import FeatureMap, at_least_one, finite, generator
 from .chain import Fit, readers
-from .quality import centred, relative_error
+from .quality import centred, relative_error, warn_if_worse_than_nothing
 from .readout import Readout, at_end
+from .room import require_room
 from .saved import Arrays, asked, dtype_of, map_to_dict
 from .stages import row_norms
 from .stored import map_of, stored
@@ -81,6 +82,7 @@ class LayerwiseFeatures(FeatureMap):
     Raises:
         NetworkError: a layer without a feature map of its own, by name.
         InputError: a device that is not there; tensors of forward mode, which is not followed.
+        MemoryLimitError: no room for the features of `max_samples` inputs, before any is computed.
 
     Source: Bietti & Mairal 2019 for the map, projected as in `tangency.learn.features.projection`;
     Mairal 2016 for the last-layer kernel.
@@ -173,6 +175,7 @@ class LayerwiseFeatures(FeatureMap):
         subject = Subject.of(self.kernel, X.shape[1:], type(self).__name__)
         rng = generator(self.random_state)
         widths = chosen_widths(self.widths, subject.plan, most, subject.tangent)
+        require_room(subject.plan, widths, subject.tangent, looked_at, X.dtype.itemsize)
         self._subject, self._work = subject, subject.work(widths)
         self._asked = asked(self)
         self.kernel_ = subject.given
@@ -242,6 +245,7 @@ class LayerwiseFeatures(FeatureMap):
         found = features @ features.T
         self.error_, self.error_std_ = relative_error(exact, found)
         self.centred_error_, _ = relative_error(centred(exact), centred(found))
+        warn_if_worse_than_nothing(self.error_, X.dtype)
 
     def _samples(self, X: Any) -> Any:
         checked_device(self.device, dtype_of(self._chain))

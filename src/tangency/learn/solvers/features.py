@@ -188,6 +188,7 @@ def _table(kernel: Any, X: Any, options: Features, store: Any) -> tuple[Layerwis
             )
         features = wanted.fit(X)
         return features, in_memory(features, X, bool(options.progress))
+    wanted.resolved_kernel().to_dict()  # one that no store can name is refused now
     features = wanted.map_in(store) or wanted.fit(X)
     rows = features.transform_to(X, store, client=options.client, progress=options.progress)
     return features, Table(rows, len(X), features.size, rows.dtype)
