@@ -38,7 +38,7 @@ def warn_if_worse_than_nothing(error: float, dtype: Any) -> None:
     if not error <= 1 + _ROUNDING:
         warnings.warn(
             f"features of {dtype} samples miss the kernel by {error:.0%} of its size (error_), "
-            "which only rounding does: the network is too steep at this scale of inputs; scale them "
+            "which only rounding does: the network is too steep for such large inputs; scale them "
             f"down{', or pass float64 inputs' if dtype == np.float32 else ''}",
             IllConditionedWarning,
             stacklevel=caller_level(),
