@@ -71,7 +71,12 @@ def batch(model: Any, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Tr
                 f"{stream.features.sample_shape}"
             )
     weights = checked(sample_weight, len(y))
-    return None if weights is not None and not weights.any() else training(X, y, weights, None)
+    if weights is None or weights.any():
+        return training(X, y, weights, None)
+    if stream is None:  # nothing has been fitted, whatever the checks have set
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(model).pop(name, None)
+    return None
 
 
 def _changed(model: Any, stream: Stream) -> str | None:

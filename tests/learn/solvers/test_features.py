@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 
 import tangency as tg
 from tangency import InputError, KernelClassifier, KernelRegressor
@@ -242,6 +243,15 @@ def test_batches_without_a_ridge(options):
     shrink = -np.expm1(-time * values) / values
     expected = F @ (vectors @ (shrink * (vectors.T @ (F.T @ y))))
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5)
+
+
+def test_a_first_batch_without_weight_fits_nothing():
+    model = KernelRegressor(NET, alpha=0.1, solver=SMALL)
+    model.partial_fit(IMAGES[:50], LABELS[:50], np.zeros(50))
+    with pytest.raises(NotFittedError):
+        model.predict(IMAGES[:50])
+    model.partial_fit(IMAGES[:50], LABELS[:50])
+    assert model.predict(IMAGES[:50]).shape == (50,)
 
 
 def test_what_landmarks_depend_on_stays_the_same_from_batch_to_batch():
