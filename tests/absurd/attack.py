@@ -221,6 +221,7 @@ def _child(folder: Path) -> None:
     shutil.rmtree(files, ignore_errors=True)
     files.mkdir()
     make_files(files)
+    state = _state(files)
     signal.signal(signal.SIGALRM, _ring)
     signal.signal(signal.SIGPROF, _ring)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -232,6 +233,16 @@ def _child(folder: Path) -> None:
             with _fresh(here), contextlib.redirect_stderr(io.StringIO()):
                 outcome = attempt(source, names(files))
             print(json.dumps(asdict(outcome)), file=journal, flush=True)
+            if _state(files) != state:  # a call has written there, as it was told to
+                shutil.rmtree(files)
+                files.mkdir()
+                make_files(files)
+                state = _state(files)
+
+
+def _state(folder: Path) -> dict[str, int]:
+    """When each file there was written."""
+    return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
 def _ring(*_: Any) -> None:

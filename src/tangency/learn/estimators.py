@@ -25,11 +25,11 @@ from .grams import resolve_kernel
 from .plain import regression_targets
 from .regularization import Penalty, make_regularization
 from .samples import fit_samples, require_square
-from .solvers.features import Stream
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
 from .solvers.options import Features, as_solver
 from .solvers.rules import check_applies
+from .solvers.stream import Stream
 from .streaming import batch, one_alpha, take_in, takes_batches
 from .units import Units, in_units
 from .weights import Training, training
@@ -108,8 +108,9 @@ class RidgeEstimator(DualEstimator):
             require_square(X)
         data = training(X, y, sample_weight, kernel)
         if len(data.y) < least:
+            one = "sample_weight is above zero for one sample only"
             raise InputError(
-                "sample_weight is above zero for one sample only, and alpha is chosen by "
+                f"{one if len(y) > 1 else 'X holds one sample'}, and alpha is chosen by "
                 "leave-one-out, which needs two; give one number as alpha"
             )
         self.kernel_ = kernel

@@ -14,7 +14,7 @@ from ..checks import cut, within_memory
 from ..errors import InputError
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed
-from ..matrix.sources import Rows, is_chunked
+from ..matrix.sources import Rows, is_in_a_file
 from ..matrix.view import is_stored
 from .plain import plain_targets
 
@@ -31,7 +31,8 @@ class SampleTypeError(InputError, TypeError):
 def in_a_few_lines() -> Iterator[None]:
     """What scikit-learn refuses as an `InputError`, without the whole of the data it shows."""
     try:
-        with within_memory():
+        # sums of samples, which scikit-learn looks at, may overflow
+        with within_memory(), np.errstate(over="ignore", invalid="ignore"):
             yield
     except InputError:
         raise
@@ -44,28 +45,29 @@ def in_a_few_lines() -> Iterator[None]:
 def fit_samples(
     estimator: Any, X: Any, y: Any, *, min_samples: int, **y_checks: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return checked copies of X, (n, d) or (n, *space, channels), and y; set `n_features_in_`.
+    """Return checked X, (n, d) or (n, *space, channels), and y; set `n_features_in_`.
 
-    For signals `n_features_in_` is the number of values in one of them. `y_checks` go to
-    scikit-learn's `check_X_y` (`multi_output`, `y_numeric`).
+    X is a copy where a model keeps it. For signals `n_features_in_` is the number of values in one
+    of them. `y_checks` go to scikit-learn's `check_X_y` (`multi_output`, `y_numeric`).
     """
     precomputed = is_precomputed(estimator.kernel)
     if is_stored(X):
         if not precomputed:
             _refuse_stored(estimator, X)
+        _refuse_features(X)
         estimator.n_features_in_ = X.shape[1]
         rows: Any = X  # stands for them in all that follows
         return rows, _stored_targets(estimator, X, plain_targets(y), **y_checks)
-    if is_chunked(X) and getattr(estimator, "streams", False):
+    if is_in_a_file(X) and getattr(estimator, "streams", False):
         streamed: Any = _streamed(estimator, X)
         return streamed, _stored_targets(estimator, streamed, plain_targets(y), **y_checks)
     X, y = plain(X, "X"), plain_targets(y)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
         "order": "C",
-        # what is mapped from a file may be larger than memory; a matrix is not kept, and solvers
-        # that overwrite one take a copy
-        "copy": not (precomputed or _is_mapped(X)),
+        # what is mapped from a file may be larger than memory; a matrix is not kept, nor are
+        # samples that become features, and solvers that overwrite one take a copy
+        "copy": not (precomputed or _is_mapped(X) or getattr(estimator, "streams", False)),
         "ensure_min_samples": min_samples,
     }
     if _rank(X) <= 2:
@@ -86,7 +88,7 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     """
     if is_stored(X):
         _refuse_stored(estimator, X)
-    if isinstance(X, Rows) or is_chunked(X):
+    if isinstance(X, Rows) or (is_in_a_file(X) and getattr(estimator, "streams", False)):
         return _streamed(estimator, X)
     X = plain(X, "X")
     if _rank(X) <= 2:
@@ -108,7 +110,18 @@ def _streamed(estimator: Any, X: Any) -> Any:
     return rows
 
 
+def _refuse_features(X: Any) -> None:
+    """Refuse features, which look like a matrix K(X, Y)."""
+    if X.kind == "features":
+        raise InputError(
+            f"X holds features in a store, {X.path}, and is no kernel matrix; a linear model takes "
+            'them as X[:], or a part at a time; solver="features" takes the samples themselves, '
+            "with store= that path"
+        )
+
+
 def _refuse_stored(estimator: Any, X: Any) -> NoReturn:
+    _refuse_features(X)
     raise InputError(
         f'X is a kernel matrix in a store, {X.path}, which only kernel="precomputed" takes, of '
         "KernelRegressor, KernelClassifier and GaussianProcess; pass samples to this "
@@ -126,6 +139,7 @@ def _stored_targets(estimator: Any, X: Any, y: Any, **y_checks: Any) -> Any:
 def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> Any:
     """Return X checked against the shape of one training sample."""
     if is_stored(X):
+        _refuse_features(X)
         precomputed = getattr(estimator, "X_fit_", X) is None
         if X.shape[1:] != sample_shape or not precomputed:
             raise InputError(
@@ -134,7 +148,7 @@ def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> An
                 + ("" if precomputed else ", not on a precomputed matrix")
             )
         return X
-    if is_chunked(X) and getattr(estimator, "features_", None) is not None:
+    if is_in_a_file(X) and getattr(estimator, "features_", None) is not None:
         X = Rows(X)
         _require_shape(estimator, X, sample_shape)
         return X

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import shown
 from ..errors import InputError
+from .base import centred
 from .grams import resolve_kernel
 from .regularization import Regularization, make_regularization
 from .samples import fit_samples
-from .solvers.features import Stream, Sums, layerwise
+from .solvers.features import layerwise
 from .solvers.options import Features, as_solver
+from .solvers.stream import Stream
 from .weights import Training, checked, training
 
 Matrix = NDArray[np.float64]
@@ -54,15 +57,37 @@ def batch(model: Any, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Tr
     X, y = fit_samples(model, X, y, min_samples=1, **y_checks)
     if stream is not None:
         model.n_features_in_ = before
+        new = getattr(model, "feature_names_in_", None)
         if names is not None:
             model.feature_names_in_ = names
+            if new is not None and not np.array_equal(new, names):
+                raise InputError(
+                    f"X has the columns {shown(new.tolist())}; the batches before had "
+                    f"{shown(names.tolist())}; pass the same in the same order"
+                )
         if X.shape[1:] != stream.features.sample_shape:
             raise InputError(
                 f"X has samples of shape {X.shape[1:]}; the batches before had "
                 f"{stream.features.sample_shape}"
             )
     weights = checked(sample_weight, len(y))
-    return None if weights is not None and not weights.any() else training(X, y, weights, None)
+    if weights is None or weights.any():
+        return training(X, y, weights, None)
+    if stream is None:  # nothing has been fitted, whatever the checks have set
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(model).pop(name, None)
+    return None
+
+
+def _changed(model: Any, stream: Stream) -> str | None:
+    """A parameter that says now what the map of the first batch was not fitted with."""
+    if resolve_kernel(model.kernel) != model.kernel_:
+        return "kernel"
+    solver = as_solver(model.solver)
+    assert isinstance(solver, Features)
+    wanted = layerwise(model.kernel_, solver).get_params(deep=False)
+    there = stream.features.get_params(deep=False)
+    return "solver" if any(wanted[k] != there[k] for k in wanted if k != "device") else None
 
 
 def take_in(
@@ -75,8 +100,12 @@ def take_in(
         assert isinstance(solver, Features)
         model.kernel_ = resolve_kernel(model.kernel)
         features = layerwise(model.kernel_, solver).fit(data.X)
-        k = targets.shape[1]
-        stream = Stream(features, Sums.empty(features.size, k), np.zeros(k))
+        stream = Stream.empty(features, centred(targets, bool(model.center), data.weights)[1])
+    elif changed := _changed(model, stream):
+        raise InputError(
+            f"{changed} was changed after the first batch, by which landmarks were chosen; set it "
+            "back, or begin with an unfitted model (sklearn.base.clone)"
+        )
     elif targets.shape[1] != len(stream.targets):
         raise InputError(
             f"y has {targets.shape[1]} outputs; the batches before had {len(stream.targets)}"

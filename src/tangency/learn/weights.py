@@ -101,19 +101,27 @@ def training(X: Any, y: np.ndarray, sample_weight: Any, kernel: Any) -> Training
         return Training(X, y, len(y), weights)
     kept = np.flatnonzero(weights)
     if isinstance(X, Rows):
-        raise InputError(
-            f"sample_weight is zero for {len(y) - len(kept)} of {len(y)} samples, and rows of an "
-            "array in a file are not left out; give them a tiny weight, or pass the others only"
-        )
-    if is_stored(X):
+        some = _mapped(X, kept)
+    elif is_stored(X):
         raise InputError(
             f"sample_weight is zero for {len(y) - len(kept)} of {len(y)} samples, and the rows of "
             f"the stored matrix {X.path} cannot be left out; pass the matrix of the other samples, "
             "or all of it in memory, X[:]"
         )
-    cut = np.ix_(kept, kept) if is_precomputed(kernel) else kept
+    else:
+        some = X[np.ix_(kept, kept) if is_precomputed(kernel) else kept]
     left = weights[kept]
-    return Training(X[cut], y[kept], len(y), None if (left == 1).all() else left, kept)
+    return Training(some, y[kept], len(y), None if (left == 1).all() else left, kept)
+
+
+def _mapped(X: Rows, kept: NDArray[np.intp]) -> np.ndarray:
+    """Some rows of a memory map; those of other files are not left out."""
+    if isinstance(X.data, np.memmap):
+        return X.take(kept)
+    raise InputError(
+        f"sample_weight is zero for {len(X) - len(kept)} of {len(X)} samples, and rows of an array "
+        "in a file are not left out; give them a tiny weight, or pass the others only"
+    )
 
 
 def checked(sample_weight: Any, n: int) -> Matrix | None:

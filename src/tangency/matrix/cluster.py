@@ -174,7 +174,7 @@ class _Run:
         if self.client.status not in ("running", "connecting"):
             raise StoreError(
                 "the connection to the Dask scheduler is lost; finished tiles are in the store: "
-                "run gram.compute again with a new client, it goes on where it stopped"
+                "the same call with a new client goes on where it stopped"
             ) from reason
         return found
 

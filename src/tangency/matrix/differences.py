@@ -25,6 +25,13 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
     >>> differences(job, {**job, "tile": 256, "X": "b2"})
     ['side of the tiles: 128 there, 256 here', 'the values in X differ']
     """
+    features = ["features"] in (there.get("kinds"), here.get("kinds"))
+    if features and there.get("kinds") != here.get("kinds"):
+        old, new = (
+            "features" if job.get("kinds") == ["features"] else "a kernel matrix"
+            for job in (there, here)
+        )
+        return [f"{old} there, {new} here"]
     found = []
     # Digests of data of another shape or type differ in any case.
     other_data = any(there.get(key) != here.get(key) for key in ("n", "m", "input_shape", "dtype"))

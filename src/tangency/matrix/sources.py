@@ -31,7 +31,7 @@ class Rows:
     def __init__(self, data: Any, dtype: Any = None, name: str = "X") -> None:
         if is_torch_array(data):
             raise InputError(
-                f"{name} is a PyTorch tensor; a stored kernel matrix is computed from NumPy data: "
+                f"{name} is a PyTorch tensor; what goes to a store is computed from NumPy data: "
                 f"pass {name}.detach().cpu().numpy()"
             )
         if hasattr(data, "toarray"):
@@ -90,8 +90,13 @@ class Rows:
         return found.hexdigest()
 
 
-def is_chunked(X: Any) -> bool:
-    """Whether X is an array in a file, of Zarr or HDF5, which is read a part at a time."""
+def is_in_a_file(X: Any) -> bool:
+    """Whether X is an array in a file that is better read a part at a time.
+
+    One of Zarr or HDF5, or a memory map of whole numbers, which become eight bytes each.
+    """
+    if isinstance(X, np.memmap):
+        return X.dtype.kind in "biu"
     known = all(hasattr(X, name) for name in ("shape", "dtype", "chunks", "__getitem__"))
     return known and not hasattr(X, "compute")  # Dask's arrays are none yet
 

@@ -30,7 +30,7 @@ from .job import Job
 from .layout import RECORDS, Header
 from .records import Record
 from .sources import all_finite
-from .words import REMEDY, cannot_write, described_otherwise, gone, not_finite, removed
+from .words import cannot_write, described_otherwise, gone, not_finite, remedy, removed
 
 # What a disk or its server says of a file that it cannot give any more, whoever asks.
 _LOST = (errno.EIO, getattr(errno, "ESTALE", errno.EIO), errno.EISDIR)
@@ -87,6 +87,11 @@ class Store:
     @property
     def grid(self) -> Grid:
         return self.header.grid
+
+    @property
+    def remedy(self) -> str:
+        """What computes the tiles that are missing or damaged."""
+        return remedy(self.header.kinds)
 
     @property
     def records(self) -> Path:
@@ -201,7 +206,7 @@ class Store:
         except OSError as error:
             raise self._unreadable(i, j, "its record", error) from error
         if found is None:
-            raise TileMissing(f"{self.path}: tile ({i}, {j}) is missing; {REMEDY}")
+            raise TileMissing(f"{self.path}: tile ({i}, {j}) is missing; {self.remedy}")
         if found.fingerprint != self.header.fingerprint:
             raise self._damaged(i, j, "its record is of another job")
         if found.tile != (i, j):
@@ -328,7 +333,7 @@ class Store:
         return values[tuple(slice(k) for k in extent[: len(shape)])].astype(dtype, copy=False)
 
     def _damaged(self, i: int, j: int, reason: str) -> TileDamaged:
-        return TileDamaged(f"{self.path}: tile ({i}, {j}) is damaged: {reason}; {REMEDY}")
+        return TileDamaged(f"{self.path}: tile ({i}, {j}) is damaged: {reason}; {self.remedy}")
 
     def _unreadable(self, i: int, j: int, name: str, error: OSError) -> StoreError:
         """A tile that the disk has lost is damaged; one that this process may not see is not."""

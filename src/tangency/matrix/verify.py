@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..checks import flag
 from ..engines.progress import progress_bar
 from . import layout
-from .store import REMEDY, Store, TileDamaged, TileMissing
+from .store import Store, TileDamaged, TileMissing
 
 if TYPE_CHECKING:
     from ..typing import FilePath
@@ -27,6 +27,7 @@ class Verification:
         damaged: what is wrong, by the places of damaged tiles.
         metadata: files of metadata that are damaged; values are still found without them, but not
             by other readers of Zarr.
+        remedy: what makes it whole.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Verification:
     missing: tuple[tuple[int, int], ...]
     damaged: dict[tuple[int, int], str]
     metadata: tuple[str, ...]
+    remedy: str
 
     @property
     def ok(self) -> bool:
@@ -49,7 +51,7 @@ class Verification:
         if self.metadata:
             lines.append(f"damaged: {', '.join(self.metadata)}")
         if not self.ok:
-            lines.append(REMEDY)
+            lines.append(self.remedy)
         return "\n".join(lines)
 
 
@@ -71,8 +73,10 @@ def verify(path: FilePath, progress: bool = False) -> Verification:
             except TileMissing:
                 missing.append((i, j))
             except TileDamaged as error:
-                damaged[i, j] = str(error).removesuffix(f"; {REMEDY}")
+                damaged[i, j] = str(error).removesuffix(f"; {store.remedy}")
             bar.update(1)
     done = len(grid) - len(missing) - len(damaged)
     metadata = tuple(layout.problems(store.path, store.header))
-    return Verification(store.path, len(grid), done, tuple(missing), damaged, metadata)
+    return Verification(
+        store.path, len(grid), done, tuple(missing), damaged, metadata, store.remedy
+    )

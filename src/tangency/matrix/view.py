@@ -19,7 +19,7 @@ from ..kernels import KernelPair
 from .gather import groups, put_tile
 from .grid import Grid
 from .indexing import Outer, resolve
-from .store import REMEDY, Store, TileMissing
+from .store import Store, TileMissing
 from .words import NoArithmeticError, no_arithmetic, no_attribute
 
 if TYPE_CHECKING:
@@ -219,7 +219,8 @@ class StoredGram(NDArrayOperatorsMixin):
         missing = self._store.missing()
         if missing:
             raise StoreError(
-                f"{self.path}: {missing} of {len(self.grid)} tiles are missing; {REMEDY}"
+                f"{self.path}: {missing} of {len(self.grid)} tiles are missing; "
+                f"{self._store.remedy}"
             )
 
     def _tile(self, i: int, j: int) -> np.ndarray:

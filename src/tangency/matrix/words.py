@@ -18,7 +18,19 @@ _READ = (
     "K.dask, as in (K.dask @ v).compute()"
 )
 
-REMEDY = "run gram.compute again with the same inputs, it goes on where it stopped"
+
+def run_again(kinds: tuple[str, ...]) -> str:
+    """What computes such a store, and is to be called once more."""
+    return f"run {'transform_to' if kinds == ('features',) else 'gram.compute'} again"
+
+
+def remedy(kinds: tuple[str, ...]) -> str:
+    """What completes a store with matrices of these names.
+
+    >>> remedy(("ntk",))
+    'run gram.compute again with the same inputs, it goes on where it stopped'
+    """
+    return f"{run_again(kinds)} with the same inputs, it goes on where it stopped"
 
 
 def cannot_write(store: Store, i: int, j: int, error: OSError) -> str:
@@ -27,16 +39,16 @@ def cannot_write(store: Store, i: int, j: int, error: OSError) -> str:
     try:
         done = store.recorded()
     except StoreError:
-        return f"{where} cannot be written ({error}); then {REMEDY}"
+        return f"{where} cannot be written ({error}); then {remedy(store.header.kinds)}"
     safe = f"{len(done)} of {len(store.grid)} tiles are safe"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         left = (tile for tile in store.grid if tile not in done)
         room = size_text(room_for(store.path, store.header, left))
         return (
             f"{store.path}: there is no room for tile ({i}, {j}) ({error.strerror}); {safe}; make "
-            f"room for {room}, then {REMEDY}"
+            f"room for {room}, then {remedy(store.header.kinds)}"
         )
-    return f"{where} cannot be written ({error}); {safe}; then {REMEDY}"
+    return f"{where} cannot be written ({error}); {safe}; then {remedy(store.header.kinds)}"
 
 
 def gone(store: Store) -> str:
@@ -44,7 +56,7 @@ def gone(store: Store) -> str:
     return (
         f"{store.path} was removed, renamed or replaced while tiles were computed into it; what is "
         "there now was left alone, and finished tiles are where that folder went; bring it back, "
-        "or give another path, and run gram.compute again"
+        f"or give another path, and {run_again(store.header.kinds)}"
     )
 
 
@@ -52,7 +64,7 @@ def removed(store: Store, i: int, j: int) -> str:
     """A tile that was written is not there at the end."""
     return (
         f"{store.path}: tile ({i}, {j}) was written, but is gone, so that somebody has removed "
-        f"files while tiles were computed; {REMEDY}"
+        f"files while tiles were computed; {remedy(store.header.kinds)}"
     )
 
 
@@ -61,7 +73,7 @@ def described_otherwise(store: Store) -> str:
     return (
         f"{store.path}: its zarr.json was replaced by that of another job while tiles were "
         "computed; what is there now was left alone: take that file away and put the right one "
-        "there, or give another path and run gram.compute again"
+        f"there, or give another path and {run_again(store.header.kinds)}"
     )
 
 

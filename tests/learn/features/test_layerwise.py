@@ -11,7 +11,8 @@ from sklearn.datasets import load_digits
 import cases
 import tangency as tg
 from tangency import InputError, LayerwiseFeatures, NetworkError
-from tangency.learn import Features
+from tangency.kernels.inputs import InputWarning
+from tangency.learn import Features, IllConditionedWarning
 from tangency.learn.features import chain, layerwise
 from tangency.nets import Layer
 from tangency.nets.operators import Operator
@@ -126,6 +127,18 @@ def test_zero_inputs_and_rows_that_repeat():
     assert not features.transform(X)[:2].any()
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e100, 1e150, 1e152])
+def test_errors_and_landmarks_at_the_ends_of_the_range(scale):
+    X = RNG.standard_normal((200, 4))
+    one, other = (
+        LayerwiseFeatures("dense relu dense", 60, max_samples=120, random_state=0).fit(factor * X)
+        for factor in (1.0, scale)
+    )
+    for name in ("error_", "error_std_", "centred_error_"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-6)
+    np.testing.assert_allclose(other.transform(scale * X) / scale, one.transform(X), atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", [tg.NTK, tg.NNGP])
 @pytest.mark.parametrize("net", ["dense relu dense", "dense relu dense relu dense", NET])
 def test_nothing_but_zeros(kind, net):
@@ -202,3 +215,16 @@ def test_fewer_inputs_are_looked_at_where_they_would_fill_the_memory(monkeypatch
     monkeypatch.setattr(layerwise, "_HELD", 5 * 64 * 20)
     features.fit(IMAGES)
     assert looked_at == [30, 5]
+
+
+def test_features_worse_than_none_are_said():
+    X = 1e6 * np.random.default_rng(323417387).standard_normal((4, 6))
+    X[2] = 0
+    net = "dense:b=0.1 erf dense:w=0.001,frozen hermite1 dense:b=1"
+    said = r"float32 samples miss the kernel by .* \(error_\)"
+    steep = pytest.warns(InputWarning, match="rounding may take up to")  # of the exact kernel
+    with steep, pytest.warns(IllConditionedWarning, match=said):
+        rough = LayerwiseFeatures(net, 10**4, widths=100).fit(X.astype(np.float32))
+    assert rough.error_ > 1
+    with pytest.warns(InputWarning):
+        assert LayerwiseFeatures(net, 10**4, widths=100).fit(X).error_ < 1e-6

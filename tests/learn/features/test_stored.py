@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
 import sys
@@ -17,9 +18,10 @@ import tangency as tg
 from processes import started
 from tangency import InputError, KernelClassifier, KernelRegressor, LayerwiseFeatures, StoreError
 from tangency.gram import local_cluster
-from tangency.learn import Features, load
+from tangency.learn import Features, load, samples
 from tangency.learn.features import stored
 from tangency.learn.solvers import features as solver
+from tangency.matrix.sources import Rows
 
 NET = "conv3 relu avg2 conv3 relu gap dense"
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -93,6 +95,74 @@ def test_another_job_is_refused(tmp_path, fitted):
     assert tg.gram.verify(path).ok
 
 
+def test_the_map_in_a_store_is_that_of_its_features(tmp_path, fitted):
+    path = tmp_path / "F.zarr"
+    F = fitted.transform_to(IMAGES, path)
+    other = LayerwiseFeatures(NET, 60, widths=20, random_state=1).fit(IMAGES[:100])
+    model = KernelRegressor(NET, alpha=1, solver=SMALL).fit(IMAGES[:100], LABELS[:100])
+    for put, said in (
+        (other.set_params(random_state=0).save, "is not the map of the features"),
+        (model.save, "holds a KernelRegressor, and no feature map"),
+    ):
+        put(path / "map.npz")
+        with pytest.raises(StoreError, match=said):
+            fitted.map_in(path)
+        fitted.transform_to(IMAGES, path)  # who has the map puts it right
+        np.testing.assert_array_equal(
+            load(path / "map.npz").transform(IMAGES[:9]), fitted.transform(IMAGES[:9])
+        )
+    (path / "map.npz").rename(tmp_path / "map.npz")
+    (path / "map.npz").symlink_to(tmp_path / "map.npz")
+    for use in (fitted.map_in, lambda path: fitted.transform_to(IMAGES, path)):
+        with pytest.raises(StoreError, match=r"map\.npz is a link"):
+            use(path)
+    np.testing.assert_array_equal(F[:], fitted.transform_to(IMAGES, tmp_path / "G.zarr")[:])
+
+
+def test_maps_are_found_by_their_parameters(tmp_path):
+    each = LayerwiseFeatures(NET, 60, widths=np.array([20, 20]), random_state=0).fit(IMAGES[:100])
+    each.transform_to(IMAGES, tmp_path / "F.zarr")
+    for widths in ([20, 20], (20, 20), np.array([20, 20])):
+        wanted = LayerwiseFeatures(NET, 60, widths=widths, random_state=0, device="cpu")
+        found = wanted.map_in(tmp_path / "F.zarr")
+        assert (found.widths, found.device) == ([20, 20], "cpu")
+    with pytest.raises(StoreError, match=r"widths=\[20, 20\], and widths=20 is asked for"):
+        LayerwiseFeatures(NET, 60, widths=20, random_state=0).map_in(tmp_path / "F.zarr")
+    (tmp_path / "empty").mkdir()
+    assert each.map_in(tmp_path / "empty") is None
+    assert each.map_in(tmp_path / "none") is None
+    assert each.transform_to(IMAGES, tmp_path / "empty").complete
+
+
+def test_features_are_no_kernel_matrix(tmp_path):
+    """Not even where there are as many of them as samples."""
+    X, y = np.random.default_rng(0).standard_normal((40, 6)), np.arange(40.0)
+    kernel = tg.NTK("dense relu dense")
+    features = LayerwiseFeatures(kernel, 40, random_state=0).fit(X)
+    F = features.transform_to(X, tmp_path / "F.zarr")
+    assert F.shape == (40, 40)
+    model = KernelRegressor("precomputed", alpha=0.1).fit(kernel(X), y)
+    for use in (
+        lambda: model.predict(F),
+        lambda: KernelRegressor("precomputed", alpha=0.1, solver="cg").fit(F, y),
+        lambda: tg.GaussianProcess("precomputed", noise=0.1).fit(F, y),
+        lambda: KernelRegressor("dense relu dense", solver="features").fit(F, y),
+    ):
+        with pytest.raises(InputError, match="holds features in a store"):
+            use()
+    tg.gram.compute(kernel, X, store=tmp_path / "K.zarr")
+    with pytest.raises(StoreError, match="holds a kernel matrix, and no features"):
+        features.map_in(tmp_path / "K.zarr")
+    with pytest.raises(StoreError, match="another job: a kernel matrix there, features here"):
+        features.transform_to(X, tmp_path / "K.zarr")
+    with pytest.raises(StoreError, match="another job: features there, a kernel matrix here"):
+        tg.gram.compute(kernel, X, store=tmp_path / "F.zarr")
+    (tmp_path / "F.zarr" / "tiles" / "1.0.json").unlink()
+    with pytest.raises(StoreError, match="run transform_to again"):
+        F.read_tile(1, 0)
+    assert "run transform_to again" in str(tg.gram.verify(tmp_path / "F.zarr"))
+
+
 @pytest.mark.parametrize("kind", ["memmap", "zarr"])
 def test_samples_in_a_file(tmp_path, fitted, kind):
     if kind == "memmap":
@@ -115,6 +185,28 @@ def test_samples_in_a_file(tmp_path, fitted, kind):
         model.decision_function(X), plain.decision_function(IMAGES), atol=1e-3
     )
     assert model.loo_score_ == plain.loo_score_
+
+
+def test_a_memory_map_of_bytes_is_not_converted_whole(tmp_path):
+    pixels = (IMAGES * 16).astype(np.uint8)
+    np.save(tmp_path / "X.npy", pixels)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for weights in (None, np.arange(300) % 3):
+        model = KernelClassifier(NET, alpha=0.1, solver=SMALL).fit(X, LABELS, weights)
+        plain = KernelClassifier(NET, alpha=0.1, solver=SMALL).fit(pixels, LABELS, weights)
+        np.testing.assert_array_equal(model.dual_coef_, plain.dual_coef_)
+        np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(pixels))
+    checked = samples.fit_inputs(LayerwiseFeatures(NET), X)
+    assert isinstance(checked, Rows)
+    with pytest.raises(InputError, match="X holds one sample, and alpha"):
+        KernelRegressor(NET, solver=SMALL).fit(X[:1], [1.0])
+
+
+def test_other_maps_read_files_whole(tmp_path):
+    X = zarr.create_array(tmp_path / "X.zarr", data=DIGITS[:60, :8])
+    for kind in (tg.RandomFeatures, tg.NystromFeatures):
+        features = kind("dense relu dense", 20, random_state=0).fit(X)
+        np.testing.assert_array_equal(features.transform(X), features.transform(X[:]))
 
 
 def test_nan_in_a_file_is_found(tmp_path):
@@ -236,3 +328,21 @@ def test_kill_9_in_the_middle(tmp_path):
     with fit("killed.zarr") as process:
         assert process.communicate()[0].split()[1] == expected
     assert tg.gram.verify(tmp_path / "killed.zarr").ok
+
+
+def test_columns_of_tables_keep_their_order(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(DIGITS[:60, 10:13], columns=["a", "b", "c"])
+    features = LayerwiseFeatures("dense relu dense", 20, random_state=0).fit(table)
+    F = features.transform_to(table, tmp_path / "F.zarr")  # without a warning
+    np.testing.assert_allclose(F[:], features.transform(table), atol=1e-12)
+    with pytest.raises(InputError, match="feature names"):
+        features.transform_to(table[["b", "a", "c"]], tmp_path / "G.zarr")
+
+
+def test_a_file_tells_the_parameters_of_the_fit(tmp_path, fitted):
+    changed = copy.copy(fitted).set_params(n_components=7, widths="x", method="no")
+    changed.transform_to(IMAGES, tmp_path / "F.zarr")
+    found = load(tmp_path / "F.zarr" / "map.npz")
+    assert (found.n_components, found.widths, found.method) == (60, 20, "rpcholesky")
+    np.testing.assert_array_equal(found.transform(IMAGES[:9]), fitted.transform(IMAGES[:9]))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 
 import tangency as tg
 from tangency import InputError, KernelClassifier, KernelRegressor
@@ -193,6 +194,46 @@ def test_batches_give_the_fit_of_all():
     np.testing.assert_array_equal(first.features_.transform(X), F)
 
 
+def test_a_number_added_to_the_targets_costs_batches_no_more_than_a_fit():
+    X, y = IMAGES[:100], LABELS[:100] / 10
+    parts = np.array_split(np.arange(100), 3)
+    for center in (True, False):
+        model = KernelRegressor(NET, alpha=0.01, center=center, solver=SMALL)
+        for rows in parts:
+            model.partial_fit(X[rows], y[rows] + 1e8 * center)
+        F = model.features_.transform(X)
+        coefficients, mean = ridge(F, y, 0.01, center)
+        expected = F @ coefficients + mean
+        np.testing.assert_allclose(model.predict(X) - 1e8 * center, expected, atol=1e-6)
+    constant = KernelRegressor(NET, alpha=0.01, solver=SMALL).partial_fit(X, np.full(100, 0.1))
+    assert not constant.dual_coef_.any()
+    assert constant.intercept_ == 0.1
+
+
+def test_batches_have_the_same_columns():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(DIGITS[:60, 10:13], columns=["a", "b", "c"])
+    y = LABELS[:60].astype(float)
+    model = KernelRegressor(alpha=0.1, solver=SMALL).partial_fit(table, y)
+    before = model.predict(table)
+    with pytest.raises(InputError, match=r"the batches before had \['a', 'b', 'c'\]"):
+        model.partial_fit(table[["b", "a", "c"]], y)
+    np.testing.assert_array_equal(model.predict(table), before)
+    model.partial_fit(table, y)
+
+
+@pytest.mark.parametrize(
+    "weights", [np.rec.array([(1, 2.0)] * 50), [None] * 50, np.full(50, np.nan), "heavy"]
+)
+def test_weights_of_batches_are_checked(weights):
+    model = KernelRegressor(NET, alpha=0.1, solver=SMALL).partial_fit(IMAGES[:50], LABELS[:50])
+    with pytest.raises(InputError, match="sample_weight"):
+        model.partial_fit(IMAGES[:50], LABELS[:50], weights)
+    before = model.predict(IMAGES[:50])
+    model.partial_fit(IMAGES[:50], LABELS[:50], np.zeros(50))
+    np.testing.assert_array_equal(model.predict(IMAGES[:50]), before)
+
+
 @pytest.mark.parametrize("options", [{"alpha": 0}, {"alpha": 0, "training_time": 3.0}])
 def test_batches_without_a_ridge(options):
     X, y = IMAGES[:100], LABELS[:100].astype(float)
@@ -204,6 +245,30 @@ def test_batches_without_a_ridge(options):
     shrink = -np.expm1(-time * values) / values
     expected = F @ (vectors @ (shrink * (vectors.T @ (F.T @ y))))
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-5)
+
+
+def test_a_first_batch_without_weight_fits_nothing():
+    model = KernelRegressor(NET, alpha=0.1, solver=SMALL)
+    model.partial_fit(IMAGES[:50], LABELS[:50], np.zeros(50))
+    with pytest.raises(NotFittedError):
+        model.predict(IMAGES[:50])
+    model.partial_fit(IMAGES[:50], LABELS[:50])
+    assert model.predict(IMAGES[:50]).shape == (50,)
+
+
+def test_what_landmarks_depend_on_stays_the_same_from_batch_to_batch():
+    model = KernelRegressor(NET, alpha=0.1, solver=SMALL).partial_fit(IMAGES[:50], LABELS[:50])
+    before = model.predict(IMAGES[:50])
+    for options, said in (
+        ({"kernel": tg.NNGP(NET)}, "kernel was changed after the first batch"),
+        ({"solver": Features(60, widths=21)}, "solver was changed after the first batch"),
+    ):
+        with pytest.raises(InputError, match=said):
+            model.set_params(**options).partial_fit(IMAGES[50:90], LABELS[50:90])
+        model.set_params(kernel=NET, solver=SMALL)
+    np.testing.assert_array_equal(model.predict(IMAGES[:50]), before)
+    model.set_params(alpha=1e6).partial_fit(IMAGES[:50], LABELS[:50])  # of all samples
+    np.testing.assert_allclose(model.predict(IMAGES[:50]), LABELS[:50].mean(), rtol=1e-2)
 
 
 def test_classes_by_batches(tmp_path):

@@ -40,7 +40,9 @@ class FeatureMap(
     @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels); y is ignored. Returns self."""
-        self._fit(fit_inputs(self, X))
+        samples = fit_inputs(self, X)
+        with np.errstate(over="ignore", invalid="ignore"):  # reported in words
+            self._fit(samples)
         return self
 
     @within_memory()
@@ -50,12 +52,7 @@ class FeatureMap(
         samples = self._samples(X)
         with np.errstate(over="ignore", invalid="ignore"):  # reported just below, in words
             features = self._features(samples)
-        if not array_namespace(features).isfinite(features).all():
-            dtype = str(features.dtype).removeprefix("torch.")
-            raise InputError(
-                f"the features overflowed {dtype}; scale the inputs down, or pass float64 inputs"
-            )
-        return features
+        return finite(features)
 
     def _samples(self, X: Any) -> Any:
         return predict_samples(self, X, self._sample_shape)
@@ -84,6 +81,16 @@ class FeatureMap(
 
     def _map(self, X: np.ndarray) -> np.ndarray:
         raise NotImplementedError
+
+
+def finite(features: Any) -> Any:
+    """Features, or an `InputError` where one is not finite."""
+    if not array_namespace(features).isfinite(features).all():
+        dtype = str(features.dtype).removeprefix("torch.")
+        raise InputError(
+            f"the features overflowed {dtype}; scale the inputs down, or pass float64 inputs"
+        )
+    return features
 
 
 def blocks(rows: int, work: int) -> list[slice]:

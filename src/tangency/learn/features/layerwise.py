@@ -18,11 +18,11 @@ from ...matrix.sources import Rows
 from ...matrix.store import folder
 from ..archive import write_archive
 from ..lowrank import METHODS, Method
-from .base import FeatureMap, at_least_one, generator
+from .base import FeatureMap, at_least_one, finite, generator
 from .chain import Fit, readers
-from .quality import centred, relative_error
+from .quality import centred, relative_error, warn_if_worse_than_nothing
 from .readout import Readout, at_end
-from .saved import Arrays, dtype_of, map_to_dict
+from .saved import Arrays, asked, dtype_of, map_to_dict
 from .stages import row_norms
 from .stored import map_of, stored
 from .subject import Subject, resolved
@@ -86,6 +86,7 @@ class LayerwiseFeatures(FeatureMap):
     Raises:
         NetworkError: a layer without a feature map of its own, by name.
         InputError: a device that is not there; tensors of forward mode, which is not followed.
+        MemoryLimitError: no room for the features of `max_samples` inputs, before any is computed.
 
     Source: Bietti & Mairal 2019 for the map, projected as in `tangency.learn.features.projection`;
     Mairal 2016 for the last-layer kernel.
@@ -101,6 +102,8 @@ class LayerwiseFeatures(FeatureMap):
     >>> F.shape, features.error_ < 0.05
     ((40, 200), True)
     """
+
+    streams = True  # samples may stay in a file
 
     kernel_: Any
     widths_: tuple[int, ...]
@@ -177,6 +180,7 @@ class LayerwiseFeatures(FeatureMap):
         rng = generator(self.random_state)
         widths = chosen_widths(self.widths, subject.plan, most, subject.tangent)
         self._subject, self._work = subject, subject.work(widths)
+        self._asked = asked(self)
         self.kernel_ = subject.given
         order = rng.permutation(len(X))
         looked_at = min(most_samples, len(X), max(1, _HELD // subject.held(widths)))
@@ -247,10 +251,11 @@ class LayerwiseFeatures(FeatureMap):
 
     def _measure(self, X: np.ndarray) -> None:
         exact = self._subject.scale**2 * np.asarray(self._subject.network_kernel(X), np.float64)
-        features = self._map(X).astype(np.float64)
+        features = finite(self._map(X)).astype(np.float64)
         found = features @ features.T
         self.error_, self.error_std_ = relative_error(exact, found)
         self.centred_error_, _ = relative_error(centred(exact), centred(found))
+        warn_if_worse_than_nothing(self.error_, X.dtype)
 
     def _samples(self, X: Any) -> Any:
         checked_device(self.device, dtype_of(self._chain))

@@ -197,10 +197,10 @@ def _chosen(
 ) -> NDArray[np.intp]:
     own, tangent = pool.diagonal
     k, slope = dual(activation, own, pool.q, pool.q)
-    weight = _inverse(k.sum())
+    weight = _over_sum(k)
     diagonal, weights = weight * k, (weight, 0.0)
     if tangent is not None:
-        weights = (weight, _inverse((slope * tangent).sum()))
+        weights = (weight, _over_sum(slope * tangent))
         diagonal = diagonal + weights[1] * (slope * tangent)
     positive = diagonal > 0
     scales = np.where(positive, diagonal, 1.0) ** -_EVEN
@@ -224,8 +224,14 @@ def _chosen(
     return found.pivots if found.rank else np.zeros(1, dtype=np.intp)
 
 
-def _inverse(total: Any) -> float:
-    return 1 / float(total) if total > 0 else 0.0
+def _over_sum(values: Array) -> float:
+    """One over the sum of values ≥ 0, which may leave the range; 0 where they are."""
+    largest = float(values.max())
+    if largest <= 0:
+        return 0.0
+    with np.errstate(over="ignore"):
+        total = float(values.sum())
+    return 1 / total if np.isfinite(total) else 1 / largest / float((values / largest).sum())
 
 
 def _root(gram: Array, dtype: Any) -> Array:

@@ -107,16 +107,23 @@ def map_to_dict(features: LayerwiseFeatures, prefix: str, arrays: Arrays) -> dic
         if readout.matrix is not None:
             found[f"readout_{tangent}"] = readout.matrix
     arrays.update({prefix + name: array for name, array in found.items()})
-    seed = features.random_state
     return {
         "kernel": features.kernel_.to_dict(),
         "shape": list(features.sample_shape),
+        **features._asked,
+        "errors": [repr(float(getattr(features, name))) for name in _ERRORS],
+    }
+
+
+def asked(features: LayerwiseFeatures) -> dict[str, Any]:
+    """The checked parameters of a map, as JSON has them."""
+    seed = features.random_state
+    return {
         "n_components": int(features.n_components),
-        "widths": _plain(features.widths),
+        "widths": plain_widths(features.widths),
         "method": features.method,
         "max_samples": int(features.max_samples),
         "random_state": int(seed) if is_whole(seed) else None,
-        "errors": [repr(float(getattr(features, name))) for name in _ERRORS],
     }
 
 
@@ -138,6 +145,7 @@ def map_from_dict(
     subject = made._subject = Subject.of(made.kernel, shape, kind.__name__)
     made.kernel_ = subject.given
     chosen_widths(made.widths, subject.plan, most, subject.tangent)
+    made._asked = asked(made)
     made._chain = restored(subject.plan.steps, own, subject.tangent)
     made.widths_ = tuple(len(each.landmarks.q) for each in projections(made._chain))
     made._work = subject.work(made.widths_)
@@ -160,7 +168,7 @@ def dtype_of(chain: Chain) -> Any:
     return np.dtype(np.float64) if found is None else found.landmarks.sigma.dtype
 
 
-def _plain(widths: Any) -> Any:
+def plain_widths(widths: Any) -> Any:
     """Widths as JSON has them."""
     if widths is None or is_whole(widths):
         return None if widths is None else int(widths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils.validation import _check_feature_names
 
 from ...checks import flag
 from ...engines.blas import blas_limit
@@ -21,12 +23,13 @@ from ...matrix.client import check_client
 from ...matrix.compute import fill
 from ...matrix.grid import Grid
 from ...matrix.job import Job
-from ...matrix.layout import require_inside
+from ...matrix.layout import ABOUT, require_inside
 from ...matrix.sources import Rows
 from ...matrix.store import Store, folder
 from ...matrix.view import StoredGram
-from ..archive import read_archive
-from .saved import map_from_dict, map_to_dict
+from ..archive import ModelFileError, read_archive
+from ..samples import in_a_few_lines
+from .saved import map_from_dict, map_to_dict, plain_widths
 
 if TYPE_CHECKING:
     from .layerwise import LayerwiseFeatures
@@ -80,6 +83,7 @@ def stored(
         check_client(client)
     path, resume = folder(store), flag(resume, "resume")
     progress = None if progress is None else flag(progress, "progress")
+    features = _without_names(features, X)
     x = X if isinstance(X, Rows) else Rows(X, None, "X")
     if x.shape[1:] != features.sample_shape:
         raise InputError(
@@ -99,10 +103,25 @@ def stored(
         "layerwise",
     )
     place = Store.prepare(path, job)
-    if not os.path.lexists(place.path / MAP):
-        features.save(place.path / MAP)
+    _keep_map(features, place)
     fill(place, job, _WithMap(grid, x, features), client=client, resume=resume, progress=progress)
     return StoredGram(place, "features")
+
+
+def _without_names(features: LayerwiseFeatures, X: Any) -> LayerwiseFeatures:
+    """The map for samples without names of their columns, which X was looked at for.
+
+    Raises `InputError` for other names than those of the fit.
+    """
+    names = getattr(features, "feature_names_in_", None)
+    if names is None:
+        return features
+    with in_a_few_lines():
+        if hasattr(X, "columns"):
+            _check_feature_names(features, X, reset=False)
+    bare = copy.copy(features)
+    del vars(bare)["feature_names_in_"]
+    return bare
 
 
 def digest(features: LayerwiseFeatures) -> str:
@@ -117,30 +136,56 @@ def digest(features: LayerwiseFeatures) -> str:
     return found.hexdigest()
 
 
+def _keep_map(features: LayerwiseFeatures, store: Store) -> None:
+    """Write the map of a store where it is not there, or another one, or damaged."""
+    file = require_inside(store.path, store.path / MAP)
+    try:
+        if os.path.lexists(file) and digest(_map_at(file, type(features))) == digest(features):
+            return
+    except InputError:
+        pass
+    features.save(file)
+
+
 def map_of(wanted: Any, path: Path) -> Any:
     """The map that lies in a store, fitted there with the same parameters; None without one.
 
     Raises:
-        StoreError: a map with other parameters, or a damaged one.
+        StoreError: a map with other parameters, another one than that of the features, or a
+            damaged one; a store of something else.
     """
-    file = path / MAP
+    file, remedy = path / MAP, "give another path, or remove that folder to begin again"
+    if not (os.path.lexists(path / ABOUT) or os.path.lexists(file)):
+        return None
+    store = Store.open(path)
+    if store.header.kinds != ("features",):
+        raise StoreError(f"{path} holds a kernel matrix, and no features; {remedy}")
     if not os.path.lexists(file):
         return None
-    remedy = "give another path, or remove that folder to begin again"
-    header, arrays = read_archive(require_inside(path, file))
     try:
-        there = map_from_dict(type(wanted), header["map"], "", arrays)
-    except (InputError, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{file} is damaged ({error}); {remedy}") from None
+        there = _map_at(require_inside(path, file), type(wanted))
+    except ModelFileError as error:
+        raise StoreError(f"{error}; {remedy}") from None
+    if digest(there) != store.header.job["Y"]:
+        raise StoreError(f"{file} is not the map of the features that are stored; {remedy}")
     old, new = there.get_params(deep=False), wanted.get_params(deep=False)
     for name in ("kernel", "n_components", "widths", "method", "max_samples", "random_state"):
         here = wanted.resolved_kernel() if name == "kernel" else new[name]
-        before = old[name]
-        if isinstance(here, list | tuple):
-            here, before = list(here), list(before) if isinstance(before, list) else before
-        if here != before:
+        here = plain_widths(here) if name == "widths" else here
+        if here != old[name]:
             raise StoreError(
-                f"{path} holds features of a map with {name}={before!r}, and {name}={here!r} is "
+                f"{path} holds features of a map with {name}={old[name]!r}, and {name}={here!r} is "
                 f"asked for; {remedy}"
             )
-    return there
+    return there.set_params(device=wanted.device)
+
+
+def _map_at(file: Path, kind: type[LayerwiseFeatures]) -> LayerwiseFeatures:
+    """The map in a file. Raises `ModelFileError` for anything else."""
+    header, arrays = read_archive(file)
+    if header.get("class") != kind.__name__:
+        raise ModelFileError(f"{file} holds a {header.get('class')}, and no feature map")
+    try:
+        return map_from_dict(kind, header["map"], "", arrays)
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{file} is damaged ({error})") from None

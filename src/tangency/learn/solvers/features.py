@@ -9,18 +9,14 @@ from typing import Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from scipy import linalg
-from scipy.linalg import blas
 
 from ...engines.progress import progress_bar
 from ...engines.tiles import size_text
 from ...errors import InputError, MemoryLimitError, StoreError
-from ...matrix.checked import require_finite
 from ...matrix.store import Store
-from ..conditioning import rank_cutoff, warn_below_noise
+from ..conditioning import warn_below_noise
 from ..features import LayerwiseFeatures
 from ..fitted import DualFit
-from ..flow import flow_filter
 from ..loo import Criterion
 from ..regularization import Regularization
 from ..threads import blas_threads
@@ -28,6 +24,7 @@ from .linear import LinearFit, Rotated, below_noise, choose_alpha, spectrum_of
 from .options import Features
 from .predict import AT_ONCE
 from .rules import require_solver_memory
+from .sums import Sums, added, finite_trace
 
 Matrix = NDArray[np.float64]
 
@@ -60,35 +57,6 @@ class Table:
             if roots is not None:
                 block *= roots[rows.start - begin : rows.stop - begin, None]
             yield rows, block
-
-
-@dataclass(eq=False)
-class Sums:
-    """FᵀF (r, r) in its upper triangle, Fᵀ targets (r, k) and Fᵀ1 (r,), added up by blocks."""
-
-    gram: Matrix
-    moments: Matrix
-    sums: Matrix
-
-    @classmethod
-    def empty(cls, r: int, k: int) -> Sums:
-        return cls(np.zeros((r, r), order="F"), np.zeros((r, k)), np.zeros(r))
-
-    def add(self, block: Matrix, targets: Matrix, ones: Matrix) -> None:
-        """Take in some rows (b, r) with their targets (b, k), and what 1 is there (b,)."""
-        self.gram = blas.dsyrk(1.0, block.T, beta=1.0, c=self.gram, overwrite_c=1)
-        self.moments += block.T @ targets
-        self.sums += ones @ block
-
-    def take(self, other: Sums) -> None:
-        """Take in the samples of other sums."""
-        self.gram += other.gram
-        self.moments += other.moments
-        self.sums += other.sums
-
-    def whole(self) -> Matrix:
-        """FᵀF, both triangles."""
-        return np.triu(self.gram) + np.triu(self.gram, 1).T
 
 
 def sums_of(table: Table, targets: Matrix, roots: Matrix | None, client: Any = None) -> Sums:
@@ -125,19 +93,6 @@ def partial_sums(
         own = slice(rows.start - part.start, rows.stop - part.start)
         sums.add(block, targets[own], ones[own])
     return sums
-
-
-def added(one: Sums, other: Sums) -> Sums:
-    """The sums over the samples of both."""
-    return Sums(one.gram + other.gram, one.moments + other.moments, one.sums + other.sums)
-
-
-def finite_trace(gram: Matrix) -> float:
-    """The trace of FᵀF. Raises `InputError` where that, or an entry, is none."""
-    trace = np.trace(gram)  # may overflow where no entry does
-    for values in (gram, trace):
-        require_finite(values, "products of features overflowed", "scale the inputs down")
-    return float(trace)
 
 
 def _seen_by_all(client: Any, rows: Any) -> bool:
@@ -224,50 +179,6 @@ def fit_features(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Stream:
-    """What batches of samples leave, whatever their number: the map and sums over samples.
-
-    The targets are as they came; `targets` (k,) is their sum, and `weight` that of the weights.
-    """
-
-    features: LayerwiseFeatures
-    sums: Sums
-    targets: Matrix
-    weight: float = 0.0
-
-    def after(self, X: Any, targets: Matrix, weights: Matrix | None) -> Stream:
-        """What is left after some more samples with their targets (n, k) and weights (n,)."""
-        found = Sums.empty(*self.sums.moments.shape)
-        ones = np.ones(len(X)) if weights is None else np.sqrt(weights)
-        for start in range(0, len(X), AT_ONCE):
-            rows = slice(start, start + AT_ONCE)
-            block = self.features.transform(X[rows]).astype(np.float64)
-            scaled = ones[rows, None]
-            found.add(block * scaled, targets[rows] * scaled, ones[rows])
-        found.take(self.sums)
-        own = np.square(ones)
-        summed, weight = self.targets + own @ targets, self.weight + float(own.sum())
-        return Stream(self.features, found, summed, weight)
-
-    def solved(self, alpha: float, time: float, centred: bool) -> tuple[Matrix, Matrix]:
-        """w (r, k) and the mean (k,) of the function mean + Φ w that all samples so far give."""
-        mean = self.targets / self.weight if centred else np.zeros_like(self.targets)
-        moments = self.sums.moments - np.outer(self.sums.sums, mean)
-        gram = self.sums.whole()
-        require_finite(moments, "sums over samples overflowed", "scale inputs or targets down")
-        trace, r = finite_trace(gram), len(gram)
-        eps = float(np.finfo(np.float64).eps)
-        with blas_threads(r):
-            if np.isinf(time) and alpha > rank_cutoff(trace, trace, r, eps):
-                shifted = gram + alpha * np.eye(r)
-                return linalg.solve(shifted, moments, assume_a="pos", check_finite=False), mean
-            spectrum = spectrum_of(gram, trace, r, eps)
-            basis = spectrum.vectors
-            shrink = flow_filter(spectrum, alpha, time)[:, None]
-            return basis @ (shrink * (basis.T @ moments)), mean
-
-
 def _table(kernel: Any, X: Any, options: Features, store: Any) -> tuple[LayerwiseFeatures, Table]:
     """The map, and the features of all samples."""
     wanted = layerwise(kernel, options)
@@ -279,6 +190,7 @@ def _table(kernel: Any, X: Any, options: Features, store: Any) -> tuple[Layerwis
         features = wanted.fit(X)
         _require_memory(features, len(X))
         return features, in_memory(features, X, bool(options.progress))
+    wanted.resolved_kernel().to_dict()  # one that no store can name is refused now
     features = wanted.map_in(store) or wanted.fit(X)
     _require_memory(features, len(X))
     rows = features.transform_to(X, store, client=options.client, progress=options.progress)
