@@ -165,7 +165,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
             raise InputError(
                 "this KernelClassifier holds no temperature_, by which probabilities are "
                 "calibrated: it was fitted by partial_fit, or comes from a file of an earlier "
-                "version; fit it to all samples at once"
+                "version; fit it again, to all samples at once"
             )
         return log_softmax(values / self.temperature_, axis=1)
 

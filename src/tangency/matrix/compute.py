@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import dtype_of, flag, shown
+from ..checks import dtype_of, flag, shown, within_memory
 from ..engines.progress import progress_bar
 from ..errors import InputError, StoreError
 from ..kernels import KernelPair
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _WAITING = 1
 
 
+@within_memory()
 def compute(
     kernel: KernelLike,
     X: ArrayLike,

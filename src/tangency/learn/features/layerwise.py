@@ -86,7 +86,6 @@ class LayerwiseFeatures(FeatureMap):
     Raises:
         NetworkError: a layer without a feature map of its own, by name.
         InputError: a device that is not there; tensors of forward mode, which is not followed.
-        MemoryLimitError: no room for the features of `max_samples` inputs, before any is computed.
 
     Source: Bietti & Mairal 2019 for the map, projected as in `tangency.learn.features.projection`;
     Mairal 2016 for the last-layer kernel.
