@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -11,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 import tangency as tg
 from tangency import InputError, KernelClassifier, KernelRegressor
 from tangency.learn import CG, Features, LayerwiseFeatures, ModelFileError, load
-from tangency.learn.solvers import choose_solver, features, linear
+from tangency.learn.solvers import choose_solver, features, linear, rules
 
 NET = "conv3 relu avg2 conv3 relu gap dense"
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -322,6 +324,17 @@ def test_a_matrix_out_of_reach_is_approximated_unasked():
     assert KernelClassifier("precomputed").explain_solver(np.eye(3)).startswith("eigh")
     store = KernelClassifier("conv3 relu conv3 relu gap dense", store="K.zarr")
     assert store.explain_solver(images).startswith("cg")
+
+
+def test_an_approximation_unasked_is_said(monkeypatch):
+    monkeypatch.setattr(rules, "REACH", 1e3)
+    model = KernelRegressor("conv3 relu gap dense", alpha=0.1)
+    with pytest.warns(UserWarning, match=r'took "features".* relative error is \d'):
+        model.fit(IMAGES[:40], LABELS[:40])
+    assert model.solver_ == "features"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.set_params(solver="features").fit(IMAGES[:40], LABELS[:40])
 
 
 def test_what_is_refused(samples, targets):

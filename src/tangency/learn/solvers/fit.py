@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from ...matrix.tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles
 from ...matrix.view import is_stored
 from ...nets.parameters import numbers_only
 from ...nets.plan import evaluations, plan
+from ..conditioning import caller_level
 from ..fitted import DualFit
 from ..grams import TrainGram, assembled, train_gram
 from ..loo import Criterion
@@ -153,7 +155,10 @@ def _fit(
 ) -> DualFit:
     solver = choice.solver
     if isinstance(solver, Features):  # which knows its memory as soon as the map is fitted
-        return _on_features(problem, targets, regularization, solver, criterion, centred=centred)
+        found = _on_features(problem, targets, regularization, solver, criterion, centred=centred)
+        if not choice.asked:
+            _say_approximate(found.features, choice)
+        return found
     require_solver_memory(solver, *targets.shape, beside=-_copied(problem, solver))
     if isinstance(solver, CG):
         if solver.progress is None:
@@ -172,6 +177,17 @@ def _fit(
     asked = solver if choice.asked else None
     return fit_dual(
         problem.gram(), targets, regularization, criterion, centred=centred, solver=asked
+    )
+
+
+def _say_approximate(features: Any, choice: Choice) -> None:
+    warnings.warn(
+        f'solver="auto" took "features", which approximate the kernel: {choice.reason}. Their '
+        f"relative error is {features.error_:.2%}, that of the centred kernel "
+        f'{features.centred_error_:.2%}; give solver="features" (or Features with more widths) to '
+        'say that this is meant, or solver="cg" for the kernel itself',
+        UserWarning,
+        stacklevel=caller_level(),
     )
 
 
