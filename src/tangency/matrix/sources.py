@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
+from ..checks import within_memory
 from ..errors import InputError
 from ..kernels.inputs import signals
 
@@ -56,6 +57,7 @@ class Rows:
         """Bytes of one row, as it is passed to a kernel."""
         return int(np.prod(self.shape[1:])) * self.dtype.itemsize
 
+    @within_memory()
     def __getitem__(self, rows: slice) -> np.ndarray:
         """A block of rows, checked; raises `InputError` for NaN, infinity and masked values."""
         block = self.data[rows]
