@@ -79,9 +79,8 @@ def _solver(solver: o.Solver, components: int | None, widths: str | None, seed: 
         return solver.value
     from ..learn import Features
 
-    chosen = {} if components is None else {"n_components": components}
     found: Any = tuple(each) if isinstance(each, list) else each
-    return Features(**chosen, widths=found, seed=seed)
+    return Features(components or 4000, widths=found, seed=seed)
 
 
 def predict(

@@ -142,7 +142,7 @@ class Projection:
         def strip(images: slice) -> None:
             s.into(images, k[images])
             tangent = None if theta is None else theta[images]
-            if t is not None:
+            if t is not None and tangent is not None:
                 t.into(images, tangent)
             compiled(k[images], tangent, variances[images].reshape(-1), share)
 
@@ -152,8 +152,9 @@ class Projection:
     @cached_property
     def _filters(self) -> tuple[Winograd, Winograd | None]:
         theta = self.landmarks.theta
-        empty = theta is None or theta.shape[1] == 0
-        return filters(self.landmarks.sigma), None if empty else filters(theta)
+        if theta is None or theta.shape[1] == 0:
+            return filters(self.landmarks.sigma), None
+        return filters(self.landmarks.sigma), filters(theta)
 
     @cached_property
     def _compiled(self) -> Duals | None:
