@@ -180,7 +180,7 @@ def open_model(path: Path) -> tuple[Fitted, dict[str, Any]]:
         if estimator.features_ is not None:
             shape, dtype, largest = estimator.features_.sample_shape, estimator.features_.dtype, 0.0
         else:
-            X = estimator.X_fit_
+            X: Any = estimator.X_fit_
             shape, dtype, largest = X.shape[1:], X.dtype, float(np.abs(X).max())
         reading = {"dtype": "float32" if dtype == np.float32 else "float64"}
         return Fitted(estimator, [], shape, largest), reading
