@@ -99,7 +99,7 @@ class LayerwiseFeatures(FeatureMap):
     >>> features = tg.LayerwiseFeatures(kernel, n_components=200, random_state=0).fit(X)
     >>> F = features.transform(X)
     >>> F.shape, features.error_ < 0.05
-    ((40, 200), True)
+    ((40, 40), True)
     """
 
     streams = True  # samples may stay in a file

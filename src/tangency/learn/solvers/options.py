@@ -169,8 +169,8 @@ class Features(Solver):
     Raises:
         InputError: an option out of its range.
 
-    >>> Features(4000, widths=128)
-    Features(n_components=4000, widths=128)
+    >>> Features(2000, widths=128)
+    Features(n_components=2000, widths=128)
     """
 
     n_components: int = 4000
