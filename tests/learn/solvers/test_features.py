@@ -110,7 +110,7 @@ def test_digits_are_learnt_as_by_the_kernel_and_probabilities_calibrated():
     X, test = IMAGES[:600].astype(np.float32), IMAGES[600:900].astype(np.float32)
     net = "conv3 relu conv3 relu gap dense"
     exact = KernelClassifier(net, alpha=1e-3, solver="eigh").fit(X, LABELS[:600])
-    model = KernelClassifier(net, alpha=1e-3, solver=Features(2000)).fit(X, LABELS[:600])
+    model = KernelClassifier(net, alpha=1e-3, solver=Features(1500)).fit(X, LABELS[:600])
     assert model.features_.error_ < 0.01
     assert model.loo_score_ == pytest.approx(exact.loo_score_, abs=0.01)
     scores = [each.score(test, LABELS[600:900]) for each in (model, exact)]
@@ -327,14 +327,14 @@ def test_a_matrix_out_of_reach_is_approximated_unasked():
 
 
 def test_an_approximation_unasked_is_said(monkeypatch):
-    monkeypatch.setattr(rules, "REACH", 1e3)
-    model = KernelRegressor("conv3 relu gap dense", alpha=0.1)
+    monkeypatch.setattr(rules, "REACH", 100)
+    model = KernelRegressor("dense relu dense", alpha=0.1)
     with pytest.warns(UserWarning, match=r'took "features".* relative error is \d'):
-        model.fit(IMAGES[:40], LABELS[:40])
+        model.fit(DIGITS[:40], LABELS[:40])
     assert model.solver_ == "features"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model.set_params(solver="features").fit(IMAGES[:40], LABELS[:40])
+        model.set_params(solver="features").fit(DIGITS[:40], LABELS[:40])
 
 
 def test_what_is_refused(samples, targets):
