@@ -17,14 +17,14 @@ TABLE = TEXT.split("| command | does |")[1].split("\n\n")[0]
 def test_every_command_shown_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\$ tangency (.*)$", TEXT, flags=re.MULTILINE)
-    assert len(commands) == 18
+    assert len(commands) == 20
     for command in commands:
         # These two have tests of their own, on fewer digits.
         if not command.startswith(("demo", "report digits")):
             result = CliRunner().invoke(app, shlex.split(command))
             assert result.exit_code == 0, (command, result.stderr)
     made = {"model.npz", "predictions.csv", "cancer.npz", "K.npz", "K.zarr"}
-    made |= {"gap.zarr", "cg.npz", "digits.zarr"}
+    made |= {"gap.zarr", "cg.npz", "digits.zarr", "features.npz", "features.zarr"}
     made |= {"spectrum.png", "smoothness.svg", "stability.csv", "iris.html", "lazy.png"}
     assert {path.name for path in tmp_path.iterdir()} == made
 

@@ -48,7 +48,10 @@ def _compile(what: str) -> float:
 
         warm_up_quadrature()
     else:
+        from ..engines.fused import duals, winograd
         from ..engines.fused.warm import warm_up
 
         warm_up((what,))
+        for loops in (duals, winograd):
+            loops.get_ready(what)
     return time.perf_counter() - start

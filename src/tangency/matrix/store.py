@@ -89,11 +89,6 @@ class Store:
         return self.header.grid
 
     @property
-    def remedy(self) -> str:
-        """What computes the tiles that are missing or damaged."""
-        return remedy(self.header.kinds)
-
-    @property
     def records(self) -> Path:
         """The folder of the records and the lock."""
         return self.path / RECORDS
@@ -206,7 +201,8 @@ class Store:
         except OSError as error:
             raise self._unreadable(i, j, "its record", error) from error
         if found is None:
-            raise TileMissing(f"{self.path}: tile ({i}, {j}) is missing; {self.remedy}")
+            again = remedy(self.header.kinds)
+            raise TileMissing(f"{self.path}: tile ({i}, {j}) is missing; {again}")
         if found.fingerprint != self.header.fingerprint:
             raise self._damaged(i, j, "its record is of another job")
         if found.tile != (i, j):
@@ -333,7 +329,8 @@ class Store:
         return values[tuple(slice(k) for k in extent[: len(shape)])].astype(dtype, copy=False)
 
     def _damaged(self, i: int, j: int, reason: str) -> TileDamaged:
-        return TileDamaged(f"{self.path}: tile ({i}, {j}) is damaged: {reason}; {self.remedy}")
+        again = remedy(self.header.kinds)
+        return TileDamaged(f"{self.path}: tile ({i}, {j}) is damaged: {reason}; {again}")
 
     def _unreadable(self, i: int, j: int, name: str, error: OSError) -> StoreError:
         """A tile that the disk has lost is damaged; one that this process may not see is not."""

@@ -10,6 +10,7 @@ from ..checks import flag
 from ..engines.progress import progress_bar
 from . import layout
 from .store import Store, TileDamaged, TileMissing
+from .words import remedy
 
 if TYPE_CHECKING:
     from ..typing import FilePath
@@ -66,6 +67,7 @@ def verify(path: FilePath, progress: bool = False) -> Verification:
     progress = progress is not None and flag(progress, "progress")
     store = Store.open(path)
     grid, missing, damaged = store.grid, [], {}
+    again = remedy(store.header.kinds)
     with progress_bar(len(grid), progress, "tile") as bar:
         for i, j in grid:
             try:
@@ -73,10 +75,8 @@ def verify(path: FilePath, progress: bool = False) -> Verification:
             except TileMissing:
                 missing.append((i, j))
             except TileDamaged as error:
-                damaged[i, j] = str(error).removesuffix(f"; {store.remedy}")
+                damaged[i, j] = str(error).removesuffix(f"; {again}")
             bar.update(1)
     done = len(grid) - len(missing) - len(damaged)
     metadata = tuple(layout.problems(store.path, store.header))
-    return Verification(
-        store.path, len(grid), done, tuple(missing), damaged, metadata, store.remedy
-    )
+    return Verification(store.path, len(grid), done, tuple(missing), damaged, metadata, again)

@@ -20,7 +20,7 @@ from .gather import groups, put_tile
 from .grid import Grid
 from .indexing import Outer, resolve
 from .store import Store, TileMissing
-from .words import NoArithmeticError, no_arithmetic, no_attribute
+from .words import NoArithmeticError, no_arithmetic, no_attribute, remedy
 
 if TYPE_CHECKING:
     from ..typing import FilePath
@@ -220,7 +220,7 @@ class StoredGram(NDArrayOperatorsMixin):
         if missing:
             raise StoreError(
                 f"{self.path}: {missing} of {len(self.grid)} tiles are missing; "
-                f"{self._store.remedy}"
+                f"{remedy(self._store.header.kinds)}"
             )
 
     def _tile(self, i: int, j: int) -> np.ndarray:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tangency.engines.engine import Wanted
-from tangency.engines.fused import blocks, warm
+from tangency.engines.fused import blocks, duals, warm, winograd
 from tangency.engines.fused import engine as fused
+from tangency.learn import LayerwiseFeatures
 from tangency.nets import parse
 from tangency.nets.plan import plan
 
@@ -103,6 +104,22 @@ def test_without_a_cache_the_message_says_so(monkeypatch):
 
     monkeypatch.setattr(blocks, "image_block", Block)
     assert "in every process, as no cache directory can be written to" in warm._text("float64")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nothing_is_left_to_compile_for_features(dtype):
+    for loops in (duals, winograd):
+        loops.get_ready(dtype)
+    functions = warm._functions()
+    assert {duals.table, winograd.spread_tiles, winograd.gather_tiles} <= set(functions)
+    before = {f: len(f.signatures) for f in functions}
+    images = np.random.default_rng(0).standard_normal((6, 7, 5, 2)).astype(dtype)
+    for text in ("conv3 relu conv3 gelu gap dense", "conv2 hermite2 flatten dense"):
+        warm.get_ready(dtype, True)  # the error of features takes the exact kernel
+        LayerwiseFeatures(text, 300, widths=270).fit(images)
+    done = {f: len(f.signatures) for f in (duals.table, duals.prepare_columns)}
+    done |= {f: len(f.signatures) for f in (winograd.spread_tiles, winograd.gather_tiles)}
+    assert done == {f: before[f] for f in done}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

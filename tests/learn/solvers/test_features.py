@@ -13,7 +13,9 @@ from sklearn.exceptions import NotFittedError
 import tangency as tg
 from tangency import InputError, KernelClassifier, KernelRegressor
 from tangency.learn import CG, Features, LayerwiseFeatures, ModelFileError, load
+from tangency.learn.features import chain
 from tangency.learn.solvers import choose_solver, features, linear, rules
+from tangency.nets.operators import Pointwise
 
 NET = "conv3 relu avg2 conv3 relu gap dense"
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -324,6 +326,13 @@ def test_a_matrix_out_of_reach_is_approximated_unasked():
     assert KernelClassifier("precomputed").explain_solver(np.eye(3)).startswith("eigh")
     store = KernelClassifier("conv3 relu conv3 relu gap dense", store="K.zarr")
     assert store.explain_solver(images).startswith("cg")
+
+
+def test_a_network_without_features_is_not_approximated_unasked(monkeypatch):
+    monkeypatch.setattr(rules, "REACH", 100)
+    monkeypatch.setattr(chain, "_KNOWN", tuple(k for k in chain._KNOWN if k is not Pointwise))
+    model = KernelRegressor("dense relu dense", alpha=0.1)
+    assert model.explain_solver(DIGITS[:40]).startswith("cholesky")
 
 
 def test_an_approximation_unasked_is_said(monkeypatch):

@@ -22,7 +22,7 @@ class Duals:
     """
 
     def __init__(self, activation: ActivationLayer, columns: np.ndarray) -> None:
-        warm.once(columns.dtype.name, "features", lambda: _tiny(columns.dtype))
+        get_ready(columns.dtype)
         kind, parameters = kind_and_parameters(activation)
         dtype = columns.dtype
         self.kind = kind
@@ -57,6 +57,12 @@ def duals(activation: ActivationLayer, columns: np.ndarray) -> Duals | None:
     if no_loop(activation) or getattr(config, "DISABLE_JIT", 0):
         return None
     return Duals(activation, columns)
+
+
+def get_ready(dtype: Any) -> None:
+    """Compile both loops for a dtype ahead of their first use, as `warm.get_ready`."""
+    found = np.dtype(dtype)
+    warm.once(found.name, "features", lambda: _tiny(found))
 
 
 def _tiny(dtype: np.dtype) -> None:

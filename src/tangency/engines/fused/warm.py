@@ -111,8 +111,10 @@ def _text(what: str) -> str:
 
 
 def _functions() -> list[Any]:
-    """The compiled functions that the engine calls."""
-    found = [*vars(blocks).values(), *vars(angle).values()]
+    """The compiled functions that the engine calls, and features on landmarks if they are used."""
+    later = [sys.modules.get(f"{__package__}.{name}") for name in ("duals", "winograd")]
+    modules = [blocks, angle, *(module for module in later if module is not None)]
+    found = [value for module in modules for value in vars(module).values()]
     return [f for f in found if hasattr(f, "py_func") and hasattr(f, "stats")]
 
 

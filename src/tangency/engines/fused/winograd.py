@@ -35,7 +35,7 @@ class Winograd:
     """Products with filters (3, 3, d, m), float32 or float64."""
 
     def __init__(self, filters: np.ndarray) -> None:
-        warm.once(filters.dtype.name, "patches", lambda: _tiny(filters.dtype))
+        get_ready(filters.dtype)
         spread = np.einsum("ia,jb,abdm->ijdm", G, G, filters.astype(np.float64))
         self.filters = spread.reshape(36, *filters.shape[2:]).astype(filters.dtype)
 
@@ -59,6 +59,12 @@ class Winograd:
 def images_at_once(down: int, across: int) -> int:
     """How many images, of so many positions from top to bottom and across, fill a strip."""
     return max(1, _TILES // (-(-down // 4) * -(-across // 4)))
+
+
+def get_ready(dtype: Any) -> None:
+    """Compile both loops for a dtype ahead of their first use, as `warm.get_ready`."""
+    found = np.dtype(dtype)
+    warm.once(found.name, "patches", lambda: _tiny(found))
 
 
 def _tiny(dtype: Any) -> None:

@@ -184,6 +184,11 @@ def cheap_marginals(plan_: Plan) -> bool:
     return all(step.need_in is not Need.FULL for step in walk(alone.steps))
 
 
+def covered(plan_: Plan) -> bool:
+    """Whether all operators of a network act on features of finitely many numbers."""
+    return all(isinstance(step.operator, _KNOWN) for step in walk(plan_.steps))
+
+
 def check_covered(plan_: Plan) -> None:
     """Raise `NetworkError` for an operator that acts on no features of finitely many numbers."""
     for step in walk(plan_.steps):

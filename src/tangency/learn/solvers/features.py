@@ -131,7 +131,8 @@ def fit_features(
     Raises:
         InputError: workers of a client without a store.
         StoreError: a store of another fit.
-        MemoryLimitError: before anything is computed, features that have no room.
+        MemoryLimitError: features, or a spectrum, that have no room, before those of all samples
+            are computed.
         NetworkError: a layer without a feature map.
 
     Warns with `IllConditionedWarning` where the fit depends on rounding.

@@ -22,6 +22,7 @@ from ...matrix.view import is_stored
 from ...nets.parameters import numbers_only
 from ...nets.plan import evaluations, plan
 from ..conditioning import caller_level
+from ..features.chain import covered
 from ..fitted import DualFit
 from ..grams import TrainGram, assembled, train_gram
 from ..loo import Criterion
@@ -75,11 +76,13 @@ class Problem:
         return choose(len(self.X), regularization, solver, evaluations=reach)
 
     def _evaluations(self) -> float:
-        """Of duals of activations, for K(X, X) of a network's kernel; 0 where nothing is known."""
+        """Of duals of activations, for K(X, X) of a network that has features; else 0."""
         known = isinstance(self.kernel, Kernel) and not is_stored(self.X) and self.store is None
         if not known or not isinstance(kernel := without_factor(self.kernel)[0], NetworkKernel):
             return 0.0
         steps = plan(numbers_only(kernel.net), kernel.input_shape or tuple(self.X.shape[1:]))
+        if not covered(steps):
+            return 0.0
         return evaluations(steps) * len(self.X) * (len(self.X) + 1) / 2
 
     def gram(self) -> TrainGram:
