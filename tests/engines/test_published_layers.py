@@ -1,0 +1,126 @@
+"""Values that neural-tangents published for the rest of its layers (tests/reference).
+
+Its widths have no bearing on values but in standard parametrisation; `b_std` None is 0. Activations
+are not normalised there, and the first layer is divided by the number of channels.
+"""
+
+import json
+from math import sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import oracle
+import tangency as tg
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+CASES = json.loads((REFERENCE / "neural_tangents_layers.json").read_text())
+KEYS = ("nngp", "ntk", "nngp_x1x1", "ntk_x1x1")
+
+# Cases of layers that have no counterpart here yet.
+NOT_YET = {
+    "abrelu",
+    "sign",
+    "exp",
+    "gaussian",
+    "exp-normalized",
+    "rbf",
+    "monomial-3",
+    "rectified-monomial-2",
+    "polynomial",
+    "sigmoid-like",
+    "hermite-3",
+    "gabor",
+    "sin-shift",
+    "erf-scaled",
+    #
+    "conv-transpose-1d",
+    "conv-transpose-2d-stride2",
+    "conv-transpose-2d-circular",
+    "conv-local-1d",
+    "conv-local-2d-gap",
+    "sum-pool",
+    "avg-pool-normalize-edges",
+    "resize-bilinear",
+    "resize-nearest",
+    "index-slice",
+    "index-one",
+    "dense-on-grid",
+    #
+    "dropout",
+    "prod-of-two",
+    "sum-of-three",
+    "concat-channels",
+    "concat-space",
+    "layer-norm-space",
+    "standard-parameterization",
+    "standard-parameterization-s",
+    "standard-conv",
+    #
+    "attention-identity",
+    "attention-sqrt-softmax",
+    "attention-linear-softmax",
+    "attention-relu",
+    "attention-abs",
+    "attention-positions",
+    "attention-positions-sum",
+    #
+    "graph",
+    "masked-gap",
+    "masked-attention",
+}
+KNOWN = [case for case in CASES if case not in NOT_YET]
+
+
+def weights(o):
+    return {"weight_std": o["W_std"], "bias_std": o["b_std"] or 0.0}
+
+
+def conv(o):
+    taken = {"filter_shape", "padding", "W_std", "b_std", "strides", "rhs_dilation", "out"}
+    assert set(o) <= taken, set(o) - taken
+    return tg.Conv(
+        tuple(o["filter_shape"]),
+        padding=o["padding"].lower(),
+        stride=tuple(o["strides"]) if "strides" in o else 1,
+        dilation=tuple(o["rhs_dilation"]) if "rhs_dilation" in o else 1,
+        **weights(o),
+    )
+
+
+LAYERS = {
+    "Dense": lambda o: tg.Dense(**weights(o)),
+    "Conv": conv,
+    "Relu": lambda o: tg.ReLU(normalized=False),
+    "Gelu": lambda o: tg.GELU(normalized=False),
+    "Flatten": lambda o: tg.Flatten(),
+    "GlobalAvgPool": lambda o: tg.GlobalAvgPool(),
+}
+
+
+def network(layers):
+    return tg.Sequential(*(LAYERS[name](options) for name, options in layers))
+
+
+def published(case):
+    with np.load(REFERENCE / "neural_tangents_layers.npz") as data:
+        return {key.split("/")[1]: data[key] for key in data if key.startswith(f"{case}/")}
+
+
+def off(found, expected):
+    return np.max(np.abs(found - expected) / np.abs(expected))
+
+
+def test_no_case_is_left_out():
+    with np.load(REFERENCE / "neural_tangents_layers.npz") as data:
+        assert {name.split("/")[0] for name in data.files} == set(CASES)
+    assert set(CASES) >= NOT_YET
+
+
+@pytest.mark.parametrize("case", KNOWN)
+def test_neural_tangents_layers(case):
+    net, known = network(CASES[case]["layers"]), published(case)
+    x, y = (known[key] / sqrt(known[key].shape[-1]) for key in ("x1", "x2"))
+    for found, key in zip((*oracle.gram(net, x, y), *oracle.gram(net, x)), KEYS, strict=True):
+        assert off(found, known[key]) < 1e-10, key
