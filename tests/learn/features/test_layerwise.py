@@ -71,12 +71,22 @@ def test_the_error_falls_with_the_width_and_is_what_it_says():
     assert (errors[:, 1] > errors[:, 0]).all()
 
 
-def test_a_projection_never_exceeds_the_kernel():
-    """K - K̂ is positive semidefinite for one activation, whose input is exact."""
-    X = RNG.standard_normal((60, 5))
-    for kernel in (tg.NTK("dense relu dense"), tg.NNGP("dense erf dense")):
-        F = LayerwiseFeatures(kernel, 30, random_state=0).fit(X).transform(X)
-        assert np.linalg.eigvalsh(kernel(X) - F @ F.T).min() > -1e-8
+@pytest.mark.parametrize("kind", [tg.NTK, tg.NNGP])
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("dense relu dense", (5,)),
+        ("dense erf dense relu dense", (5,)),
+        ("conv3 relu avg2 conv3 relu gap dense", (6, 6, 1)),
+        ("conv3:b=0.3 gelu gauss2 conv3 res(relu conv3) relu flatten dense", (8, 2)),
+    ],
+)
+def test_a_projection_never_exceeds_the_kernel(kind, text, shape):
+    """K - K̂ is positive semidefinite, as variances are exact, behind pooling too."""
+    X, kernel = np.random.default_rng(3).standard_normal((60, *shape)), kind(text)
+    F = LayerwiseFeatures(kernel, 30, widths=20, random_state=0).fit(X).transform(X)
+    lowest = np.linalg.eigvalsh(kernel(X) - F @ F.T).min()
+    assert lowest > -1e-7 * kernel.diag(X).max()
 
 
 @settings(max_examples=15, deadline=None)

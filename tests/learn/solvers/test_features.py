@@ -108,6 +108,17 @@ def test_the_search_needs_few_passes(monkeypatch):
     np.testing.assert_array_equal(slow.loo_losses_, model.loo_losses_)
 
 
+def test_the_search_goes_below_the_rounding_of_single_precision():
+    """Features keep their rounding, and leave-one-out sees what it costs."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 4)).astype(np.float32)
+    options, net = Features(12, widths=12), "dense relu dense"
+    F = LayerwiseFeatures(tg.NTK(net), 12, widths=12, random_state=0).fit(X).transform(X)
+    y = F.astype(float) @ rng.standard_normal(F.shape[1]) + 1e-4 * rng.standard_normal(300)
+    model = KernelRegressor(net, solver=options, center=False).fit(X, y)
+    assert model.alpha_ < 0.3 * np.finfo(np.float32).eps * np.square(F).sum()
+
+
 def test_digits_are_learnt_as_by_the_kernel_and_probabilities_calibrated():
     X, test = IMAGES[:600].astype(np.float32), IMAGES[600:900].astype(np.float32)
     net = "conv3 relu conv3 relu gap dense"

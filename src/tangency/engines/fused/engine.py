@@ -286,14 +286,14 @@ def _rows(given: Prepared) -> Prepared:
     """Inputs as rows, in the one kind of array that the loops are compiled for."""
 
     def make() -> Prepared:
-        rows = Prepared(_flat(given.inputs))
+        rows = Prepared(flat(given.inputs))
         rows.derive("squares", lambda: row_squares(given))
         return rows
 
     return given.derive("rows", make)
 
 
-def _flat(x: np.ndarray) -> np.ndarray:
+def flat(x: np.ndarray) -> np.ndarray:
     """Read-only arrays (joblib's memory maps) would be another kind; nothing writes to inputs."""
     flat = np.require(np.ascontiguousarray(x), requirements="A").reshape(len(x), -1)
     return flat if flat.flags.writeable else np.asarray(_Writeable(flat))

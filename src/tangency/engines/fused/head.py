@@ -71,13 +71,17 @@ class Head:
     def _shape(self, stages: int) -> tuple[int, int, int, int]:
         return stages, self.positions, self.channels, self.sizes.marginals
 
-    def marginals(self, x: np.ndarray, jobs: int) -> np.ndarray:
-        """(u, v) of every marginal, (n, 2·marginals)."""
+    def variances(self, x: np.ndarray, jobs: int) -> np.ndarray:
+        """q of every marginal, (n, marginals)."""
         q = np.zeros((len(x), self.sizes.marginals), dtype=self.dtype)
         if self.short is not None:
             none = np.zeros((1, 1), dtype=self.dtype)
             self._alone(x, self.short, self.short_stages, (none, none), q, MARGINALS, jobs)
-        return auxiliary(q, self.kinds, self.table)
+        return q
+
+    def marginals(self, x: np.ndarray, jobs: int) -> np.ndarray:
+        """(u, v) of every marginal, (n, 2·marginals)."""
+        return auxiliary(self.variances(x, jobs), self.kinds, self.table)
 
     def diagonal(self, x: np.ndarray, jobs: int) -> tuple[np.ndarray, np.ndarray]:
         """K(x, x): (nngp, ntk), each (n,)."""

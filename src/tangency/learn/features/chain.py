@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ...errors import NetworkError
 from ...nets.operators import (
     Average,
-    Need,
     Normalize,
     Operator,
     Pointwise,
@@ -24,7 +23,7 @@ from ...nets.operators import (
     Sum,
     Weights,
 )
-from ...nets.plan import Plan, Step, activations, plan, walk
+from ...nets.plan import Plan, Step, activations, walk
 from ..lowrank import Method
 from .local import Local, joined, linear
 from .projection import Projection, Rows, rows_of
@@ -41,11 +40,11 @@ class Block:
     """The features of some inputs on their way through the network.
 
     marginals: q (n, *space) of each step that reads them, in order of evaluation, where they are
-    known exactly; None takes the squared norms of the features for them.
+    known exactly; None takes the squared norms of the features for them, of one step or of all.
     """
 
     local: Local
-    marginals: Sequence[Array] | None
+    marginals: Sequence[Array | None] | None
 
     def at(self, place: int | None) -> Array | None:
         """The variances that the step of this place in the order reads."""
@@ -176,12 +175,6 @@ class Fit:
 def readers(steps: Sequence[Step]) -> dict[int, int]:
     """The place in the order of evaluation of each step that reads marginals, by its id."""
     return {id(s): place for place, s in enumerate(s for s in walk(steps) if s.reads_marginals)}
-
-
-def cheap_marginals(plan_: Plan) -> bool:
-    """Whether marginals take no more than a number at each position: no pooling before them."""
-    alone = plan(plan_.net, plan_.input_shape, Need.NOTHING)
-    return all(step.need_in is not Need.FULL for step in walk(alone.steps))
 
 
 def covered(plan_: Plan) -> bool:

@@ -269,7 +269,10 @@ class LayerwiseFeatures(FeatureMap):
         return _concat([pair[which] for pair in self._by_block(X, which)])
 
     def _by_block(self, X: Any, only: bool | None = None) -> list[list[Any]]:
-        rows = self._blocks(len(X), numbers_at_once(X, self.device))
+        at_once = numbers_at_once(X, self.device)
+        # Of tensors, whose gradients are asked for, covariances are kept.
+        each = self._work if at_once is None else max(self._work, self._subject.marginals.pairs)
+        rows = self._blocks(len(X), at_once, each)
         return [self._pair(X[some], only) for some in rows]
 
     def _pair(self, X: Any, only: bool | None = None) -> list[Any]:
@@ -284,8 +287,10 @@ class LayerwiseFeatures(FeatureMap):
             features[tangent] = back(found * self._subject.scale, X)
         return features
 
-    def _blocks(self, n: int, at_once: int | None = None) -> Iterator[slice]:
-        step = max(1, (at_once or _BLOCK) // self._work)
+    def _blocks(
+        self, n: int, at_once: int | None = None, each: int | None = None
+    ) -> Iterator[slice]:
+        step = max(1, (at_once or _BLOCK) // (each or self._work))
         return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...engines import reference
 from ...kernels import NTK
 from ...kernels.coerce import is_network
 from ...kernels.inputs import signals
@@ -17,8 +16,9 @@ from ...kernels.network import NetworkKernel
 from ...nets.parameters import numbers_only
 from ...nets.plan import Plan, plan
 from ..grams import resolve_kernel
-from .chain import Block, cheap_marginals, check_covered, held, numbers
+from .chain import Block, check_covered, held, numbers
 from .local import Local
+from .marginals import Marginals
 from .random_features import unscaled
 
 
@@ -26,7 +26,7 @@ from .random_features import unscaled
 class Subject:
     """The kernel `given`, `scale`² times that of a network with this `plan`, on samples of a shape.
 
-    cheap: whether marginals are cheap, and so used.
+    marginals: the variances that are known exactly, before there are features.
     """
 
     given: Any
@@ -34,7 +34,7 @@ class Subject:
     scale: float
     shape: tuple[int, ...]
     plan: Plan
-    cheap: bool
+    marginals: Marginals
 
     @classmethod
     def of(cls, kernel: Any, shape: tuple[int, ...], needs: str) -> Subject:
@@ -45,7 +45,7 @@ class Subject:
         found = plan(numbers_only(network_kernel.net), sample.shape[1:])
         check_covered(found)
         scale = math.sqrt(factor)
-        return cls(kernel, network_kernel, scale, shape, found, cheap_marginals(found))
+        return cls(kernel, network_kernel, scale, shape, found, Marginals.of(found))
 
     @property
     def tangent(self) -> bool:
@@ -64,7 +64,7 @@ class Subject:
         """Samples as features, with the variances that are known beforehand."""
         x = signals(X, self.network_kernel.input_shape)
         theta = x[..., :0] if self.tangent else None
-        return Block(Local(x, theta), reference.marginals(self.plan, x) if self.cheap else None)
+        return Block(Local(x, theta), self.marginals(x))
 
 
 def resolved(kernel: Any) -> Any:

@@ -14,7 +14,7 @@ from ...engines.progress import progress_bar
 from ...engines.tiles import size_text
 from ...errors import InputError, MemoryLimitError, StoreError
 from ...matrix.store import Store
-from ..conditioning import warn_below_noise
+from ..conditioning import SOLVE_EPS, rank_cutoff, warn_below_noise
 from ..features import LayerwiseFeatures
 from ..fitted import DualFit
 from ..loo import Criterion
@@ -154,9 +154,13 @@ def fit_features(
         fit = LinearFit(
             rotated, spectrum, targets, centred, roots, basis.T @ sums.moments, basis.T @ sums.sums
         )
-        chosen = choose_alpha(fit, regularization, criterion, trace / n, str(found.dtype))
-        alpha = chosen.alpha
-        if spectrum.rank < min(found.r, n) and below_noise(spectrum, alpha, regularization.time):
+        # Rounding of features is the same for a sample whenever it is met, so that leave-one-out
+        # sees what it costs; of float64 the sums are the limit.
+        lowest = rank_cutoff(trace, float(spectrum.values.max(initial=0.0)), n, SOLVE_EPS)
+        chosen = choose_alpha(fit, regularization, criterion, trace / n, "float64", lowest)
+        alpha, searched = chosen.alpha, regularization.alphas is None
+        dependent = spectrum.rank < min(found.r, n) and not searched
+        if dependent and below_noise(spectrum, alpha, regularization.time):
             warn_below_noise(
                 found=f"{spectrum.rank} of {found.r} features are independent, noise level "
                 f"{spectrum.cutoff:.1e}",

@@ -146,8 +146,12 @@ def choose_alpha(
     criterion: Criterion,
     mean_diagonal: float,
     dtype: str,
+    lowest: float | None = None,
 ) -> Chosen:
-    """Choose alpha by leave-one-out; warns where the best one stands at the end of the search."""
+    """Choose alpha by leave-one-out; warns where the best one stands at the end of the search.
+
+    The search begins above the noise level of the spectrum, and goes down to `lowest`, or to that.
+    """
     n = len(fit.targets)
     losses_of = _Losses(fit, criterion)
     exact = math.isinf(regularization.time) and n > 1
@@ -155,7 +159,7 @@ def choose_alpha(
         cutoff = fit.spectrum.cutoff
         grid = alpha_grid(mean_diagonal, cutoff, n)
         losses_of.add(grid)
-        best = search(losses_of, grid, cutoff)
+        best = search(losses_of, grid, cutoff if lowest is None else lowest)
         warn_at_edge(best.at_edge, best.best, "alpha", dtype)
         return Chosen(best.best, best.alphas, best.losses, losses_of.residuals(best.best))
     alphas = np.array(regularization.alphas)
