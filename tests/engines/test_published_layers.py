@@ -59,8 +59,8 @@ NOT_YET = {
     "masked-gap",
     "masked-attention",
 }
-# Cases whose published diagonal of Θ is off by more than 1e-10: there the arc cosine of a correlation
-# that rounding left just under 1 loses half of its digits (see test_published.py).
+# Cases whose published diagonal of Θ is off by more than 1e-10, where the arc cosine of a
+# correlation that rounding left just under 1 loses half of its digits (see test_published.py).
 OFF_TANGENTS = {"conv-transpose-2d-stride2"}
 KNOWN = [case for case in CASES if case not in NOT_YET]
 

@@ -73,15 +73,15 @@ class Shifts(Operator):
 class Stack(Operator):
     """Linear maps of the grid, their results side by side; a single one for linear pooling A.
 
-    strides: positions before from one position after to the next, per axis; None where they are
-        only known from the sizes of the grids.
+    strides: positions before from one position after to the next, per axis, less than 1 where the
+        grid becomes finer; None where they are only known from the sizes of the grids.
     width: the s of a filter exp(−|u|²/s²); None for others, whose spread tells.
     apart: each map takes channels of its own, one in len(maps) of them, and the results are added:
         in the limit of infinitely many channels, which are alike, Σ is what it is side by side.
     """
 
     maps: tuple[AxisMatrices | GridMatrix, ...]
-    strides: tuple[int, ...] | None = None
+    strides: tuple[float, ...] | None = None
     width: float | None = None
     apart: bool = False
 

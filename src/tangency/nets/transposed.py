@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import NetworkError
 from .base import Layer, choice, per_axis, whole_or_axes
-from .geometry import AxisMatrices, Box, Windows, apart, check_span
+from .geometry import AxisMatrices, Box, Windows, check_span, selection
 from .linear import FLAGS, SHORT, Dense, check_weights
 from .operators import Operator, Shifts, Stack, Weights
 from .signal import Signal
@@ -76,27 +76,32 @@ class ConvTranspose(Layer):
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         sizes = per_axis(self.patch, len(space), "patch")
         strides = per_axis(self.stride, len(space), "stride")
-        found = [
-            _windows(n, size, stride, self.padding)
-            for n, size, stride in zip(space, sizes, strides, strict=True)
+        axes = [
+            _windows(n, k, s, self.padding) for n, k, s in zip(space, sizes, strides, strict=True)
         ]
-        box = Box(tuple(found))
+        box = Box(tuple(axes))
         weights = Weights(self.weight_std, self.bias_std, self.trainable, fan=box.count)
-        if set(strides) == {1}:
+        if space == box.space_out:
             return Shifts(box), weights
-        finer = AxisMatrices(tuple(apart(n, s) for n, s in zip(space, strides, strict=True)))
-        return Stack((finer,)), Shifts(box), weights
+        finer = tuple(
+            selection(n, [i // s if i % s == 0 and i < n * s else None for i in range(w.size_in)])
+            for n, s, w in zip(space, strides, axes, strict=True)
+        )
+        return Stack((AxisMatrices(finer),), tuple(1 / s for s in strides)), Shifts(box), weights
 
     def on_vectors(self) -> Layer:
         return Dense(weight_std=self.weight_std, bias_std=self.bias_std, trainable=self.trainable)
 
 
 def _windows(n: int, size: int, stride: int, padding: str) -> Windows:
-    """Windows of the finer axis, as in the table of `ConvTranspose`."""
+    """Windows of the finer axis, as in the table of `ConvTranspose`.
+
+    The axis goes on with zeros as far as there are windows: engines take no more windows than
+    positions.
+    """
     check_span(size, n * stride)
     before = size - 1
     if padding != "valid" and stride < size:
         before = -(-(size + stride - 2) // 2)
-    more = max(size - stride, 0) if padding == "valid" else 0
-    taps, circular = tuple(range(size)), padding == "circular"
-    return Windows(n * stride, n * stride + more, -before, 1, taps, circular)
+    places = n * stride + (max(size - stride, 0) if padding == "valid" else 0)
+    return Windows(places, places, -before, 1, tuple(range(size)), padding == "circular")

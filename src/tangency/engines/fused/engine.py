@@ -73,6 +73,8 @@ def _unknown(step: Step) -> str | None:
     match step.operator:
         case Pointwise(activation):
             return no_loop(activation)
+        case Shifts(geometry) if any(w.size_out > w.size_in for w in geometry.axes):
+            return f"{name} has more windows than positions"
         case Stack(maps) if len(maps) > 1:
             return f"{name} puts several linear maps of the grid side by side"
         case Stack((only,)) if not isinstance(only, AxisMatrices):
