@@ -480,7 +480,8 @@ CASES = [
     Case(
         "convt4:stride=3,pad=valid,b=0.2 relu convt3:stride=2,pad=circular relu gap dense",
         loops=(2, 1),
-        fused=[(3, 1), (2, 3, 1)],
+        # Of one channel, two inputs with a bias are nearly parallel, which float32 cannot tell.
+        fused=[(3, 2), (2, 3, 2)],
     ),
     Case("convt3:pad=circular,frozen relu convt2 relu gap dense", loops=(4, 1), fused=(4, 5, 1)),
     Case("convt2x3:stride=2x1,pad=valid relu gap dense", loops=(2, 2, 1), fused=(4, 3, 2)),
