@@ -211,7 +211,8 @@ def _stage(signal: Signal, activations) -> st.SearchStrategy:
     dims = len(signal.space)
     weights = convs(dims) | dense() if dims else dense()
     plain = dense() if not dims else st.builds(tg.Conv, st.sampled_from([1, 3]), **weighted())
-    norm = st.sampled_from([[], [], [tg.LayerNorm()], [tg.Rescale(0.5)]])
+    shuffle = [[tg.PixelShuffle(2)]] if dims else []
+    norm = st.sampled_from([[], [], [tg.LayerNorm()], [tg.Rescale(0.5)], *shuffle])
     pool = st.lists(pools(dims) | linear_maps(signal.space), max_size=1) if dims else st.just([])
     block = st.tuples(activations(), plain).map(lambda pair: [tg.Residual(tg.Sequential(*pair))])
     cut = st.tuples(activations(), plain, plain).map(

@@ -18,7 +18,7 @@ OPTIONS = {
 # An activation by its function has no compiled dual, and no closed form in plain loops.
 GROUPS = {
     "plain loops": (["loops"], {"Activation", "Abs", "Cosine", "Hermite", "GELU"}),
-    "the fused engine": (["fused"], {"Activation", "PixelShuffle"}),
+    "the fused engine": (["fused"], {"Activation"}),
     "finite networks": ([use for use in USES if use.startswith("finite")], set()),
 }
 

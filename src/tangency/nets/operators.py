@@ -77,7 +77,7 @@ class Stack(Operator):
         grid becomes finer; None where they are only known from the sizes of the grids.
     width: the s of a filter exp(−|u|²/s²); None for others, whose spread tells.
     apart: each map takes channels of its own, one in len(maps) of them, and the results are added:
-        in the limit of infinitely many channels, which are alike, Σ is what it is side by side.
+        of infinitely many channels, independent and of mean zero, Σ is what it is side by side.
     """
 
     maps: tuple[AxisMatrices | GridMatrix, ...]
@@ -136,7 +136,7 @@ class Weights(Operator):
     shared: bool = True
 
     def after(self, signal: Signal) -> Signal:
-        return Signal(signal.space, gaussian=True, weighted=True, wide=True)
+        return Signal(signal.space, gaussian=True, weighted=True)
 
     def need(self, need: Need) -> Need:
         return need if self.shared else min(need, Need.DIAGONAL)
@@ -205,8 +205,7 @@ class Sum(Operator):
         # An outer Sum may count on fresh weights only if every path through this one has them.
         weighted = signal.weighted or (body.weighted and shortcut.weighted)
         gaussian = body.gaussian and shortcut.gaussian
-        mixed, wide = body.mixed or shortcut.mixed, body.wide and shortcut.wide
-        return Signal(body.space, gaussian, weighted, mixed=mixed, wide=wide)
+        return Signal(body.space, gaussian, weighted, mixed=body.mixed or shortcut.mixed)
 
 
 def entries(space: tuple[int, ...], need: Need) -> int:

@@ -80,12 +80,12 @@ class SumPool(LinearGridLayer):
         strides = sizes if self.stride is None else self.strides(len(space))
         return AxisMatrices(
             tuple(
-                self.averaged(windows(n, size, stride, 1, self.padding).matrix((1.0,) * size), size)
+                self._scaled(windows(n, size, stride, 1, self.padding).matrix((1.0,) * size), size)
                 for n, size, stride in zip(space, sizes, strides, strict=True)
             )
         )
 
-    def averaged(self, sums: np.ndarray, size: int) -> np.ndarray:
+    def _scaled(self, sums: np.ndarray, size: int) -> np.ndarray:
         """The map along an axis, from the one that sums windows of `size`."""
         return sums
 
@@ -118,7 +118,7 @@ class AvgPool(SumPool):
         super().__post_init__()
         truth(self.normalize_edges, "normalize_edges")
 
-    def averaged(self, sums: np.ndarray, size: int) -> np.ndarray:
+    def _scaled(self, sums: np.ndarray, size: int) -> np.ndarray:
         if self.normalize_edges:
             return sums / sums.sum(axis=1, keepdims=True)
         return sums * (1 / size)

@@ -102,11 +102,12 @@ class Upsample(LinearGridLayer):
 class PixelShuffle(LinearGridLayer):
     """Channels laid out as positions: a grid `factor` times as fine along every axis.
 
-    One in factorᵈ of the channels goes to each place of a cell. There are infinitely many, all
-    alike and independent, so that what a place gets has the covariance of the cell, and two places
-    of a cell, which never share a channel, have none:
-    Σ̃[r·u + a, r·u' + a'] = Σ[u,u'] where a = a', and 0 elsewhere; likewise Θ. The layer must
-    follow one with weights: the channels of an input are few, and are not alike.
+    One in factorᵈ of the channels goes to each place of a cell. Behind a layer with weights there
+    are infinitely many, independent and of mean zero: what a place gets has the covariance of the
+    cell, and two places of a cell, which share no channel, have none:
+    Σ̃[r·u + a, r·u' + a'] = Σ[u,u'] where a = a', and 0 elsewhere; likewise Θ. The channels of an
+    input are few, and behind an activation they have a mean, which all places share and Σ does not
+    tell: the layer comes before the activation.
 
     Args:
         factor: r; a number, or one per axis.
@@ -128,11 +129,11 @@ class PixelShuffle(LinearGridLayer):
 
     def check(self, signal: Signal) -> None:
         super().check(signal)
-        if not signal.wide:
+        if not signal.gaussian:
             raise NetworkError(
-                "PixelShuffle needs infinitely many channels that are alike, which a layer with "
-                "weights makes, but it follows none; put Conv(...) before it, or rearrange the "
-                "channels of the inputs themselves"
+                "PixelShuffle needs channels without end and of mean zero, which a layer with "
+                "weights makes, but it does not follow one; put it right after Conv(...), before "
+                "the activation"
             )
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:

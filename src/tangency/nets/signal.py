@@ -19,14 +19,12 @@ class Signal:
     weighted: weights were applied since the network (or the residual branch) began.
     mixed: the entries of a vector come from positions of different variances (after Flatten), of
         which only the mean is known: no activation can follow.
-    wide: there are infinitely many channels, all alike, as behind a layer with weights.
     """
 
     space: tuple[int, ...]
     gaussian: bool = False
     weighted: bool = False
     mixed: bool = False
-    wide: bool = False
 
     @property
     def grid(self) -> str:
