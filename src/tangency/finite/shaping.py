@@ -135,7 +135,7 @@ class GridMapsApart(nn.ModuleList):
     """Linear maps of the grid, each of channels of its own, their results added."""
 
     def forward(self, x: Tensor) -> Tensor:
-        shares = x.split(x.shape[-1] // len(self), dim=-1)
+        shares = torch.chunk(x, len(self), dim=-1)
         return torch.stack([a(x) for a, x in zip(self, shares, strict=True)]).sum(0)
 
 
