@@ -63,7 +63,7 @@ def positions(space):
 
 def apply(layer, state):
     name = type(layer).__name__
-    if name in ("Dense", "Conv"):
+    if name in ("Dense", "Conv", "ConvLocal", "ConvTranspose"):
         return weights(layer, state)
     if name == "Rescale":
         return state.each(lambda d: {k: mpf(layer.factor) ** 2 * v for k, v in d.items()})
@@ -71,8 +71,10 @@ def apply(layer, state):
         return normalise(state)
     if name == "Residual":
         return residual(layer, state)
-    if name in ("Flatten", "GlobalAvgPool"):
+    if name in ("Flatten", "GlobalAvgPool", "GlobalSumPool"):
         return readout(name, state)
+    if name == "PixelShuffle":
+        return shuffled(layer, state)
     if name in DUALS:
         return activation(layer, state)
     return linear(layer, state)
@@ -80,8 +82,9 @@ def apply(layer, state):
 
 def weights(layer, state):
     w2, b2 = mpf(layer.weight_std) ** 2, mpf(layer.bias_std) ** 2
-    if type(layer).__name__ == "Conv":
-        out, patch = patches(layer, state.space)
+    name = type(layer).__name__
+    if name != "Dense":
+        out, patch = (transposed if name == "ConvTranspose" else patches)(layer, state.space)
 
         def mean(d):
             return {
@@ -96,7 +99,10 @@ def weights(layer, state):
     new = state.each(lambda d: {k: w2 * v + b2 for k, v in d.items()})
     if layer.trainable:
         tangent = {k: v + new.xy[k] for k, v in tangent.items()}
-    return replace(new, tangent=tangent)
+    new = replace(new, tangent=tangent)
+    if name == "ConvLocal":
+        return new.each(lambda d: {(o, p): v if o == p else mpf(0) for (o, p), v in d.items()})
+    return new
 
 
 def axes(value, dims):
@@ -150,6 +156,51 @@ def patches(layer, space):
     return tuple(out), patch
 
 
+def transposed(layer, space):
+    """As `patches`: each position goes to a multiple of the stride, and a window reads there."""
+    dims = len(space)
+    sizes, stride = axes(layer.patch, dims), axes(layer.stride, dims)
+    before, out = [], []
+    for n, k, s in zip(space, sizes, stride, strict=True):
+        valid = layer.padding == "valid"
+        before.append(k - 1 if valid or s > k - 1 else math.ceil((k + s - 2) / 2))
+        out.append(n * s + (max(k - s, 0) if valid else 0))
+
+    def patch(output):
+        found = []
+        for tap in itertools.product(*map(range, sizes)):
+            place = [o + t - b for o, t, b in zip(output, tap, before, strict=True)]
+            if layer.padding == "circular":
+                place = [p % (n * s) for p, n, s in zip(place, space, stride, strict=True)]
+            met = all(
+                p % s == 0 and 0 <= p // s < n for p, n, s in zip(place, space, stride, strict=True)
+            )
+            found.append(tuple(p // s for p, s in zip(place, stride, strict=True)) if met else None)
+        return found
+
+    return tuple(out), patch
+
+
+def shuffled(layer, state):
+    """Positions of one cell share no channel."""
+    factors = axes(layer.factor, len(state.space))
+    out = tuple(n * f for n, f in zip(state.space, factors, strict=True))
+
+    def split(u):
+        parts = [divmod(i, f) for i, f in zip(u, factors, strict=True)]
+        return tuple(cell for cell, _ in parts), tuple(place for _, place in parts)
+
+    def finer(d):
+        found = {}
+        for o in positions(out):
+            for p in positions(out):
+                (u, a), (v, b) = split(o), split(p)
+                found[o, p] = d[u, v] if a == b else mpf(0)
+        return found
+
+    return state.each(finer, out)
+
+
 def linear(layer, state):
     """Pooling: each output as a list of (input position, weight)."""
     out, reads = pooled(layer, state.space)
@@ -161,7 +212,9 @@ def linear(layer, state):
             for p in positions(out)
         }
 
-    return state.each(apply_twice, out)
+    found = state.each(apply_twice, out)
+    one = type(layer).__name__ == "Slice" and isinstance(layer.axes[0], int)
+    return readout("Flatten", found) if one else found
 
 
 def pooled(layer, space):
@@ -172,12 +225,8 @@ def pooled(layer, space):
         lines = [list(map(list, m)) for m in matrices]
         out = tuple(map(len, lines))
         taps = None
-    elif name == "Subsample":
-        stride = axes(layer.stride, dims)
-        lines = [
-            [[int(i == j) for j in range(n)] for i in range(0, n, s)]
-            for n, s in zip(space, stride, strict=True)
-        ]
+    elif name in LINES:
+        lines = LINES[name](layer, space)
         out, taps = tuple(map(len, lines)), None
     else:
         lines = None
@@ -197,17 +246,81 @@ def pooled(layer, space):
                 )
                 if all(0 <= i < n for i, n in zip(u, space, strict=True)):
                     found.append((u, weight))
+            if getattr(layer, "normalize_edges", False):
+                found = [(u, mpf(1) / len(found)) for u, _ in found]
         return [(u, mpf(w)) for u, w in found if w != 0]
 
     return out, reads
 
 
+def picked(places, n):
+    return [[int(i == place) for i in range(n)] for place in places]
+
+
+def subsampled(layer, space):
+    stride = axes(layer.stride, len(space))
+    return [picked(range(0, n, s), n) for n, s in zip(space, stride, strict=True)]
+
+
+def upsampled(layer, space):
+    factor = axes(layer.factor, len(space))
+    return [picked([o // f for o in range(n * f)], n) for n, f in zip(space, factor, strict=True)]
+
+
+def sliced(layer, space):
+    one = isinstance(layer.axes[0], int)
+    places = [
+        [list(range(n))[a]] if one else list(range(n))[slice(*a)]
+        for n, a in zip(space, layer.axes, strict=True)
+    ]
+    return [picked(p, n) for p, n in zip(places, space, strict=True)]
+
+
+def resized(layer, space):
+    lines = []
+    for n, m in zip(space, axes(layer.shape, len(space)), strict=True):
+        centres = [(o + mpf(1) / 2) * n / m for o in range(m)]
+        if layer.method == "nearest":
+            lines.append(picked([int(mpmath.floor(c)) for c in centres], n))
+            continue
+        half = max(mpf(n) / m, mpf(1)) if layer.antialias else mpf(1)
+        line = [
+            [max(mpf(0), 1 - abs(c - mpf(1) / 2 - i) / half) for i in range(n)] for c in centres
+        ]
+        lines.append([[w / sum(row) for w in row] for row in line])
+    return lines
+
+
+def padded(layer, space):
+    lines = []
+    for n, size in zip(space, axes(layer.size, len(space)), strict=True):
+        low, high = (size, size) if isinstance(size, int) else size
+        places = []
+        for i in range(-low, n + high):
+            mirrored = -i if i < 0 else 2 * (n - 1) - i if i >= n else i
+            edge = min(max(i, 0), n - 1)
+            found = {"zeros": i, "circular": i % n, "reflect": mirrored, "edge": edge}
+            places.append(found[layer.mode])
+        lines.append(picked(places, n))
+    return lines
+
+
+LINES = {
+    "Subsample": subsampled,
+    "Upsample": upsampled,
+    "Slice": sliced,
+    "Resize": resized,
+    "Pad": padded,
+}
+
+
 def windows(layer, space):
     name, dims = type(layer).__name__, len(space)
-    if name == "AvgPool":
+    if name in ("AvgPool", "SumPool"):
         size = axes(layer.size, dims)
         stride = size if layer.stride is None else axes(layer.stride, dims)
-        taps = [(tap, mpf(1) / math.prod(size)) for tap in itertools.product(*map(range, size))]
+        share = mpf(1) / math.prod(size) if name == "AvgPool" else mpf(1)
+        taps = [(tap, share) for tap in itertools.product(*map(range, size))]
         if layer.padding == "valid":
             out = tuple((n - k) // s + 1 for n, k, s in zip(space, size, stride, strict=True))
             first = (0,) * dims
@@ -268,7 +381,7 @@ def readout(name, state):
     else:
 
         def mean(d):
-            return {((), ()): sum(d.values()) / len(d)}
+            return {((), ()): sum(d.values()) / (len(d) if name == "GlobalAvgPool" else 1)}
 
     return state.each(mean, ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,8 @@ from tangency.nets.signal import Signal, input_signal
 STD = st.sampled_from([0.5, 1.0, 1.5, 2**0.5, 1e-3])
 BIAS = st.sampled_from([0.0, 0.0, 0.1, 1.0])
 WHOLE = st.integers(1, 3)
+LARGEST = 24
+"""Positions of the largest grid that a network may come to."""
 
 
 def per_axis(numbers: st.SearchStrategy, dims: int) -> st.SearchStrategy:
@@ -43,9 +46,15 @@ def convs(dims: int) -> st.SearchStrategy:
         dilation=per_axis(st.sampled_from([1, 1, 2]), dims),
         **common,
     )
+    transposed = st.builds(
+        tg.ConvTranspose,
+        per_axis(WHOLE, dims),
+        **{name: common[name] for name in common if name != "dilation"},
+    )
     offset = st.tuples(*[st.integers(-2, 2)] * max(dims, 1))
     points = st.lists(offset, min_size=1, max_size=4, unique=True)
-    return boxes | st.builds(tg.Conv, points, **common)
+    local = st.builds(tg.ConvLocal, per_axis(WHOLE, dims) | points, **common)
+    return boxes | st.builds(tg.Conv, points, **common) | transposed | local
 
 
 def duals() -> st.SearchStrategy:
@@ -89,6 +98,19 @@ def pools(dims: int) -> st.SearchStrategy:
             stride=st.none() | per_axis(WHOLE, dims),
             padding=st.sampled_from(["valid", "same"]),
         ),
+        st.builds(
+            tg.AvgPool,
+            per_axis(WHOLE, dims),
+            padding=st.just("same"),
+            normalize_edges=st.just(True),
+        ),
+        st.builds(
+            tg.SumPool,
+            per_axis(WHOLE, dims),
+            stride=st.none() | per_axis(WHOLE, dims),
+            padding=st.sampled_from(["valid", "same"]),
+        ),
+        resamplings(dims),
         st.builds(tg.GaussianPool, WHOLE, stride=st.none() | per_axis(WHOLE, dims)),
         st.builds(tg.Subsample, per_axis(WHOLE, dims)),
         st.builds(tg.Pool, line, **where),
@@ -99,6 +121,30 @@ def pools(dims: int) -> st.SearchStrategy:
             per_axis=st.just(True),
             **where,
         ),
+    )
+
+
+def resamplings(dims: int) -> st.SearchStrategy:
+    """Layers that make grids of `dims` axes finer, coarser, larger or smaller."""
+    end = st.none() | st.integers(-2, 3)
+    part = st.tuples(end, end) | st.tuples(end, end, st.sampled_from([-1, 2]))
+    ends = st.integers(0, 2)
+    return st.one_of(
+        st.builds(
+            tg.Resize,
+            per_axis(st.integers(1, 4), dims),
+            st.sampled_from(["linear", "nearest"]),
+            antialias=st.booleans(),
+        ),
+        st.builds(tg.Upsample, per_axis(st.integers(1, 2), dims)),
+        st.builds(tg.PixelShuffle, per_axis(st.integers(1, 2), dims)),
+        st.builds(
+            tg.Pad,
+            ends | st.tuples(*[ends | st.tuples(ends, ends)] * max(dims, 1)),
+            st.sampled_from(["zeros", "circular", "reflect", "edge"]),
+        ),
+        st.tuples(*[part] * max(dims, 1)).map(lambda parts: tg.Slice(*parts)),
+        st.tuples(*[st.integers(-1, 1)] * max(dims, 1)).map(lambda places: tg.Slice(*places)),
     )
 
 
@@ -123,6 +169,7 @@ def any_layer(dims: int = 2) -> st.SearchStrategy:
         st.just(tg.LayerNorm()),
         st.just(tg.Flatten()),
         st.just(tg.GlobalAvgPool()),
+        st.just(tg.GlobalSumPool()),
     )
     return st.recursive(flat, _residuals, max_leaves=6)
 
@@ -152,7 +199,7 @@ def networks(draw, activations=duals, homogeneous: bool = False):
         layers = draw(_stage(signal, activations))
         signal = _extend(chosen, signal, layers)
     if signal.space:
-        readout = draw(st.sampled_from([tg.Flatten(), tg.GlobalAvgPool()]))
+        readout = draw(st.sampled_from([tg.Flatten(), tg.GlobalAvgPool(), tg.GlobalSumPool()]))
         signal = _extend(chosen, signal, [readout])
     _extend(chosen, signal, [draw(dense())])
     net = tg.Sequential(*chosen)
@@ -162,9 +209,10 @@ def networks(draw, activations=duals, homogeneous: bool = False):
 def _stage(signal: Signal, activations) -> st.SearchStrategy:
     """A layer with weights, perhaps normalised, its activation, perhaps pooling or a shortcut."""
     dims = len(signal.space)
-    weights = convs(dims) if dims else dense()
+    weights = convs(dims) | dense() if dims else dense()
     plain = dense() if not dims else st.builds(tg.Conv, st.sampled_from([1, 3]), **weighted())
-    norm = st.sampled_from([[], [], [tg.LayerNorm()], [tg.Rescale(0.5)]])
+    shuffle = [[tg.PixelShuffle(2)]] if dims else []
+    norm = st.sampled_from([[], [], [tg.LayerNorm()], [tg.Rescale(0.5)], *shuffle])
     pool = st.lists(pools(dims) | linear_maps(signal.space), max_size=1) if dims else st.just([])
     block = st.tuples(activations(), plain).map(lambda pair: [tg.Residual(tg.Sequential(*pair))])
     cut = st.tuples(activations(), plain, plain).map(
@@ -187,6 +235,8 @@ def _extend(chosen: list, signal: Signal, layers: list) -> Signal:
             after = layer.infer(signal)
         except tg.NetworkError:
             continue
+        if math.prod(after.space) > LARGEST:
+            continue
         chosen.append(layer)
         signal = after
     return signal
@@ -199,7 +249,7 @@ def _without_bias(layer):
     if isinstance(layer, tg.Residual):
         cut = None if layer.shortcut is None else _without_bias(layer.shortcut)
         return tg.Residual(_without_bias(layer.body), cut)
-    if isinstance(layer, tg.Dense | tg.Conv):
+    if isinstance(layer, tg.Dense | tg.Conv | tg.ConvTranspose):
         from dataclasses import replace
 
         return replace(layer, bias_std=0.0)

@@ -26,6 +26,13 @@ BOX = math.sqrt(2) * math.sqrt(35 / 12)  # a window of 6: variance (6² − 1)/1
         ("conv3 relu avg2 gap dense", (12, 12, 3), 2 * BOX),
         ("conv3 relu gauss4 conv3 relu avg1 flatten dense", (8, 8, 1), 4),
         ("flatten dense relu dense", (8, 8, 1), 0.5),
+        ("dense relu flatten dense", (8, 8, 1), 0.5),
+        ("conv3 relu sumpool6 flatten dense", (24, 24, 1), BOX),
+        ("conv3 relu up2 gauss2 flatten dense", (8, 8, 1), 1),
+        ("convt3:stride=2 relu gauss4 flatten dense", (8, 8, 1), 2),
+        ("conv3 shuffle2 relu gauss4 flatten dense", (8, 8, 1), 2),
+        ("conv3 relu slice[[0,null,2],[0,null,2]] gauss2 flatten dense", (28, 28, 1), 4),
+        ("conv3 relu pad2:circular gauss2 flatten dense", (8, 8, 1), 2),
     ],
 )
 def test_scales_in_pixels_of_the_input(net, shape, scale) -> None:

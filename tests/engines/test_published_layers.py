@@ -13,6 +13,8 @@ import pytest
 
 import oracle
 import tangency as tg
+from tangency.engines import driver
+from tangency.nets.plan import plan
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 CASES = json.loads((REFERENCE / "neural_tangents_layers.json").read_text())
@@ -34,19 +36,6 @@ NOT_YET = {
     "gabor",
     "sin-shift",
     "erf-scaled",
-    #
-    "conv-transpose-1d",
-    "conv-transpose-2d-stride2",
-    "conv-transpose-2d-circular",
-    "conv-local-1d",
-    "conv-local-2d-gap",
-    "sum-pool",
-    "avg-pool-normalize-edges",
-    "resize-bilinear",
-    "resize-nearest",
-    "index-slice",
-    "index-one",
-    "dense-on-grid",
     #
     "dropout",
     "prod-of-two",
@@ -70,6 +59,9 @@ NOT_YET = {
     "masked-gap",
     "masked-attention",
 }
+# Cases whose published diagonal of Θ is off by more than 1e-10, where the arc cosine of a
+# correlation that rounding left just under 1 loses half of its digits (see test_published.py).
+OFF_TANGENTS = {"conv-transpose-2d-stride2"}
 KNOWN = [case for case in CASES if case not in NOT_YET]
 
 
@@ -89,6 +81,39 @@ def conv(o):
     )
 
 
+def patch(o):
+    taken = {"filter_shape", "padding", "W_std", "b_std", "strides"}
+    assert set(o) <= taken, set(o) - taken
+    strides = {"stride": tuple(o["strides"])} if "strides" in o else {}
+    return {"patch": tuple(o["filter_shape"]), "padding": o["padding"], **strides, **weights(o)}
+
+
+def window(o):
+    assert set(o) <= {"window_shape", "strides", "padding", "normalize_edges"}
+    return {
+        "size": tuple(o["window_shape"]),
+        "stride": tuple(o["strides"]),
+        "padding": o.get("padding", "VALID"),
+    }
+
+
+def between(ends):
+    """What stands for the axes of space, between that of the batch and that of the channels."""
+    assert ends[0] in (-1, [None])
+    assert ends[-1] in (-1, [None])
+    return ends[1:-1]
+
+
+def resize(o):
+    """The sizes are in reverse: the kernel there has its axes so behind one convolution.
+
+    Its ImageResize takes them as they lie, and so resizes the height to what was meant for the
+    width; networks of finite width, there and here, do not (tests/finite hold ours to them).
+    """
+    sizes = tuple(between(o["shape"]))[::-1]
+    return tg.Resize(sizes, o["method"], antialias=o["antialias"])
+
+
 LAYERS = {
     "Dense": lambda o: tg.Dense(**weights(o)),
     "Conv": conv,
@@ -96,6 +121,13 @@ LAYERS = {
     "Gelu": lambda o: tg.GELU(normalized=False),
     "Flatten": lambda o: tg.Flatten(),
     "GlobalAvgPool": lambda o: tg.GlobalAvgPool(),
+    "ConvTranspose": lambda o: tg.ConvTranspose(**patch(o)),
+    "ConvLocal": lambda o: tg.ConvLocal(**patch(o)),
+    "SumPool": lambda o: tg.SumPool(**window(o)),
+    "AvgPool": lambda o: tg.AvgPool(**window(o), normalize_edges=o["normalize_edges"]),
+    "GlobalSumPool": lambda o: tg.GlobalSumPool(),
+    "ImageResize": resize,
+    "Index": lambda o: tg.Slice(*between(o["slices"])),
 }
 
 
@@ -108,14 +140,14 @@ def published(case):
         return {key.split("/")[1]: data[key] for key in data if key.startswith(f"{case}/")}
 
 
-def off(found, expected):
-    return np.max(np.abs(found - expected) / np.abs(expected))
+def relative(found, expected):
+    return np.abs(found - expected) / np.abs(expected)
 
 
 def test_no_case_is_left_out():
     with np.load(REFERENCE / "neural_tangents_layers.npz") as data:
         assert {name.split("/")[0] for name in data.files} == set(CASES)
-    assert set(CASES) >= NOT_YET
+    assert set(CASES) >= NOT_YET | OFF_TANGENTS
 
 
 @pytest.mark.parametrize("case", KNOWN)
@@ -123,4 +155,20 @@ def test_neural_tangents_layers(case):
     net, known = network(CASES[case]["layers"]), published(case)
     x, y = (known[key] / sqrt(known[key].shape[-1]) for key in ("x1", "x2"))
     for found, key in zip((*oracle.gram(net, x, y), *oracle.gram(net, x)), KEYS, strict=True):
-        assert off(found, known[key]) < 1e-10, key
+        wrong = relative(found, known[key]) >= 1e-10
+        if key == "ntk_x1x1" and case in OFF_TANGENTS:
+            wrong = wrong[~np.eye(len(x), dtype=bool)]
+        assert not wrong.any(), key
+
+
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).eps > 1e-18, reason="long double is no wider than double here"
+)
+@pytest.mark.parametrize("case", sorted(OFF_TANGENTS))
+def test_where_the_published_diagonal_is_off_it_is_that_one(case):
+    net, known = network(CASES[case]["layers"]), published(case)
+    x = known["x1"] / sqrt(known["x1"].shape[-1])
+    exact = driver.gram(plan(net, x.shape[1:]), x.astype(np.longdouble), None).ntk
+    off = relative(known["ntk_x1x1"], exact) > 1e-10
+    assert off.any()
+    assert np.all(relative(oracle.gram(net, x).ntk, exact)[off] < 1e-13)

@@ -177,7 +177,7 @@ def test_bad_options(change, message):
     ("net", "message"),
     [
         ("conv3 relu", "ends on a grid of 6×5.* add GlobalAvgPool"),
-        ("dense", "Dense needs a vector"),
+        ("conv3 relu dense", r"then Dense\(\) \(before them it acts at each position\)"),
         ("conv3 relu:loud", "unknown option 'loud'"),
     ],
 )

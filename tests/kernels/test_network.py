@@ -102,7 +102,8 @@ def test_text_shape_with_a_list_becomes_a_tuple():
         (lambda: tg.NTK(TEXT, max_memory="1GB"), tg.InputError, r"as in 2\*\*30; got '1GB'"),
         (lambda: tg.gram(TEXT, X, max_memory=-1), tg.InputError, "max_memory must be a number"),
         (lambda: tg.NTK(TEXT, engine="warp")(X), tg.InputError, "engine must be one of auto"),
-        (lambda: tg.NTK("dense")(X), tg.NetworkError, "Dense needs a vector, but a grid of 6×6"),
+        (lambda: tg.NTK("conv3 relu dense")(X), tg.NetworkError,
+         r"ends on a grid of 6×6, .* then Dense\(\) \(before them it acts at each position\)"),
     ],
 )  # fmt: skip
 def test_errors(make, error, message):

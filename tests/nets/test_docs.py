@@ -40,15 +40,16 @@ def test_a_layer_that_is_added():
     names = {"__name__": "mine"}
     exec(ADDED[1], names)
     x = np.random.default_rng(0).normal(size=(4, 5, 2))
-    net = tg.Sequential(names["Upsample"](3), tg.parse("relu conv3 relu flatten dense"))
+    net = tg.Sequential(names["Finer"](3), tg.parse("relu conv3 relu flatten dense"))
     assert net[:1].output_shape((5, 2)) == (10,)
     # A convolution of the finer grid with zeros between its places.
     finer = np.zeros((4, 10, 2))
     finer[:, ::2] = x
     built = tg.Sequential(tg.Conv([(0,), (-1,), (-2,)]), tg.parse("relu conv3 relu flatten dense"))
     for kernel in (tg.NTK, tg.NNGP):
-        np.testing.assert_allclose(kernel(net)(x), kernel(built)(finer), rtol=1e-12)
-    assert "Upsample puts several linear maps of the grid side by side" in tg.explain(net, x)
+        for engine in ("fused", "reference"):
+            found = kernel(net, engine=engine)(x)
+            np.testing.assert_allclose(found, kernel(built)(finer), rtol=1e-12)
 
 
 def test_the_first_network(capsys):

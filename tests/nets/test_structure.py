@@ -37,9 +37,20 @@ MISFITS = [
      r"layer 1, Conv\(9, padding='valid'\), cannot take a grid of 5×5: a window of 9 positions does"
      r" not fit in an axis of 5; use a smaller one, or padding='same'"),
     ("conv[[-3],[3]]:pad=valid", (5, 1), "offsets from -3 to 3 do not fit in an axis of 5"),
-    ("conv3 relu dense", (5, 5, 1),
-     r"layer 3, Dense\(\), cannot take a grid of 5×5: Dense needs a vector.*Flatten\(\) or"
-     r" GlobalAvgPool\(\) before it"),
+    ("conv3 pad3:reflect relu", (3, 1),
+     "'reflect' padding takes at most 2 positions from an axis of 3; use a smaller size"),
+    ("conv3 pad4:circular relu", (3, 1), "'circular' padding takes at most 3 positions"),
+    ("conv3 slice[[1,5]]", (3, 3, 1),
+     r"Slice has 1 places, but the signal has 2 spatial axes; give one per axis, \(None, None\)"),
+    ("conv3 slice3x1", (3, 3, 1), r"\(3, 4\) holds no position of an axis of 3"),
+    ("conv3 slice[[2,1]]", (3, 1), r"\(2, 1\) holds no position of an axis of 3"),
+    ("shuffle2 conv3", (3, 1), "PixelShuffle needs channels without end and of mean zero"),
+    ("conv3 relu shuffle2 gap", (3, 1), r"put it right after Conv\(...\), before the activation"),
+    ("resize4x5 conv3", (3, 1), r"shape=\(4, 5\) has 2 numbers, but the signal has 1 spatial axes"),
+    ("convt3", (5,), r"ConvTranspose needs a signal with spatial axes.*use Dense\(\) on vectors"),
+    ("local3", (5,), r"ConvLocal needs a signal with spatial axes.*use Dense\(\) on vectors"),
+    ("convt200", (5, 1), "a window that spans 200 positions reaches far beyond an axis of 5"),
+    ("dense relu gsp", (5,), "GlobalSumPool needs a grid to sum over, but a vector"),
     ("dense relu gap", (5,), r"layer 3, GlobalAvgPool\(\), .*needs a grid to average over, but a"
      r" vector \(no spatial axes\)"),
     ("conv3 relu", (5,), r"Conv needs a signal with spatial axes.*use Dense\(\) on vectors"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from array_api_compat import array_namespace
+import numpy as np
+from array_api_compat import array_namespace, device
 
 from ..nets.plan import Need
 
@@ -53,10 +55,22 @@ class Covariances:
             return self
         return replace(self.map(self._diagonal), full=False)
 
+    def spread(self, need: Need) -> Covariances:
+        """Zeros beside the diagonal, where more than the diagonal is needed."""
+        if self.full or not self.space or need is not Need.FULL:
+            return self
+        return replace(self.map(self._beside), full=True)
+
+    def _beside(self, array: Any) -> Any:
+        size = math.prod(self.space)
+        pairs = array.shape[: 2 if self.outer else 1]
+        same = self.xp.asarray(np.eye(size, dtype=bool), device=device(array))
+        line = self.xp.reshape(array, (*pairs, size, 1))
+        square = self.xp.where(same, line, self.xp.zeros_like(line))
+        return self.xp.reshape(square, (*pairs, *self.space, *self.space))
+
     def _diagonal(self, array: Any) -> Any:
-        size = 1
-        for n in self.space:
-            size *= n
+        size = math.prod(self.space)
         pairs = array.shape[: 2 if self.outer else 1]
         square = self.xp.reshape(array, (*pairs, size, size))
         return self.xp.reshape(self.xp.linalg.diagonal(square), (*pairs, *self.space))

@@ -224,7 +224,8 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
         case Scale(factor):
             return state.map(lambda a: factor * factor * a)
         case Weights() as weights:
-            return _weights(weights, state, want_ntk)
+            after = _weights(weights, state, want_ntk)
+            return after if weights.shared else after.spread(step.need_out)
         case Shifts(geometry):
             return state.map(lambda a: patch_sum(a, geometry, state), step.space_out)
         case Stack(maps):

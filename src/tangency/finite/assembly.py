@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..nets import Layer
 from ..nets.activations import ActivationLayer
 from ..nets.facts import HermiteOfDirection, Waves, limit_of
-from ..nets.geometry import Box, Points, Windows
+from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ..nets.operators import (
     Average,
     Normalize,
@@ -24,12 +24,13 @@ from ..nets.operators import (
     Weights,
 )
 from ..nets.plan import Step, joined
-from .layers import BoxWeights, DenseWeights, Draw, PointWeights
+from .layers import BoxWeights, DenseWeights, Draw, LocalWeights, PointWeights
 from .shaping import (
     Branches,
     Elementwise,
     GridMap,
     GridMaps,
+    GridMapsApart,
     Mean,
     Normalization,
     NormalizedHermite,
@@ -67,6 +68,8 @@ def readouts(steps: Sequence[Step]) -> frozenset[Step]:
                 mixes = bool(step.space_in)
             case Pointwise(activation):
                 mixes = limit_of(activation) is not None
+            case Stack(maps):
+                mixes = len(maps) > 1
             case operator:
                 mixes = isinstance(operator, Normalize)
         if mixes:
@@ -118,6 +121,8 @@ class Assembly:
                 return Scaling(factor), channels
             case Stack((only,)):
                 return GridMap(only, self.draw[1]), channels
+            case Stack(maps, apart=True):
+                return self._apart(step, maps, channels)
             case Stack(maps):
                 found = GridMaps(GridMap(a, self.draw[1]) for a in maps)
                 return found, Channels(len(maps) * channels.count, channels.fan)
@@ -137,11 +142,25 @@ class Assembly:
             patch = Box(tuple(Windows(n, n, 0, 1, (0,)) for n in step.space_in))
         if patch is None:
             module = DenseWeights(weights, sizes, fan, self.draw)
+        elif not weights.shared:
+            module = LocalWeights(weights, patch, sizes, fan, self.draw)
         elif isinstance(patch, Box):
             module = BoxWeights(weights, patch, sizes, fan, self.draw)
         else:
             module = PointWeights(weights, patch, sizes, fan, self.draw)
         return module, Channels(out, out)
+
+    def _apart(
+        self, step: Step, maps: Sequence[AxisMatrices | GridMatrix], channels: Channels
+    ) -> tuple[nn.Module, Channels]:
+        share, rest = divmod(channels.count, len(maps))
+        if rest:
+            raise InputError(
+                f"{step.layer!r} shares the channels out to {len(maps)} places, but there are "
+                f"{channels.count}; take a width that is a multiple of {len(maps)}"
+            )
+        found = GridMapsApart(GridMap(a, self.draw[1]) for a in maps)
+        return found, Channels(share, channels.fan // len(maps))
 
     def _activation(self, layer: ActivationLayer, channels: Channels) -> nn.Module:
         match limit_of(layer):

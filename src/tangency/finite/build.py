@@ -140,7 +140,7 @@ def build(
         grid = "×".join(map(str, steps.space_out))
         raise NetworkError(
             f"the network ends on a grid of {grid}, but its outputs must be a vector; add "
-            "GlobalAvgPool() or Flatten(), then Dense()"
+            "GlobalAvgPool() or Flatten(), then Dense() (before them it acts at each position)"
         )
     width, outputs = whole(width, "width", 1), whole(outputs, "outputs", 1)
     generator = torch.Generator().manual_seed(whole(seed, "seed", 0))

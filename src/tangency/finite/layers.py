@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,8 @@ class Weighted(nn.Module):
         self.scale = weights.weight_std / math.sqrt(fan)
         self.bias_std = weights.bias_std
         self.weight = _normal(shape, weights.trainable, draw)
-        self.bias = _normal(shape[:1], weights.trainable, draw) if weights.bias_std else None
+        places = shape[:1] if weights.shared else (shape[0], *shape[3:])
+        self.bias = _normal(places, weights.trainable, draw) if weights.bias_std else None
 
     def product(self, x: Tensor) -> Tensor:
         """⟨weight, x⟩ at every position of the output."""
@@ -43,7 +45,7 @@ class Weighted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.scale * self.product(x)
-        return y if self.bias is None else y + self.bias_std * self.bias
+        return y if self.bias is None else y + self.bias_std * self.bias.movedim(0, -1)
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, scale={self.scale:.4g}, bias_std={self.bias_std:.4g}"
@@ -95,21 +97,53 @@ class PointWeights(Weighted):
         self, weights: Weights, geometry: Points, channels: tuple[int, int], fan: int, draw: Draw
     ) -> None:
         super().__init__(weights, (*channels, geometry.count), fan, draw)
-        self.axes, self.offsets = geometry.axes, geometry.offsets
+        self.geometry = geometry
 
     def product(self, x: Tensor) -> Tensor:
-        along = list(zip(*self.offsets, strict=True))
-        lows = [min(offsets) for offsets in along]
-        x = region(x, self.axes, list(zip(lows, map(max, along), strict=True)))
         total = torch.zeros((), dtype=x.dtype, device=x.device)
-        for j, offset in enumerate(self.offsets):
-            part = x
-            for axis, (w, low) in enumerate(zip(self.axes, lows, strict=True)):
-                first = offset[axis] - low
-                stop = first + w.stride * (w.size_out - 1) + 1
-                part = part[(slice(None),) * (axis + 1) + (slice(first, stop, w.stride),)]
+        for j, part in enumerate(patches(x, self.geometry)):
             total = total + functional.linear(part, self.weight[..., j])
         return total
+
+
+class LocalWeights(Weighted):
+    """Weights of their own at each position: (channels out, channels in, |S|, *space out)."""
+
+    def __init__(
+        self,
+        weights: Weights,
+        geometry: Box | Points,
+        channels: tuple[int, int],
+        fan: int,
+        draw: Draw,
+    ) -> None:
+        shape = (*channels, geometry.count, *geometry.space_out)
+        super().__init__(weights, shape, fan, draw)
+        self.geometry = geometry
+
+    def product(self, x: Tensor) -> Tensor:
+        total = torch.zeros((), dtype=x.dtype, device=x.device)
+        for j, part in enumerate(patches(x, self.geometry)):
+            total = total + torch.einsum("n...i,oi...->n...o", part, self.weight[:, :, j])
+        return total
+
+
+def patches(x: Tensor, geometry: Box | Points) -> Iterator[Tensor]:
+    """The values at u + v, (n, *space_out, channels), for one offset v after the other."""
+    if isinstance(geometry, Points):
+        offsets = geometry.offsets
+    else:
+        offsets = tuple(product(*(w.taps for w in geometry.axes)))
+    along = list(zip(*offsets, strict=True))
+    lows = [min(taps) for taps in along]
+    x = region(x, geometry.axes, list(zip(lows, map(max, along), strict=True)))
+    for offset in offsets:
+        part = x
+        for axis, (w, low) in enumerate(zip(geometry.axes, lows, strict=True)):
+            first = offset[axis] - low
+            stop = first + w.stride * (w.size_out - 1) + 1
+            part = part[(slice(None),) * (axis + 1) + (slice(first, stop, w.stride),)]
+        yield part
 
 
 def region(x: Tensor, axes: Sequence[Windows], spans: Sequence[tuple[int, int]]) -> Tensor:

@@ -131,6 +131,14 @@ class GridMaps(nn.ModuleList):
         return torch.cat([a(x) for a in self], dim=-1)
 
 
+class GridMapsApart(nn.ModuleList):
+    """Linear maps of the grid, each of channels of its own, their results added."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        shares = torch.chunk(x, len(self), dim=-1)
+        return torch.stack([a(x) for a, x in zip(self, shares, strict=True)]).sum(0)
+
+
 class Mean(nn.Module):
     """The mean over the whole grid."""
 

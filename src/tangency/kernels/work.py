@@ -93,6 +93,6 @@ def vector_plan(net: Sequential, shape: tuple[int, ...]) -> Plan:
         grid = "×".join(map(str, steps.space_out))
         raise NetworkError(
             f"the network ends on a grid of {grid}, but a kernel needs a vector at the end; add "
-            "Flatten() or GlobalAvgPool(), then Dense()"
+            "Flatten() or GlobalAvgPool(), then Dense() (before them it acts at each position)"
         )
     return steps

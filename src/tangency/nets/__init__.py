@@ -1,6 +1,7 @@
 """Networks as data: layers, activations, the text form, presets, and plans for engines.
 
-Layers are in `linear`, `pooling`, `filters` and `structure` (Sequential, Residual, LayerNorm);
+Layers are in `linear`, `transposed`, `pooling`, `resampling`, `cropping`, `filters` and `structure`
+(Sequential, Residual, LayerNorm);
 `activations` have their duals (κ₀, κ₁) in closed form, `quadrature` computes any other. What a
 layer does to Σ and Θ is the table of `operators`. Ready networks: `presets`; the text: `text`.
 """
@@ -21,15 +22,26 @@ from .activations import (
     kappa1,
 )
 from .base import Layer
+from .cropping import Pad, Slice
 from .facts import Steepness
 from .filters import LinearMap, Pool
 from .identity import register
-from .linear import Conv, Dense
-from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool, Subsample
+from .linear import Conv, ConvLocal, Dense
+from .pooling import (
+    AvgPool,
+    Flatten,
+    GaussianPool,
+    GlobalAvgPool,
+    GlobalSumPool,
+    Subsample,
+    SumPool,
+)
 from .presets import ckn, cntk, mlp, myrtle, wide_resnet
 from .quadrature import Activation
+from .resampling import PixelShuffle, Resize, Upsample
 from .structure import LayerNorm, Rescale, Residual, Sequential
 from .text import parse
+from .transposed import ConvTranspose
 
 __all__ = [
     "GELU",
@@ -38,6 +50,8 @@ __all__ = [
     "ActivationLayer",
     "AvgPool",
     "Conv",
+    "ConvLocal",
+    "ConvTranspose",
     "Cosine",
     "Dense",
     "Erf",
@@ -45,20 +59,27 @@ __all__ = [
     "Flatten",
     "GaussianPool",
     "GlobalAvgPool",
+    "GlobalSumPool",
     "Hermite",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "LinearMap",
+    "Pad",
+    "PixelShuffle",
     "Polynomial",
     "Pool",
     "ReLU",
     "Rescale",
     "Residual",
+    "Resize",
     "Sequential",
     "Sine",
+    "Slice",
     "Steepness",
     "Subsample",
+    "SumPool",
+    "Upsample",
     "ckn",
     "cntk",
     "kappa0",

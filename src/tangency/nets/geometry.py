@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,29 @@ def zeros(rows: int, columns: int) -> np.ndarray:
             "numbers that its matrix may have; use a smaller grid or a larger stride"
         )
     return np.zeros((rows, columns))
+
+
+def selection(size_in: int, positions: Sequence[int | None]) -> np.ndarray:
+    """The linear map (out, size_in) whose outputs copy these positions; None is zero."""
+    a = zeros(len(positions), size_in)
+    for o, position in enumerate(positions):
+        if position is not None:
+            a[o, position] = 1.0
+    return a
+
+
+def apart(size_in: int, stride: int, first: int = 0) -> np.ndarray:
+    """The linear map to an axis `stride` times as fine, zeros between: i goes to first + stride·i.
+
+    >>> apart(2, 2)
+    array([[1., 0.],
+           [0., 0.],
+           [0., 1.],
+           [0., 0.]])
+    """
+    places: list[int | None] = [None] * (size_in * stride)
+    places[first::stride] = range(size_in)
+    return selection(size_in, places)
 
 
 def check_span(extent: int, size_in: int) -> None:

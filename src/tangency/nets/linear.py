@@ -1,4 +1,4 @@
-"""Layers with weights: Dense on vectors, Conv on grids."""
+"""Layers with weights: Dense, and on grids Conv and ConvLocal."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from .geometry import Box, Points, points, windows
 from .operators import Operator, Shifts, Weights
 from .signal import Signal
 
-_SHORT = {"weight_std": "w", "bias_std": "b", "padding": "pad"}
-_FLAGS = {"frozen": ("trainable", False)}
+SHORT = {"weight_std": "w", "bias_std": "b", "padding": "pad"}
+FLAGS = {"frozen": ("trainable", False)}
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class Dense(Layer):
-    """A fully connected layer on vectors: Σ̃ = w²·Σ + b², Θ̃ = w²·Θ + Σ̃ (without Σ̃ if frozen).
+    """A fully connected layer: Σ̃ = w²·Σ + b², Θ̃ = w²·Θ + Σ̃ (without Σ̃ if frozen).
 
-    Widths are infinite, so that there is no number of units; all arguments are passed by name.
+    On a grid it acts on the channels at each position, with the same weights everywhere: the layer
+    is `Conv(1)` then, and positions are laid side by side by a `Flatten` before it only. Widths
+    are infinite, so that there is no number of units; all arguments are passed by name.
 
     Args:
         weight_std: standard deviation w of the weights (before the 1/√width of the
@@ -45,18 +47,11 @@ class Dense(Layer):
         "Dense(weight_std=1.5, bias_std=0.1) for standard deviations; tangency.finite.build(net, "
         "width, ...) makes a network of finite width"
     )
-    short: ClassVar[dict[str, str]] = _SHORT
-    flags: ClassVar[dict[str, tuple[str, Any]]] = _FLAGS
+    short: ClassVar[dict[str, str]] = SHORT
+    flags: ClassVar[dict[str, tuple[str, Any]]] = FLAGS
 
     def __post_init__(self) -> None:
-        _check_weights(self)
-
-    def check(self, signal: Signal) -> None:
-        if signal.space:
-            raise NetworkError(
-                f"Dense needs a vector, but {signal.grid} reached it; "
-                "put Flatten() or GlobalAvgPool() before it, or use Conv(1)"
-            )
+        check_weights(self)
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         return (Weights(self.weight_std, self.bias_std, self.trainable),)
@@ -104,8 +99,9 @@ class Conv(Layer):
         "the patch, as in Conv(3) or Conv((3, 5), stride=2), and all others have names"
     )
     lead: ClassVar[str | None] = "patch"
-    short: ClassVar[dict[str, str]] = _SHORT
-    flags: ClassVar[dict[str, tuple[str, Any]]] = _FLAGS
+    short: ClassVar[dict[str, str]] = SHORT
+    flags: ClassVar[dict[str, tuple[str, Any]]] = FLAGS
+    shared: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "patch", _patch(self.patch))
@@ -118,7 +114,7 @@ class Conv(Layer):
                 "a list of offsets takes no dilation: multiply the offsets themselves "
                 f"(got dilation={self.dilation!r})"
             )
-        _check_weights(self)
+        check_weights(self)
 
     @property
     def offsets(self) -> tuple[tuple[int, ...], ...] | None:
@@ -154,20 +150,47 @@ class Conv(Layer):
     def check(self, signal: Signal) -> None:
         if not signal.space:
             raise NetworkError(
-                f"Conv needs a signal with spatial axes, but {signal.grid} reached it; "
-                "use Dense() on vectors, or give images as (n, height, width, channels)"
+                f"{type(self).__name__} needs a signal with spatial axes, but {signal.grid} "
+                "reached it; use Dense() on vectors, or give images as (n, height, width, channels)"
             )
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         patches = self.geometry(space)
-        weights = Weights(self.weight_std, self.bias_std, self.trainable, fan=patches.count)
+        fan = patches.count
+        weights = Weights(self.weight_std, self.bias_std, self.trainable, fan, self.shared)
         return (Shifts(patches), weights)
 
     def on_vectors(self) -> Layer:
         return Dense(weight_std=self.weight_std, bias_std=self.bias_std, trainable=self.trainable)
 
 
-def _check_weights(layer: Dense | Conv) -> None:
+@dataclass(frozen=True, repr=False)
+class ConvLocal(Conv):
+    """A locally connected layer: the patches of a convolution, weights of their own at each u.
+
+    Values at two positions are independent: Σ̃[u,u] = w²·mean_{v∈S} Σ[u+v, u+v] + b², and Σ̃[u,u']
+    is 0 for u ≠ u'; likewise Θ (+ Σ̃ if trainable), biases included. In front of `Flatten` alone
+    that makes no difference to `Conv`; pooling sees it.
+
+    Args:
+        patch, stride, padding, dilation, weight_std, bias_std, trainable: as in `Conv`.
+
+    Source: Novak et al. 2019, on networks with and without weight sharing.
+
+    >>> from tangency import ConvLocal
+    >>> print(ConvLocal(3, padding="valid"))
+    local3:pad=valid
+    """
+
+    token: ClassVar[str] = "local"
+    hint: ClassVar[str] = (
+        "Widths are infinite here, so that there is no number of filters: the first argument is "
+        "the patch, as in ConvLocal(3) or ConvLocal((3, 5), stride=2), and all others have names"
+    )
+    shared: ClassVar[bool] = False
+
+
+def check_weights(layer: Any) -> None:
     for name in ("weight_std", "bias_std"):
         object.__setattr__(layer, name, number(getattr(layer, name), name, nonnegative=True))
     truth(layer.trainable, "trainable")

@@ -11,6 +11,7 @@ one input at position u, Σ[u,u'] = ⟨x[u], x'[u']⟩ and A any linear map of t
 | Average   | mean_u x[u]                   | mean_{u,u'} Σ[u,u']  | mean_{u,u'} Θ[u,u']      |
 | Positions | x[u]/√n, n positions together | mean_u Σ[u,u]        | mean_u Θ[u,u]            |
 | Weights   | w·W x/√fan + b·g              | Σ̃ = w²Σ/fan + b²    | w²Θ/fan + Σ̃ (if trained) |
+| unshared  | the same, W and g for each u  | Σ̃, 0 where u ≠ u'   | likewise                 |
 | Pointwise | σ(x[u])                       | k(Σ; q, q')          | Θ·k̇(Σ; q, q')           |
 | Normalize | x[u]/‖x[u]‖                   | Σ/√(q q')            | Θ/√(q q')                |
 | Scale     | c·x                           | c²Σ                  | c²Θ                      |
@@ -64,21 +65,25 @@ class Shifts(Operator):
     geometry: Box | Points
 
     def after(self, signal: Signal) -> Signal:
-        return replace(signal, space=self.geometry.space_out)
+        # Side by side are values of several variances.
+        return replace(signal, space=self.geometry.space_out, gaussian=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Stack(Operator):
     """Linear maps of the grid, their results side by side; a single one for linear pooling A.
 
-    strides: positions before from one position after to the next, per axis; None where they are
-        only known from the sizes of the grids.
+    strides: positions before from one position after to the next, per axis, less than 1 where the
+        grid becomes finer; None where they are only known from the sizes of the grids.
     width: the s of a filter exp(−|u|²/s²); None for others, whose spread tells.
+    apart: each map takes channels of its own, one in len(maps) of them, and the results are added:
+        of infinitely many channels, independent and of mean zero, Σ is what it is side by side.
     """
 
     maps: tuple[AxisMatrices | GridMatrix, ...]
-    strides: tuple[int, ...] | None = None
+    strides: tuple[float, ...] | None = None
     width: float | None = None
+    apart: bool = False
 
     @property
     def space_out(self) -> tuple[int, ...]:
@@ -88,7 +93,8 @@ class Stack(Operator):
     def after(self, signal: Signal) -> Signal:
         if any(a.space_out != self.space_out for a in self.maps):
             raise NetworkError("linear maps side by side must lead to one grid")
-        return replace(signal, space=self.space_out)
+        gaussian = signal.gaussian and (self.apart or len(self.maps) == 1)
+        return replace(signal, space=self.space_out, gaussian=gaussian)
 
     def need(self, need: Need) -> Need:
         selects = all(a.selects for a in self.maps)
@@ -111,23 +117,29 @@ class Positions(Operator):
     """All positions side by side, a vector, divided by the root of their number."""
 
     def after(self, signal: Signal) -> Signal:
-        return replace(signal, space=(), mixed=signal.mixed or bool(signal.space))
+        mixed = signal.mixed or math.prod(signal.space) > 1
+        return replace(signal, space=(), mixed=mixed)
 
 
 @dataclass(frozen=True, eq=False)
 class Weights(Operator):
-    """Fresh Gaussian weights and a bias, the same at all positions.
+    """Fresh Gaussian weights and a bias, the same at all positions or others at each.
 
     fan: how many stacked values share the variance of the weights.
+    shared: the same at all positions; otherwise values at two positions are independent.
     """
 
     weight_std: Any = 1.0
     bias_std: Any = 0.0
     trainable: bool = True
     fan: int = 1
+    shared: bool = True
 
     def after(self, signal: Signal) -> Signal:
         return Signal(signal.space, gaussian=True, weighted=True)
+
+    def need(self, need: Need) -> Need:
+        return need if self.shared else min(need, Need.DIAGONAL)
 
     @property
     def plain(self) -> bool:

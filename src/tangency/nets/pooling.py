@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..errors import NetworkError
-from .base import Layer, choice, per_axis, shown, whole_or_axes
+from .base import Layer, choice, per_axis, shown, truth, whole_or_axes
 from .geometry import AxisMatrices, GridMatrix, Windows, windows
-from .operators import Average, Operator, Positions, Stack
+from .operators import Average, Operator, Positions, Scale, Stack
 from .signal import Signal
 
 
@@ -43,25 +44,25 @@ class LinearGridLayer(Layer):
 
 
 @dataclass(frozen=True, repr=False)
-class AvgPool(LinearGridLayer):
-    """The mean over windows of `size` positions, `stride` apart (default: `size`).
+class SumPool(LinearGridLayer):
+    """The sum over windows of `size` positions, `stride` apart (default: `size`).
 
     Args:
         size, stride: a number, or one per axis.
         padding: "valid" drops windows that do not fit; "same" keeps ceil(n/stride) windows and
-            counts positions outside the grid as zeros, without renormalising.
+            counts positions outside the grid as zeros.
 
-    >>> from tangency import AvgPool
-    >>> AvgPool(2).geometry((5,)).matrices[0]
-    array([[0.5, 0.5, 0. , 0. , 0. ],
-           [0. , 0. , 0.5, 0.5, 0. ]])
+    >>> from tangency import SumPool
+    >>> SumPool(2).geometry((5,)).matrices[0]
+    array([[1., 1., 0., 0., 0.],
+           [0., 0., 1., 1., 0.]])
     """
 
     size: int | tuple[int, ...]
     stride: int | tuple[int, ...] | None = None
     padding: str = "valid"
 
-    token: ClassVar[str] = "avg"
+    token: ClassVar[str] = "sumpool"
     lead: ClassVar[str | None] = "size"
     short: ClassVar[dict[str, str]] = {"padding": "pad"}
 
@@ -79,10 +80,48 @@ class AvgPool(LinearGridLayer):
         strides = sizes if self.stride is None else self.strides(len(space))
         return AxisMatrices(
             tuple(
-                windows(n, size, stride, 1, self.padding).matrix((1 / size,) * size)
+                self._scaled(windows(n, size, stride, 1, self.padding).matrix((1.0,) * size), size)
                 for n, size, stride in zip(space, sizes, strides, strict=True)
             )
         )
+
+    def _scaled(self, sums: np.ndarray, size: int) -> np.ndarray:
+        """The map along an axis, from the one that sums windows of `size`."""
+        return sums
+
+
+@dataclass(frozen=True, repr=False)
+class AvgPool(SumPool):
+    """The mean over windows of `size` positions, `stride` apart (default: `size`).
+
+    Args:
+        size, stride: a number, or one per axis.
+        padding: "valid" drops windows that do not fit; "same" keeps ceil(n/stride) windows and
+            counts positions outside the grid as zeros, without renormalising.
+        normalize_edges: take the mean over the positions inside the grid alone, by name.
+
+    >>> from tangency import AvgPool
+    >>> AvgPool(2).geometry((5,)).matrices[0]
+    array([[0.5, 0.5, 0. , 0. , 0. ],
+           [0. , 0. , 0.5, 0.5, 0. ]])
+    >>> AvgPool(2, padding="same", normalize_edges=True).geometry((3,)).matrices[0]
+    array([[0.5, 0.5, 0. ],
+           [0. , 0. , 1. ]])
+    """
+
+    normalize_edges: bool = field(default=False, kw_only=True)
+
+    token: ClassVar[str] = "avg"
+    flags: ClassVar[dict[str, tuple[str, Any]]] = {"edges": ("normalize_edges", True)}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        truth(self.normalize_edges, "normalize_edges")
+
+    def _scaled(self, sums: np.ndarray, size: int) -> np.ndarray:
+        if self.normalize_edges:
+            return sums / sums.sum(axis=1, keepdims=True)
+        return sums * (1 / size)
 
 
 @dataclass(frozen=True, repr=False)
@@ -197,6 +236,28 @@ class GlobalAvgPool(Layer):
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         return (Average(),)
+
+
+@dataclass(frozen=True, repr=False)
+class GlobalSumPool(Layer):
+    """The sum over the whole grid, a vector: Σ becomes the sum of Σ[u,u'] over u and u'.
+
+    >>> from tangency import GlobalSumPool
+    >>> GlobalSumPool()
+    GlobalSumPool()
+    """
+
+    token: ClassVar[str] = "gsp"
+
+    def check(self, signal: Signal) -> None:
+        if not signal.space:
+            raise NetworkError(
+                f"GlobalSumPool needs a grid to sum over, but {signal.grid} reached it; "
+                "remove it, or give images as (n, height, width, channels)"
+            )
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        return (Average(), Scale(float(math.prod(space))))
 
 
 @dataclass(frozen=True, repr=False)

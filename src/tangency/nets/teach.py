@@ -31,6 +31,18 @@ _SHORTCUT = "Residual(body, shortcut=...), whose shortcut is the identity if not
 ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("linear", "fc", "affine", "lazylinear"), _AFFINE),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "generalconv"), _PATCHES),
+    **dict.fromkeys(
+        ("convtranspose1d", "convtranspose2d", "convtranspose3d", "deconv", "deconvolution"),
+        "ConvTranspose(3, stride=2) (in a text: convt3:stride=2)",
+    ),
+    **dict.fromkeys(
+        ("depthwise", "depthwiseconv", "depthwiseconv2d", "separableconv2d", "depthwiseconv1d"),
+        "Conv(3) and Dense() if no activation stands between the two; otherwise there is no limit "
+        "(docs/networks.md says why)",
+    ),
+    **dict.fromkeys(("interpolate", "imageresize"), "Resize((8, 8)) (in a text: resize8x8)"),
+    **dict.fromkeys(("index", "getitem"), "Slice((1, 5), (0, 7, 2)) (in a text: slice[[1,5],…])"),
+    **dict.fromkeys(("zeropad2d", "zeropadding2d", "reflectionpad2d"), 'Pad(1, "zeros")'),
     **{
         name: _ONE_FUNCTION.format(name)
         for name in ("tanh", "sigmoid", "softplus", "silu", "elu", "gaussian")

@@ -21,14 +21,34 @@ from .. import checks
 from ..checks import cut
 from ..errors import NetworkError
 from ..numerals import decimal
-from . import activations, filters, linear, pooling, quadrature, structure
+from . import (
+    activations,
+    cropping,
+    filters,
+    linear,
+    pooling,
+    quadrature,
+    resampling,
+    structure,
+    transposed,
+)
 from .base import Layer, options, plain, shown
 from .structure import Residual, Sequential
 from .teach import elsewhere
 
 LAYERS: dict[str, type[Layer]] = {
     cls.token: cls
-    for module in (linear, activations, quadrature, pooling, filters, structure)
+    for module in (
+        linear,
+        transposed,
+        activations,
+        quadrature,
+        pooling,
+        resampling,
+        cropping,
+        filters,
+        structure,
+    )
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, Layer) and cls.token
 }

@@ -30,9 +30,14 @@ NOT_COVERED = [
         (64, 64, 1),
         r"pooling stores covariances of \d+ MiB for each pair",
     ),
+    (
+        tg.parse("conv3 relu local3 relu gap dense"),
+        (4, 1),
+        "ConvLocal has other weights at each position, and later layers mix positions",
+    ),
 ]
 each = pytest.mark.parametrize(
-    ("net", "shape", "reason"), NOT_COVERED, ids=["quadrature", "filter", "3-d", "size"]
+    ("net", "shape", "reason"), NOT_COVERED, ids=["quadrature", "filter", "3-d", "size", "local"]
 )
 
 

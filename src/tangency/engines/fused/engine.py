@@ -11,6 +11,7 @@ import numpy as np
 from ...nets.geometry import AxisMatrices
 from ...nets.operators import (
     Average,
+    Need,
     Normalize,
     Pointwise,
     Positions,
@@ -73,9 +74,12 @@ def _unknown(step: Step) -> str | None:
     match step.operator:
         case Pointwise(activation):
             return no_loop(activation)
-        case Stack(maps) if len(maps) > 1:
-            return f"{name} puts several linear maps of the grid side by side"
-        case Stack((only,)) if not isinstance(only, AxisMatrices):
+        case Shifts(geometry) if any(w.size_out > w.size_in for w in geometry.axes):
+            return f"{name} has more windows than positions"
+        case Weights(shared=False) if step.need_out is Need.FULL:
+            # Of the diagonal alone, shared weights make the same.
+            return f"{name} has other weights at each position, and later layers mix positions"
+        case Stack(maps) if not all(isinstance(a, AxisMatrices) for a in maps):
             return f"{name} has a filter that is not separable"
         case operator if not isinstance(operator, _OPERATORS):
             return f"{name} is made of operators it does not know"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...nets.geometry import AxisMatrices, Box, Points, Windows
+from ...nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ...nets.operators import Average, Normalize, Pointwise, Positions, Scale, Stack, Sum, Weights
 from ...nets.plan import Plan, Step
 from .activations import kind_and_parameters
@@ -127,9 +127,7 @@ class _Builder:
         if wrap is not None:
             stage.wrap = wrap
         if isinstance(piece.operator, Stack):
-            (only,) = piece.operator.maps
-            assert isinstance(only, AxisMatrices), "uncovered() lets no other pass"
-            return self.store(stage, only.matrices)
+            return self._maps(stage, piece.operator.maps)
         if piece.branches and (breaks(piece) or self._mixed(piece)):
             return self._stored_sum(stage, piece)
         if _wraps_and_strides(piece):
@@ -222,6 +220,20 @@ class _Builder:
             for inner in branch:
                 part = self.step(part, inner)
             stage = self.store(part, into=target)
+            target = stage.source
+        return stage
+
+    def _maps(self, stage: Stage, maps: tuple[AxisMatrices | GridMatrix, ...]) -> Stage:
+        """Linear maps of the grid: one ends the stage; of several, all add into one register."""
+        several = len(maps) > 1
+        if several and (stage.operations or stage.source == INPUT):
+            stage = self.store(stage)
+        source, grid, tangent = stage.source, stage.grid, stage.tangent_in
+        target: int | None = None
+        for a in maps:
+            assert isinstance(a, AxisMatrices), "uncovered() lets no other pass"
+            part = self.start(source, grid, tangent) if several else stage
+            stage = self.store(part, a.matrices, into=target)
             target = stage.source
         return stage
 

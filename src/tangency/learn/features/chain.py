@@ -179,17 +179,27 @@ def readers(steps: Sequence[Step]) -> dict[int, int]:
 
 def covered(plan_: Plan) -> bool:
     """Whether all operators of a network act on features of finitely many numbers."""
-    return all(isinstance(step.operator, _KNOWN) for step in walk(plan_.steps))
+    return not any(map(_unknown, walk(plan_.steps)))
 
 
 def check_covered(plan_: Plan) -> None:
     """Raise `NetworkError` for an operator that acts on no features of finitely many numbers."""
     for step in walk(plan_.steps):
-        if not isinstance(step.operator, _KNOWN):
+        if reason := _unknown(step):
             raise NetworkError(
-                f"LayerwiseFeatures knows no feature map of {step.layer!r} "
-                f"({type(step.operator).__name__}); NystromFeatures approximates any kernel"
+                f"LayerwiseFeatures knows no feature map of {step.layer!r} ({reason}); "
+                "NystromFeatures approximates any kernel"
             )
+
+
+def _unknown(step: Step) -> str | None:
+    """Why there are no features behind a step; None where there are."""
+    match step.operator:
+        case Weights(shared=False) if step.need_out is Need.FULL:
+            return "other weights at each position, and later layers mix positions"
+        case operator if not isinstance(operator, _KNOWN):
+            return type(operator).__name__
+    return None
 
 
 def numbers(steps: Sequence[Step], channels: int, widths: Sequence[int], tangent: bool) -> int:
