@@ -14,7 +14,7 @@ from ..threads import run
 from . import blocks
 from .blocks import DIAGONAL, MARGINALS, PAIRS, UPPER
 from .lowering import lower
-from .marginals import auxiliary, elementwise_kinds
+from .marginals import auxiliary
 from .program import marginal_program
 from .simd import width_of
 from .tables import Tables, tables
@@ -40,7 +40,6 @@ class Head:
         short = marginal_program(lower(plan, False))
         self.short = None if short is None else tables(short, self.channels, dtype, True)[0]
         self.short_stages = 0 if short is None else len(short.stages)
-        self.kinds = elementwise_kinds(self.program)
 
     def lanes(self, images: int) -> int:
         """How many of the second images to take together.
@@ -77,7 +76,7 @@ class Head:
         if self.short is not None:
             none = np.zeros((1, 1), dtype=self.dtype)
             self._alone(x, self.short, self.short_stages, (none, none), q, MARGINALS, jobs)
-        return auxiliary(q, self.kinds, self.table)
+        return auxiliary(q, self.table)
 
     def diagonal(self, x: np.ndarray, jobs: int) -> tuple[np.ndarray, np.ndarray]:
         """K(x, x): (nngp, ntk), each (n,)."""

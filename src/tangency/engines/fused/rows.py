@@ -15,23 +15,36 @@ import numpy as np
 
 from .jit import jit
 from .scalars import (
-    COSINE,
+    BELL,
     ERF,
     EXPONENTIAL,
+    GABOR,
     GELU,
+    GROWTH,
     NORMALIZE,
     PIECEWISE,
     POLYNOMIAL,
-    SINE,
+    RECTIFIED,
+    SERIES,
+    SIGN,
+    WAVE,
+    bell_dual,
     erf_dual,
     exponential_dual,
+    gabor_dual,
     gelu_dual,
+    growth_dual,
     hermite_dual,
+    lit,
     piecewise,
     polynomial_dual,
+    rectified_dual,
+    sign_dual,
+    snapped,
     wave_dual,
 )
 from .simd import load, store, width
+from .simd import spread as all_of
 
 _U = np.uint64
 
@@ -273,15 +286,27 @@ def smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
         x = s[so + k]
         u1, u2, v1, v2 = a[ao + k], b[bo + k], a[ao + step + k], b[bo + step + k]
         if kind == ERF:
-            value, slope = erf_dual(x, v1, v2, p[at])
+            value, slope = erf_dual(x, v1, v2, p[at], p[at + 1], p[at + 2])
         elif kind == GELU:
             value, slope = gelu_dual(x, u1, u2, v1, v2, p[at])
-        elif kind in (SINE, COSINE):
+        elif kind == WAVE:
             value, slope = wave_dual(x, v1, v2, p[at + 1], p[at], p[at + 2])
+        elif kind == GROWTH:
+            value, slope = growth_dual(x, v1, v2, p[at], p[at + 1], p[at + 2])
+        elif kind == BELL:
+            value, slope = bell_dual(x, v1, v2, p[at], p[at + 1])
+        elif kind == GABOR:
+            value, slope = gabor_dual(x, v1, v2, p[at])
+        elif kind == SIGN:
+            value, slope = sign_dual(x * (u1 * u2))
+        elif kind == RECTIFIED:
+            value, slope = rectified_dual(x * (u1 * u2), v1 * v2, degree, p, at + 4)
         elif kind == EXPONENTIAL:
-            value, slope = exponential_dual(x * (u1 * u2), v1 * v2, p[at])
+            value, slope = exponential_dual(x * (u1 * u2), v1 * v2, p[at], p[at + 1])
+        elif kind == POLYNOMIAL and p[at + 1] == 0:
+            value, slope = polynomial_dual(snapped(x * (u1 * u2)), v1 * v2, degree)
         elif kind == POLYNOMIAL:
-            value, slope = polynomial_dual(x * (u1 * u2), v1 * v2, degree)
+            value, slope = polynomial_dual(x, lit(x, 1.0), degree)
         else:
             value, slope = hermite_dual(x, v1, v2, degree, p, at + 4)
         s[so + k] = value
@@ -290,11 +315,51 @@ def smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
 
 
 @jit
-def elementwise_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
+def series_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent, block):
+    """k = a₀a₀' + s·P(c) and k̇ = P(c) + c·P'(c), P(c) = Σ_j b_j b_j' c^{j−1}; see `series.py`.
+
+    block: from one pair (u, v) of an input to its next.
+    """
+    so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
+    rows, odd, block = int(p[at]), p[at + 1] == 2, _U(block)
+    end, one, two = whole(s, n), lit(s[0], 1.0), lit(s[0], 2.0)
+    for k in range(_U(0), end, _U(width(s))):
+        x = load(s, so + k)
+        c = x * (load(a, ao + k) * load(b, bo + k))
+        z = c * c if odd else c
+        total, slope = all_of(lit(one, 0.0)), all_of(lit(one, 0.0))
+        for row in range(rows - 1, 0, -1):
+            i = _U(row + 1)
+            at_row = (i >> _U(1)) * block + (i & _U(1)) * step + k
+            slope = slope * z + total
+            total = total * z + load(a, ao + at_row) * load(b, bo + at_row)
+        if tangent:
+            slope = total + (two * z if odd else z) * slope
+            store(t, to + k, load(t, to + k) * slope)
+        store(s, so + k, load(a, ao + step + k) * load(b, bo + step + k) + x * total)
+    for k in range(end, n):
+        x = s[so + k]
+        c = x * (a[ao + k] * b[bo + k])
+        z = c * c if odd else c
+        value, tilt = lit(x, 0.0), lit(x, 0.0)
+        for row in range(rows - 1, 0, -1):
+            i = _U(row + 1)
+            at_row = (i >> _U(1)) * block + (i & _U(1)) * step + k
+            tilt = tilt * z + value
+            value = value * z + a[ao + at_row] * b[bo + at_row]
+        if tangent:
+            t[to + k] *= value + (two * z if odd else z) * tilt
+        s[so + k] = a[ao + step + k] * b[bo + step + k] + x * value
+
+
+@jit
+def elementwise_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent, block=0):
     """An activation or LayerNorm on one row, in place."""
     if kind == PIECEWISE:
         relu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)
     elif kind == NORMALIZE:
         normalize_row(s, so, t, to, a, ao, b, bo, n, tangent)
+    elif kind == SERIES:
+        series_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent, block)
     else:
         smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)

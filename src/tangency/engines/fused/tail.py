@@ -11,7 +11,7 @@ import numpy as np
 from ...nets.plan import Step
 from . import blocks
 from .lowering import lower_vector
-from .marginals import auxiliary, elementwise_kinds
+from .marginals import auxiliary
 from .program import Program
 from .tables import Tables, tables
 from .work import room
@@ -56,7 +56,7 @@ class Tail:
             table, work, s[None], t[None], none, none, (0, 1), all_of, COLUMNS, sizes.marginals, q,
             True,
         )  # fmt: skip
-        return auxiliary(np.ascontiguousarray(q.T), elementwise_kinds(self.program), table)
+        return auxiliary(np.ascontiguousarray(q.T), table)
 
     def tile(
         self, work: Any, s: np.ndarray, t: np.ndarray, aux: tuple[Any, Any], rows: Any, cols: Any
