@@ -33,6 +33,7 @@ from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .pieces import pieces
 from .program import Uncovered
+from .series import PROBE, by_quadrature, slow, with_series
 from .tables import tables
 from .tail import Tail
 from .vectors import Products
@@ -54,6 +55,7 @@ def uncovered(plan: Plan) -> str | None:
     for step in walk(plan.steps):
         if reason := _unknown(step):
             return reason
+    plan = with_series(plan, dict.fromkeys(by_quadrature(plan), PROBE))
     try:
         if not plan.space:
             pieces(plan.steps)
@@ -72,7 +74,7 @@ def _unknown(step: Step) -> str | None:
     name = type(step.layer).__name__
     match step.operator:
         case Pointwise(activation):
-            return no_loop(activation)
+            return slow(activation) if activation.quadrature else no_loop(activation)
         case Stack(maps) if len(maps) > 1:
             return f"{name} puts several linear maps of the grid side by side"
         case Stack((only,)) if not isinstance(only, AxisMatrices):
@@ -286,14 +288,14 @@ def _rows(given: Prepared) -> Prepared:
     """Inputs as rows, in the one kind of array that the loops are compiled for."""
 
     def make() -> Prepared:
-        rows = Prepared(_flat(given.inputs))
+        rows = Prepared(flat(given.inputs))
         rows.derive("squares", lambda: row_squares(given))
         return rows
 
     return given.derive("rows", make)
 
 
-def _flat(x: np.ndarray) -> np.ndarray:
+def flat(x: np.ndarray) -> np.ndarray:
     """Read-only arrays (joblib's memory maps) would be another kind; nothing writes to inputs."""
     flat = np.require(np.ascontiguousarray(x), requirements="A").reshape(len(x), -1)
     return flat if flat.flags.writeable else np.asarray(_Writeable(flat))

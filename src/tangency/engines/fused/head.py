@@ -72,11 +72,15 @@ class Head:
 
     def marginals(self, x: np.ndarray, jobs: int) -> np.ndarray:
         """(u, v) of every marginal, (n, 2·marginals)."""
+        return auxiliary(self.variances(x, jobs), self.table)
+
+    def variances(self, x: np.ndarray, jobs: int) -> np.ndarray:
+        """Every marginal, (n, marginals)."""
         q = np.zeros((len(x), self.sizes.marginals), dtype=self.dtype)
         if self.short is not None:
             none = np.zeros((1, 1), dtype=self.dtype)
             self._alone(x, self.short, self.short_stages, (none, none), q, MARGINALS, jobs)
-        return auxiliary(q, self.table)
+        return q
 
     def diagonal(self, x: np.ndarray, jobs: int) -> tuple[np.ndarray, np.ndarray]:
         """K(x, x): (nngp, ntk), each (n,)."""

@@ -316,39 +316,49 @@ def smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
 
 @jit
 def series_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent, block):
-    """k = a₀a₀' + s·P(c) and k̇ = P(c) + c·P'(c), P(c) = Σ_j b_j b_j' c^{j−1}; see `series.py`.
+    """k = a₀a₀' + s·R(c) and k̇ = R(c) + c·R'(c), R(c) = Σ_j b_j b_j' c^{j−1}; see `series.py`.
 
-    block: from one pair (u, v) of an input to its next.
+    With z = c or c², R is P(z), or the first term plus c·P(z). block: from one pair (u, v) of an
+    input to its next.
     """
     so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
-    rows, odd, block = int(p[at]), p[at + 1] == 2, _U(block)
-    end, one, two = whole(s, n), lit(s[0], 1.0), lit(s[0], 2.0)
+    rows, kind, block, zero = int(p[at]), p[at + 1], _U(block), lit(s[0], 0.0)
+    lead = kind == 3
+    last = 1 if lead else 0
+    end, twice = whole(s, n), lit(s[0], 1.0) if kind == 1 else lit(s[0], 2.0)
     for k in range(_U(0), end, _U(width(s))):
         x = load(s, so + k)
         c = x * (load(a, ao + k) * load(b, bo + k))
-        z = c * c if odd else c
-        total, slope = all_of(lit(one, 0.0)), all_of(lit(one, 0.0))
-        for row in range(rows - 1, 0, -1):
+        z = c if kind == 1 else c * c
+        total, slope = all_of(zero), all_of(zero)
+        for row in range(rows - 1, last, -1):
             i = _U(row + 1)
-            at_row = (i >> _U(1)) * block + (i & _U(1)) * step + k
+            here = (i >> _U(1)) * block + (i & _U(1)) * step + k
             slope = slope * z + total
-            total = total * z + load(a, ao + at_row) * load(b, bo + at_row)
+            total = total * z + load(a, ao + here) * load(b, bo + here)
+        slope = total + twice * (z * slope)
+        if lead:
+            first = load(a, ao + block + k) * load(b, bo + block + k)
+            total, slope = first + c * total, first + c * (total + slope)
         if tangent:
-            slope = total + (two * z if odd else z) * slope
             store(t, to + k, load(t, to + k) * slope)
         store(s, so + k, load(a, ao + step + k) * load(b, bo + step + k) + x * total)
     for k in range(end, n):
         x = s[so + k]
         c = x * (a[ao + k] * b[bo + k])
-        z = c * c if odd else c
-        value, tilt = lit(x, 0.0), lit(x, 0.0)
-        for row in range(rows - 1, 0, -1):
+        z = c if kind == 1 else c * c
+        value, tilt = zero, zero
+        for row in range(rows - 1, last, -1):
             i = _U(row + 1)
-            at_row = (i >> _U(1)) * block + (i & _U(1)) * step + k
+            here = (i >> _U(1)) * block + (i & _U(1)) * step + k
             tilt = tilt * z + value
-            value = value * z + a[ao + at_row] * b[bo + at_row]
+            value = value * z + a[ao + here] * b[bo + here]
+        tilt = value + twice * (z * tilt)
+        if lead:
+            head = a[ao + block + k] * b[bo + block + k]
+            value, tilt = head + c * value, head + c * (value + tilt)
         if tangent:
-            t[to + k] *= value + (two * z if odd else z) * tilt
+            t[to + k] *= tilt
         s[so + k] = a[ao + step + k] * b[bo + step + k] + x * value
 
 
