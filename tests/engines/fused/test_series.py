@@ -68,8 +68,8 @@ def test_a_function_of_the_users_own():
 def test_as_many_terms_as_variances_need_and_the_reference_beyond():
     net, degrees = plan(tg.parse("dense tanh dense"), (4,)), []
     for size in (0.05, 0.5, 1.0):
-        (degree,) = fit(net, [Prepared(inputs((4,), size))]).values()
-        degrees.append(degree)
+        (found,) = fit(net, [Prepared(inputs((4,), size))]).values()
+        degrees.append(found.degree)
     assert degrees == sorted(degrees)
     assert len(set(degrees)) == 3
     assert fit(net, [Prepared(inputs((4,), 30.0))]) is None

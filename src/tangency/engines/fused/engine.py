@@ -33,7 +33,7 @@ from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .pieces import pieces
 from .program import Uncovered
-from .series import PROBE, by_quadrature, slow, with_series
+from .series import probe, slow
 from .tables import tables
 from .tail import Tail
 from .vectors import Products
@@ -55,7 +55,7 @@ def uncovered(plan: Plan) -> str | None:
     for step in walk(plan.steps):
         if reason := _unknown(step):
             return reason
-    plan = with_series(plan, dict.fromkeys(by_quadrature(plan), PROBE))
+    plan = probe(plan)
     try:
         if not plan.space:
             pieces(plan.steps)

@@ -13,7 +13,7 @@ from ..twins import row_squares
 from . import warm
 from .head import Head, head_of
 from .scalars import SERIES
-from .series import PROBE, by_quadrature, degree_for, left_out, with_series
+from .series import Tabulated, by_quadrature, degree_for, left_out, probe, with_series
 from .tables import Tables
 from .tail import Tail
 
@@ -30,14 +30,14 @@ def fitted(plan: Plan, sets: list[Prepared], n_jobs: int | None = None) -> Plan 
     return plan if found == {} else None if found is None else with_series(plan, found)
 
 
-def fit(plan: Plan, sets: list[Prepared], n_jobs: int | None = None) -> dict[Any, int] | None:
-    """The degree of every activation by quadrature; None where no series is long enough."""
+def fit(plan: Plan, sets: list[Prepared], n_jobs: int | None = None) -> dict[Any, Tabulated] | None:
+    """The series of every activation by quadrature; None where no series is long enough."""
     from .engine import uncovered
 
     octave = max(_octave(plan, given, threads(n_jobs)) for given in sets)
     dtype = sets[0].inputs.dtype.name
     degrees = {a: degree_for(a, octave, dtype) for a in by_quadrature(plan)}
-    known = {a: degree for a, degree in degrees.items() if degree is not None}
+    known = {a: Tabulated(a, d, octave, dtype) for a, d in degrees.items() if d is not None}
     if len(known) < len(degrees) or uncovered(with_series(plan, known)):
         return None
     return known
@@ -51,8 +51,8 @@ def note(plan: Plan, given: Prepared) -> str:
     if found is None:
         return "tables: none, as no series is long enough for these variances: the reference's way"
     octave = _octave(plan, given, threads(None))
-    rest = max(left_out(a, octave, degree) for a, degree in found.items())
-    terms = ", ".join(f"{a} to degree {degree}" for a, degree in found.items())
+    rest = max(left_out(a, octave, series.degree) for a, series in found.items())
+    terms = ", ".join(f"{a} to degree {series.degree}" for a, series in found.items())
     return (
         f"tables: series of {terms}; beyond is at most {rest:.1e} of k and k̇ at equal inputs, at "
         f"variances up to {2.0**octave:g}"
@@ -63,8 +63,7 @@ def _octave(plan: Plan, given: Prepared, jobs: int) -> int:
     """The least m with 2^m above all variances that series meet; one more where it is near."""
 
     def make() -> int:
-        probe = with_series(plan, dict.fromkeys(by_quadrature(plan), PROBE))
-        largest = _largest(probe, given, jobs)
+        largest = _largest(probe(plan), given, jobs)
         if not np.isfinite(largest):
             return 10_000
         # A short series has variances that are a little too small.

@@ -39,6 +39,7 @@ from .scalars import (
     piecewise,
     polynomial_dual,
     rectified_dual,
+    series_rows,
     sign_dual,
     snapped,
     wave_dual,
@@ -47,6 +48,9 @@ from .simd import load, store, width
 from .simd import spread as all_of
 
 _U = np.uint64
+
+# Numbers of a row that have one length of a series: that of the largest correlation among them.
+_CHUNK = 64
 
 
 @jit
@@ -322,44 +326,53 @@ def series_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent, block):
     input to its next.
     """
     so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
-    rows, kind, block, zero = int(p[at]), p[at + 1], _U(block), lit(s[0], 0.0)
+    kind, block, zero, most = p[at + 1], _U(block), lit(s[0], 0.0), p[at]
     lead = kind == 3
     last = 1 if lead else 0
-    end, twice = whole(s, n), lit(s[0], 1.0) if kind == 1 else lit(s[0], 2.0)
-    for k in range(_U(0), end, _U(width(s))):
-        x = load(s, so + k)
-        c = x * (load(a, ao + k) * load(b, bo + k))
-        z = c if kind == 1 else c * c
-        total, slope = all_of(zero), all_of(zero)
-        for row in range(rows - 1, last, -1):
-            i = _U(row + 1)
-            here = (i >> _U(1)) * block + (i & _U(1)) * step + k
-            slope = slope * z + total
-            total = total * z + load(a, ao + here) * load(b, bo + here)
-        slope = total + twice * (z * slope)
-        if lead:
-            first = load(a, ao + block + k) * load(b, bo + block + k)
-            total, slope = first + c * total, first + c * (total + slope)
-        if tangent:
-            store(t, to + k, load(t, to + k) * slope)
-        store(s, so + k, load(a, ao + step + k) * load(b, bo + step + k) + x * total)
-    for k in range(end, n):
-        x = s[so + k]
-        c = x * (a[ao + k] * b[bo + k])
-        z = c if kind == 1 else c * c
-        value, tilt = zero, zero
-        for row in range(rows - 1, last, -1):
-            i = _U(row + 1)
-            here = (i >> _U(1)) * block + (i & _U(1)) * step + k
-            tilt = tilt * z + value
-            value = value * z + a[ao + here] * b[bo + here]
-        tilt = value + twice * (z * tilt)
-        if lead:
-            head = a[ao + block + k] * b[bo + block + k]
-            value, tilt = head + c * value, head + c * (value + tilt)
-        if tangent:
-            t[to + k] *= tilt
-        s[so + k] = a[ao + step + k] * b[bo + step + k] + x * value
+    twice = lit(s[0], 1.0) if kind == 1 else lit(s[0], 2.0)
+    for begin in range(_U(0), n, _U(_CHUNK)):
+        stop = min(begin + _U(_CHUNK), n)
+        end = begin + whole(s, stop - begin)
+        rows = int(most)
+        if rows > 4:
+            largest = zero
+            for k in range(begin, stop):
+                largest = max(largest, abs(s[so + k] * (a[ao + k] * b[bo + k])))
+            rows = series_rows(p, at, largest)
+        for k in range(begin, end, _U(width(s))):
+            x = load(s, so + k)
+            c = x * (load(a, ao + k) * load(b, bo + k))
+            z = c if kind == 1 else c * c
+            total, slope = all_of(zero), all_of(zero)
+            for row in range(rows - 1, last, -1):
+                i = _U(row + 1)
+                here = (i >> _U(1)) * block + (i & _U(1)) * step + k
+                slope = slope * z + total
+                total = total * z + load(a, ao + here) * load(b, bo + here)
+            slope = total + twice * (z * slope)
+            if lead:
+                first = load(a, ao + block + k) * load(b, bo + block + k)
+                total, slope = first + c * total, first + c * (total + slope)
+            if tangent:
+                store(t, to + k, load(t, to + k) * slope)
+            store(s, so + k, load(a, ao + step + k) * load(b, bo + step + k) + x * total)
+        for k in range(end, stop):
+            x = s[so + k]
+            c = x * (a[ao + k] * b[bo + k])
+            z = c if kind == 1 else c * c
+            value, tilt = zero, zero
+            for row in range(rows - 1, last, -1):
+                i = _U(row + 1)
+                here = (i >> _U(1)) * block + (i & _U(1)) * step + k
+                tilt = tilt * z + value
+                value = value * z + a[ao + here] * b[bo + here]
+            tilt = value + twice * (z * tilt)
+            if lead:
+                head = a[ao + block + k] * b[bo + block + k]
+                value, tilt = head + c * value, head + c * (value + tilt)
+            if tangent:
+                t[to + k] *= tilt
+            s[so + k] = a[ao + step + k] * b[bo + step + k] + x * value
 
 
 @jit

@@ -319,15 +319,25 @@ def prepare(kind, q, tiny):
     return one / root, root
 
 
-SERIES_HEAD = 7
+SERIES_HEAD, SERIES_ENDS = 17, 5
 """Numbers before the coefficients of a series: rows, step, whether they are a table, 0, numbers of
-a row, the first octave, octaves. See `series_number`."""
+a row, the first octave, octaves; then five times how many rows serve up to which correlation. See
+`series_number`."""
 
 
 @register_jitable(**_OPTIONS)
 def series_blocks(p, at):
     """How many pairs (u, v) of one input a series has."""
     return (int(p[at]) + 2) // 2
+
+
+@register_jitable(**_OPTIONS)
+def series_rows(p, at, c):
+    """How many rows serve for correlations up to c in size."""
+    for end in range(at + SERIES_HEAD - 2 * SERIES_ENDS, at + SERIES_HEAD, 2):
+        if c <= p[end + 1]:
+            return int(p[end])
+    return int(p[at])
 
 
 @register_jitable(**_OPTIONS)

@@ -28,6 +28,7 @@ from ...nets.quadrature import Activation
 DEGREES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """Degrees of series. One that leaves out no power has at most 128."""
 
+_ENDS = (8, 16, 32, 64, 128)
 PROBE = 32
 """A degree that tells variances well enough to choose by, wherever a longer series serves."""
 
@@ -60,14 +61,20 @@ class Expansion(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Tabulated(ActivationLayer):
-    """An activation by quadrature as a series that ends at `degree`."""
+    """An activation by quadrature as a series that ends at `degree`.
+
+    octave, dtype: of the largest variance, and what accuracy is asked for: then fewer terms serve
+    where correlations are small.
+    """
 
     activation: Activation
     degree: int
+    octave: int | None = None
+    dtype: str = "float64"
 
     @property
     def compiled(self) -> tuple[Any, ...]:
-        return _parameters(self.activation, self.degree)
+        return _parameters(self)
 
 
 def slow(activation: Any) -> str | None:
@@ -98,14 +105,13 @@ def left_out(activation: Activation, octave: int, degree: int) -> float:
     return float(np.max(found.left[max(0, octave - found.first), DEGREES.index(degree)]))
 
 
-def with_series(plan: Plan, degrees: dict[Any, int]) -> Plan:
+def with_series(plan: Plan, series: dict[Activation, Tabulated]) -> Plan:
     """The plan with series in place of the activations by quadrature."""
-    if not degrees:
+    if not series:
         return plan
 
-    def change(activation: ActivationLayer) -> ActivationLayer:
-        degree = degrees.get(activation)
-        return activation if degree is None else Tabulated(activation, degree)  # type: ignore[arg-type]
+    def change(activation: Any) -> ActivationLayer:
+        return series.get(activation, activation)
 
     return _plan(with_activations(plan.net, change), plan.input_shape)
 
@@ -113,6 +119,11 @@ def with_series(plan: Plan, degrees: dict[Any, int]) -> Plan:
 @lru_cache(maxsize=64)
 def _plan(net: Any, shape: tuple[int, ...]) -> Plan:
     return plan_of(net, shape)
+
+
+def probe(plan: Plan) -> Plan:
+    """The plan with series that tell variances."""
+    return with_series(plan, {a: Tabulated(a, PROBE) for a in by_quadrature(plan)})
 
 
 def by_quadrature(plan: Plan) -> tuple[Activation, ...]:
@@ -192,12 +203,30 @@ def _step(coefficients: np.ndarray) -> int:
 
 
 @lru_cache(maxsize=64)
-def _parameters(activation: Activation, degree: int) -> tuple[Any, ...]:
+def _parameters(layer: Tabulated) -> tuple[Any, ...]:
     """See `scalars.series_number`."""
-    found = _expansion(activation)
+    found = _expansion(layer.activation)
     assert found is not None, "slow() lets no other pass"
-    first = {1: [0, *range(1, degree + 1)], 2: [0, *range(1, degree + 1, 2)]}
-    rows = first.get(found.step, [0, 1, *range(2, degree + 1, 2)])
+    rows = _rows(layer.degree, found.step)
     table = found.coefficients[:, rows]
     head = (len(rows), found.step, 1, 0, _NODES, found.first, len(table))
-    return ("series", *head, *table.ravel().tolist())
+    return ("series", *head, *_ends(layer, found), *table.ravel().tolist())
+
+
+def _rows(degree: int, step: int) -> list[int]:
+    """The powers of a series."""
+    some = {1: [0, *range(1, degree + 1)], 2: [0, *range(1, degree + 1, 2)]}
+    return some.get(step, [0, 1, *range(2, degree + 1, 2)])
+
+
+def _ends(layer: Tabulated, found: Expansion) -> list[float]:
+    """How many rows serve up to which correlation: what is beyond falls like its power."""
+    ends = []
+    for degree in _ENDS:
+        limit = -1.0
+        if layer.octave is not None and degree < layer.degree:
+            left = found.left[max(0, layer.octave - found.first), DEGREES.index(degree)]
+            allowed = np.array(LEFT_OUT[layer.dtype]) / np.maximum(left, 1e-300)
+            limit = float(min(1.0, np.min(allowed) ** (1 / degree)))
+        ends += [float(len(_rows(degree, found.step))), limit]
+    return ends

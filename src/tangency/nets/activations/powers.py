@@ -55,7 +55,7 @@ class _OfPowers(Normalizable):
         ]
         width = len(rows[0])
         padded = [v for row in rows for v in (*row, *[0.0] * (width - len(row)))]
-        return ("series", len(rows), 1, 0, 0, width, 0, 0, *padded)
+        return ("series", len(rows), 1, 0, 0, width, 0, 0, *[0.0, -1.0] * 5, *padded)
 
     @property
     def kept_arrays(self) -> int:
