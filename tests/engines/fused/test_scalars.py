@@ -6,10 +6,10 @@ import pytest
 from numba import njit
 
 import tangency as tg
-from tangency.engines.fused import scalars
+from tangency.engines.fused import expanded, scalars
 from tangency.engines.fused.activations import kind_and_parameters
+from tangency.engines.fused.elementwise import elementwise_row
 from tangency.engines.fused.polynomials import P32, P64, R32, R64
-from tangency.engines.fused.rows import elementwise_row
 
 Q = np.array([0.0, 1e-12, 1e-4, 0.3, 1.0, 7.0, 300.0])
 C = np.array([-1.0, -1 + 1e-9, -0.97, -0.5, -1e-7, 0.0, 1e-9, 0.3, 0.9, 0.91, 1 - 1e-7, 1.0])
@@ -94,7 +94,7 @@ def test_arcs(dtype):
 
 @njit
 def call_prepare(kind, q, tiny, p, part):
-    return scalars.prepare_part(kind, q, tiny, p, 0, part)
+    return expanded.prepare_part(kind, q, tiny, p, 0, part)
 
 
 def compiled(layer, s, q1, q2, dtype):
@@ -102,7 +102,7 @@ def compiled(layer, s, q1, q2, dtype):
     kind, parameters = kind_and_parameters(layer)
     tiny = np.finfo(dtype).smallest_normal
     p, n = np.array(parameters, dtype=dtype), len(s)
-    pairs = scalars.series_blocks(p, 0) if kind == scalars.SERIES else 1
+    pairs = expanded.series_blocks(p, 0) if kind == scalars.SERIES else 1
     # All u, one pair after the other, and then all v.
     a, b = (
         np.array(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .expanded import prepare_part
 from .jit import jit
 from .planes import run_operations
 from .rows import copy, spread
-from .scalars import prepare_part
 from .simd import transpose, width
 from .stages import run_stages
 from .tables import SLOT, TANGENT_IN, TANGENT_OUT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .elementwise import elementwise_row
 from .jit import jit
 from .rows import (
     add,
@@ -9,7 +10,6 @@ from .rows import (
     affine,
     affine3,
     copy,
-    elementwise_row,
     fill,
     first_of,
     last_of,

@@ -11,8 +11,8 @@ from ...nets.activations import ActivationLayer
 from ...nets.facts import compiled
 from . import warm
 from .activations import kind_and_parameters, no_loop
+from .elementwise import elementwise_row
 from .jit import jit
-from .rows import elementwise_row
 from .scalars import prepare
 
 

@@ -10,9 +10,10 @@ from ...nets.geometry import AxisMatrices, Box, Points, Windows
 from ...nets.operators import Average, Normalize, Pointwise, Positions, Scale, Stack, Sum, Weights
 from ...nets.plan import Plan, Step
 from .activations import kind_and_parameters
+from .expanded import series_blocks
 from .pieces import Piece, pieces
 from .program import INPUT, Code, Operation, Program, Stage, Uncovered
-from .scalars import NORMALIZE, SERIES, series_blocks
+from .scalars import NORMALIZE, SERIES
 
 
 def lower(plan: Plan, want_ntk: bool) -> Program:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .box import convolve_box, is_box
 from .convolve import convolve, convolve_points, elementwise, partner
+from .expanded import prepare_part, series_blocks
 from .jit import jit
 from .rows import (
     add,
@@ -21,7 +22,7 @@ from .rows import (
     products,
     scale,
 )
-from .scalars import SERIES, prepare_part, series_blocks
+from .scalars import SERIES
 from .tables import (
     CODE,
     DOWN1,

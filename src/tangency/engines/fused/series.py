@@ -204,7 +204,7 @@ def _step(coefficients: np.ndarray) -> int:
 
 @lru_cache(maxsize=64)
 def _parameters(layer: Tabulated) -> tuple[Any, ...]:
-    """See `scalars.series_number`."""
+    """See `expanded.series_number`."""
     found = _expansion(layer.activation)
     assert found is not None, "slow() lets no other pass"
     rows = _rows(layer.degree, found.step)

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .expanded import series_blocks
 from .program import Code, Operation, Program
 from .reach import diagonal_weights, needed_displacements, targets
-from .scalars import SERIES, series_blocks
+from .scalars import SERIES
 
 
 class Tables(NamedTuple):
