@@ -16,8 +16,13 @@ OPTIONS = {
     "bias", "raw",
 }  # fmt: skip
 # An activation by its function has no compiled dual, and no closed form in plain loops.
+NO_LOOPS = {
+    "ABReLU", "Abs", "Activation", "Cosine", "Exp", "ExpNormalized", "GELU", "Gabor", "Gaussian",
+    "Hermite", "Monomial", "PolynomialActivation", "RBF", "RectifiedMonomial", "SigmoidLike",
+    "Sign",
+}  # fmt: skip
 GROUPS = {
-    "plain loops": (["loops"], {"Activation", "Abs", "Cosine", "Hermite", "GELU"}),
+    "plain loops": (["loops"], NO_LOOPS),
     "the fused engine": (["fused"], {"Activation"}),
     "finite networks": ([use for use in USES if use.startswith("finite")], set()),
 }

@@ -53,7 +53,12 @@ def test_inputs_against_finite_differences(net, activation):
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-6 * expected.abs().max().item())
 
 
-@pytest.mark.parametrize("activation", ["erf", "gelu", "sin", "cos", "hermite3", "exp0.6"])
+SMOOTH = ["erf", "gelu", "sin", "cos", "hermite3", "exp0.6", "sin:phase=0.4", "rbf0.3"]
+SMOOTH += ["bell:b=-0.6", "gabor", "monomial3", "powers[0.2,1,-0.5]", "exponent:b=0.5"]
+SMOOTH += ["rectified4", "poly2:raw"]
+
+
+@pytest.mark.parametrize("activation", SMOOTH)
 def test_second_derivatives_at_equal_inputs(activation):
     """There Σ is as large as the variances allow, which the duals take as exact."""
     x, same = images("dense"), images("dense").detach()

@@ -12,7 +12,7 @@ import precise  # noqa: F401 (its duals belong to those of `naive`)
 import tangency as tg
 from cases import activations
 from tangency.engines.fused.activations import kind_and_parameters
-from tangency.engines.fused.rows import elementwise_row
+from tangency.engines.fused.elementwise import elementwise_row
 from tangency.engines.fused.scalars import prepare
 from tangency.engines.overflow import check_values
 

@@ -46,6 +46,7 @@ def check(net, shape, width, draws):
 
 # Polynomials of Gaussians have heavy tails: their means take more draws.
 MANY = {"hermite2": 1500, "poly2": 1500, "hermite3:raw": 14000, "poly3": 8000}
+MANY |= {"monomial2": 1500, "rectified2": 1500, "powers[0.2,1,-0.5]": 1500, "poly2:raw": 1500}
 
 
 @pytest.mark.parametrize("text", activations("finite"))

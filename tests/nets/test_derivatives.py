@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+import tangency as tg
 from tangency import (
     GELU,
     Abs,
@@ -23,16 +26,18 @@ from tangency.nets import facts
 LAYERS = [ReLU(), LeakyReLU(0.2), LeakyReLU(3.0), Abs(), Erf(), GELU(),
           Sine(frequency=1.5), Cosine(frequency=0.7), Hermite(0), Hermite(1),
           Hermite(4)]  # fmt: skip
+LAYERS += [
+    tg.ABReLU(-0.3, 1.2), tg.Erf(0.8, 1.2, 0.1), tg.SigmoidLike(), tg.RBF(0.8), tg.Exp(0.7, 0.5),
+    tg.Sine(frequency=0.8, amplitude=1.1, phase=0.3), tg.Cosine(phase=-0.4), tg.Gaussian(0.9, -0.6),
+    tg.Gabor(), tg.Monomial(0), tg.Monomial(3), tg.PolynomialActivation((0.2, 1.0, -0.5, 0.1)),
+    tg.RectifiedMonomial(1), tg.RectifiedMonomial(3),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("normalized", [True, False])
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_slopes_are_difference_quotients(layer, normalized):
-    layer = type(layer)(
-        *(getattr(layer, n) for n in ("slope", "degree") if hasattr(layer, n)),
-        **({"frequency": layer.frequency} if hasattr(layer, "frequency") else {}),
-        normalized=normalized,
-    )
+    layer = dataclasses.replace(layer, normalized=normalized)
     u, step = np.linspace(-3, 3, 40), 1e-6
     quotient = (layer(u + step) - layer(u - step)) / (2 * step)
     np.testing.assert_allclose(layer.derivative(u), quotient, rtol=1e-6, atol=1e-7)

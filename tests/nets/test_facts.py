@@ -60,7 +60,9 @@ def sandwich(layer):
 
 BUILT_IN = [
     tg.ReLU(), tg.LeakyReLU(0.1), tg.Abs(), tg.Erf(), tg.GELU(), tg.Sine(frequency=2.0),
-    tg.Cosine(), tg.Exponential(0.5), tg.Polynomial(2), tg.Hermite(3),
+    tg.Cosine(), tg.Exponential(0.5), tg.Polynomial(2), tg.Hermite(3), tg.ABReLU(0.5, 2.0),
+    tg.SigmoidLike(), tg.RBF(), tg.Exp(), tg.Gaussian(), tg.Gabor(), tg.Monomial(3),
+    tg.PolynomialActivation((1, 2, 3)), tg.ExpNormalized(),
 ]  # fmt: skip
 
 

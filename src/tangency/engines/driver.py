@@ -51,6 +51,9 @@ class ReferenceEngine:
     ) -> KernelPair:
         return diagonal_of(plan, given, want_ntk=want_ntk, max_memory=computing.max_memory)
 
+    def note(self, plan: Plan, given: Prepared) -> str:
+        return ""
+
     def pays_for_pairs(self, entries: int, pairs: int, runs: int) -> bool:
         return False
 

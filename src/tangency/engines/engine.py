@@ -111,6 +111,10 @@ class Engine(Protocol):
         """K(x_i, x_i) for each input, (n,) each; errors as above."""
         ...
 
+    def note(self, plan: Plan, given: Prepared) -> str:
+        """A line of `explain` on what it does beside the recursion; "" for nothing."""
+        ...
+
     def pays_for_pairs(self, entries: int, pairs: int, runs: int) -> bool:
         """Whether rows of its matrices are the faster way to `pairs` pairs.
 

@@ -169,9 +169,9 @@ class Assembly:
             case Waves(sigma):
                 self._wide_enough(layer)
                 return RandomWaves(sigma, channels.count, self.draw[1])
-            case HermiteOfDirection(degree):
+            case HermiteOfDirection(degree, power):
                 self._wide_enough(layer)
-                return NormalizedHermite(degree)
+                return NormalizedHermite(degree, power)
 
     def _branches(self, step: Step, channels: Channels) -> tuple[nn.Module, Channels]:
         first, second = step.branches

@@ -70,15 +70,15 @@ class RandomWaves(nn.Module):
 
 
 class NormalizedHermite(nn.Module):
-    """r·h_d(x_c/r), r the norm over the channels: the features of `Polynomial(d)`."""
+    """r^p·h_d(x_c/r), r the norm over the channels: the features of `Polynomial(d)`."""
 
-    def __init__(self, degree: int) -> None:
+    def __init__(self, degree: int, power: int = 1) -> None:
         super().__init__()
-        self.function = Hermite(degree)
+        self.function, self.power = Hermite(degree), power
 
     def forward(self, x: Tensor) -> Tensor:
         size, divisor = channel_norm(x)
-        return size * self.function(x / divisor)
+        return size**self.power * self.function(x / divisor)
 
 
 class Normalization(nn.Module):

@@ -303,7 +303,8 @@ def explain(net: NetworkLike, X: Inputs, engine: str = "auto") -> str:
         what = f"vectors of {shape[-1]} features"
     head = f"engine: {choice.engine.name} ({choice.reason})\n{digits}input: {what}\n"
     variances = None if data is None else met_variances(steps, data)
-    return head + summary_table(network, shape, variances)
+    note = "" if data is None else choice.engine.note(steps, Prepared(data))
+    return head + summary_table(network, shape, variances) + (f"\n{note}" if note else "")
 
 
 def _progress(progress: Any) -> bool:

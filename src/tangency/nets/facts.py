@@ -56,9 +56,13 @@ class Waves(NamedTuple):
 
 
 class HermiteOfDirection(NamedTuple):
-    """c^d of directions: the limit of Hermite polynomials of what is divided by the norm."""
+    """c^d of directions: the limit of Hermite polynomials of what is divided by the norm.
+
+    power: of the norm, by which they are multiplied.
+    """
 
     degree: int
+    power: int = 1
 
 
 class Facts:

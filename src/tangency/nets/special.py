@@ -66,6 +66,13 @@ def excess(s: Any, q1: Any, q2: Any, size: Any) -> Any:
     return unless_rounded(rest, rest > 4 * xp.finfo(rest.dtype).eps * product)
 
 
+def two_by_two(s: Any, q1: Any, q2: Any) -> Any:
+    """√((1+2q)(1+2q') − 4s²), the root of det(1 + 2Σ), without two large products that cancel."""
+    xp = array_namespace(s)
+    size = 1 + 2 * (q1 + q2)
+    return xp.sqrt(size) * xp.sqrt(1 + 4 * excess(s, q1, q2, size))
+
+
 def sine_and_arcsine(c: Any) -> tuple[Any, Any]:
     """√(1−c²) and arcsin(c); at c = ±1 their derivatives, infinite, count as zero.
 

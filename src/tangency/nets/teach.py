@@ -19,6 +19,10 @@ CLOSED_FORMS = {
     "gelu": "GELU()",
     "sin": "Sine()",
     "cos": "Cosine()",
+    "sign": "Sign()",
+    "exp": "Exp()",
+    "gabor": "Gabor()",
+    "rbf": "RBF()",
 }
 """Functions that have a layer of their own, by the names that other libraries give them."""
 

@@ -66,7 +66,8 @@ SYNONYMS: dict[str, str] = {
     **{
         cls.__name__.lower(): token
         for token, cls in LAYERS.items()
-        if cls.__name__.lower() not in LAYERS and cls is not structure.Residual
+        if cls.__name__.lower() not in (*LAYERS, *quadrature.FUNCTIONS)
+        and cls is not structure.Residual
     },
     "swish": "activation:function=silu",
 }

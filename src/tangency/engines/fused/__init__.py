@@ -9,6 +9,7 @@ from array_api_compat import is_torch_array
 
 from ...errors import MemoryLimitError
 from ...nets.plan import Plan
+from ..driver import ReferenceEngine
 from ..engine import Computing, KernelPair, Wanted
 from ..gradients import differentiates, settled
 from ..prepared import Prepared
@@ -16,6 +17,8 @@ from ..tiles import size_text
 
 # Numbers of Σ from which on it is faster on one pair alone, whatever a call costs.
 _LARGE = 2**15
+
+REFERENCE = ReferenceEngine()
 
 
 class FusedEngine:
@@ -51,15 +54,20 @@ class FusedEngine:
         computing: Computing,
     ) -> KernelPair:
         from .engine import gram
+        from .fitting import fitted
 
+        one, two = _numpy(first), None if second is None else _numpy(second)
+        series = fitted(plan, [one] if two is None else [one, two], computing.n_jobs)
+        if series is None:
+            return REFERENCE.gram(plan, first, second, wanted, computing)
         x, m = first.inputs, len(first if second is None else second)
         # On a grid the last-layer kernel is made on the way to the tangent kernel.
         matrices = wanted.ntk + (wanted.nngp or bool(plan.space))
         _check_memory(x, matrices * len(first) * m, computing.max_memory)
         pair = gram(
-            plan,
-            _numpy(first),
-            None if second is None else _numpy(second),
+            series,
+            one,
+            two,
             wanted=wanted,
             n_jobs=computing.n_jobs,
             progress=computing.progress,
@@ -70,9 +78,19 @@ class FusedEngine:
         self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
     ) -> KernelPair:
         from .engine import diagonal
+        from .fitting import fitted
 
-        pair = diagonal(plan, _numpy(given), want_ntk=want_ntk, n_jobs=computing.n_jobs)
+        one = _numpy(given)
+        series = fitted(plan, [one], computing.n_jobs)
+        if series is None:
+            return REFERENCE.diagonal(plan, given, want_ntk, computing)
+        pair = diagonal(series, one, want_ntk=want_ntk, n_jobs=computing.n_jobs)
         return KernelPair(*(_like(given.inputs, k) for k in pair))
+
+    def note(self, plan: Plan, given: Prepared) -> str:
+        from .fitting import note
+
+        return note(plan, _numpy(given))
 
     def pays_for_pairs(self, entries: int, pairs: int, runs: int) -> bool:
         return entries >= _LARGE or 8 * runs <= pairs

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .expanded import prepare_part
 from .jit import jit
 from .planes import run_operations
 from .rows import copy, spread
-from .scalars import prepare
 from .simd import transpose, width
 from .stages import run_stages
 from .tables import SLOT, TANGENT_IN, TANGENT_OUT
@@ -91,12 +91,15 @@ def image_block(
 
 
 @jit
-def prepare_block(q, aux, kinds, i0, i1, tiny):
-    """(u, v) of every marginal: aux (n, 2·marginals) from q (n, marginals)."""
+def prepare_block(q, aux, kinds, par, i0, i1, tiny):
+    """(u, v) of every marginal: aux (n, 2·marginals) from q (n, marginals).
+
+    kinds (marginals, 3): of each its kind, where its parameters begin, and which of its pairs.
+    """
     marginals = q.shape[1]
     for i in range(i0, i1):
         for k in range(marginals):
-            u, v = prepare(kinds[k], q[i, k], tiny)
+            u, v = prepare_part(kinds[k, 0], q[i, k], tiny, par, kinds[k, 1], kinds[k, 2])
             aux[i, k] = u
             aux[i, marginals + k] = v
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .elementwise import elementwise_row
 from .jit import jit
 from .rows import (
     add,
@@ -9,7 +10,6 @@ from .rows import (
     affine,
     affine3,
     copy,
-    elementwise_row,
     fill,
     first_of,
     last_of,
@@ -51,7 +51,7 @@ def elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step):
     """An activation or LayerNorm on row i of a plane; `step` is from u to v in `first`."""
     height, width, base = o[H], o[W], o[MARGINAL] * lanes
     kind, at_par, tangent = o[KIND], o[PAR], o[TANGENT] != 0
-    i2 = partner(i, e1, height)
+    i2, block = partner(i, e1, height), height * width * lanes
     for part in range(2 if wrap and e2 > 0 else 1):
         j0 = width - e2 if part else first_of(e2, wrap)
         j1 = width if part or (wrap and e2 == 0) else min(width, width - e2)
@@ -59,7 +59,9 @@ def elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step):
         other = base + (i2 * width + partner(j0, e2, width)) * lanes
         n = (j1 - j0) * lanes
         a, d = base + at, dst + at
-        elementwise_row(kind, s, d, t, d, first, a, second, other, step, n, par, at_par, tangent)
+        elementwise_row(
+            kind, s, d, t, d, first, a, second, other, step, n, par, at_par, tangent, block
+        )
 
 
 @jit

@@ -8,10 +8,11 @@ import numpy as np
 from numba import config
 
 from ...nets.activations import ActivationLayer
+from ...nets.facts import compiled
 from . import warm
 from .activations import kind_and_parameters, no_loop
+from .elementwise import elementwise_row
 from .jit import jit
-from .rows import elementwise_row
 from .scalars import prepare
 
 
@@ -56,6 +57,8 @@ def duals(activation: ActivationLayer, columns: np.ndarray) -> Duals | None:
     """The compiled duals of an activation; None where it has none, or nothing is compiled."""
     if no_loop(activation) or getattr(config, "DISABLE_JIT", 0):
         return None
+    if (compiled(activation) or ("",))[0] == "series":
+        return None  # which keeps more than two numbers of an input
     return Duals(activation, columns)
 
 

@@ -34,6 +34,7 @@ from .head import BAND, ROOM, THREAD, head_of
 from .lowering import lower
 from .pieces import pieces
 from .program import Uncovered
+from .series import probe, slow
 from .tables import tables
 from .tail import Tail
 from .vectors import Products
@@ -55,6 +56,7 @@ def uncovered(plan: Plan) -> str | None:
     for step in walk(plan.steps):
         if reason := _unknown(step):
             return reason
+    plan = probe(plan)
     try:
         if not plan.space:
             pieces(plan.steps)
@@ -73,7 +75,7 @@ def _unknown(step: Step) -> str | None:
     name = type(step.layer).__name__
     match step.operator:
         case Pointwise(activation):
-            return no_loop(activation)
+            return slow(activation) if activation.quadrature else no_loop(activation)
         case Shifts(geometry) if any(w.size_out > w.size_in for w in geometry.axes):
             return f"{name} has more windows than positions"
         case Weights(shared=False) if step.need_out is Need.FULL:

@@ -14,7 +14,7 @@ from ..threads import run
 from . import blocks
 from .blocks import DIAGONAL, MARGINALS, PAIRS, UPPER
 from .lowering import lower
-from .marginals import auxiliary, elementwise_kinds
+from .marginals import auxiliary
 from .program import marginal_program
 from .simd import width_of
 from .tables import Tables, tables
@@ -40,7 +40,6 @@ class Head:
         short = marginal_program(lower(plan, False))
         self.short = None if short is None else tables(short, self.channels, dtype, True)[0]
         self.short_stages = 0 if short is None else len(short.stages)
-        self.kinds = elementwise_kinds(self.program)
 
     def lanes(self, images: int) -> int:
         """How many of the second images to take together.
@@ -71,17 +70,17 @@ class Head:
     def _shape(self, stages: int) -> tuple[int, int, int, int]:
         return stages, self.positions, self.channels, self.sizes.marginals
 
+    def marginals(self, x: np.ndarray, jobs: int) -> np.ndarray:
+        """(u, v) of every marginal, (n, 2·marginals)."""
+        return auxiliary(self.variances(x, jobs), self.table)
+
     def variances(self, x: np.ndarray, jobs: int) -> np.ndarray:
-        """q of every marginal, (n, marginals)."""
+        """Every marginal, (n, marginals)."""
         q = np.zeros((len(x), self.sizes.marginals), dtype=self.dtype)
         if self.short is not None:
             none = np.zeros((1, 1), dtype=self.dtype)
             self._alone(x, self.short, self.short_stages, (none, none), q, MARGINALS, jobs)
         return q
-
-    def marginals(self, x: np.ndarray, jobs: int) -> np.ndarray:
-        """(u, v) of every marginal, (n, 2·marginals)."""
-        return auxiliary(self.variances(x, jobs), self.kinds, self.table)
 
     def diagonal(self, x: np.ndarray, jobs: int) -> tuple[np.ndarray, np.ndarray]:
         """K(x, x): (nngp, ntk), each (n,)."""

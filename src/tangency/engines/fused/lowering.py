@@ -10,9 +10,10 @@ from ...nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ...nets.operators import Average, Normalize, Pointwise, Positions, Scale, Stack, Sum, Weights
 from ...nets.plan import Plan, Step
 from .activations import kind_and_parameters
+from .expanded import series_blocks
 from .pieces import Piece, pieces
 from .program import INPUT, Code, Operation, Program, Stage, Uncovered
-from .scalars import NORMALIZE
+from .scalars import NORMALIZE, SERIES
 
 
 def lower(plan: Plan, want_ntk: bool) -> Program:
@@ -272,8 +273,9 @@ class _Builder:
         else:
             assert isinstance(operator, Normalize), "uncovered() lets no other pass"
             kind, parameters = NORMALIZE, ()
-        self.marginals.append(stage.end)
-        place = {"kind": kind, "parameters": parameters, "marginal": len(self.marginals) - 1}
+        place = {"kind": kind, "parameters": parameters, "marginal": len(self.marginals)}
+        pairs = series_blocks(parameters, 0) if kind == SERIES else 1
+        self.marginals += [stage.end] * pairs
         stage.operations.append(Operation(Code.ELEMENTWISE, **common, **place))
         return slot
 

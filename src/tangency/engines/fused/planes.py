@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .box import convolve_box, is_box
 from .convolve import convolve, convolve_points, elementwise, partner
+from .expanded import prepare_part, series_blocks
 from .jit import jit
 from .rows import (
     add,
@@ -21,7 +22,7 @@ from .rows import (
     products,
     scale,
 )
-from .scalars import prepare
+from .scalars import SERIES
 from .tables import (
     CODE,
     DOWN1,
@@ -171,13 +172,16 @@ def _from_register(tb, work, row, d1, d2, wrap, lanes):
 @jit
 def _record(tb, work, o, dst, i, lanes, marginals):
     """Notes the variances in row i of the plane δ = 0, and what the dual makes of them."""
-    width = o[W]
-    base = o[MARGINAL] * lanes
-    for k in range(i * width * lanes, (i + 1) * width * lanes):
-        q = work.s[dst + k]
-        u, v = prepare(o[KIND], q, tb.tiny[0])
-        work.q[base + k] = q
-        work.first[base + k] = u
-        work.second[base + k] = u
-        work.first[(marginals * lanes) + base + k] = v
-        work.second[(marginals * lanes) + base + k] = v
+    width, count, par = o[W], 1, tb.par
+    base, block, step = o[MARGINAL] * lanes, o[H] * o[W] * lanes, marginals * lanes
+    if o[KIND] == SERIES:
+        count = series_blocks(par, o[PAR])
+    for part in range(count):
+        for k in range(i * width * lanes, (i + 1) * width * lanes):
+            q, at = work.s[dst + k], base + part * block + k
+            u, v = prepare_part(o[KIND], q, tb.tiny[0], par, o[PAR], part)
+            work.q[at] = q
+            work.first[at] = u
+            work.second[at] = u
+            work.first[step + at] = v
+            work.second[step + at] = v

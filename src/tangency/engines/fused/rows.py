@@ -3,10 +3,6 @@
 Arrays are flat and addressed by offsets: slices would count references, which costs more than a
 short row does. Offsets become unsigned, so that none is looked at for counting from the end.
 Rows are taken in whole vectors; what is left over, on fewer lanes than a vector has, one by one.
-
-A row of Σ lies in `s` from `so` on, one of Θ in `t` from `to` on. `a` holds (u, v) of the first
-inputs at `ao` and `ao + step`, `b` those of the second ones, see `scalars.prepare`. `tangent`
-says whether Θ is other than zero.
 """
 
 from __future__ import annotations
@@ -14,23 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit
-from .scalars import (
-    COSINE,
-    ERF,
-    EXPONENTIAL,
-    GELU,
-    NORMALIZE,
-    PIECEWISE,
-    POLYNOMIAL,
-    SINE,
-    erf_dual,
-    exponential_dual,
-    gelu_dual,
-    hermite_dual,
-    piecewise,
-    polynomial_dual,
-    wave_dual,
-)
 from .simd import load, store, width
 
 _U = np.uint64
@@ -230,71 +209,3 @@ def strided(out, at, x, i, w, step, count, lanes):
         o, p = _U(at) + k * _U(lanes), _U(i) + k * _U(step) * _U(lanes)
         for lane in range(_U(lanes)):
             out[o + lane] += w * x[p + lane]
-
-
-@jit
-def relu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
-    so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
-    a2, b2 = p[at], p[at + 1]
-    end = whole(s, n)
-    for k in range(_U(0), end, _U(width(s))):
-        x = load(s, so + k)
-        c = x * (load(a, ao + k) * load(b, bo + k))
-        norm = load(a, ao + step + k) * load(b, bo + step + k)
-        value, slope = piecewise(x, c, norm, a2, b2)
-        store(s, so + k, value)
-        if tangent:
-            store(t, to + k, load(t, to + k) * slope)
-    for k in range(end, n):
-        x = s[so + k]
-        c = x * (a[ao + k] * b[bo + k])
-        value, slope = piecewise(x, c, a[ao + step + k] * b[bo + step + k], a2, b2)
-        s[so + k] = value
-        if tangent:
-            t[to + k] *= slope
-
-
-@jit
-def normalize_row(s, so, t, to, a, ao, b, bo, n, tangent):
-    so, to, ao, bo, n = _U(so), _U(to), _U(ao), _U(bo), _U(n)
-    for k in range(n):
-        s[so + k] *= a[ao + k] * b[bo + k]
-    if tangent:
-        for k in range(n):
-            t[to + k] *= a[ao + k] * b[bo + k]
-
-
-@jit
-def smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
-    """The activations that are no piecewise linear functions."""
-    so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
-    degree = int(p[at + 3])
-    for k in range(n):
-        x = s[so + k]
-        u1, u2, v1, v2 = a[ao + k], b[bo + k], a[ao + step + k], b[bo + step + k]
-        if kind == ERF:
-            value, slope = erf_dual(x, v1, v2, p[at])
-        elif kind == GELU:
-            value, slope = gelu_dual(x, u1, u2, v1, v2, p[at])
-        elif kind in (SINE, COSINE):
-            value, slope = wave_dual(x, v1, v2, p[at + 1], p[at], p[at + 2])
-        elif kind == EXPONENTIAL:
-            value, slope = exponential_dual(x * (u1 * u2), v1 * v2, p[at])
-        elif kind == POLYNOMIAL:
-            value, slope = polynomial_dual(x * (u1 * u2), v1 * v2, degree)
-        else:
-            value, slope = hermite_dual(x, v1, v2, degree, p, at + 4)
-        s[so + k] = value
-        if tangent:
-            t[to + k] *= slope
-
-
-@jit
-def elementwise_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
-    """An activation or LayerNorm on one row, in place."""
-    if kind == PIECEWISE:
-        relu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)
-    elif kind == NORMALIZE:
-        normalize_row(s, so, t, to, a, ao, b, bo, n, tangent)
-    else:
-        smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)

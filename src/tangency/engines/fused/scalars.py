@@ -17,22 +17,28 @@ from .jit import FLOATS
 from .polynomials import P32, P64, R32, R64
 from .simd import Vector, where
 
-PIECEWISE, ERF, GELU, SINE, COSINE, EXPONENTIAL, POLYNOMIAL, HERMITE, NORMALIZE = range(9)
+PIECEWISE, ERF, GELU, WAVE, EXPONENTIAL, POLYNOMIAL, HERMITE, NORMALIZE = range(8)
+GROWTH, BELL, GABOR, SIGN, RECTIFIED, SERIES = range(8, 14)
 """Kinds of elementwise maps. NORMALIZE is LayerNorm: Σ and Θ are multiplied by u·u'."""
 
 KINDS = {
     "piecewise": PIECEWISE,
     "erf": ERF,
     "gelu": GELU,
-    "sine": SINE,
-    "cosine": COSINE,
+    "wave": WAVE,
     "exponential": EXPONENTIAL,
     "polynomial": POLYNOMIAL,
     "hermite": HERMITE,
+    "growth": GROWTH,
+    "bell": BELL,
+    "gabor": GABOR,
+    "sign": SIGN,
+    "rectified": RECTIFIED,
+    "series": SERIES,
 }
 """What activations call their compiled dual (`ActivationLayer.compiled`)."""
 
-_OPTIONS: Any = {"fastmath": FLOATS}
+OPTIONS: Any = {"fastmath": FLOATS}
 
 
 def lit(like: Any, value: float) -> Any:
@@ -45,7 +51,7 @@ def single(kind: Any) -> bool:
     return (kind.dtype if isinstance(kind, Vector) else kind) is types.float32
 
 
-@overload(lit, jit_options=_OPTIONS)
+@overload(lit, jit_options=OPTIONS)
 def _lit(like, value):
     if single(like):
         return lambda like, value: np.float32(value)
@@ -95,12 +101,12 @@ def _arcs64(z):
     return root * p, root * z * r
 
 
-@overload(arcs, jit_options=_OPTIONS)
+@overload(arcs, jit_options=OPTIONS)
 def _arcs(z):
     return _arcs32 if single(z) else _arcs64
 
 
-@register_jitable(**_OPTIONS)
+@register_jitable(**OPTIONS)
 def piecewise(s, c, norm, a2, b2):
     """σ(u) = a·u + b·|u|, given a² and b²; c is the correlation and norm √(q q')."""
     one, two = lit(s, 1.0), lit(s, 2.0)
@@ -115,14 +121,14 @@ def edge(like: Any) -> Any:
     raise NotImplementedError("for compiled code only")
 
 
-@overload(edge, jit_options=_OPTIONS)
+@overload(edge, jit_options=OPTIONS)
 def _edge(like):
     if like is types.float32:
         return lambda like: _EDGE32
     return lambda like: _EDGE64
 
 
-@register_jitable(**_OPTIONS)
+@register_jitable(**OPTIONS)
 def snapped(c):
     """c, exactly ±1 where rounding cannot tell, as in the reference."""
     one = lit(c, 1.0)
@@ -131,7 +137,7 @@ def snapped(c):
     return one if c > lit(c, 0.0) else -one
 
 
-@register_jitable(**_OPTIONS)
+@register_jitable(**OPTIONS)
 def excess_of(s, v1, v2, size):
     """(q q' − s²)/size, not negative, as in `nets.special.excess`."""
     product = v1 * (v2 / size)
@@ -140,87 +146,7 @@ def excess_of(s, v1, v2, size):
     return excess if excess > edge(s) * product else lit(s, 0.0)
 
 
-@register_jitable(**_OPTIONS)
-def erf_dual(s, v1, v2, scale):
-    """erf; v = q; `scale` normalises."""
-    one, two = lit(s, 1.0), lit(s, 2.0)
-    size = one + two * (v1 + v2)
-    root = math.sqrt(size) * math.sqrt(one + lit(s, 4.0) * excess_of(s, v1, v2, size))
-    angle = math.atan2(two * s, root)
-    return scale * lit(s, 2 / math.pi) * angle, scale * lit(s, 4 / math.pi) / root
-
-
-@register_jitable(**_OPTIONS)
-def gelu_dual(s, u1, u2, v1, v2, scale):
-    """u·Φ(u); u = 1/√(1+q), v = q."""
-    one, turn = lit(s, 1.0), lit(s, 0.5 / math.pi)
-    size = one + v1 + v2
-    rest = excess_of(s, v1, v2, size)
-    root, ratio = math.sqrt(size), math.sqrt(one + rest)
-    area = root * ratio
-    both = lit(s, 0.25) + turn * math.atan2(s, area)
-    density = turn / area
-    shrink = s * u1 * u1 + s * u2 * u2
-    k = s * both + turn * (root * (rest / ratio)) + density * (s * shrink)
-    return scale * k, scale * (both + density * (shrink + s / size / (one + rest)))
-
-
-@register_jitable(**_OPTIONS)
-def wave_dual(s, v1, v2, square, scale, sign):
-    """sin (sign −1) or cos (sign 1) of a·u, square = a²; v = q."""
-    zero, half, size = lit(s, 0.0), lit(s, 0.5), abs(s)
-    # (q + q')/2 ≥ |s|, and where that is so to rounding only, they are taken as equal.
-    apart = half * v1 + half * v2 - size
-    # The sine in the form e^{x}(1 − e^{−2y})/2, which loses no digits where s is small.
-    wave = half * math.exp(-square * where(apart > zero, apart, zero))
-    rest = math.expm1(lit(s, -2.0) * square * size)
-    cosines = wave * (lit(s, 2.0) + rest)
-    sines = wave * (rest if s < zero else -rest)
-    if sign < zero:
-        return scale * sines, scale * square * cosines
-    return scale * cosines, scale * square * sines
-
-
-@register_jitable(**_OPTIONS)
-def exponential_dual(c, norm, rate):
-    """√(q q')·exp((c−1)·rate), rate = 1/σ²."""
-    kappa = math.exp((snapped(c) - lit(c, 1.0)) * rate)
-    return norm * kappa, rate * kappa
-
-
-@register_jitable(**_OPTIONS)
-def polynomial_dual(c, norm, degree):
-    """√(q q')·c^degree."""
-    c = snapped(c)
-    power = lit(c, 1.0)
-    for _ in range(degree - 1):
-        power *= c
-    return norm * power * c, lit(c, float(degree)) * power
-
-
-@register_jitable(**_OPTIONS)
-def hermite_dual(s, v1, v2, degree, weights, at):
-    """h_degree; v = q − 1; weights[at + i] belongs to (v v')^i s^{degree−2i}."""
-    excess = v1 * v2
-    k, k_dot = lit(s, 0.0), lit(s, 0.0)
-    # Σ_i w_i e^i s^{d−2i} by Horner's rule from the lowest power of s upwards.
-    scale = lit(s, 1.0)
-    for i in range(degree // 2 + 1):
-        power = degree - 2 * i
-        below = lit(s, 1.0)
-        for _ in range(power - 1):
-            below *= s
-        weight = weights[at + i] * scale
-        if power > 0:
-            k += weight * below * s
-            k_dot += weight * lit(s, float(power)) * below
-        else:
-            k += weight
-        scale *= excess
-    return k, k_dot
-
-
-@register_jitable(**_OPTIONS)
+@register_jitable(**OPTIONS)
 def prepare(kind, q, tiny):
     """(u, v) for one input of variance q; variances below `tiny` count as zero."""
     zero, one = lit(q, 0.0), lit(q, 1.0)
@@ -228,7 +154,7 @@ def prepare(kind, q, tiny):
         return one / math.sqrt(one + q), q
     if kind == HERMITE:
         return zero, q - one
-    if kind in (ERF, SINE, COSINE):
+    if kind in (ERF, WAVE, GROWTH, BELL, GABOR):
         return zero, q
     if q < tiny:
         return zero, zero

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .program import Operation, Program
+from .expanded import series_blocks
+from .program import Code, Operation, Program
 from .reach import diagonal_weights, needed_displacements, targets
+from .scalars import SERIES
 
 
 class Tables(NamedTuple):
@@ -19,6 +21,8 @@ class Tables(NamedTuple):
         target_of, targets, term_at, term_weight: what planes add to in a stored covariance.
         weights, row_weights: the readout's weights, by displacement and position, in float64 and
             in the precision of the work.
+        marginals: of each position of a marginal its kind, where its parameters begin, and which of
+            several pairs (u, v) it is.
         plane_at: where the plane of each displacement begins in a register, in positions.
         tiny: the smallest normal number.
     """
@@ -35,6 +39,7 @@ class Tables(NamedTuple):
     weights: Any
     row_weights: Any
     plane_at: Any
+    marginals: Any
     tiny: Any
 
 
@@ -129,10 +134,11 @@ def tables(
         array = np.asarray(values, dtype=np.int64)
         return array if width is None else array.reshape(-1, width)
 
+    par = np.asarray([*flat.par, 0.0, 0.0, 0.0, 0.0], dtype=dtype)
     result = Tables(
         ops=integers(ops, OP_COLUMNS),
         taps=integers(flat.taps),
-        par=np.asarray([*flat.par, 0.0, 0.0, 0.0, 0.0], dtype=dtype),
+        par=par,
         stages=integers(rows, STAGE_COLUMNS),
         shifts=integers(flat.shifts),
         target_of=integers(flat.target_of),
@@ -142,9 +148,21 @@ def tables(
         weights=np.asarray(flat.weights, dtype=np.float64),
         row_weights=np.asarray(flat.weights, dtype=dtype),
         plane_at=integers(flat.plane_at),
+        marginals=_marginals(integers(ops, OP_COLUMNS), max(int(starts[-1]), 1), par),
         tiny=np.asarray([np.finfo(dtype).smallest_normal], dtype=dtype),
     )
     return result, _sizes(program, channels, int(starts[-1]), total)
+
+
+def _marginals(ops: np.ndarray, count: int, par: np.ndarray) -> np.ndarray:
+    """The kind, the parameters and the pair of every marginal, position by position."""
+    found = np.zeros((count, 3), dtype=np.int64)
+    for row in ops[ops[:, CODE] == Code.ELEMENTWISE]:
+        at, size = row[MARGINAL], row[H] * row[W]
+        pairs = series_blocks(par, row[PAR]) if row[KIND] == SERIES else 1
+        for pair in range(pairs):
+            found[at + pair * size : at + (pair + 1) * size] = row[KIND], row[PAR], pair
+    return found
 
 
 def _packed(h: int, w: int) -> list[int]:

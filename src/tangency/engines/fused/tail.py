@@ -11,7 +11,7 @@ import numpy as np
 from ...nets.plan import Step
 from . import blocks
 from .lowering import lower_vector
-from .marginals import auxiliary, elementwise_kinds
+from .marginals import auxiliary
 from .program import Program
 from .tables import Tables, tables
 from .work import room
@@ -38,6 +38,10 @@ class Tail:
         return tables(self.program, 1, self.dtype)
 
     @property
+    def table(self) -> Tables:
+        return self._tables[0]
+
+    @property
     def empty(self) -> bool:
         return not self.program.stages[0].operations
 
@@ -47,6 +51,10 @@ class Tail:
 
     def diagonal(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         """Takes K(x, x) (n,) through the layers in place; returns (u, v) of all marginals."""
+        return auxiliary(self.variances(s, t), self.table)
+
+    def variances(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """As `diagonal`; returns all marginals (n, marginals)."""
         table, sizes = self._tables
         count = len(self.program.marginals)
         q = np.zeros((max(count, 1), len(s)), dtype=self.dtype)
@@ -56,7 +64,7 @@ class Tail:
             table, work, s[None], t[None], none, none, (0, 1), all_of, COLUMNS, sizes.marginals, q,
             True,
         )  # fmt: skip
-        return auxiliary(np.ascontiguousarray(q.T), elementwise_kinds(self.program), table)
+        return np.ascontiguousarray(q.T)
 
     def tile(
         self, work: Any, s: np.ndarray, t: np.ndarray, aux: tuple[Any, Any], rows: Any, cols: Any

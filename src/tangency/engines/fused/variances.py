@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...nets.operators import Average, Positions
@@ -16,6 +15,7 @@ from ..threads import threads
 from . import warm
 from .engine import flat, uncovered
 from .head import head_of
+from .program import Code, Program
 
 __all__ = ["on_grid", "uncovered", "variances"]
 
@@ -37,15 +37,27 @@ def variances(plan: Plan, x: NDArray, n_jobs: int | None = None) -> list[NDArray
         InputError: values beyond the range of the dtype.
     """
     warm.get_ready(x.dtype, True)
-    found = head_of(plan, False, x.dtype).variances(flat(x), threads(n_jobs))
+    head = head_of(plan, False, x.dtype)
+    found = head.variances(flat(x), threads(n_jobs))
     check_values(found)
+    starts = iter(_starts(head.program))
     out: list[NDArray | None] = []
-    start = 0
     for step, grid in zip(_readers(plan.steps), on_grid(plan), strict=True):
-        stop = start + math.prod(step.space_in)
-        out.append(found[:, start:stop].reshape(-1, *step.space_in) if grid else None)
-        start = stop if grid else start
+        if not grid:
+            out.append(None)
+            continue
+        start = next(starts)
+        q = found[:, start : start + math.prod(step.space_in)]
+        out.append(q.reshape(-1, *step.space_in))
     return out
+
+
+def _starts(program: Program) -> list[int]:
+    """Where the marginals of each activation begin, in order; series take them several times."""
+    ends = np.cumsum([0, *(h * w for h, w in program.marginals)])
+    operations = [op for stage in program.stages for op in stage.operations]
+    places = sorted(op.marginal for op in operations if op.code is Code.ELEMENTWISE)
+    return [int(ends[place]) for place in places]
 
 
 def _readers(steps: tuple[Step, ...]) -> Iterator[Step]:

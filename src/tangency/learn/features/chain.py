@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...errors import NetworkError
 from ...nets.operators import (
     Average,
+    Need,
     Normalize,
     Operator,
     Pointwise,

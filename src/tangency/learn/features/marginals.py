@@ -1,7 +1,7 @@
 """The variances of the activations, which are exact where that is worth its time.
 
-An activation's dual k(Σ; q, q') takes the variances q[u] of one input alone. With exact ones, what a
-projection loses is a private part of each input, E = K − ⟨φ, φ⟩ is positive semidefinite, and
+An activation's dual k(Σ; q, q') takes the variances q[u] of one input alone. With exact ones, what
+a projection loses is a private part of each input, E = K − ⟨φ, φ⟩ is positive semidefinite, and
 nothing shrinks from layer to layer. Without pooling they take a number at each position. Behind
 pooling they take the covariances of all pairs of positions, in time that grows with the square of
 their number.
@@ -44,9 +44,7 @@ class Marginals:
         """Decided by the network and the shape of the inputs alone."""
         alone = plan(plan_.net, plan_.input_shape, Need.NOTHING)
         pairs = sum(
-            math.prod(step.space_in) ** 2
-            for step in walk(alone.steps)
-            if step.need_in is Need.FULL
+            math.prod(step.space_in) ** 2 for step in walk(alone.steps) if step.need_in is Need.FULL
         )
         if pairs == 0:
             return cls(plan_, pairs, False, True)

@@ -6,25 +6,39 @@ and its derivative k̇ = ∂k/∂s = E[σ'(f)σ'(f')]. All formulas take arrays 
 at q = 0. A class also states what theory and engines ask of it (see `ActivationLayer`).
 """
 
+from .angles import RectifiedMonomial, Sign
 from .base import ActivationLayer
-from .gaussian import GELU, Erf
+from .bells import Exp, Gabor, Gaussian
+from .gaussian import GELU, Erf, SigmoidLike
 from .hermite import Hermite
-from .piecewise import Abs, LeakyReLU, PiecewiseLinear, ReLU, kappa0, kappa1
-from .sphere import Exponential, Polynomial
-from .waves import Cosine, Sine
+from .piecewise import ABReLU, Abs, LeakyReLU, PiecewiseLinear, ReLU, kappa0, kappa1
+from .powers import Monomial, PolynomialActivation
+from .sphere import ExpNormalized, Exponential, Polynomial
+from .waves import RBF, Cosine, Sine
 
 __all__ = [
     "GELU",
+    "RBF",
+    "ABReLU",
     "Abs",
     "ActivationLayer",
     "Cosine",
     "Erf",
+    "Exp",
+    "ExpNormalized",
     "Exponential",
+    "Gabor",
+    "Gaussian",
     "Hermite",
     "LeakyReLU",
+    "Monomial",
     "PiecewiseLinear",
     "Polynomial",
+    "PolynomialActivation",
     "ReLU",
+    "RectifiedMonomial",
+    "SigmoidLike",
+    "Sign",
     "Sine",
     "kappa0",
     "kappa1",

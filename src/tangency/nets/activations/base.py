@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from array_api_compat import is_torch_array
 
 from ...checks import within_memory
 from ...errors import NetworkError
-from ..base import Layer, truth
+from ..base import Layer, number, options, plain, truth
 from ..facts import Facts
 from ..operators import Operator, Pointwise
 from ..signal import Signal
 from ..values import elementwise
 
 RAW = {"raw": ("normalized", False)}
+
+# Of a frequency and of a scale: their fourth powers, and squares in float32, stay finite.
+LEAST, MOST = 1e-9, 1e9
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,8 +122,11 @@ class Normalizable(ActivationLayer):
         truth(self.normalized, "normalized")
 
     def second_moment(self) -> Any:
-        """E[σ(g)²] of the raw function, g standard normal."""
-        raise NotImplementedError
+        """E[σ(g)²] of the raw function, g standard normal: the raw dual at Σ = 1."""
+        held = [value for _, value in options(self) if is_torch_array(value)]
+        one = held[0].detach().new_ones(1) if held else np.ones(1)
+        k = self._raw_dual(one, one + 0, one + 0)[0][0]
+        return k if held else float(k)
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         raise NotImplementedError
@@ -148,3 +155,16 @@ class Normalizable(ActivationLayer):
 def scale_of(activation: Normalizable) -> float:
     """What the raw dual is multiplied by."""
     return 1 / float(activation.second_moment()) if activation.normalized else 1.0
+
+
+def factor(value: Any, name: str, most: float = MOST) -> Any:
+    """A number that multiplies a function or its argument, of either sign."""
+    found = number(value, name, most=most)
+    if abs(plain(found)) < LEAST:
+        raise NetworkError(f"{name} must be at least {LEAST:g} in size, got {plain(found):g}")
+    return found
+
+
+def times(number: Any, x: Any) -> Any:
+    """number·x, and x itself where the number is 1: a pass over x costs as much as a product."""
+    return x if isinstance(number, float) and number == 1 else number * x

@@ -1,4 +1,4 @@
-"""Activations made of the normal distribution function: erf and GELU."""
+"""Activations made of the normal distribution function: erf, its relatives, and GELU."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_torch_array
 from scipy.special import ndtr
 
+from ..base import number, plain
 from ..facts import ODD, Powers, Steepness
-from ..special import erf, excess
-from .base import Normalizable, scale_of
+from ..special import erf, excess, two_by_two
+from .base import MOST, Normalizable, factor, scale_of, times
 
 
 @dataclass(frozen=True, repr=False)
 class Erf(Normalizable):
-    """σ(u) = erf(u), normalised by E[erf(g)²] = (2/π)·arcsin(2/3).
+    """σ(u) = a·erf(b·u) + c, divided by √E[σ(g)²] if normalised.
 
-    k = (2/π)·arcsin(2s/√((1+2q)(1+2q'))), k̇ = (4/π)/√((1+2q)(1+2q') − 4s²).
+    With q, q' and s times b²: k = c² + a²·(2/π)·arcsin(2s/√((1+2q)(1+2q'))),
+    k̇ = a²b²·(4/π)/√((1+2q)(1+2q') − 4s²), E[σ(g)²] = c² + a²·(2/π)·arcsin(2b²/(1+2b²)).
     Source: Williams 1997, "Computing with infinite networks"; k̇ is its derivative in s.
 
     >>> import numpy as np
@@ -29,32 +31,97 @@ class Erf(Normalizable):
     1.0
     """
 
+    a: Any = 1.0
+    b: Any = 1.0
+    c: Any = 0.0
+
     token: ClassVar[str] = "erf"
     edge = math.inf
     # At a large variance erf is a step.
     steepness = Steepness(math.inf, math.inf)
     any_precision = True
-    powers = ODD
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "a", factor(self.a, "a"))
+        object.__setattr__(self, "b", factor(self.b, "b"))
+        object.__setattr__(self, "c", number(self.c, "c", most=MOST))
+
+    @property
+    def powers(self) -> Powers:
+        return ODD if plain(self.c) == 0 else Powers((0, 1), odd=True)
 
     @property
     def compiled(self) -> tuple[Any, ...]:
-        return ("erf", scale_of(self), 0.0, 0.0, 0.0)
+        scale, a, b, c = scale_of(self), plain(self.a), plain(self.b), plain(self.c)
+        return ("erf", scale * a * a, b * b, scale * c * c, 0.0)
 
-    def second_moment(self) -> float:
-        return 2 / math.pi * math.asin(2 / 3)
+    def second_moment(self) -> Any:
+        if any(map(is_torch_array, (self.a, self.b, self.c))):
+            return super().second_moment()
+        square = self.b * self.b
+        step = 2 / math.pi * math.asin(2 * square / (1 + 2 * square))
+        return self.a * self.a * step + self.c * self.c
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
         xp = array_namespace(s)
-        # (1+2q)(1+2q') − 4s² without the cancellation of two large products.
-        size = 1 + 2 * (q1 + q2)
-        root = xp.sqrt(size) * xp.sqrt(1 + 4 * excess(s, q1, q2, size))
-        return (2 / xp.pi) * xp.atan2(2 * s, root), (4 / xp.pi) / root
+        square, height = self.b * self.b, self.a * self.a
+        s, q1, q2 = (times(square, x) for x in (s, q1, q2))
+        root = two_by_two(s, q1, q2)
+        k = times(height, (2 / xp.pi) * xp.atan2(2 * s, root))
+        k_dot = times(height * square, (4 / xp.pi) / root)
+        return (k if _is_zero(self.c) else k + self.c * self.c), k_dot
 
     def derivative(self, u: Any) -> Any:
-        return self.factor * (2 / math.sqrt(math.pi)) * np.exp(-u * u)
+        u = self.b * u
+        return self.factor * self.a * self.b * (2 / math.sqrt(math.pi)) * np.exp(-u * u)
 
     def _raw(self, u: Any) -> Any:
-        return erf(u)
+        found = times(self.a, erf(times(self.b, u)))
+        return found if _is_zero(self.c) else found + self.c
+
+
+def _is_zero(number: Any) -> bool:
+    return isinstance(number, float) and number == 0
+
+
+@dataclass(frozen=True, repr=False)
+class SigmoidLike(Normalizable):
+    """σ(u) = ½·erf(u/2.4020563531719796) + ½, near the logistic function and in closed form.
+
+    The dual is that of `Erf(0.5, 1/2.4020563531719796, 0.5)`; the constant is that of
+    neural-tangents, of the least distance from 1/(1 + e^{−u}).
+
+    >>> from tangency import SigmoidLike
+    >>> float(SigmoidLike(normalized=False)(0.0))
+    0.5
+    """
+
+    token: ClassVar[str] = "sigmoidlike"
+    edge = math.inf
+    steepness = Steepness(math.inf, math.inf)
+    any_precision = True
+    powers = Powers((0, 1), odd=True)
+
+    @property
+    def _step(self) -> Erf:
+        return Erf(0.5, 1 / 2.4020563531719796, 0.5, normalized=self.normalized)
+
+    @property
+    def compiled(self) -> tuple[Any, ...]:
+        return self._step.compiled
+
+    def second_moment(self) -> Any:
+        return self._step.second_moment()
+
+    def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+        return self._step.dual(s, q1, q2)
+
+    def derivative(self, u: Any) -> Any:
+        return self._step.derivative(u)
+
+    def _raw(self, u: Any) -> Any:
+        return 0.5 * erf(u / 2.4020563531719796) + 0.5
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,4 +1,4 @@
-"""Activations with one kink at zero: ReLU, leaky ReLU, absolute value."""
+"""Activations with one kink at zero: ReLU, its relatives, absolute value."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from ...checks import real_array, within_memory
-from ...errors import InputError
-from ..base import number, truth
+from ...errors import InputError, NetworkError
+from ..base import number, plain, truth
 from ..facts import Powers, Steepness
 from ..special import correlation, sine_and_arcsine
 from ..values import elementwise
-from .base import RAW, ActivationLayer
+from .base import MOST, RAW, ActivationLayer
 
 if TYPE_CHECKING:
     from ...typing import ArrayLike
@@ -204,3 +204,30 @@ class Abs(PiecewiseLinear):
 
     def _parts(self) -> tuple[Any, Any]:
         return 0.0, 1.0
+
+
+@dataclass(frozen=True, repr=False)
+class ABReLU(PiecewiseLinear):
+    """σ(u) = a·min(u, 0) + b·max(u, 0), divided by √((a² + b²)/2) if normalised.
+
+    Source: as for ReLU, from σ(u) = (b+a)/2·u + (b−a)/2·|u|.
+
+    >>> from tangency import ABReLU, LeakyReLU
+    >>> float(ABReLU(0.1, 1.0)(-2.0)) == float(LeakyReLU(0.1)(-2.0))
+    True
+    """
+
+    a: Any
+    b: Any
+
+    token: ClassVar[str] = "abrelu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("a", "b"):
+            object.__setattr__(self, name, number(getattr(self, name), name, most=MOST))
+        if plain(self.a) == 0 == plain(self.b):
+            raise NetworkError("a and b must not both be 0, which makes every output 0")
+
+    def _parts(self) -> tuple[Any, Any]:
+        return (self.b + self.a) / 2, (self.b - self.a) / 2

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from ...errors import NetworkError
-from ..base import number, plain, whole
-from ..facts import HermiteOfDirection, Powers, Steepness, Waves
+from ..base import number, plain, truth, whole
+from ..facts import ANY, HermiteOfDirection, Powers, Steepness, Waves
 from ..special import correlation
-from .base import ActivationLayer
-from .waves import LEAST, MOST
+from .base import LEAST, MOST, RAW, ActivationLayer
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,7 +65,7 @@ class Exponential(SphereKernel):
 
     @property
     def compiled(self) -> tuple[Any, ...]:
-        return ("exponential", plain(self.sigma) ** -2, 0.0, 0.0, 0.0)
+        return ("exponential", plain(self.sigma) ** -2, 1.0, 0.0, 0.0)
 
     @property
     def limit_of(self) -> Waves:
@@ -98,9 +97,75 @@ class Exponential(SphereKernel):
 
 
 @dataclass(frozen=True, repr=False)
-class Polynomial(SphereKernel):
-    """κ(c) = c^d, the homogeneous polynomial kernel; κ'(c) = d·c^{d−1}.
+class ExpNormalized(SphereKernel):
+    """κ(c) = exp(γ(c + shift)), κ'(c) = γκ(c): for the shift −1 `Exponential(γ^{−1/2})`.
 
+    Finite networks have random cosines of the direction for it, as for `Exponential`, if the shift
+    is −1; with another, put `Rescale(exp(γ(1 + shift)/2))` behind them.
+
+    >>> from tangency import Exponential, ExpNormalized
+    >>> import numpy as np
+    >>> one = np.asarray(1.0)
+    >>> a, b = (k.dual(one / 2, one, one)[0] for k in (ExpNormalized(4), Exponential(0.5)))
+    >>> bool(np.isclose(a, b, rtol=1e-15))
+    True
+    """
+
+    gamma: Any = 1.0
+    shift: Any = -1.0
+
+    token: ClassVar[str] = "expnormalized"
+    lead: ClassVar[str | None] = "gamma"
+    edge = math.inf
+    any_precision = True
+    powers = ANY
+
+    @property
+    def compiled(self) -> tuple[Any, ...]:
+        gamma, shift = plain(self.gamma), plain(self.shift)
+        return ("exponential", gamma, math.exp(gamma * (1 + shift)), 0.0, 0.0)
+
+    @property
+    def limit_of(self) -> Waves | None:
+        return Waves(plain(self.gamma) ** -0.5) if plain(self.shift) == -1 else None
+
+    def gain(self, most: float) -> float:
+        return max(1.0, plain(self.gamma))
+
+    def derivative_moments(self, orders: int) -> Any:
+        gamma = plain(self.gamma)
+        return math.exp(gamma * (1 + plain(self.shift))) * gamma ** np.arange(float(orders))
+
+    def __post_init__(self) -> None:
+        gamma = number(self.gamma, "gamma", positive=True, least=LEAST, most=MOST)
+        shift = number(self.shift, "shift")
+        object.__setattr__(self, "gamma", gamma)
+        object.__setattr__(self, "shift", shift)
+        if plain(gamma) * (1 + plain(shift)) > 100:
+            raise NetworkError(
+                "exp(gamma·(1 + shift)), the kernel at correlation 1, must be at most exp(100); "
+                f"got gamma={plain(gamma):g}, shift={plain(shift):g}"
+            )
+
+    @property
+    def steepness(self) -> Steepness:
+        return Steepness(*[plain(self.gamma) ** 2] * 2)
+
+    @property
+    def homogeneous(self) -> bool:
+        return True
+
+    def _kappa(self, c: Any) -> tuple[Any, Any]:
+        kappa = array_namespace(c).exp((c + self.shift) * self.gamma)
+        return kappa, self.gamma * kappa
+
+
+@dataclass(frozen=True, repr=False)
+class Polynomial(SphereKernel):
+    """κ(c) = c^d, the polynomial kernel; κ'(c) = d·c^{d−1}.
+
+    Extended by homogeneity, k = √(q q')·c^d, or with `normalized=False` k = s^d, the kernel of
+    Hermite layers elsewhere, right for σ = h_d at variances of 1 only (`Hermite` is at any).
     Source: convolutional kernel networks, Mairal 2016; the kernel of σ = h_d on the sphere.
 
     >>> import numpy as np
@@ -110,7 +175,9 @@ class Polynomial(SphereKernel):
     """
 
     degree: int
+    normalized: bool = field(default=True, kw_only=True)
 
+    flags: ClassVar[dict[str, tuple[str, Any]]] = RAW
     token: ClassVar[str] = "poly"
     lead: ClassVar[str | None] = "degree"
     edge = math.inf
@@ -123,11 +190,11 @@ class Polynomial(SphereKernel):
 
     @property
     def compiled(self) -> tuple[Any, ...]:
-        return ("polynomial", 0.0, 0.0, 0.0, self.degree)
+        return ("polynomial", 0.0, float(not self.normalized), 0.0, self.degree)
 
     @property
     def limit_of(self) -> HermiteOfDirection:
-        return HermiteOfDirection(self.degree)
+        return HermiteOfDirection(self.degree, 1 if self.normalized else self.degree)
 
     def gain(self, most: float) -> float:
         return float(max(1, self.degree))
@@ -136,11 +203,18 @@ class Polynomial(SphereKernel):
         return np.array([float(math.perm(self.degree, j)) for j in range(orders)])
 
     def __post_init__(self) -> None:
+        truth(self.normalized, "normalized")
         object.__setattr__(self, "degree", whole(self.degree, "degree", 1))
 
     @property
     def homogeneous(self) -> bool:
-        return True
+        return self.normalized or self.degree == 1
+
+    def dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
+        if self.normalized:
+            return super().dual(s, q1, q2)
+        zero = 0.0 * q1 + 0.0 * q2  # in the shape of all three
+        return s**self.degree + zero, self.degree * s ** (self.degree - 1) + zero
 
     def _kappa(self, c: Any) -> tuple[Any, Any]:
         return c**self.degree, self.degree * c ** (self.degree - 1)
