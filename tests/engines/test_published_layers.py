@@ -13,6 +13,8 @@ import pytest
 
 import oracle
 import tangency as tg
+from tangency.engines import driver
+from tangency.nets.plan import plan
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 CASES = json.loads((REFERENCE / "neural_tangents_layers.json").read_text())
@@ -48,12 +50,6 @@ NOT_YET = {
     "index-one",
     "dense-on-grid",
     #
-    "dropout",
-    "prod-of-two",
-    "sum-of-three",
-    "concat-channels",
-    "concat-space",
-    "layer-norm-space",
     "standard-parameterization",
     "standard-parameterization-s",
     "standard-conv",
@@ -70,6 +66,9 @@ NOT_YET = {
     "masked-gap",
     "masked-attention",
 }
+# Cases whose published diagonal of Θ is off by more than 1e-10: there the arc cosine of a
+# correlation that rounding left just under 1 loses half of its digits.
+OFF_TANGENTS = {"dropout"}
 KNOWN = [case for case in CASES if case not in NOT_YET]
 
 
@@ -89,8 +88,27 @@ def conv(o):
     )
 
 
+def branches(o):
+    return [network(branch) for branch in o["branches"]]
+
+
+def concatenated(o):
+    # Axes count the inputs there.
+    return tg.Concatenate(*branches(o), axis=o["axis"] if o["axis"] == -1 else o["axis"] - 1)
+
+
+def layer_norm(o):
+    return tg.LayerNorm(space=len(o["axis"]) > 1)
+
+
 LAYERS = {
     "Dense": lambda o: tg.Dense(**weights(o)),
+    "FanInSum": lambda o: tg.Sum(*branches(o)),
+    "FanInProd": lambda o: tg.Product(*branches(o)),
+    "FanInConcat": concatenated,
+    "Dropout": lambda o: tg.Dropout(o["rate"]),
+    "LayerNorm": layer_norm,
+    "Erf": lambda o: tg.Erf(normalized=False),
     "Conv": conv,
     "Relu": lambda o: tg.ReLU(normalized=False),
     "Gelu": lambda o: tg.GELU(normalized=False),
@@ -123,4 +141,17 @@ def test_neural_tangents_layers(case):
     net, known = network(CASES[case]["layers"]), published(case)
     x, y = (known[key] / sqrt(known[key].shape[-1]) for key in ("x1", "x2"))
     for found, key in zip((*oracle.gram(net, x, y), *oracle.gram(net, x)), KEYS, strict=True):
+        if case in OFF_TANGENTS and key == "ntk_x1x1":
+            apart = ~np.eye(len(x), dtype=bool)
+            found, known[key] = found[apart], known[key][apart]
         assert off(found, known[key]) < 1e-10, key
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="long double is no wider here")
+@pytest.mark.parametrize("case", sorted(OFF_TANGENTS))
+def test_where_the_published_diagonal_is_off_it_is_that_one(case):
+    net, known = network(CASES[case]["layers"]), published(case)
+    x = known["x1"] / sqrt(known["x1"].shape[-1])
+    exact = driver.gram(plan(net, x.shape[1:]), x.astype(np.longdouble), None).ntk
+    assert off(oracle.gram(net, x).ntk, exact) < 1e-12
+    assert 1e-10 < off(known["ntk_x1x1"], exact) < 1e-7

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from ..nets.plan import Plan
+from ..nets.plan import Plan, has_masks
 from . import reference
 from .engine import BOTH, Computing, KernelPair, Wanted
 from .gradients import differentiates, without_gradients
@@ -118,7 +118,9 @@ def _write_equal(
     plan: Plan, first: Prepared, second: Prepared | None, results: KernelPair, budget: int | None
 ) -> None:
     """Writes K(x, x) on the diagonal, and wherever equal inputs meet."""
-    x, symmetric, found = first.inputs, second is None, twins(first, second)
+    x, symmetric = first.inputs, second is None
+    # Under masks of their own, equal inputs are two inputs.
+    found = [] if has_masks(plan) else twins(first, second)
     if not symmetric and not found:
         return
     rows, some = np.arange(len(x)), first

@@ -19,6 +19,8 @@ from ..nets.activations import ActivationLayer
 from ..nets.identity import foreign
 from ..nets.operators import (
     Average,
+    Branching,
+    Drop,
     Need,
     Normalize,
     Pointwise,
@@ -26,15 +28,15 @@ from ..nets.operators import (
     Scale,
     Shifts,
     Stack,
-    Sum,
     Weights,
 )
 from ..nets.plan import Plan, Step, plan
 from ..nets.special import safe_sqrt
 from ..nets.values import own
 from ..printable import shown
-from .grids import patch_sum, stacked
+from .grids import dropped, normalized, patch_sum, stacked
 from .layout import Covariances
+from .meeting import met
 
 # Products of vectors that are handled at a time, so that temporaries stay small.
 PRODUCTS = 2**16
@@ -211,16 +213,15 @@ def _evaluate(
 
 def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
     match step.operator:
-        case Sum():
-            return _sum(step, state, source, want_ntk)
+        case Branching():
+            return _branches(step, step.operator, state, source, want_ntk)
         case Pointwise(activation):
             return _pointwise(step, activation, state, source)
-        case Normalize():
-            q1, q2 = source.next(state)
-            norm = safe_sqrt(q1) * safe_sqrt(q2)
-            positive = norm > 0
-            scale = state.xp.where(positive, norm, state.xp.ones_like(norm))
-            return state.map(lambda a: state.xp.where(positive, a / scale, state.xp.zeros_like(a)))
+        case Normalize(space):
+            return normalized(state, *source.next(state), space)
+        case Drop(keep):
+            # Masks of two inputs, or of one that is taken twice, are independent.
+            return dropped(state, keep) if isinstance(source, _Recorder) else state
         case Scale(factor):
             return state.map(lambda a: factor * factor * a)
         case Weights() as weights:
@@ -238,16 +239,13 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
     raise NetworkError(f"no engine knows the operator {type(step.operator).__name__}")
 
 
-def _sum(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
-    branches = [_evaluate(branch, state, source, want_ntk) for branch in step.branches]
+def _branches(
+    step: Step, operator: Branching, state: Covariances, source: _Marginals, want_ntk: bool
+) -> Covariances:
+    ends = [_evaluate(branch, state, source, want_ntk) for branch in step.branches]
     if step.need_out is Need.NOTHING:
         return state
-    first, *rest = (branch.reduce(step.need_out) for branch in branches)
-    nngp, tangents = first.nngp, [b.ntk for b in (first, *rest) if b.ntk is not None]
-    for other in rest:
-        nngp = nngp + other.nngp
-    ntk = sum(tangents[1:], start=tangents[0]) if tangents else None
-    return replace(first, nngp=nngp, ntk=ntk)
+    return met(operator, [end.reduce(step.need_out) for end in ends])
 
 
 def _pointwise(

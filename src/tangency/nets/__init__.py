@@ -1,6 +1,7 @@
 """Networks as data: layers, activations, the text form, presets, and plans for engines.
 
-Layers are in `linear`, `pooling`, `filters` and `structure` (Sequential, Residual, LayerNorm);
+Layers are in `linear`, `pooling`, `filters` and `structure` (Sequential, Residual, LayerNorm),
+`branches` (Sum, Product, Concatenate);
 `activations` have their duals (κ₀, κ₁) in closed form, `quadrature` computes any other. What a
 layer does to Σ and Θ is the table of `operators`. Ready networks: `presets`; the text: `text`.
 """
@@ -21,6 +22,8 @@ from .activations import (
     kappa1,
 )
 from .base import Layer
+from .branches import Concatenate, Product, Sum
+from .dropout import Dropout
 from .facts import Steepness
 from .filters import LinearMap, Pool
 from .identity import register
@@ -37,9 +40,11 @@ __all__ = [
     "Activation",
     "ActivationLayer",
     "AvgPool",
+    "Concatenate",
     "Conv",
     "Cosine",
     "Dense",
+    "Dropout",
     "Erf",
     "Exponential",
     "Flatten",
@@ -52,6 +57,7 @@ __all__ = [
     "LinearMap",
     "Polynomial",
     "Pool",
+    "Product",
     "ReLU",
     "Rescale",
     "Residual",
@@ -59,6 +65,7 @@ __all__ = [
     "Sine",
     "Steepness",
     "Subsample",
+    "Sum",
     "ckn",
     "cntk",
     "kappa0",
