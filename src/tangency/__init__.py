@@ -54,6 +54,7 @@ from .nets import (
     mlp,
     myrtle,
     parse,
+    standard,
     wide_resnet,
 )
 from .nets.teach import elsewhere as _elsewhere
@@ -148,5 +149,6 @@ __all__ = [
     "mlp",
     "myrtle",
     "parse",
+    "standard",
     "wide_resnet",
 ]

@@ -50,9 +50,6 @@ NOT_YET = {
     "index-one",
     "dense-on-grid",
     #
-    "standard-parameterization",
-    "standard-parameterization-s",
-    "standard-conv",
     #
     "attention-identity",
     "attention-sqrt-softmax",
@@ -78,6 +75,7 @@ def weights(o):
 
 def conv(o):
     taken = {"filter_shape", "padding", "W_std", "b_std", "strides", "rhs_dilation", "out"}
+    taken |= {"parameterization"}
     assert set(o) <= taken, set(o) - taken
     return tg.Conv(
         tuple(o["filter_shape"]),
@@ -117,8 +115,19 @@ LAYERS = {
 }
 
 
-def network(layers):
-    return tg.Sequential(*(LAYERS[name](options) for name, options in layers))
+def network(layers, channels=None):
+    """A network of neural-tangents, of inputs of so many channels."""
+    net = tg.Sequential(*(LAYERS[name](options) for name, options in layers))
+    wide = [o for _, o in layers if o.get("parameterization") == "standard"]
+    if not wide:
+        return net
+    scales = [o.get("s", [1, 1]) for o in wide]
+    widths = [channels, *(o["out"] * s[1] for o, s in zip(wide[:-1], scales, strict=False))]
+    return tg.standard(net, widths, [s[0] for s in scales])
+
+
+def of(case):
+    return network(CASES[case]["layers"], CASES[case]["input_shape"][-1])
 
 
 def published(case):
@@ -138,7 +147,7 @@ def test_no_case_is_left_out():
 
 @pytest.mark.parametrize("case", KNOWN)
 def test_neural_tangents_layers(case):
-    net, known = network(CASES[case]["layers"]), published(case)
+    net, known = of(case), published(case)
     x, y = (known[key] / sqrt(known[key].shape[-1]) for key in ("x1", "x2"))
     for found, key in zip((*oracle.gram(net, x, y), *oracle.gram(net, x)), KEYS, strict=True):
         if case in OFF_TANGENTS and key == "ntk_x1x1":
@@ -150,7 +159,7 @@ def test_neural_tangents_layers(case):
 @pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="long double is no wider here")
 @pytest.mark.parametrize("case", sorted(OFF_TANGENTS))
 def test_where_the_published_diagonal_is_off_it_is_that_one(case):
-    net, known = network(CASES[case]["layers"]), published(case)
+    net, known = of(case), published(case)
     x = known["x1"] / sqrt(known["x1"].shape[-1])
     exact = driver.gram(plan(net, x.shape[1:]), x.astype(np.longdouble), None).ntk
     assert off(oracle.gram(net, x).ntk, exact) < 1e-12

@@ -66,11 +66,16 @@ def _step(step: Step, state: State, arithmetic: Arithmetic) -> State:
     match step.operator:
         case Weights() as weights:
             scale, shift = float(weights.weight_std) ** 2 / weights.fan, weights.bias_std
+            before = sigma
             sigma, theta, q = sigma * scale, _scaled(theta, scale), q * scale
             if shift := float(shift) ** 2:
                 sigma, q = sigma + shift, q + shift
             if weights.trainable:
-                theta = sigma if theta is None else theta + sigma
+                own = sigma
+                if not weights.usual:
+                    factor, constant = map(float, weights.rates)
+                    own = before * factor + constant
+                theta = own if theta is None else theta + own
             return State(sigma, theta, q)
         case Pointwise(activation):
             k, k_dot = arithmetic.dual(activation, sigma, q)

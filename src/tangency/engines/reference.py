@@ -298,5 +298,9 @@ def _weights(weights: Weights, state: Covariances, want_ntk: bool) -> Covariance
         nngp = nngp + weights.bias_std * weights.bias_std
     ntk = None if state.ntk is None else scale * state.ntk
     if want_ntk and weights.trainable:
-        ntk = nngp if ntk is None else ntk + nngp
+        own = nngp
+        if not weights.usual:
+            factor, constant = weights.rates
+            own = factor * state.nngp + constant
+        ntk = own if ntk is None else ntk + own
     return replace(state, nngp=nngp, ntk=ntk)

@@ -31,6 +31,7 @@ from .linear import Conv, Dense
 from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool, Subsample
 from .presets import ckn, cntk, mlp, myrtle, wide_resnet
 from .quadrature import Activation
+from .standard import standard
 from .structure import LayerNorm, Rescale, Residual, Sequential
 from .text import parse
 
@@ -74,5 +75,6 @@ __all__ = [
     "myrtle",
     "parse",
     "register",
+    "standard",
     "wide_resnet",
 ]

@@ -235,7 +235,9 @@ def _lowered(
                 space = operator.space([end[1] for end in ends])
                 continue
             for field in dataclasses.fields(operator):
-                values += _flat(getattr(operator, field.name))
+                value = getattr(operator, field.name)
+                if value != field.default or "added" not in field.metadata:
+                    values += _flat(value)
             space = _after(operator, space)
     return values, space
 

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,10 @@ from .signal import Signal
 if TYPE_CHECKING:
     from .activations import ActivationLayer
     from .structure import Sequential
+
+
+ADDED = {"added": True}
+"""Marks fields that operators have not always had: files do not hold their defaults."""
 
 
 class Need(IntEnum):
@@ -131,12 +135,17 @@ class Weights(Operator):
     """Fresh Gaussian weights and a bias, the same at all positions.
 
     fan: how many stacked values share the variance of the weights.
+    weight_rate, bias_rate: learning rates of the weights and the bias themselves, by which Θ̃ is
+        w²Θ/fan + weight_rate·Σ + bias_rate; None for those of the NTK parametrisation, w²/fan and
+        b².
     """
 
     weight_std: Any = 1.0
     bias_std: Any = 0.0
     trainable: bool = True
     fan: int = 1
+    weight_rate: Any = field(default=None, metadata=ADDED)
+    bias_rate: Any = field(default=None, metadata=ADDED)
 
     def after(self, signal: Signal) -> Signal:
         return Signal(signal.space, gaussian=True, weighted=True, centred=True, hidden=True)
@@ -145,7 +154,19 @@ class Weights(Operator):
     def plain(self) -> bool:
         """Of variance 1, trained, and without a bias."""
         one = float(self.weight_std) == 1 and self.fan == 1
-        return self.trainable and one and float(self.bias_std) == 0
+        return self.trainable and self.usual and one and float(self.bias_std) == 0
+
+    @property
+    def usual(self) -> bool:
+        """Learning rates are those of the NTK parametrisation."""
+        return self.weight_rate is None and self.bias_rate is None
+
+    @property
+    def rates(self) -> tuple[Any, Any]:
+        """The factors of Σ and of 1 that Θ̃ gains, where the weights are trained."""
+        w, b = self.weight_rate, self.bias_rate
+        w = self.weight_std * self.weight_std * (1.0 / self.fan) if w is None else w
+        return w, self.bias_std * self.bias_std if b is None else b
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +195,7 @@ class Normalize(Operator):
     space: whether it is that of all positions.
     """
 
-    space: bool = False
+    space: bool = field(default=False, metadata=ADDED)
 
     def need(self, need: Need) -> Need:
         return max(need, Need.DIAGONAL)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .. import checks
@@ -226,7 +226,7 @@ class LayerNorm(Layer):
     LayerNorm(space=True)
     """
 
-    space: bool = False
+    space: bool = field(default=False, kw_only=True)
 
     token: ClassVar[str] = "layernorm"
     hint: ClassVar[str] = "It normalises over the channels, however many there are"

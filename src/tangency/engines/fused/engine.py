@@ -73,6 +73,10 @@ def _unknown(step: Step) -> str | None:
     match step.operator:
         case Pointwise(activation):
             return no_loop(activation)
+        case Weights() as weights if weights.trainable and not weights.usual:
+            return f"{name} has learning rates of its own"
+        case Normalize(space=True):
+            return f"{name} normalises over space"
         case Stack(maps) if len(maps) > 1:
             return f"{name} puts several linear maps of the grid side by side"
         case Stack((only,)) if not isinstance(only, AxisMatrices):
