@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checks import shown
 from ..errors import NetworkError
-from .base import Layer
+from .base import Layer, plain
 from .coerce import as_network
 from .structure import Branches, Sequential
 from .values import number
@@ -90,5 +90,5 @@ def _changed(layer: Any, widths: Iterator[float]) -> Any:
             f"{layer!r} has learning rates of its own, or takes none; pass the network in NTK "
             "parametrisation, made of Dense and Conv"
         )
-    bias = 1.0 if float(layer.bias_std) else None
+    bias = 1.0 if plain(layer.bias_std) else None
     return replace(layer, weight_rate=width, bias_rate=bias)
