@@ -13,13 +13,16 @@ LAYERS = {
 } - {"Layer", "Sequential", "ActivationLayer"}
 OPTIONS = {
     "stride", "dilation", "same padding", "valid padding", "circular padding", "offsets", "frozen",
-    "bias", "raw",
+    "bias", "raw", "over space", "rates", "channels", "grids",
 }  # fmt: skip
+# Random masks, and finite networks that learn at rates of their own, have tests of their own.
+MASKS = {"Dropout"}
+REFUSED = {"Product", "Concatenate", "channels", "grids", "over space", "rates"}
 # An activation by its function has no compiled dual, and no closed form in plain loops.
 GROUPS = {
-    "plain loops": (["loops"], {"Activation", "Abs", "Cosine", "Hermite", "GELU"}),
-    "the fused engine": (["fused"], {"Activation"}),
-    "finite networks": ([use for use in USES if use.startswith("finite")], set()),
+    "plain loops": (["loops"], {"Activation", "Abs", "Cosine", "Hermite", "GELU", *MASKS}),
+    "the fused engine": (["fused"], {"Activation", *MASKS, *REFUSED}),
+    "finite networks": ([use for use in USES if use.startswith("finite")], {*MASKS, "rates"}),
 }
 
 

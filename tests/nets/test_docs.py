@@ -8,7 +8,7 @@ import pytest
 
 import tangency as tg
 from tangency.bias import spectrum
-from tangency.nets import text, values
+from tangency.nets import parentheses, text, values
 from tangency.nets.identity import described, from_description
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
@@ -81,7 +81,7 @@ def test_a_layer_of_ones_own(monkeypatch):
 def test_the_limits_that_it_states():
     assert values.LARGEST_COUNT == 10_000
     assert values.LARGEST_NUMBER == 1e50
-    assert text.NESTING == 50
+    assert parentheses.NESTING == 50
     for bad in (10_001, 10**6):
         with pytest.raises(tg.NetworkError, match="at most 10000"):
             tg.AvgPool(bad)
