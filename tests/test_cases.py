@@ -17,7 +17,7 @@ OPTIONS = {
 }  # fmt: skip
 # Random masks, and finite networks that learn at rates of their own, have tests of their own.
 MASKS = {"Dropout"}
-REFUSED = {"Product", "Concatenate", "channels", "grids", "over space", "rates"}
+REFUSED = {"Product", "grids", "over space", "rates"}
 # An activation by its function has no compiled dual, and no closed form in plain loops.
 GROUPS = {
     "plain loops": (["loops"], {"Activation", "Abs", "Cosine", "Hermite", "GELU", *MASKS}),

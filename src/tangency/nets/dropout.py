@@ -20,8 +20,9 @@ class Dropout(Layer):
     position with itself. The variances q that later activations read are those.
 
     What counts is the input, not its values: two equal rows of X have masks of their own, and so
-    have an input of X and an equal one of Y in K(X, Y). The matrix K(X) is that of features with
-    independent noise, which acts as a ridge; predictions are made without it.
+    have an input of X and an equal one of another array Y in K(X, Y); K(X, X) of one array is
+    K(X). The matrix K(X) is that of features with independent noise, which acts as a ridge;
+    predictions, for other arrays, are made without it.
 
     Args:
         keep: above 0, at most 1.

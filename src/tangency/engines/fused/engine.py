@@ -11,9 +11,12 @@ import numpy as np
 from ...nets.geometry import AxisMatrices
 from ...nets.operators import (
     Average,
+    Concatenate,
+    Drop,
     Normalize,
     Pointwise,
     Positions,
+    Product,
     Scale,
     Shifts,
     Stack,
@@ -38,7 +41,9 @@ from .tail import Tail
 from .vectors import Products
 from .work import room_bytes
 
-_OPERATORS = Average | Normalize | Pointwise | Positions | Scale | Shifts | Stack | Sum | Weights
+_OPERATORS = (
+    *(Average, Concatenate, Normalize, Pointwise, Positions, Scale, Shifts, Stack, Sum, Weights),
+)
 
 WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
@@ -77,6 +82,12 @@ def _unknown(step: Step) -> str | None:
             return f"{name} has learning rates of its own"
         case Normalize(space=True):
             return f"{name} normalises over space"
+        case Concatenate(parts=None):
+            return f"{name} puts grids one after the other"
+        case Product():
+            return f"{name} multiplies branches"
+        case Drop():
+            return f"{name} has random masks"
         case Stack(maps) if len(maps) > 1:
             return f"{name} puts several linear maps of the grid side by side"
         case Stack((only,)) if not isinstance(only, AxisMatrices):
