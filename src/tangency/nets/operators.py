@@ -180,7 +180,7 @@ class Pointwise(Operator):
             raise NetworkError(
                 "an activation needs Gaussian values of one variance, which a layer with weights "
                 "makes, but it does not follow one; put Conv(...) (on grids) or Dense() (on "
-                f"vectors) before it{mixed}"
+                "vectors) before it"
             )
         return replace(signal, gaussian=False, centred=False)
 
