@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, MemoryLimitError, NetworkError, StoreError
 from .gram import gram
-from .kernels import NNGP, NTK, KernelPair, explain
+from .kernels import NNGP, NTK, KernelPair, explain, layer_kernels
 from .nets import (
     GELU,
     Abs,
@@ -51,6 +51,7 @@ from .nets import (
     Sum,
     ckn,
     cntk,
+    densenet,
     mlp,
     myrtle,
     parse,
@@ -144,8 +145,10 @@ __all__ = [
     "__version__",
     "ckn",
     "cntk",
+    "densenet",
     "explain",
     "gram",
+    "layer_kernels",
     "mlp",
     "myrtle",
     "parse",

@@ -1,5 +1,6 @@
 """docs/networks.md: its code runs, and what it says of it is so."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tangency.nets import parentheses, text, values
 from tangency.nets.identity import described, from_description
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+FOUND = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = [block for block in FOUND if ">>>" not in block]
 
 
 GUIDE = PAGE.parents[1] / "CONTRIBUTING.md"
@@ -49,6 +51,13 @@ def test_a_layer_that_is_added():
     for kernel in (tg.NTK, tg.NNGP):
         np.testing.assert_allclose(kernel(net)(x), kernel(built)(finer), rtol=1e-12)
     assert "Upsample puts several linear maps of the grid side by side" in tg.explain(net, x)
+
+
+def test_examples_with_results():
+    names, runner = {"tg": tg, "np": np}, doctest.DocTestRunner()
+    for block in (block for block in FOUND if ">>>" in block):
+        runner.run(doctest.DocTestParser().get_doctest(block, names, "networks.md", None, 0))
+    assert runner.summarize() == (0, 2)
 
 
 def test_the_first_network(capsys):

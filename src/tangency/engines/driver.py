@@ -107,7 +107,7 @@ def gram(
             )
             for out, value in zip(results, values, strict=True):
                 if out is not None and value is not None:
-                    _store(out, value, rows, cols, grid)
+                    store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
     without_gradients(x, lambda: _write_equal(plan, first, second, results, max_memory))
     check_kernels(*results, plan)
@@ -135,7 +135,7 @@ def _write_equal(
             write(out, found, known, symmetric)
 
 
-def _store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
+def store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
     """Writes a tile, and its mirror image in a symmetric matrix."""
     if grid.symmetric:
         xp = array_namespace(value)

@@ -87,6 +87,29 @@ def block(
     return out.nngp, out.ntk
 
 
+def after_layers(plan_: Plan, x: Any, given: tuple[Any, Any, Any] | None) -> Iterator[Any]:
+    """Σ and Θ behind each layer of the chain, means over positions of Σ[u, u] and Θ[u, u].
+
+    Args:
+        given: inputs y, marginals of x and of y, for all pairs of x and y; None for each x alone.
+    """
+    if given is None:
+        state, source = _one_by_one(x, plan_.need_in), _Recorder()
+    else:
+        y, left, right = given
+        state = _all_pairs(x, y, plan_.need_in, None)
+        source = _Given(iter(left), iter(right))
+    for place, step in enumerate(plan_.steps):
+        state = _evaluate([step], state, source, True)
+        if place + 1 == len(plan_.steps) or plan_.steps[place + 1].part == 0:
+            yield _over_positions(state.reduce(Need.DIAGONAL))
+
+
+def _over_positions(state: Covariances) -> Covariances:
+    axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
+    return state.map(lambda a: state.xp.mean(a, axis=axes) if axes else 1.0 * a, ())
+
+
 def pairs(
     plan_: Plan, x: Any, y: Any, want_ntk: bool = True
 ) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]:

@@ -29,7 +29,7 @@ from .filters import LinearMap, Pool
 from .identity import register
 from .linear import Conv, Dense
 from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool, Subsample
-from .presets import ckn, cntk, mlp, myrtle, wide_resnet
+from .presets import ckn, cntk, densenet, mlp, myrtle, wide_resnet
 from .quadrature import Activation
 from .standard import standard
 from .structure import LayerNorm, Rescale, Residual, Sequential
@@ -69,6 +69,7 @@ __all__ = [
     "Sum",
     "ckn",
     "cntk",
+    "densenet",
     "kappa0",
     "kappa1",
     "mlp",
