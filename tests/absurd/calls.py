@@ -103,6 +103,8 @@ kernels.kernel_from_dict(dict(type='NTK', net=NET, input_shape=None, normalize=F
 kernels.kernel_from_dict(dict(type='Scaled', factor=2.0, kernel=tg.NTK(NET).to_dict()))
 kernels.explain(net=NET, X=X, engine='auto')
 kernels.explain(NET, (3,))
+kernels.layer_kernels(net=NET, X=X)
+kernels.layer_kernels(NET, X).cosines(kind='ntk')
 tg.gram(net=NET, X=X, Y=Z, kind='both', input_shape=(3,), engine='auto', max_memory=10**8, n_jobs=1, progress=False)
 tg.gram('conv3 relu gap dense', images, engine='reference')
 """

@@ -12,7 +12,8 @@ NET = tg.parse("conv3:frozen relu conv3:b=0.2 res(relu conv3) avg2 relu flatten 
 
 def test_they_are_those_of_networks_cut_there():
     found = tg.layer_kernels(NET, X)
-    assert found.layers == tuple(map(str, NET)) and found.nngp.shape == (10, 7, 7)
+    assert found.layers == tuple(map(str, NET))
+    assert found.nngp.shape == (10, 7, 7)
     for k in range(len(NET)):
         net = NET[: k + 1]
         # The mean over positions of Σ[u, u] is what Flatten makes of a grid.
@@ -38,9 +39,11 @@ def test_the_figure_and_the_table():
     (axes,) = found.plot().axes
     ntk, nngp = axes.lines
     # Θ is zero before the first trained layer, and has no cosine there.
-    assert list(ntk.get_xdata()) == list(range(3, 11)) and len(nngp.get_xdata()) == 10
+    assert list(ntk.get_xdata()) == list(range(3, 11))
+    assert len(nngp.get_xdata()) == 10
     np.testing.assert_allclose(nngp.get_ydata(), np.median(found.cosines("nngp"), axis=1))
-    assert "median cosine" in found.summary and "80 %" in found.reading
+    assert "median cosine" in found.summary
+    assert "80 %" in found.reading
     assert axes.get_xticklabels()[3].get_text() == "res(relu conv3)"
 
 
