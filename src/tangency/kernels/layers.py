@@ -65,7 +65,7 @@ class LayerKernels(Result):
         """
         if kind not in _KINDS:
             raise InputError(f"kind must be 'nngp' or 'ntk', got {kind!r}")
-        values = self.nngp if kind == "nngp" else self.ntk
+        values: Any = self.nngp if kind == "nngp" else self.ntk
         values = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, float)
         size = np.sqrt(np.diagonal(values, axis1=1, axis2=2))
         norms = size[:, :, None] * size[:, None, :]

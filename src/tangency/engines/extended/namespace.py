@@ -96,7 +96,7 @@ def sum(x: Extended, axis: Any = None) -> Extended:
     return reshape(row_sums(reshape(moved, (math.prod(shape), count))), shape)
 
 
-def mean(x: Extended, axis: Any = None, keepdims: bool = False) -> Extended:
+def mean(x: Extended, axis: Any = None, keepdims: Any = False) -> Extended:
     total = sum(x, axis)
     found = total / (math.prod(x.shape) / math.prod(total.shape))
     if not keepdims:
