@@ -35,7 +35,8 @@ USES = {
     "finite_grids": "finite networks: convolutions on grids",
     "finite_pooled": "finite networks: pooling after the activation",
     "finite_blurred": "finite networks: pooling before it",
-    "finite_sums": "finite networks: residuals",
+    "finite_sums": "finite networks: residuals, and other sums",
+    "finite_met": "finite networks: other branches that meet",
     "finite_inside": "finite networks: weights between hidden layers",
     "finite_tails": "finite networks that end on an activation",
     "finite_deep": "finite networks: how the distance from the limit falls with the width",
@@ -83,11 +84,10 @@ def _layers(layer: Layer) -> Iterator[Layer]:
     if isinstance(layer, tg.Sequential):
         for each in layer.layers:
             yield from _layers(each)
-    elif isinstance(layer, tg.Residual):
+    elif hasattr(layer, "chains"):
         yield layer
-        for branch in (layer.body, layer.shortcut):
-            if branch is not None:
-                yield from _layers(branch)
+        for branch in layer.chains():
+            yield from _layers(branch)
     else:
         yield layer
 
@@ -107,6 +107,12 @@ def _tags(layer: Any) -> Iterator[str]:
         yield "bias"
     if getattr(layer, "normalized", True) is False:
         yield "raw"
+    if getattr(layer, "space", False):
+        yield "over space"
+    if getattr(layer, "weight_rate", None) is not None:
+        yield "rates"
+    if isinstance(layer, tg.Concatenate):
+        yield "channels" if layer.axis == -1 else "grids"
 
 
 def _whole(option: Any) -> tuple[int, ...]:
@@ -250,7 +256,52 @@ CASES = [
     Case("dense relu dense layernorm relu dense", features_limit=(5,)),
     Case("dense relu rescale0.5 dense dense", features_limit=(5,)),
     Case("dense:b=0.1 relu dense", stores=(784,)),
+    Case("dense sum(relu dense | dense:b=0.3 | ) erf dense", loops=(3,), fused=(5,)),
+    Case(
+        "dense prod(dense relu | dense:b=0.3 erf | ) dense:w=1.2 relu dense",
+        loops=(3,),
+    ),
+    Case(
+        "dense cat(relu | dense:b=0.2 erf | ):widths=[1,2,0.5] dense relu dense",
+        loops=(3,),
+        fused=(5,),
+    ),
+    Case(
+        "dense cat(relu dense | res(relu dense) | ):widths=[1,2,0.5] dense relu dense", fused=(5,)
+    ),
+    Case(
+        "conv3 relu cat( | conv3 relu):widths=2x1 conv1 avg2 relu cat( | conv3 relu) gap dense",
+        fused=[(9, 1), (6, 6, 1)],
+    ),
+    Case(
+        "dense:weight_rate=3,bias_rate=0.5,b=0.2 relu dense:w=0.7,weight_rate=0.1 relu "
+        "dense:bias_rate=1",
+        loops=(3,),
+    ),
+    Case("dense sum(relu dense | dense:w=0.5 | ) dense", finite_sums=(3,)),
+    Case("prod(dense relu | dense:b=0.3 erf) dense", finite_met=(3,)),
+    Case("cat(dense relu | dense:b=0.3 | ):widths=[1,2,0.5] dense", finite_met=(3,)),
+    Case("dense sum(relu dense | dense:w=0.5 | ) relu dense", features_limit=(5,)),
+    Case("dense cat(relu dense | relu):widths=1x2 dense relu dense", features_limit=(5,)),
     # one axis
+    Case(
+        "conv3 sum(relu conv3:stride=2 | conv1:stride=2,w=0.5 | avg2 conv1) relu gap dense",
+        loops=(6, 1),
+        fused=(8, 1),
+    ),
+    Case("conv3 cat( | conv2 relu conv3:b=0.1):axis=0 relu conv3 relu flatten dense", loops=(4, 1)),
+    Case(
+        "conv3 prod(conv2 relu | sub1 | conv1 avg2:stride=1,pad=same) conv1 gap dense", loops=(5, 1)
+    ),
+    Case("conv3 layernorm:space relu conv3 layernorm:space erf gap dense", loops=(5, 1)),
+    Case(
+        "conv3:weight_rate=2,b=0.3,bias_rate=1 relu gap dense:weight_rate=32",
+        loops=(5, 1),
+    ),
+    Case("prod(conv2 | conv3 relu) gap dense", finite_met=(6, 2)),
+    Case("cat(conv3 relu | conv2):widths=2x1 gap dense", finite_met=(6, 2)),
+    Case("cat(conv2 | avg2 conv1):axis=0 relu gap dense", finite_met=(6, 2)),
+    Case("conv3 layernorm:space gap dense", finite_lines=(6, 2)),
     Case(
         "conv3 relu conv3 relu flatten dense",
         loops=(6, 2),

@@ -68,7 +68,9 @@ def apply(layer, state):
     if name == "Rescale":
         return state.each(lambda d: {k: mpf(layer.factor) ** 2 * v for k, v in d.items()})
     if name == "LayerNorm":
-        return normalise(state)
+        return normalise(state, layer.space)
+    if name in ("Sum", "Product", "Concatenate"):
+        return meeting(name, layer, [run(chain, state) for chain in layer.branches])
     if name == "Residual":
         return residual(layer, state)
     if name in ("Flatten", "GlobalAvgPool", "GlobalSumPool"):
@@ -78,6 +80,59 @@ def apply(layer, state):
     if name in DUALS:
         return activation(layer, state)
     return linear(layer, state)
+
+
+def run(chain, state):
+    for layer in chain.layers:
+        state = apply(layer, state)
+    return state
+
+
+def meeting(name, layer, ends):
+    if name == "Concatenate" and layer.axis != -1:
+        return one_after_the_other(ends, layer.axis)
+    factors = [mpf(1)] * len(ends)
+    if name == "Concatenate":
+        widths = [mpf(w) for w in layer.widths or [1] * len(ends)]
+        factors = [w / sum(widths) for w in widths]
+
+    def over(part, function):
+        pairs = [(factor, getattr(end, part)) for factor, end in zip(factors, ends, strict=True)]
+        return {k: function([f * d[k] for f, d in pairs]) for k in pairs[0][1]}
+
+    joined = mpmath.fprod if name == "Product" else mpmath.fsum
+    parts = {part: over(part, joined) for part in ("xx", "yy", "xy", "tangent")}
+    if name == "Product":
+        parts["tangent"] = {
+            k: mpmath.fsum(
+                end.tangent[k] * mpmath.fprod(other.xy[k] for other in ends if other is not end)
+                for end in ends
+            )
+            for k in ends[0].xy
+        }
+    return State(ends[0].space, **parts)
+
+
+def one_after_the_other(ends, axis):
+    sizes = [end.space[axis] for end in ends]
+    space = (*ends[0].space[:axis], sum(sizes), *ends[0].space[axis + 1 :])
+
+    owners = [(place, k) for place, size in enumerate(sizes) for k in range(size)]
+
+    def own(u):
+        """The branch that a position belongs to, and its place there."""
+        place, k = owners[u[axis]]
+        return place, (*u[:axis], k, *u[axis + 1 :])
+
+    def blocks(part):
+        found = {}
+        for u in positions(space):
+            for v in positions(space):
+                (i, a), (j, b) = own(u), own(v)
+                found[u, v] = getattr(ends[i], part)[a, b] if i == j else mpf(0)
+        return found
+
+    return State(space, *map(blocks, ("xx", "yy", "xy", "tangent")))
 
 
 def weights(layer, state):
@@ -98,7 +153,10 @@ def weights(layer, state):
     tangent = {k: w2 * v for k, v in state.tangent.items()}
     new = state.each(lambda d: {k: w2 * v + b2 for k, v in d.items()})
     if layer.trainable:
-        tangent = {k: v + new.xy[k] for k, v in tangent.items()}
+        count = 1 if name == "Dense" else len(patch(positions(out)[0]))
+        rate = w2 if layer.weight_rate is None else mpf(layer.weight_rate) * count
+        shift = b2 if layer.bias_rate is None else mpf(layer.bias_rate)
+        tangent = {k: v + rate * state.xy[k] + shift for k, v in tangent.items()}
     new = replace(new, tangent=tangent)
     if name == "ConvLocal":
         return new.each(lambda d: {(o, p): v if o == p else mpf(0) for (o, p), v in d.items()})
@@ -405,11 +463,15 @@ def residual(layer, state):
     )
 
 
-def normalise(state):
+def normalise(state, space):
+    def mean(d):
+        return mpmath.fsum(d[u, u] for u in positions(state.space)) / len(positions(state.space))
+
     def divided(d, first, second):
         new = {}
+        whole = mpmath.sqrt(mean(first) * mean(second))
         for (u, v), value in d.items():
-            norm = mpmath.sqrt(first[u, u] * second[v, v])
+            norm = whole if space else mpmath.sqrt(first[u, u] * second[v, v])
             new[u, v] = value / norm if norm else mpf(0)
         return new
 

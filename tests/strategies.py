@@ -33,6 +33,12 @@ def dense() -> st.SearchStrategy:
     return st.builds(tg.Dense, **weighted())
 
 
+def learning() -> st.SearchStrategy:
+    """Layers with learning rates of their own."""
+    rates = st.none() | st.sampled_from([0.0, 0.5, 64.0])
+    return st.builds(tg.Dense, bias_std=BIAS, weight_rate=rates, bias_rate=rates)
+
+
 def convs(dims: int) -> st.SearchStrategy:
     """Convolutions with every option, for grids of `dims` axes."""
     common = {
@@ -160,13 +166,15 @@ def any_layer(dims: int = 2) -> st.SearchStrategy:
     """Layers with all their options, whether or not they would fit a grid."""
     flat = st.one_of(
         dense(),
+        learning(),
         convs(dims),
         duals(),
         quadratures(),
         pools(dims),
         linear_maps((3,) * max(dims, 1)),
         st.builds(tg.Rescale, st.sampled_from([0.5, -1.0, 2.0, 1e-7, 1e20])),
-        st.just(tg.LayerNorm()),
+        st.builds(tg.LayerNorm, space=st.booleans()),
+        st.builds(tg.Dropout, st.sampled_from([0.5, 0.9, 1.0])),
         st.just(tg.Flatten()),
         st.just(tg.GlobalAvgPool()),
         st.just(tg.GlobalSumPool()),
@@ -176,7 +184,15 @@ def any_layer(dims: int = 2) -> st.SearchStrategy:
 
 def _residuals(layers: st.SearchStrategy) -> st.SearchStrategy:
     branch = st.lists(layers, min_size=1, max_size=3).map(lambda chosen: tg.Sequential(*chosen))
-    return st.builds(tg.Residual, branch, st.none() | branch)
+    some = st.lists(st.none() | branch, min_size=1, max_size=2)
+    meeting = st.tuples(branch, some).map(lambda parts: (parts[0], *parts[1]))
+    return st.one_of(
+        st.builds(tg.Residual, branch, st.none() | branch),
+        meeting.map(lambda chains: tg.Sum(*chains)),
+        meeting.map(lambda chains: tg.Product(*chains)),
+        st.tuples(meeting, st.integers(-1, 1)).map(lambda p: tg.Concatenate(*p[0], axis=p[1])),
+        branch.map(lambda chain: tg.Concatenate(None, chain, widths=(2, 0.5))),
+    )
 
 
 def any_network() -> st.SearchStrategy:
@@ -196,7 +212,8 @@ def networks(draw, activations=duals, homogeneous: bool = False):
     chosen: list[tg.Layer] = []
     signal = input_signal(shape)
     for _ in range(draw(st.integers(1, 4))):
-        layers = draw(_stage(signal, activations))
+        # A product of two is homogeneous of degree two.
+        layers = draw(_stage(signal, activations, products=not homogeneous))
         signal = _extend(chosen, signal, layers)
     if signal.space:
         readout = draw(st.sampled_from([tg.Flatten(), tg.GlobalAvgPool(), tg.GlobalSumPool()]))
@@ -206,26 +223,49 @@ def networks(draw, activations=duals, homogeneous: bool = False):
     return (_without_bias(net) if homogeneous else net), shape
 
 
-def _stage(signal: Signal, activations) -> st.SearchStrategy:
+def _stage(signal: Signal, activations, products: bool = True) -> st.SearchStrategy:
     """A layer with weights, perhaps normalised, its activation, perhaps pooling or a shortcut."""
     dims = len(signal.space)
     weights = convs(dims) | dense() if dims else dense()
     plain = dense() if not dims else st.builds(tg.Conv, st.sampled_from([1, 3]), **weighted())
     shuffle = [[tg.PixelShuffle(2)]] if dims else []
-    norm = st.sampled_from([[], [], [tg.LayerNorm()], [tg.Rescale(0.5)], *shuffle])
+    norm = st.sampled_from(
+        [[], [], [], [tg.LayerNorm()], [tg.LayerNorm(space=True)], [tg.Rescale(0.5)], *shuffle]
+    )
     pool = st.lists(pools(dims) | linear_maps(signal.space), max_size=1) if dims else st.just([])
     block = st.tuples(activations(), plain).map(lambda pair: [tg.Residual(tg.Sequential(*pair))])
     cut = st.tuples(activations(), plain, plain).map(
         lambda parts: [tg.Residual(tg.Sequential(parts[0], parts[1]), parts[2])]
     )
+    meetings = branches(activations, plain, dims, products)
     parts = st.tuples(
         weights.map(lambda w: [w]),
         norm,
-        st.one_of(st.just([]), st.just([]), block, cut),
+        st.one_of(st.just([]), st.just([]), block, cut, meetings),
         st.tuples(activations()).map(list),
         pool,
     )
     return parts.map(partial(sum, start=[]))
+
+
+def branches(activations, plain, dims: int, products: bool) -> st.SearchStrategy:
+    """Branches that meet, and what makes their channels Gaussian again."""
+    widths = st.none() | st.sampled_from([(1, 2), (0.5, 3)])
+    block = st.tuples(activations(), plain).map(lambda parts: tg.Sequential(*parts))
+    gate = st.tuples(plain, activations()).map(lambda parts: tg.Sequential(*parts))
+    kinds = [
+        st.tuples(block, plain).map(lambda parts: [tg.Sum(*parts, None)]),
+        st.tuples(activations(), gate, widths, plain).map(
+            lambda parts: [tg.Concatenate(*parts[:2], widths=parts[2]), parts[3]]
+        ),
+    ]
+    if products:
+        kinds.append(
+            st.tuples(gate, plain).map(lambda parts: [tg.Product(parts[0], None), parts[1]])
+        )
+    if dims:
+        kinds.append(plain.map(lambda layer: [tg.Concatenate(layer, None, axis=0)]))
+    return st.one_of(*kinds)
 
 
 def _extend(chosen: list, signal: Signal, layers: list) -> Signal:
@@ -246,9 +286,8 @@ def _without_bias(layer):
     """The same layer, and those inside it, without biases."""
     if isinstance(layer, tg.Sequential):
         return tg.Sequential(*map(_without_bias, layer.layers))
-    if isinstance(layer, tg.Residual):
-        cut = None if layer.shortcut is None else _without_bias(layer.shortcut)
-        return tg.Residual(_without_bias(layer.body), cut)
+    if hasattr(layer, "chains"):
+        return layer.rebuilt([_without_bias(chain) for chain in layer.chains()])
     if isinstance(layer, tg.Dense | tg.Conv | tg.ConvTranspose):
         from dataclasses import replace
 

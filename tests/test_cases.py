@@ -13,8 +13,11 @@ LAYERS = {
 } - {"Layer", "Sequential", "ActivationLayer"}
 OPTIONS = {
     "stride", "dilation", "same padding", "valid padding", "circular padding", "offsets", "frozen",
-    "bias", "raw",
+    "bias", "raw", "over space", "rates", "channels", "grids",
 }  # fmt: skip
+# Random masks, and finite networks that learn at rates of their own, have tests of their own.
+MASKS = {"Dropout"}
+REFUSED = {"Product", "grids", "over space", "rates"}
 # An activation by its function has no compiled dual, and no closed form in plain loops.
 NO_LOOPS = {
     "ABReLU", "Abs", "Activation", "Cosine", "Exp", "ExpNormalized", "GELU", "Gabor", "Gaussian",
@@ -22,9 +25,9 @@ NO_LOOPS = {
     "Sign",
 }  # fmt: skip
 GROUPS = {
-    "plain loops": (["loops"], NO_LOOPS),
-    "the fused engine": (["fused"], {"Activation"}),
-    "finite networks": ([use for use in USES if use.startswith("finite")], set()),
+    "plain loops": (["loops"], {*NO_LOOPS, *MASKS}),
+    "the fused engine": (["fused"], {"Activation", *MASKS, *REFUSED}),
+    "finite networks": ([use for use in USES if use.startswith("finite")], {*MASKS, "rates"}),
 }
 
 

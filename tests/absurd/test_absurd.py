@@ -26,6 +26,7 @@ LIGHT = [group for group in GROUPS if group != "finite"]
 # What persons are given, and do not make: arguments of these come from the package.
 GIVEN = {
     *("Choice", "EmpiricalSpectrum", "Estimate", "FiniteNetwork", "KernelPredictions"),
+    "LayerKernels",
     *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Status", "StoredGram"),
     *("Training", "Verification"),
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.
@@ -36,7 +37,17 @@ GIVEN = {
 # What engines call with their own numbers.
 INNER = {
     *("check", "coefficients", "derivative", "derivative_moments", "derive", "dual", "gain"),
-    *("geometry", "infer", "lower", "second_moment_at", "strides", "tiles", "train", "values"),
+    *(
+        "geometry",
+        "infer",
+        "lower",
+        "rebuilt",
+        "second_moment_at",
+        "strides",
+        "tiles",
+        "train",
+        "values",
+    ),
 }
 
 

@@ -150,9 +150,8 @@ def freeze(layer, trainable=False):
 
     if isinstance(layer, tg.Sequential):
         return tg.Sequential(*(freeze(part, trainable) for part in layer))
-    if isinstance(layer, tg.Residual):
-        cut = layer.shortcut and freeze(layer.shortcut, trainable)
-        return tg.Residual(freeze(layer.body, trainable), cut)
+    if hasattr(layer, "chains"):
+        return layer.rebuilt([freeze(chain, trainable) for chain in layer.chains()])
     if isinstance(layer, tg.Dense | tg.Conv):
         return replace(layer, trainable=trainable)
     return layer

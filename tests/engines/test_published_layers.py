@@ -33,20 +33,10 @@ NOT_YET = {
     "graph",
     "masked-gap",
     "masked-attention",
-    #
-    "dropout",
-    "prod-of-two",
-    "sum-of-three",
-    "concat-channels",
-    "concat-space",
-    "layer-norm-space",
-    "standard-parameterization",
-    "standard-parameterization-s",
-    "standard-conv",
 }
 # Cases whose published diagonal of Θ is off by more than 1e-10, where the arc cosine of a
 # correlation that rounding left just under 1 loses half of its digits (see test_published.py).
-OFF_TANGENTS = {"conv-transpose-2d-stride2"}
+OFF_TANGENTS = {"conv-transpose-2d-stride2", "dropout", "standard-parameterization"}
 # 1 − c² is negative there on the diagonal, by rounding, so that values are off or not numbers; what
 # is true says extended precision.
 LOST = {"rectified-monomial-2"}
@@ -59,6 +49,7 @@ def weights(o):
 
 def conv(o):
     taken = {"filter_shape", "padding", "W_std", "b_std", "strides", "rhs_dilation", "out"}
+    taken |= {"parameterization"}
     assert set(o) <= taken, set(o) - taken
     return tg.Conv(
         tuple(o["filter_shape"]),
@@ -102,8 +93,26 @@ def resize(o):
     return tg.Resize(sizes, o["method"], antialias=o["antialias"])
 
 
+def branches(o):
+    return [network(branch) for branch in o["branches"]]
+
+
+def concatenated(o):
+    # Axes count the inputs there.
+    return tg.Concatenate(*branches(o), axis=o["axis"] if o["axis"] == -1 else o["axis"] - 1)
+
+
+def layer_norm(o):
+    return tg.LayerNorm(space=len(o["axis"]) > 1)
+
+
 LAYERS = {
     "Dense": lambda o: tg.Dense(**weights(o)),
+    "FanInSum": lambda o: tg.Sum(*branches(o)),
+    "FanInProd": lambda o: tg.Product(*branches(o)),
+    "FanInConcat": concatenated,
+    "Dropout": lambda o: tg.Dropout(o["rate"]),
+    "LayerNorm": layer_norm,
     "Conv": conv,
     "Relu": lambda o: tg.ReLU(normalized=False),
     "Gelu": lambda o: tg.GELU(normalized=False),
@@ -133,8 +142,19 @@ LAYERS = {
 }
 
 
-def network(layers):
-    return tg.Sequential(*(LAYERS[name](options) for name, options in layers))
+def network(layers, channels=None):
+    """A network of neural-tangents, of inputs of so many channels."""
+    net = tg.Sequential(*(LAYERS[name](options) for name, options in layers))
+    wide = [o for _, o in layers if o.get("parameterization") == "standard"]
+    if not wide:
+        return net
+    scales = [o.get("s", [1, 1]) for o in wide]
+    widths = [channels, *(o["out"] * s[1] for o, s in zip(wide[:-1], scales, strict=False))]
+    return tg.standard(net, widths, [s[0] for s in scales])
+
+
+def of(case):
+    return network(CASES[case]["layers"], CASES[case]["input_shape"][-1])
 
 
 def published(case):
@@ -154,7 +174,7 @@ def test_no_case_is_left_out():
 
 @pytest.mark.parametrize("case", KNOWN)
 def test_neural_tangents_layers(case):
-    net, known = network(CASES[case]["layers"]), published(case)
+    net, known = of(case), published(case)
     x, y = (known[key] / sqrt(known[key].shape[-1]) for key in ("x1", "x2"))
     for found, key in zip((*oracle.gram(net, x, y), *oracle.gram(net, x)), KEYS, strict=True):
         expected = known[key]
@@ -180,7 +200,7 @@ def without_diagonal(net, x, found, published, key):
 )
 @pytest.mark.parametrize("case", sorted(OFF_TANGENTS))
 def test_where_the_published_diagonal_is_off_it_is_that_one(case):
-    net, known = network(CASES[case]["layers"]), published(case)
+    net, known = of(case), published(case)
     x = known["x1"] / sqrt(known["x1"].shape[-1])
     exact = driver.gram(plan(net, x.shape[1:]), x.astype(np.longdouble), None).ntk
     off = relative(known["ntk_x1x1"], exact) > 1e-10

@@ -104,6 +104,11 @@ def test_residual(shape, text):
     check(tg.parse(text), shape, *((32, 8000) if len(shape) > 1 else (64, 10000)))
 
 
+@each("finite_met")
+def test_branches_that_meet(shape, text):
+    check(tg.parse(text), shape, 400, 3000)
+
+
 def test_more_channels_in_the_input_than_hidden_ones():
     check(tg.parse("res(dense) dense"), (12,), 8, 8000)
 

@@ -1,5 +1,6 @@
 """docs/networks.md: its code runs, and what it says of it is so."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pytest
 
 import tangency as tg
 from tangency.bias import spectrum
-from tangency.nets import text, values
+from tangency.nets import parentheses, text, values
 from tangency.nets.identity import described, from_description
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+FOUND = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = [block for block in FOUND if ">>>" not in block]
 
 
 GUIDE = PAGE.parents[1] / "CONTRIBUTING.md"
@@ -52,6 +54,13 @@ def test_a_layer_that_is_added():
             np.testing.assert_allclose(found, kernel(built)(finer), rtol=1e-12)
 
 
+def test_examples_with_results():
+    names, runner = {"tg": tg, "np": np}, doctest.DocTestRunner()
+    for block in (block for block in FOUND if ">>>" in block):
+        runner.run(doctest.DocTestParser().get_doctest(block, names, "networks.md", None, 0))
+    assert runner.summarize() == (0, 2)
+
+
 def test_the_first_network(capsys):
     names = {}
     exec(BLOCKS[0], names)
@@ -82,7 +91,7 @@ def test_a_layer_of_ones_own(monkeypatch):
 def test_the_limits_that_it_states():
     assert values.LARGEST_COUNT == 10_000
     assert values.LARGEST_NUMBER == 1e50
-    assert text.NESTING == 50
+    assert parentheses.NESTING == 50
     for bad in (10_001, 10**6):
         with pytest.raises(tg.NetworkError, match="at most 10000"):
             tg.AvgPool(bad)

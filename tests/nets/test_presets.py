@@ -51,3 +51,14 @@ def test_wide_resnet(blocks, groups, space):
 def test_errors(make, message):
     with pytest.raises(tg.NetworkError, match=message):
         make()
+
+
+def test_densely_connected():
+    net = tg.densenet(layers=2, blocks=2)
+    assert str(net) == (
+        "conv3 relu cat( | conv3 relu):widths=2x1 cat( | conv3 relu):widths=3x1 conv1 avg2 relu "
+        "cat( | conv3 relu):widths=2x1 cat( | conv3 relu):widths=3x1 gap dense"
+    )
+    assert net.output_shape((8, 8, 3)) == ()
+    with pytest.raises(tg.NetworkError, match=r"densenet\(121\): both numbers are passed by name"):
+        tg.densenet(121)

@@ -13,7 +13,7 @@ from ..checks import number, sizes
 from ..errors import InputError
 from ..nets.coerce import as_network
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
-from ..nets.operators import Average, Shifts, Stack, Sum
+from ..nets.operators import Average, Branching, Shifts, Stack
 from ..nets.plan import Step, plan
 from ..results import Result, Table
 
@@ -165,7 +165,7 @@ def _follow(steps: Sequence[Step], state: _State, rows: list[PatchRow], place: i
     for step in steps:
         index += step.part == 0
         match step.operator:
-            case Sum():
+            case Branching():
                 found = [_follow(b, state, rows, place or index) for b in step.branches]
                 state = _State(found[0].spacing, min(each.scale for each in found))
             case Shifts(geometry):

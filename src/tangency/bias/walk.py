@@ -18,7 +18,18 @@ from ..kernels.base import Kernel
 from ..kernels.network import NetworkKernel
 from ..nets import Sequential
 from ..nets.activations import ActivationLayer
-from ..nets.operators import Normalize, Pointwise, Positions, Scale, Sum, Weights
+from ..nets.operators import (
+    Branching,
+    Concatenate,
+    Drop,
+    Normalize,
+    Pointwise,
+    Positions,
+    Product,
+    Scale,
+    Sum,
+    Weights,
+)
 from ..nets.plan import Step, plan
 
 Dual = Callable[[ActivationLayer, Any, Any], tuple[Any, Any]]
@@ -66,23 +77,23 @@ def _step(step: Step, state: State, arithmetic: Arithmetic) -> State:
     match step.operator:
         case Weights() as weights:
             scale, shift = float(weights.weight_std) ** 2 / weights.fan, weights.bias_std
+            before = sigma
             sigma, theta, q = sigma * scale, _scaled(theta, scale), q * scale
             if shift := float(shift) ** 2:
                 sigma, q = sigma + shift, q + shift
             if weights.trainable:
-                theta = sigma if theta is None else theta + sigma
+                own = sigma
+                if not weights.usual:
+                    factor, constant = map(float, weights.rates)
+                    own = before * factor + constant
+                theta = own if theta is None else theta + own
             return State(sigma, theta, q)
         case Pointwise(activation):
             k, k_dot = arithmetic.dual(activation, sigma, q)
             tangent = None if theta is None else theta * k_dot
             return State(k, tangent, arithmetic.variance(activation, q))
-        case Sum():
-            first, *rest = (_chain(branch, state, arithmetic) for branch in step.branches)
-            for other in rest:
-                tangents = [x for x in (first.theta, other.theta) if x is not None]
-                theta = sum(tangents[1:], start=tangents[0]) if tangents else None
-                first = State(first.sigma + other.sigma, theta, first.q + other.q)
-            return first
+        case Branching() as operator:
+            return _met(operator, [_chain(b, state, arithmetic) for b in step.branches])
         case Scale(factor):
             scale = float(factor) ** 2
             return State(sigma * scale, _scaled(theta, scale), q * scale)
@@ -91,7 +102,38 @@ def _step(step: Step, state: State, arithmetic: Arithmetic) -> State:
             return State(sigma * scale, _scaled(theta, scale), q * scale)
         case Positions():
             return state
+        case Drop():
+            raise InputError(
+                f"{shown(step.layer)} makes K(x, x) another number than K(x, y) has for y → x, so "
+                "that the kernel is no function of the cosine; leave it out"
+            )
     raise InputError(f"{shown(step.layer)} is not a layer of dense networks")
+
+
+def _met(operator: Branching, ends: Sequence[State]) -> State:
+    """Where branches meet."""
+    first, *rest = ends
+    if isinstance(operator, Product):
+        for other in rest:
+            pairs = ((first.theta, other.sigma), (other.theta, first.sigma))
+            theta = _total([x * y for x, y in pairs if x is not None])
+            first = State(first.sigma * other.sigma, theta, first.q * other.q)
+        return first
+    if isinstance(operator, Concatenate) and operator.parts is not None:
+        first, *rest = (
+            State(end.sigma * p, _scaled(end.theta, p), end.q * p)
+            for end, p in zip(ends, operator.parts, strict=True)
+        )
+    elif not isinstance(operator, Sum):
+        raise InputError(f"{type(operator).__name__} is not an operator of dense networks")
+    for other in rest:
+        theta = _total([x for x in (first.theta, other.theta) if x is not None])
+        first = State(first.sigma + other.sigma, theta, first.q + other.q)
+    return first
+
+
+def _total(tangents: Sequence[Any]) -> Any:
+    return sum(tangents[1:], start=tangents[0]) if tangents else None
 
 
 def _scaled(theta: Any, scale: Any) -> Any:

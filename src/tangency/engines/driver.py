@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from ..nets.plan import Plan
+from ..nets.plan import Plan, has_masks
 from . import reference
 from .engine import BOTH, Computing, KernelPair, Wanted
 from .gradients import differentiates, without_gradients
@@ -110,7 +110,7 @@ def gram(
             )
             for out, value in zip(results, values, strict=True):
                 if out is not None and value is not None:
-                    _store(out, value, rows, cols, grid)
+                    store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
     without_gradients(x, lambda: _write_equal(plan, first, second, results, max_memory))
     check_kernels(*results, plan)
@@ -121,7 +121,9 @@ def _write_equal(
     plan: Plan, first: Prepared, second: Prepared | None, results: KernelPair, budget: int | None
 ) -> None:
     """Writes K(x, x) on the diagonal, and wherever equal inputs meet."""
-    x, symmetric, found = first.inputs, second is None, twins(first, second)
+    x, symmetric = first.inputs, second is None
+    # Under masks of their own, equal inputs are two inputs.
+    found = [] if has_masks(plan) else twins(first, second)
     if not symmetric and not found:
         return
     rows, some = np.arange(len(x)), first
@@ -136,7 +138,7 @@ def _write_equal(
             write(out, found, known, symmetric)
 
 
-def _store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
+def store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
     """Writes a tile, and its mirror image in a symmetric matrix."""
     if grid.symmetric:
         xp = array_namespace(value)

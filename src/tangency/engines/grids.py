@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace, device
 
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
+from ..nets.special import safe_sqrt
 from .layout import Covariances
 
 
@@ -101,3 +104,25 @@ def _whole_grid_map(array: Any, geometry: GridMatrix, state: Covariances) -> Any
         return xp.reshape(flat, (*pairs, *geometry.space_out))
     square = a @ xp.reshape(array, (*pairs, size, size)) @ xp.matrix_transpose(a)
     return xp.reshape(square, (*pairs, *geometry.space_out, *geometry.space_out))
+
+
+def normalized(state: Covariances, q1: Any, q2: Any, space: bool) -> Covariances:
+    """Σ/√(q q') and Θ/√(q q'); with `space`, q is the mean over all positions."""
+    xp = state.xp
+    if space:
+        axes = tuple(range(2 if state.outer else 1, q1.ndim))
+        q1, q2 = (xp.mean(q, axis=axes, keepdims=True) for q in (q1, q2))
+    norm = safe_sqrt(q1) * safe_sqrt(q2)
+    positive = norm > 0
+    scale = xp.where(positive, norm, xp.ones_like(norm))
+    return state.map(lambda a: xp.where(positive, a / scale, xp.zeros_like(a)))
+
+
+def dropped(state: Covariances, keep: float) -> Covariances:
+    """Σ/keep and Θ/keep of an input with itself, at one position."""
+    if not state.full:
+        return state.map(lambda a: a / keep)
+    size = math.prod(state.space)
+    grid = np.reshape(np.eye(size), (*state.space, *state.space))
+    same = state.xp.asarray(grid, dtype=state.nngp.dtype, device=device(state.nngp))
+    return state.map(lambda a: a + same * (a / keep - a))

@@ -23,7 +23,18 @@ from ..nets.activations import ActivationLayer
 from ..nets.base import plain
 from ..nets.facts import gain, steepness
 from ..nets.geometry import AxisMatrices, GridMatrix
-from ..nets.operators import Need, Normalize, Pointwise, Scale, Stack, Sum, Weights
+from ..nets.operators import (
+    Branching,
+    Concatenate,
+    Drop,
+    Need,
+    Normalize,
+    Pointwise,
+    Product,
+    Scale,
+    Stack,
+    Weights,
+)
 from ..nets.parameters import numbers_only, tensors
 from ..nets.plan import Plan, Step, plan, walk
 from .overflow import quiet
@@ -192,26 +203,46 @@ def _through(steps: tuple[Step, ...], b: Bounds, eps: float) -> Bounds:
 
 def _step(step: Step, b: Bounds, eps: float) -> Bounds:
     match step.operator:
-        case Sum():
-            found = [_through(branch, b, eps) for branch in step.branches]
-            names = ("high", "gain", "slope", "kink")
-            largest = {name: max(getattr(each, name) for each in found) for name in names}
-            least = {name: min(getattr(each, name) for each in found) for name in ("least", "low")}
-            return Bounds(most=sum(each.most for each in found), **least, **largest)
+        case Branching() as operator:
+            return _met(operator, [_through(branch, b, eps) for branch in step.branches])
+        case Drop(keep):
+            return replace(b, most=b.most / keep, least=b.least / keep)
         case Weights() as weights:
             # Of a patch, all values may be as large, but only one need be other than zero.
             w, bias = plain(weights.weight_std) ** 2, plain(weights.bias_std) ** 2
             return replace(b, most=w * b.most + bias, least=w * b.least / weights.fan + bias)
         case Pointwise(activation):
             return _activation(activation, b, eps)
-        case Normalize():
-            return replace(b, most=1.0, least=1.0)
+        case Normalize(space):
+            # Over space the mean is 1, and a position may have all of it.
+            positions = math.prod(step.space_in) if space else 1
+            return replace(
+                b, most=float(positions), least=b.least / b.most if space and b.most else 1.0
+            )
         case Scale(factor):
             square = plain(factor) ** 2
             return replace(b, most=square * b.most, least=square * b.least)
         case Stack(maps):
             return replace(b, most=sum(_norm(a) ** 2 for a in maps) * b.most)
     return b
+
+
+def _met(operator: Branching, found: Sequence[Bounds]) -> Bounds:
+    """Where branches meet; in a product, relative errors add up."""
+    names = ("high", "gain", "slope", "kink")
+    largest = {name: max(getattr(each, name) for each in found) for name in names}
+    low = min(each.low for each in found)
+    most, least = [each.most for each in found], [each.least for each in found]
+    match operator:
+        case Product():
+            largest |= {name: sum(getattr(each, name) for each in found) for name in names[1:]}
+            return Bounds(math.prod(most), math.prod(least), low=low, **largest)
+        case Concatenate(parts=None):
+            return Bounds(max(most), min(least), low=low, **largest)
+        case Concatenate(parts=parts) if parts is not None:
+            most = [p * q for p, q in zip(parts, most, strict=True)]
+            least = [p * q for p, q in zip(parts, least, strict=True)]
+    return Bounds(sum(most), min(least), low=low, **largest)
 
 
 def _norm(a: AxisMatrices | GridMatrix) -> float:

@@ -19,6 +19,8 @@ from ..nets.activations import ActivationLayer
 from ..nets.identity import foreign
 from ..nets.operators import (
     Average,
+    Branching,
+    Drop,
     Need,
     Normalize,
     Pointwise,
@@ -26,15 +28,15 @@ from ..nets.operators import (
     Scale,
     Shifts,
     Stack,
-    Sum,
     Weights,
 )
 from ..nets.plan import Plan, Step, plan
 from ..nets.special import safe_sqrt
 from ..nets.values import own
 from ..printable import shown
-from .grids import patch_sum, stacked
+from .grids import dropped, normalized, patch_sum, stacked
 from .layout import Covariances
+from .meeting import met
 
 # Products of vectors that are handled at a time, so that temporaries stay small.
 PRODUCTS = 2**16
@@ -83,6 +85,29 @@ def block(
     given = _Given(iter(marginals_x), iter(marginals_y))
     out = _evaluate(plan_.steps, start, given, want_ntk)
     return out.nngp, out.ntk
+
+
+def after_layers(plan_: Plan, x: Any, given: tuple[Any, Any, Any] | None) -> Iterator[Any]:
+    """Σ and Θ behind each layer of the chain, means over positions of Σ[u, u] and Θ[u, u].
+
+    Args:
+        given: inputs y, marginals of x and of y, for all pairs of x and y; None for each x alone.
+    """
+    if given is None:
+        state, source = _one_by_one(x, plan_.need_in), _Recorder()
+    else:
+        y, left, right = given
+        state = _all_pairs(x, y, plan_.need_in, None)
+        source = _Given(iter(left), iter(right))
+    for place, step in enumerate(plan_.steps):
+        state = _evaluate([step], state, source, True)
+        if place + 1 == len(plan_.steps) or plan_.steps[place + 1].part == 0:
+            yield _over_positions(state.reduce(Need.DIAGONAL))
+
+
+def _over_positions(state: Covariances) -> Covariances:
+    axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
+    return state.map(lambda a: state.xp.mean(a, axis=axes) if axes else 1.0 * a, ())
 
 
 def pairs(
@@ -211,16 +236,15 @@ def _evaluate(
 
 def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
     match step.operator:
-        case Sum():
-            return _sum(step, state, source, want_ntk)
+        case Branching():
+            return _branches(step, step.operator, state, source, want_ntk)
         case Pointwise(activation):
             return _pointwise(step, activation, state, source)
-        case Normalize():
-            q1, q2 = source.next(state)
-            norm = safe_sqrt(q1) * safe_sqrt(q2)
-            positive = norm > 0
-            scale = state.xp.where(positive, norm, state.xp.ones_like(norm))
-            return state.map(lambda a: state.xp.where(positive, a / scale, state.xp.zeros_like(a)))
+        case Normalize(space):
+            return normalized(state, *source.next(state), space)
+        case Drop(keep):
+            # Masks of two inputs, or of one that is taken twice, are independent.
+            return dropped(state, keep) if isinstance(source, _Recorder) else state
         case Scale(factor):
             return state.map(lambda a: factor * factor * a)
         case Weights() as weights:
@@ -239,16 +263,13 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
     raise NetworkError(f"no engine knows the operator {type(step.operator).__name__}")
 
 
-def _sum(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -> Covariances:
-    branches = [_evaluate(branch, state, source, want_ntk) for branch in step.branches]
+def _branches(
+    step: Step, operator: Branching, state: Covariances, source: _Marginals, want_ntk: bool
+) -> Covariances:
+    ends = [_evaluate(branch, state, source, want_ntk) for branch in step.branches]
     if step.need_out is Need.NOTHING:
         return state
-    first, *rest = (branch.reduce(step.need_out) for branch in branches)
-    nngp, tangents = first.nngp, [b.ntk for b in (first, *rest) if b.ntk is not None]
-    for other in rest:
-        nngp = nngp + other.nngp
-    ntk = sum(tangents[1:], start=tangents[0]) if tangents else None
-    return replace(first, nngp=nngp, ntk=ntk)
+    return met(operator, [end.reduce(step.need_out) for end in ends])
 
 
 def _pointwise(
@@ -301,5 +322,9 @@ def _weights(weights: Weights, state: Covariances, want_ntk: bool) -> Covariance
         nngp = nngp + weights.bias_std * weights.bias_std
     ntk = None if state.ntk is None else scale * state.ntk
     if want_ntk and weights.trainable:
-        ntk = nngp if ntk is None else ntk + nngp
+        own = nngp
+        if not weights.usual:
+            factor, constant = weights.rates
+            own = factor * state.nngp + constant
+        ntk = own if ntk is None else ntk + own
     return replace(state, nngp=nngp, ntk=ntk)

@@ -132,8 +132,9 @@ def _peak(steps: tuple[Step, ...]) -> int:
     peak = 0
     for step in steps:
         before, after = entries(step.space_in, step.need_in), entries(step.space_out, step.need_out)
-        # Two arrays (Σ, Θ) of the input stay alive while a branch of a Residual runs.
-        inner = 4 * before + max(map(_peak, step.branches)) if step.branches else 0
+        # Two arrays (Σ, Θ) of the input stay alive while a branch runs, and what others gave.
+        ends = 2 * after * max(0, len(step.branches) - 2)
+        inner = 4 * before + ends + max(map(_peak, step.branches)) if step.branches else 0
         peak = max(peak, inner, 2 * (before + after) + _SCRATCH * max(before, after))
     return peak
 

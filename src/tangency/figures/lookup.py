@@ -23,6 +23,7 @@ DRAWINGS = {
     "StabilityConstants": "stability.draw_constants",
     "StabilityTrends": "stability.draw_trends",
     "PatchCondition": "patches.draw_patches",
+    "LayerKernels": "depth.draw_layers",
     "Training": "training.draw_training",
     "LazyTraining": "training.draw_lazy",
 }

@@ -15,18 +15,22 @@ from ..nets.facts import HermiteOfDirection, Waves, limit_of
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ..nets.operators import (
     Average,
+    Branching,
+    Concatenate,
+    Drop,
     Normalize,
     Pointwise,
     Positions,
+    Product,
     Scale,
     Stack,
     Sum,
     Weights,
 )
 from ..nets.plan import Step, joined
+from .joining import Branches, OneAfterTheOther, Products, SideBySide
 from .layers import BoxWeights, DenseWeights, Draw, LocalWeights, PointWeights
 from .shaping import (
-    Branches,
     Elementwise,
     GridMap,
     GridMaps,
@@ -62,7 +66,7 @@ def readouts(steps: Sequence[Step]) -> frozenset[Step]:
         match step.operator:
             case Weights():
                 return frozenset([step])
-            case Sum():
+            case Sum() | Product() | Concatenate(parts=None):
                 return frozenset().union(*map(readouts, step.branches))
             case Positions():
                 mixes = bool(step.space_in)
@@ -71,7 +75,7 @@ def readouts(steps: Sequence[Step]) -> frozenset[Step]:
             case Stack(maps):
                 mixes = len(maps) > 1
             case operator:
-                mixes = isinstance(operator, Normalize)
+                mixes = isinstance(operator, Normalize | Concatenate)
         if mixes:
             raise InputError(
                 f"{step.layer!r} comes after the last layer with weights, whose channels are the "
@@ -110,13 +114,15 @@ class Assembly:
         match step.operator:
             case Weights() as weights:
                 return self._weights(step, weights, patch, channels)
-            case Sum():
-                return self._branches(step, channels)
+            case Branching() as operator:
+                return self._branches(step, operator, channels)
             case Pointwise(activation):
                 return self._activation(activation, channels), channels
-            case Normalize():
+            case Normalize(space):
                 self._wide_enough(step.layer)
-                return Normalization(), channels
+                return Normalization(space), channels
+            case Drop(keep):
+                return nn.Dropout(1 - keep), channels
             case Scale(factor):
                 return Scaling(factor), channels
             case Stack((only,)):
@@ -173,13 +179,29 @@ class Assembly:
                 self._wide_enough(layer)
                 return NormalizedHermite(degree, power)
 
-    def _branches(self, step: Step, channels: Channels) -> tuple[nn.Module, Channels]:
-        first, second = step.branches
-        body, inner = self._chain(first, channels)
-        shortcut, outer = self._chain(second, channels)
-        larger = max(inner, outer, key=lambda c: (c.count, c.fan))
-        factors = (math.sqrt(larger.fan / inner.fan), math.sqrt(larger.fan / outer.fan))
-        return Branches(body, shortcut, larger.count, factors), larger
+    def _branches(
+        self, step: Step, operator: Branching, channels: Channels
+    ) -> tuple[nn.Module, Channels]:
+        chains, ends = zip(*(self._chain(b, channels) for b in step.branches), strict=True)
+        names = [f"branch_{place}" for place in range(len(chains))]
+        if isinstance(operator, Sum) and operator.residual:
+            names = ["body", "shortcut"]
+        named = dict(zip(names, chains, strict=True))
+        larger = max(ends, key=lambda c: (c.count, c.fan))
+        factors = [math.sqrt(larger.fan / end.fan) for end in ends]
+        match operator:
+            case Sum():
+                return Branches(named, larger.count, factors), larger
+            case Product():
+                fan = larger.count * math.prod(end.fan / end.count for end in ends)
+                return Products(named, larger.count), Channels(larger.count, round(fan))
+            case Concatenate(parts=None, axis=axis):
+                return OneAfterTheOther(named, larger.count, factors, axis), larger
+            case Concatenate(parts=parts) if parts is not None:
+                count = sum(end.count for end in ends)
+                factors = [math.sqrt(p * count / c.fan) for p, c in zip(parts, ends, strict=True)]
+                return SideBySide(named, count, factors), Channels(count, count)
+        raise InputError(f"{step.layer!r} has no counterpart of finite width")
 
     def _wide_enough(self, layer: Layer) -> None:
         if self.width < 2:

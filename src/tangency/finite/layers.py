@@ -22,22 +22,32 @@ Draw = tuple[torch.Generator, torch.dtype]
 class Weighted(nn.Module):
     """weight_std/√fan·⟨weight, x⟩ + bias_std·bias, parameters standard normal: NTK parametrisation.
 
-    Without a bias if bias_std is 0. A frozen layer's parameters have `requires_grad=False`.
+    Without a bias if bias_std is 0. With learning rates r of their own, parameters are multiplied
+    by √r, and are drawn with a variance that makes up for it. A frozen layer's parameters have
+    `requires_grad=False`.
 
     Args:
         weights: their standard deviations.
         shape: of the weight, (channels out, channels in, *patch).
-        fan: over how many numbers the variance is averaged.
+        fan: over how many numbers the variance is averaged, of a patch and of channels.
         draw: the generator and the dtype of the parameters.
     """
 
     def __init__(self, weights: Weights, shape: tuple[int, ...], fan: int, draw: Draw) -> None:
         super().__init__()
-        self.scale = weights.weight_std / math.sqrt(fan)
-        self.bias_std = weights.bias_std
-        self.weight = _normal(shape, weights.trainable, draw)
-        places = shape[:1] if weights.shared else (shape[0], *shape[3:])
-        self.bias = _normal(places, weights.trainable, draw) if weights.bias_std else None
+        self.scale = std = weights.weight_std / math.sqrt(fan)
+        self.bias_std = bias_std = weights.bias_std
+        learn = learn_bias = weights.trainable
+        if learn and not weights.usual:
+            rate, bias_rate = weights.rates
+            learn, learn_bias = rate > 0, bias_rate > 0
+            self.scale = math.sqrt(rate * weights.fan / fan) if learn else std
+            self.bias_std = math.sqrt(bias_rate) if learn_bias else bias_std
+        self.weight = _normal(shape, learn, draw, std / self.scale if self.scale else 1.0)
+        self.bias = None
+        if self.bias_std:
+            places = shape[:1] if weights.shared else (shape[0], *shape[3:])
+            self.bias = _normal(places, learn_bias, draw, bias_std / self.bias_std)
 
     def product(self, x: Tensor) -> Tensor:
         """⟨weight, x⟩ at every position of the output."""
@@ -51,7 +61,7 @@ class Weighted(nn.Module):
         return f"{tuple(self.weight.shape)}, scale={self.scale:.4g}, bias_std={self.bias_std:.4g}"
 
 
-def _normal(shape: tuple[int, ...], trainable: bool, draw: Draw) -> nn.Parameter:
+def _normal(shape: tuple[int, ...], trainable: bool, draw: Draw, std: float = 1.0) -> nn.Parameter:
     generator, dtype = draw
     # Drawn in float64 whatever the dtype: one seed is one network, up to rounding.
     try:
@@ -61,6 +71,7 @@ def _normal(shape: tuple[int, ...], trainable: bool, draw: Draw) -> nn.Parameter
             f"weights of shape {shown(shape)} do not fit in memory ({cut(str(error))}); take a "
             "smaller width or fewer outputs"
         ) from None
+    values = values if std == 1 else std * values
     return nn.Parameter(values.to(dtype), requires_grad=trainable)
 
 

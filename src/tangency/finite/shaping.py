@@ -7,7 +7,6 @@ import math
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..errors import NetworkError
 from ..nets.activations import ActivationLayer, Hermite
@@ -82,16 +81,24 @@ class NormalizedHermite(nn.Module):
 
 
 class Normalization(nn.Module):
-    """(x − mean)/standard deviation over the channels; zero where all channels are equal."""
+    """(x − mean)/standard deviation over the channels, of all positions with `space`.
+
+    Zero where all channels are equal.
+    """
+
+    def __init__(self, space: bool = False) -> None:
+        super().__init__()
+        self.space = space
 
     def forward(self, x: Tensor) -> Tensor:
-        centred = x - x.mean(-1, keepdim=True)
-        return centred / channel_norm(centred)[1]
+        axes = tuple(range(1, x.ndim)) if self.space else (-1,)
+        centred = x - x.mean(axes, keepdim=True)
+        return centred / channel_norm(centred, axes)[1]
 
 
-def channel_norm(x: Tensor) -> tuple[Tensor, Tensor]:
+def channel_norm(x: Tensor, axes: tuple[int, ...] = (-1,)) -> tuple[Tensor, Tensor]:
     """The root mean square over the channels, and the same with 1 in place of 0, to divide by."""
-    square = x.square().mean(-1, keepdim=True)
+    square = x.square().mean(axes, keepdim=True)
     positive = square >= torch.finfo(x.dtype).tiny
     # Two `where`s: the branch not taken must have a finite derivative too, as 0·∞ is NaN.
     root = torch.where(positive, square, 1.0).sqrt()
@@ -158,28 +165,3 @@ class Scaling(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.factor:g}"
-
-
-class Branches(nn.Module):
-    """The sum of two branches; the one with fewer channels is rescaled and gets zeros for the rest.
-
-    A signal carries its covariance as a sum over channels divided by its `fan` (1 for inputs, the
-    width after weights). The rescaling brings both branches to the fan of the one with more
-    channels; products between the branches average to zero, as weights end one of them.
-    """
-
-    def __init__(
-        self, body: nn.Module, shortcut: nn.Module, channels: int, factors: tuple[float, float]
-    ) -> None:
-        super().__init__()
-        self.body, self.shortcut = body, shortcut
-        self.channels, self.factors = channels, factors
-
-    def forward(self, x: Tensor) -> Tensor:
-        body, shortcut = self.body(x), self.shortcut(x)
-        return self._fit(body, self.factors[0]) + self._fit(shortcut, self.factors[1])
-
-    def _fit(self, x: Tensor, factor: float) -> Tensor:
-        x = x if factor == 1 else factor * x
-        missing = self.channels - x.shape[-1]
-        return functional.pad(x, [0, missing]) if missing else x

@@ -10,6 +10,7 @@ from .algebra import Product, Scaled, Sum, kernel_from_dict
 from .base import Kernel
 from .coerce import both_kernels
 from .inputs import InputWarning
+from .layers import LayerKernels, layer_kernels
 from .network import NNGP, NTK, explain, gram
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "InputWarning",
     "Kernel",
     "KernelPair",
+    "LayerKernels",
     "Prepared",
     "Product",
     "Scaled",
@@ -26,4 +28,5 @@ __all__ = [
     "explain",
     "gram",
     "kernel_from_dict",
+    "layer_kernels",
 ]

@@ -1,7 +1,7 @@
 """Networks as data: layers, activations, the text form, presets, and plans for engines.
 
-Layers are in `linear`, `transposed`, `pooling`, `resampling`, `cropping`, `filters` and `structure`
-(Sequential, Residual, LayerNorm);
+Layers are in `linear`, `transposed`, `pooling`, `resampling`, `cropping`, `filters`, `structure`
+(Sequential, Residual, LayerNorm) and `branches` (Sum, Product, Concatenate);
 `activations` have their duals (κ₀, κ₁) in closed form, `quadrature` computes any other. What a
 layer does to Σ and Θ is the table of `operators`. Ready networks: `presets`; the text: `text`.
 """
@@ -33,7 +33,9 @@ from .activations import (
     kappa1,
 )
 from .base import Layer
+from .branches import Concatenate, Product, Sum
 from .cropping import Pad, Slice
+from .dropout import Dropout
 from .facts import Steepness
 from .filters import LinearMap, Pool
 from .identity import register
@@ -47,9 +49,10 @@ from .pooling import (
     Subsample,
     SumPool,
 )
-from .presets import ckn, cntk, mlp, myrtle, wide_resnet
+from .presets import ckn, cntk, densenet, mlp, myrtle, wide_resnet
 from .quadrature import Activation
 from .resampling import PixelShuffle, Resize, Upsample
+from .standard import standard
 from .structure import LayerNorm, Rescale, Residual, Sequential
 from .text import parse
 from .transposed import ConvTranspose
@@ -62,11 +65,13 @@ __all__ = [
     "Activation",
     "ActivationLayer",
     "AvgPool",
+    "Concatenate",
     "Conv",
     "ConvLocal",
     "ConvTranspose",
     "Cosine",
     "Dense",
+    "Dropout",
     "Erf",
     "Exp",
     "ExpNormalized",
@@ -88,6 +93,7 @@ __all__ = [
     "Polynomial",
     "PolynomialActivation",
     "Pool",
+    "Product",
     "ReLU",
     "RectifiedMonomial",
     "Rescale",
@@ -100,15 +106,18 @@ __all__ = [
     "Slice",
     "Steepness",
     "Subsample",
+    "Sum",
     "SumPool",
     "Upsample",
     "ckn",
     "cntk",
+    "densenet",
     "kappa0",
     "kappa1",
     "mlp",
     "myrtle",
     "parse",
     "register",
+    "standard",
     "wide_resnet",
 ]

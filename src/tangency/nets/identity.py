@@ -19,9 +19,9 @@ from ..errors import NetworkError
 from . import quadrature, text
 from .activations import ActivationLayer
 from .base import Layer, check_identity, shown
-from .operators import Average, Operator, Positions, Sum
+from .operators import Average, Branching, Concatenate, Operator, Positions
 from .pooling import LinearGridLayer
-from .structure import Residual, Sequential
+from .structure import Sequential
 from .values import own
 
 _Class = TypeVar("_Class", bound=type[Layer])
@@ -178,8 +178,6 @@ def parts(net: Layer) -> Iterator[Layer]:
     yield net
     if isinstance(net, Sequential):
         inner: list[Any] = list(net.layers)
-    elif isinstance(net, Residual):
-        inner = [net.body, net.shortcut]
     else:
         inner = [getattr(net, f.name) for f in dataclasses.fields(net)]
     for layer in inner:
@@ -229,13 +227,17 @@ def _lowered(
             return [*values, -1.0], space
         for operator in operators:
             values += [float(np.sum(np.frombuffer(type(operator).__name__.encode(), np.uint8)))]
-            if isinstance(operator, Sum):
+            if isinstance(operator, Branching):
                 ends = [_lowered(branch.layers, space) for branch in operator.branches]
                 values += [v for end in ends for v in end[0]]
-                space = ends[0][1]
+                if isinstance(operator, Concatenate):
+                    values += [*_flat(operator.parts), float(operator.axis)]
+                space = operator.space([end[1] for end in ends])
                 continue
             for field in dataclasses.fields(operator):
-                values += _flat(getattr(operator, field.name))
+                value = getattr(operator, field.name)
+                if value != field.default or "added" not in field.metadata:
+                    values += _flat(value)
             space = _after(operator, space)
     return values, space
 

@@ -14,6 +14,7 @@ from .signal import Signal
 
 SHORT = {"weight_std": "w", "bias_std": "b", "padding": "pad"}
 FLAGS = {"frozen": ("trainable", False)}
+RATES = ("weight_rate", "bias_rate")
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -29,6 +30,9 @@ class Dense(Layer):
             parametrisation); a number or a 0-d tensor.
         bias_std: standard deviation b of the bias.
         trainable: False freezes the layer at its initial value.
+        weight_rate, bias_rate: learning rates of the weights and of the bias themselves, the first
+            times the number of channels that enter: Θ̃ = w²·Θ + weight_rate·Σ + bias_rate. Default:
+            those of the NTK parametrisation, w² and b². See `standard`.
 
     Source: Jacot, Gabriel & Hongler 2018; Bietti & Mairal 2019, section 2.
 
@@ -40,6 +44,8 @@ class Dense(Layer):
     weight_std: Any = 1.0
     bias_std: Any = 0.0
     trainable: bool = True
+    weight_rate: Any = None
+    bias_rate: Any = None
 
     token: ClassVar[str] = "dense"
     hint: ClassVar[str] = (
@@ -54,7 +60,7 @@ class Dense(Layer):
         check_weights(self)
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        return (Weights(self.weight_std, self.bias_std, self.trainable),)
+        return (Weights(**weights_of(self)),)
 
     def on_vectors(self) -> Layer:
         return self
@@ -69,7 +75,8 @@ class Conv(Layer):
             of offsets, each a tuple with one number per axis.
         stride, dilation: a number, or one per axis. An explicit list of offsets takes no dilation.
         padding: "same" (zeros outside, ceil(n/stride) windows), "valid" or "circular".
-        weight_std, bias_std, trainable: as in `Dense`.
+        weight_std, bias_std, trainable, weight_rate, bias_rate: as in `Dense`; the rate of the
+            weights applies to Σ_{v∈S}, and is w²/|S| in the NTK parametrisation.
 
     All but the patch are passed by name: the first argument of a convolution elsewhere is a number
     of channels, which is infinite here.
@@ -92,6 +99,8 @@ class Conv(Layer):
     weight_std: Any = field(default=1.0, kw_only=True)
     bias_std: Any = field(default=0.0, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
+    weight_rate: Any = field(default=None, kw_only=True)
+    bias_rate: Any = field(default=None, kw_only=True)
 
     token: ClassVar[str] = "conv"
     hint: ClassVar[str] = (
@@ -156,12 +165,11 @@ class Conv(Layer):
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         patches = self.geometry(space)
-        fan = patches.count
-        weights = Weights(self.weight_std, self.bias_std, self.trainable, fan, self.shared)
+        weights = Weights(**weights_of(self), fan=patches.count, shared=self.shared)
         return (Shifts(patches), weights)
 
     def on_vectors(self) -> Layer:
-        return Dense(weight_std=self.weight_std, bias_std=self.bias_std, trainable=self.trainable)
+        return Dense(**weights_of(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -173,7 +181,8 @@ class ConvLocal(Conv):
     that makes no difference to `Conv`; pooling sees it.
 
     Args:
-        patch, stride, padding, dilation, weight_std, bias_std, trainable: as in `Conv`.
+        patch, stride, padding, dilation, weight_std, bias_std, trainable, weight_rate, bias_rate:
+            as in `Conv`.
 
     Source: Novak et al. 2019, on networks with and without weight sharing.
 
@@ -194,6 +203,18 @@ def check_weights(layer: Any) -> None:
     for name in ("weight_std", "bias_std"):
         object.__setattr__(layer, name, number(getattr(layer, name), name, nonnegative=True))
     truth(layer.trainable, "trainable")
+    for name in RATES:
+        rate = getattr(layer, name)
+        if rate is None:
+            continue
+        if not layer.trainable:
+            raise NetworkError(f"a frozen layer does not learn: give trainable=False or {name}")
+        object.__setattr__(layer, name, number(rate, name, nonnegative=True))
+
+
+def weights_of(layer: Any) -> dict[str, Any]:
+    """The fields of a layer that are those of its weights."""
+    return {name: getattr(layer, name) for name in ("weight_std", "bias_std", "trainable", *RATES)}
 
 
 def _patch(patch: Any) -> int | tuple[int, ...] | tuple[tuple[int, ...], ...]:

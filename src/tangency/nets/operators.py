@@ -15,7 +15,17 @@ one input at position u, Σ[u,u'] = ⟨x[u], x'[u']⟩ and A any linear map of t
 | Pointwise | σ(x[u])                       | k(Σ; q, q')          | Θ·k̇(Σ; q, q')           |
 | Normalize | x[u]/‖x[u]‖                   | Σ/√(q q')            | Θ/√(q q')                |
 | Scale     | c·x                           | c²Σ                  | c²Θ                      |
-| Sum       | the sum of branches           | the sum of theirs    | the sum of theirs        |
+| Drop      | x·mask/keep                   | Σ/keep on u = u', if | Θ/keep on u = u', if     |
+|           |                               | x' is x itself       | x' is x itself           |
+
+Where a signal parts into branches i, they meet in one of these:
+
+| operator    | on one input                | Σ becomes              | Θ becomes               |
+|-------------|-----------------------------|------------------------|-------------------------|
+| Sum         | Σ_i x_i[u]                  | Σ_i Σ_i                | Σ_i Θ_i                 |
+| Product     | Π_i x_i[u], by channels     | Π_i Σ_i                | Σ_i Θ_i·Π_{j≠i} Σ_j     |
+| Concatenate | x_i[u], side by side        | Σ_i p_i Σ_i            | Σ_i p_i Θ_i             |
+|             | or one grid after the other | Σ_i in blocks, else 0  | Θ_i in blocks, else 0   |
 
 Shifts are a stack whose maps move positions, Average and Positions stacks of one and of all
 positions: they are told apart because they can be computed without any matrix.
@@ -24,17 +34,23 @@ positions: they are told apart because they can be computed without any matrix.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix, Points
+from .meeting import check_grids, check_independent, check_residual, check_uncorrelated
 from .signal import Signal
 
 if TYPE_CHECKING:
     from .activations import ActivationLayer
     from .structure import Sequential
+
+
+ADDED = {"added": True}
+"""Marks fields that operators have not always had: files do not hold their defaults."""
 
 
 class Need(IntEnum):
@@ -127,6 +143,9 @@ class Weights(Operator):
 
     fan: how many stacked values share the variance of the weights.
     shared: the same at all positions; otherwise values at two positions are independent.
+    weight_rate, bias_rate: learning rates of the weights and the bias themselves, by which Θ̃ is
+        w²Θ/fan + weight_rate·Σ + bias_rate; None for those of the NTK parametrisation, w²/fan and
+        b².
     """
 
     weight_std: Any = 1.0
@@ -134,9 +153,11 @@ class Weights(Operator):
     trainable: bool = True
     fan: int = 1
     shared: bool = True
+    weight_rate: Any = field(default=None, metadata=ADDED)
+    bias_rate: Any = field(default=None, metadata=ADDED)
 
     def after(self, signal: Signal) -> Signal:
-        return Signal(signal.space, gaussian=True, weighted=True)
+        return Signal(signal.space, gaussian=True, weighted=True, centred=True, hidden=True)
 
     def need(self, need: Need) -> Need:
         return need if self.shared else min(need, Need.DIAGONAL)
@@ -145,7 +166,19 @@ class Weights(Operator):
     def plain(self) -> bool:
         """Of variance 1, trained, and without a bias."""
         one = float(self.weight_std) == 1 and self.fan == 1
-        return self.trainable and one and float(self.bias_std) == 0
+        return self.trainable and self.usual and one and float(self.bias_std) == 0
+
+    @property
+    def usual(self) -> bool:
+        """Learning rates are those of the NTK parametrisation."""
+        return self.weight_rate is None and self.bias_rate is None
+
+    @property
+    def rates(self) -> tuple[Any, Any]:
+        """The factors of Σ and of 1 that Θ̃ gains, where the weights are trained."""
+        w, b = self.weight_rate, self.bias_rate
+        w = self.weight_std * self.weight_std * (1.0 / self.fan) if w is None else w
+        return w, self.bias_std * self.bias_std if b is None else b
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +194,7 @@ class Pointwise(Operator):
                 "makes, but it does not follow one; put Conv(...) (on grids) or Dense() (on "
                 "vectors) before it"
             )
-        return replace(signal, gaussian=False)
+        return replace(signal, gaussian=False, centred=False)
 
     def need(self, need: Need) -> Need:
         return max(need, Need.DIAGONAL)
@@ -169,7 +202,12 @@ class Pointwise(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Normalize(Operator):
-    """Division by the norm of the features at each position."""
+    """Division by the norm of the features at each position, or by its root mean square over all.
+
+    space: whether it is that of all positions.
+    """
+
+    space: bool = field(default=False, metadata=ADDED)
 
     def need(self, need: Need) -> Need:
         return max(need, Need.DIAGONAL)
@@ -183,29 +221,101 @@ class Scale(Operator):
 
 
 @dataclass(frozen=True, eq=False)
-class Sum(Operator):
-    """The sum of a body and a shortcut, networks of their own; an empty one is the identity."""
+class Drop(Operator):
+    """A random mask that keeps each number with probability `keep`, and divides it by that."""
+
+    keep: float
+
+    def after(self, signal: Signal) -> Signal:
+        return replace(signal, gaussian=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Branching(Operator):
+    """Networks of their own that take the same signal; an empty one is the identity."""
 
     branches: tuple[Sequential, ...]
 
-    def after(self, signal: Signal) -> Signal:
+    def ends(self, signal: Signal) -> list[Signal]:
+        """What leaves each branch, `weighted` where it has weights of its own."""
         start = replace(signal, weighted=False)
-        body, shortcut = (branch.infer(start) for branch in self.branches)
-        if body.space != shortcut.space:
-            raise NetworkError(
-                f"the body gives {body.grid} and the shortcut {shortcut.grid}; give the shortcut "
-                "the same strides, for example shortcut=Conv(1, stride=2)"
-            )
-        if not any(branch.gaussian and branch.weighted for branch in (body, shortcut)):
-            raise NetworkError(
-                "neither branch of the Residual ends in a layer with weights of its own, so the "
-                "branches are not independent and their covariances do not add; end one of them "
-                "with Conv(...) or Dense()"
-            )
-        # An outer Sum may count on fresh weights only if every path through this one has them.
-        weighted = signal.weighted or (body.weighted and shortcut.weighted)
-        gaussian = body.gaussian and shortcut.gaussian
-        return Signal(body.space, gaussian, weighted, mixed=body.mixed or shortcut.mixed)
+        return [branch.infer(start) for branch in self.branches]
+
+    def space(self, spaces: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        """The grid where branches that end on these grids have met."""
+        return spaces[0]
+
+    def met(self, signal: Signal, ends: Sequence[Signal]) -> Signal:
+        """The signal where they have met, as far as all that meet in one way have it in common."""
+        return Signal(
+            self.space([end.space for end in ends]),
+            gaussian=all(end.gaussian for end in ends),
+            # An outer Sum may count on fresh weights only if every path through this one has them.
+            weighted=signal.weighted or all(end.weighted for end in ends),
+            mixed=any(end.mixed for end in ends),
+            centred=all(end.centred for end in ends),
+            hidden=all(end.hidden for end in ends),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Branching):
+    """The sum of branches, of which all but one must be uncorrelated with the others.
+
+    residual: they are a body and a shortcut, in messages.
+    """
+
+    residual: bool = False
+
+    def after(self, signal: Signal) -> Signal:
+        ends = self.ends(signal)
+        if self.residual:
+            check_residual(*ends)
+        else:
+            check_grids("Sum", [end.space for end in ends])
+            check_uncorrelated("Sum", ends, "covariances do not add")
+        return self.met(signal, ends)
+
+
+@dataclass(frozen=True, eq=False)
+class Product(Branching):
+    """The product of branches, channel by channel, which must be independent."""
+
+    def after(self, signal: Signal) -> Signal:
+        ends = self.ends(signal)
+        check_grids("Product", [end.space for end in ends])
+        check_independent("Product", ends, signal.hidden)
+        # A factor of mean zero that is independent of all others leaves none to the product.
+        centred = any(end.centred and end.weighted for end in ends)
+        return replace(self.met(signal, ends), gaussian=False, centred=centred)
+
+
+@dataclass(frozen=True, eq=False)
+class Concatenate(Branching):
+    """The channels of branches side by side, or their grids one after the other.
+
+    parts: the part p_i that each branch has of all channels, which sum to 1; None for grids.
+    axis: of the grid.
+    """
+
+    parts: tuple[float, ...] | None = None
+    axis: int = 0
+
+    def space(self, spaces: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        if self.parts is not None:
+            return spaces[0]
+        size = sum(space[self.axis] for space in spaces)
+        return (*spaces[0][: self.axis], size, *spaces[0][self.axis + 1 :])
+
+    def after(self, signal: Signal) -> Signal:
+        ends = self.ends(signal)
+        grids = [end.space for end in ends]
+        if self.parts is not None:
+            check_grids("Concatenate", grids)
+            return replace(self.met(signal, ends), mixed=True)
+        check_grids("Concatenate", grids, self.axis)
+        check_uncorrelated("Concatenate", ends, "covariances between their grids are not zero")
+        return self.met(signal, ends)
 
 
 def entries(space: tuple[int, ...], need: Need) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 from .activations import ActivationLayer
 from .base import Layer, lowered, plain
 from .identity import foreign
-from .operators import Operator, Pointwise, Sum
+from .operators import Branching, Operator, Pointwise
 from .signal import Signal
-from .structure import Residual, Sequential
+from .structure import Branches, Sequential
 
 
 def tensors(layer: Any) -> Iterator[Any]:
@@ -36,9 +36,15 @@ def numbers_only(layer: Any) -> Any:
     """
     if isinstance(layer, Sequential):
         return Sequential(*map(numbers_only, layer.layers))
+    if isinstance(layer, Branches) and not foreign(layer):
+        return layer.rebuilt(list(map(numbers_only, layer.chains()))) if _has(layer) else layer
     given = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-    changes = {k: _numbers(v) for k, v in given.items() if any(True for _ in tensors(v))}
+    changes = {k: _numbers(v) for k, v in given.items() if _has(v)}
     return replace(layer, **changes) if changes else layer
+
+
+def _has(value: Any) -> bool:
+    return any(True for _ in tensors(value))
 
 
 def _numbers(value: Any) -> Any:
@@ -60,9 +66,8 @@ def with_activations(net: Any, change: Callable[[ActivationLayer], ActivationLay
         return Sequential(*(with_activations(layer, change) for layer in net.layers))
     if isinstance(net, ActivationLayer):
         return change(net)
-    if type(net) is Residual:
-        shortcut = net.shortcut and with_activations(net.shortcut, change)
-        return Residual(with_activations(net.body, change), shortcut=shortcut)
+    if isinstance(net, Branches) and not foreign(net):
+        return net.rebuilt([with_activations(chain, change) for chain in net.chains()])
     return _Changed(net, change) if foreign(net) else net
 
 
@@ -83,8 +88,9 @@ class _Changed(Layer):
         match operator:
             case Pointwise(activation):
                 return Pointwise(self.change(activation))
-            case Sum(branches):
-                return Sum(tuple(with_activations(each, self.change) for each in branches))
+            case Branching(branches):
+                changed = tuple(with_activations(each, self.change) for each in branches)
+                return replace(operator, branches=changed)
         return operator
 
     def on_vectors(self) -> Layer | None:

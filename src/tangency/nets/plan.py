@@ -16,11 +16,21 @@ from ..errors import NetworkError
 from .activations import ActivationLayer
 from .base import Layer, lowered
 from .geometry import Box, Points
-from .operators import Need, Normalize, Operator, Pointwise, Shifts, Sum, Weights
+from .operators import Branching, Drop, Need, Normalize, Operator, Pointwise, Shifts, Weights
 from .signal import Signal, input_signal
 from .structure import Sequential
 
-__all__ = ["Need", "Plan", "Step", "activations", "evaluations", "joined", "plan", "walk"]
+__all__ = [
+    "Need",
+    "Plan",
+    "Step",
+    "activations",
+    "evaluations",
+    "has_masks",
+    "joined",
+    "plan",
+    "walk",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +43,7 @@ class Step:
         part: its place among the operators of that layer.
         space_in, space_out: the grid before and after.
         need_in, need_out: what must be known of Σ before and after.
-        branches: the steps of the branches of a `Sum`; those of an identity are ().
+        branches: the steps of the branches of a `Branching`; those of an identity are ().
     """
 
     operator: Operator
@@ -90,7 +100,7 @@ def _steps(net: Sequential, signal: Signal, need: Need) -> tuple[tuple[Step, ...
     for layer, part, operator, before, after in reversed(parts):
         branches: tuple[tuple[Step, ...], ...] = ()
         need_in = operator.need(need)
-        if isinstance(operator, Sum):
+        if isinstance(operator, Branching):
             found = [_steps(branch, before, need) for branch in operator.branches]
             branches, need_in = tuple(f[0] for f in found), max(f[1] for f in found)
         steps.append(
@@ -106,6 +116,11 @@ def walk(steps: Sequence[Step]) -> Iterator[Step]:
         for branch in step.branches:
             yield from walk(branch)
         yield step
+
+
+def has_masks(plan_: Plan) -> bool:
+    """Whether inputs meet themselves under random masks, and equal ones do not (`Drop`)."""
+    return any(isinstance(step.operator, Drop) for step in walk(plan_.steps))
 
 
 def activations(steps: Sequence[Step]) -> list[ActivationLayer]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ..errors import NetworkError
 from .activations import ReLU
-from .base import Layer, choice, shown, whole
+from .base import Layer, choice, number, shown, whole
+from .branches import Concatenate
 from .linear import Conv, Dense
 from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool
 from .structure import Residual, Sequential
@@ -160,3 +161,40 @@ def wide_resnet(*sizes: int, blocks: int = 1, groups: int = 3) -> Sequential:
             body = Sequential(ReLU(), Conv(3, stride=stride), ReLU(), Conv(3))
             layers.append(Residual(body, Conv(3, stride=stride) if block == 0 else None))
     return Sequential(*layers, ReLU(), GlobalAvgPool(), Dense())
+
+
+def densenet(*sizes: int, layers: int = 4, blocks: int = 3, compression: float = 0.5) -> Sequential:
+    """A densely connected network: `blocks` blocks of `layers` convolutions, then the mean.
+
+    Each convolution reads the channels of all before it in its block and adds its own to them;
+    between blocks a 1×1 convolution keeps `compression` of the channels, and pooling halves the
+    grid. Both numbers are passed by name, as DenseNet-121 elsewhere is a depth. The first
+    convolution has twice as many channels as those that are added.
+
+    Without batch normalisation an activation before a convolution, of all channels so far, is the
+    same as one after it, of the new ones.
+
+    Source: Huang, Liu, van der Maaten & Weinberger 2017.
+
+    >>> from tangency import densenet
+    >>> print(densenet(blocks=1, layers=2))
+    conv3 relu cat( | conv3 relu):widths=2x1 cat( | conv3 relu):widths=3x1 gap dense
+    """
+    if sizes:
+        came = ", ".join(map(shown, sizes))
+        raise NetworkError(
+            f"densenet({came}): both numbers are passed by name, densenet(layers=6, blocks=3), the "
+            f"convolutions in each block and the blocks; there is no growth rate, as {_WIDTHS}"
+        )
+    layers, blocks = whole(layers, "layers", 1), whole(blocks, "blocks", 1)
+    kept = float(number(compression, "compression", positive=True, most=1.0))
+    chain: list[Layer] = [Conv(3), ReLU()]
+    width = 2.0
+    for block in range(blocks):
+        if block > 0:
+            chain += [Conv(1), AvgPool(2), ReLU()]
+            width *= kept
+        for _ in range(layers):
+            chain.append(Concatenate(None, Sequential(Conv(3), ReLU()), widths=(width, 1)))
+            width += 1
+    return Sequential(*chain, GlobalAvgPool(), Dense())

@@ -17,14 +17,19 @@ class Signal:
     gaussian: the channels are independent centred Gaussians in the limit of infinite width, which
         is what an activation needs; true right after a layer with weights.
     weighted: weights were applied since the network (or the residual branch) began.
-    mixed: the entries of a vector come from positions of different variances (after Flatten), of
-        which only the mean is known: no activation can follow.
+    mixed: the channels differ in their variances (after Flatten they come from different
+        positions, after Concatenate from different branches), of which only the mean is known: no
+        activation can follow.
+    centred: the values have mean zero; so have Gaussian ones, and some others.
+    hidden: the channels are infinitely many, unlike those of the inputs.
     """
 
     space: tuple[int, ...]
     gaussian: bool = False
     weighted: bool = False
     mixed: bool = False
+    centred: bool = False
+    hidden: bool = False
 
     @property
     def grid(self) -> str:

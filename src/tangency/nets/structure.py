@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .. import checks
 from ..errors import NetworkError
-from .base import Layer, check_identity, number, shown
+from .base import Layer, check_identity, number, shown, truth
 from .operators import Normalize, Operator, Scale, Sum
 from .signal import Signal, input_signal
 
@@ -109,7 +109,33 @@ class Sequential(Layer):
 
 
 @dataclass(frozen=True, repr=False)
-class Residual(Layer):
+class Branches(Layer):
+    """What layers have in common that are made of branches.
+
+    `held` are the names of the fields that hold them; the text form has the others as options.
+    """
+
+    held: ClassVar[tuple[str, ...]] = ("branches",)
+
+    def chains(self) -> tuple[Sequential, ...]:
+        """The branches; an empty one is the identity."""
+        raise NotImplementedError
+
+    def rebuilt(self, chains: Sequence[Sequential]) -> Layer:
+        """The same layer with other branches, as many."""
+        raise NotImplementedError
+
+    def check_nesting(self) -> None:
+        """Refuses branches inside branches, more than 50 deep."""
+        if nesting(self) > _NESTING:
+            raise NetworkError(
+                f"{type(self).__name__}s are nested more than {_NESTING} deep; put them one after "
+                "the other in a Sequential"
+            )
+
+
+@dataclass(frozen=True, repr=False)
+class Residual(Branches):
     """The sum of a body and a shortcut (None: the identity): Σ and Θ are the sums of the two.
 
     Covariances add because weights of one branch are independent of the other's, so at least one
@@ -123,6 +149,7 @@ class Residual(Layer):
     body: Layer
     shortcut: Layer | None = None
 
+    held: ClassVar[tuple[str, ...]] = ("body", "shortcut")
     token: ClassVar[str] = "res"
     hint: ClassVar[str] = (
         "Layers that follow each other are one branch, Residual(Sequential(ReLU(), Conv(3))); a "
@@ -156,15 +183,16 @@ class Residual(Layer):
             )
         if self.shortcut is not None and len(self.shortcut.layers) == 0:  # type: ignore[attr-defined]
             object.__setattr__(self, "shortcut", None)
-        if nesting(self) > _NESTING:
-            raise NetworkError(
-                f"Residuals are nested more than {_NESTING} deep; put them one after the other in "
-                "a Sequential"
-            )
+        self.check_nesting()
+
+    def chains(self) -> tuple[Sequential, ...]:
+        return (self.body, Sequential() if self.shortcut is None else self.shortcut)  # type: ignore[return-value]
+
+    def rebuilt(self, chains: Sequence[Sequential]) -> Layer:
+        return Residual(*chains)
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        chains = (self.body, Sequential() if self.shortcut is None else self.shortcut)
-        return (Sum(chains),)  # type: ignore[arg-type]
+        return (Sum(self.chains(), residual=True),)
 
     def on_vectors(self) -> Layer | None:
         body = self.body.on_vectors()
@@ -172,12 +200,12 @@ class Residual(Layer):
         return None if body is None else Residual(body, shortcut)
 
 
-def nesting(layer: Layer | None) -> int:
-    """How many Residuals lie one inside the other."""
+def nesting(layer: Layer) -> int:
+    """How many layers with branches lie one inside the other."""
     if isinstance(layer, Sequential):
         return max(map(nesting, layer.layers), default=0)
-    if isinstance(layer, Residual):
-        return 1 + max(nesting(layer.body), nesting(layer.shortcut))
+    if isinstance(layer, Branches):
+        return 1 + max(map(nesting, layer.chains()))
     return 0
 
 
@@ -188,25 +216,35 @@ class LayerNorm(Layer):
     It must follow a layer with weights, whose channels have mean zero in the limit of infinite
     width. A position of variance zero stays zero.
 
+    Args:
+        space: normalise over all positions too: by √(q̄ q̄'), q̄ the mean of q[u] over u.
+
     Source: the infinite-width limit of Ba, Kiros & Hinton 2016, as in Yang 2019.
 
     >>> from tangency import LayerNorm
-    >>> LayerNorm()
-    LayerNorm()
+    >>> LayerNorm(space=True)
+    LayerNorm(space=True)
     """
+
+    space: bool = field(default=False, kw_only=True)
 
     token: ClassVar[str] = "layernorm"
     hint: ClassVar[str] = "It normalises over the channels, however many there are"
+    flags: ClassVar[dict[str, tuple[str, Any]]] = {"space": ("space", True)}
+
+    def __post_init__(self) -> None:
+        truth(self.space, "space")
 
     def check(self, signal: Signal) -> None:
-        if not signal.gaussian:
+        if not signal.centred:
             raise NetworkError(
                 "LayerNorm needs channels of mean zero, which a layer with weights makes, but it "
                 "does not follow one; put it right after Conv(...) or Dense()"
             )
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        return (Normalize(),)
+        # Of a vector there is nothing more to normalise over.
+        return (Normalize(self.space and bool(space)),)
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,10 +9,10 @@ from typing import Any
 from .. import checks
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix
-from .operators import Average, Need, Pointwise, Positions, Shifts, Stack, Sum, entries
+from .operators import Average, Branching, Need, Pointwise, Positions, Shifts, Stack, entries
 from .plan import Step, activations, plan
 from .quadrature.layer import Activation
-from .structure import Residual, Sequential
+from .structure import Branches, Sequential
 
 # A dual takes a root, an inverse sine and a dozen products; LayerNorm and sums a few.
 _DUAL, _PLAIN = 20, 1
@@ -32,7 +32,7 @@ def operations(step: Step) -> int:
     """Multiply-adds for one pair, Σ and Θ together, as the reference engine does them."""
     before, after = entries(step.space_in, step.need_in), entries(step.space_out, step.need_out)
     match step.operator:
-        case Sum():
+        case Branching():
             inside = sum(operations(inner) for branch in step.branches for inner in branch)
             return inside + 2 * after
         case Pointwise():
@@ -74,7 +74,7 @@ def summary_table(
     rows.append(("input", _grid(steps.space), shape_text(steps.space, steps.need_in), f"{cost:,}"))
     for parts, depth in _flat(steps.steps, 0):
         first, last = parts[0], parts[-1]
-        branching = isinstance(first.layer, Residual)
+        branching = isinstance(first.layer, Branches)
         name = "  " * depth + (first.layer.token if branching else str(first.layer))
         # What is inside a sum has lines of its own.
         inside = [inner for step in parts for branch in step.branches for inner in branch]

@@ -60,7 +60,6 @@ ELSEWHERE: dict[str, str] = {
         ("batchnorm", "batchnorm1d", "batchnorm2d", "batchnormalization", "bn", "groupnorm"),
         "LayerNorm(): a kernel knows no batch",
     ),
-    "dropout": "nothing: leave it out, a kernel is what networks are in the mean",
     "softmax": "nothing: a kernel stands for the network before its softmax",
     "serial": "Sequential(*layers)",
     "stax": "the layers of tangency itself, as Sequential(Dense(), ReLU(), Dense())",

@@ -3,8 +3,11 @@
     conv3 relu gauss2 conv3:stride=2,w=1.5 relu gap dense
     conv[[0,0],[0,1]] relu res(relu conv3 | conv1) flatten dense:frozen
 
-A token is a name, directly followed by the layer's main value if it has one, then a colon and
-options separated by commas. Values are numbers, sizes per axis (3x5), words, or JSON lists.
+    conv3 sum(conv1 | conv3 relu conv3 | ) cat( | relu conv3):widths=2x1 gap dense
+
+A token is a name, directly followed by the layer's main value if it has one, or by its branches in
+parentheses (an empty one is the identity), then a colon and options separated by commas. Values are
+numbers, sizes per axis (3x5), words, or JSON lists.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from ..numerals import decimal
 from . import (
     activations,
     cropping,
+    dropout,
     filters,
     linear,
     pooling,
@@ -32,8 +36,10 @@ from . import (
     structure,
     transposed,
 )
+from . import branches as branching
 from .base import Layer, options, plain, shown
-from .structure import Residual, Sequential
+from .parentheses import BRANCHING, OPENING, branches, branches_text
+from .structure import Branches, Residual, Sequential
 from .teach import elsewhere
 
 LAYERS: dict[str, type[Layer]] = {
@@ -48,6 +54,8 @@ LAYERS: dict[str, type[Layer]] = {
         cropping,
         filters,
         structure,
+        branching,
+        dropout,
     )
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, Layer) and cls.token
@@ -67,29 +75,27 @@ SYNONYMS: dict[str, str] = {
         cls.__name__.lower(): token
         for token, cls in LAYERS.items()
         if cls.__name__.lower() not in (*LAYERS, *quadrature.FUNCTIONS)
-        and cls is not structure.Residual
+        and not issubclass(cls, Branches)
     },
     "swish": "activation:function=silu",
 }
 """Names that are read as others: functions that `Activation` knows, and names of classes."""
-
-NESTING = 50
-"""How deep res(...) may be nested."""
 
 
 def layer_text(layer: Layer) -> str:
     """The text form of a layer or network."""
     if isinstance(layer, Sequential):
         return " ".join(map(layer_text, layer.layers))
-    if isinstance(layer, Residual):
-        branches = [layer.body] if layer.shortcut is None else [layer.body, layer.shortcut]
-        return f"res({' | '.join(map(layer_text, branches))})"
     if LAYERS.get(layer.token) is not type(layer):
         # A class without a name in files: something to show, which no text can be read as.
         return f"<{type(layer).__module__}.{type(layer).__qualname__}>"
-    words, lead = [], ""
+    words, lead, held = [], "", ()
+    if isinstance(layer, Branches):
+        lead, held = f"({branches_text(layer, layer_text)})", layer.held
     words_of_flags = {name: (word, value) for word, (name, value) in layer.flags.items()}
     for field, value in options(layer):
+        if field.name in held:
+            continue
         if field.name == layer.lead:
             lead = _value_text(value)
         elif field.name in words_of_flags and value == words_of_flags[field.name][1]:
@@ -146,7 +152,6 @@ def parse(text: str, functions: Mapping[str, Callable[[Any], Any]] | None = None
 
 _Functions = Mapping[str, Callable[[Any], Any]]
 _NAME = re.compile(r"[A-Za-z_]+")
-_RESIDUAL = re.compile(r"res(idual)?\(", re.IGNORECASE)
 
 
 def _sequence(text: str, at: int, functions: _Functions, depth: int) -> tuple[Sequential, int]:
@@ -157,39 +162,35 @@ def _sequence(text: str, at: int, functions: _Functions, depth: int) -> tuple[Se
             at += 1
         elif text[at] in "|)":
             break
-        elif opening := _RESIDUAL.match(text, at):
-            layer, at = _residual(text, opening.end(), functions, depth + 1)
+        elif opening := OPENING.match(text, at):
+            layer, at = _branching(text, at, opening, functions, depth + 1)
             layers.append(layer)
         else:
             end = _token_end(text, at)
             if end == at:
                 raise NetworkError(
-                    f"unexpected {text[at]!r} at position {at + 1} of {shown(text)}; only res(...) "
-                    "has parentheses"
+                    f"unexpected {text[at]!r} at position {at + 1} of {shown(text)}; only "
+                    "res(...), sum(...), prod(...) and cat(...) have parentheses"
                 )
             layers.append(_layer(text[at:end], functions, text))
             at = end
     return Sequential(*layers), at
 
 
-def _residual(text: str, at: int, functions: _Functions, depth: int) -> tuple[Residual, int]:
-    if depth > NESTING:
-        raise NetworkError(f"res(...) is nested more than {NESTING} deep in {shown(text)}")
-    branches = []
-    while True:
-        branch, at = _sequence(text, at, functions, depth)
-        branches.append(branch)
-        if at >= len(text):
-            raise NetworkError(f"a parenthesis is not closed in {shown(text)}")
-        at += 1
-        if text[at - 1] == ")":
-            break
-    if len(branches) > 2 or not branches[0].layers:
-        raise NetworkError(
-            "res(...) holds a body and at most one shortcut, res(body | shortcut), in "
-            f"{shown(text)}"
-        )
-    return Residual(*branches), at
+def _branching(
+    text: str, start: int, opening: re.Match[str], functions: _Functions, depth: int
+) -> tuple[Layer, int]:
+    """The layer whose branches follow an opening parenthesis, and the options behind them."""
+    cls = LAYERS[BRANCHING[opening.group(1).lower()]]
+    inner = partial(_sequence, functions=functions, depth=depth)
+    chains, at = branches(text, opening.end(), cls.token, depth, inner)
+    end = _token_end(text, at) if text[at : at + 1] == ":" and cls is not Residual else at
+    token = text[start:end]
+    values = _options(cls, text[at + 1 : end], token, functions) if end > at else {}
+    try:
+        return cls(*chains, **values), end
+    except NetworkError as error:
+        raise NetworkError(f"{shown(token)}: {cut(str(error), 400)}") from None
 
 
 def _token_end(text: str, at: int) -> int:
@@ -223,7 +224,7 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
         name, _, function = SYNONYMS[name].partition(":")
         tail = ",".join(filter(None, (function, tail)))
         colon = ":" if tail else ""
-    if name not in LAYERS or name == "res":
+    if name not in LAYERS or issubclass(LAYERS[name], Branches):
         raise NetworkError(_unknown(name, token, whole))
     cls = LAYERS[name]
     values: dict[str, Any] = {}
@@ -233,11 +234,8 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
             hint = _of(name) if lead[0].isdigit() else "; layers are separated by spaces"
             raise NetworkError(f"{shown(head[: -len(lead)])} takes no value, got {brief}{hint}")
         values[cls.lead] = _value(lead, token)
-    for word in _split(tail) if colon else []:
-        field, value = _option(cls, word, token, functions)
-        if field in values:
-            raise NetworkError(f"{field} is given twice in {brief}")
-        values[field] = value
+    if colon:
+        values = _options(cls, tail, token, functions, values)
     missing = [
         f.name
         for f in dataclasses.fields(cls)
@@ -265,6 +263,23 @@ def _unknown(name: str, token: str, whole: str) -> str:
 def _of(name: str) -> str:
     """A word on widths, where a number was given that can only be one."""
     return "; widths are infinite here and have no place in a text" if name == "dense" else ""
+
+
+def _options(
+    cls: type[Layer],
+    tail: str,
+    token: str,
+    functions: _Functions,
+    values: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The fields that the words behind a colon give, beside those that are known."""
+    found = dict(values or {})
+    for word in _split(tail):
+        field, value = _option(cls, word, token, functions)
+        if field in found:
+            raise NetworkError(f"{field} is given twice in {shown(token)}")
+        found[field] = value
+    return found
 
 
 def _option(cls: type[Layer], word: str, token: str, functions: _Functions) -> tuple[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..errors import NetworkError
 from .base import Layer, choice, per_axis, whole_or_axes
 from .geometry import AxisMatrices, Box, Windows, check_span, selection
-from .linear import FLAGS, SHORT, Dense, check_weights
+from .linear import FLAGS, SHORT, Dense, check_weights, weights_of
 from .operators import Operator, Shifts, Stack, Weights
 from .signal import Signal
 
@@ -34,7 +34,7 @@ class ConvTranspose(Layer):
     Args:
         patch, stride: a number, or one per axis.
         padding: "same", "valid" or "circular".
-        weight_std, bias_std, trainable: as in `Dense`.
+        weight_std, bias_std, trainable, weight_rate, bias_rate: as in `Conv`.
 
     >>> from tangency import ConvTranspose, Sequential
     >>> Sequential(ConvTranspose(3, stride=2)).output_shape((5, 4, 1))
@@ -49,6 +49,8 @@ class ConvTranspose(Layer):
     weight_std: Any = field(default=1.0, kw_only=True)
     bias_std: Any = field(default=0.0, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
+    weight_rate: Any = field(default=None, kw_only=True)
+    bias_rate: Any = field(default=None, kw_only=True)
 
     token: ClassVar[str] = "convt"
     hint: ClassVar[str] = (
@@ -80,7 +82,7 @@ class ConvTranspose(Layer):
             _windows(n, k, s, self.padding) for n, k, s in zip(space, sizes, strides, strict=True)
         ]
         box = Box(tuple(axes))
-        weights = Weights(self.weight_std, self.bias_std, self.trainable, fan=box.count)
+        weights = Weights(**weights_of(self), fan=box.count)
         if space == box.space_out:
             return Shifts(box), weights
         finer = tuple(
@@ -90,7 +92,7 @@ class ConvTranspose(Layer):
         return Stack((AxisMatrices(finer),), tuple(1 / s for s in strides)), Shifts(box), weights
 
     def on_vectors(self) -> Layer:
-        return Dense(weight_std=self.weight_std, bias_std=self.bias_std, trainable=self.trainable)
+        return Dense(**weights_of(self))
 
 
 def _windows(n: int, size: int, stride: int, padding: str) -> Windows:

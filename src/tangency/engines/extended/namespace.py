@@ -96,9 +96,13 @@ def sum(x: Extended, axis: Any = None) -> Extended:
     return reshape(row_sums(reshape(moved, (math.prod(shape), count))), shape)
 
 
-def mean(x: Extended, axis: Any = None) -> Extended:
+def mean(x: Extended, axis: Any = None, keepdims: Any = False) -> Extended:
     total = sum(x, axis)
-    return total / (math.prod(x.shape) / math.prod(total.shape))
+    found = total / (math.prod(x.shape) / math.prod(total.shape))
+    if not keepdims:
+        return found
+    axes = {a % x.ndim for a in axis}
+    return reshape(found, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
 
 
 def abs(x: Extended) -> Extended:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...nets.operators import Pointwise, Scale, Sum, Weights
+from ...nets.operators import Concatenate, Pointwise, Scale, Sum, Weights
 from ...nets.plan import Step
 from .jit import jit
 from .scalars import arcs, lit
@@ -38,7 +38,7 @@ def homogeneous(steps: tuple[Step, ...]) -> bool:
 
 def _multiplies(step: Step) -> bool:
     match step.operator:
-        case Sum():
+        case Sum() | Concatenate():
             return all(map(homogeneous, step.branches))
         case Weights() as weights:
             return float(weights.bias_std) == 0.0

@@ -11,10 +11,13 @@ import numpy as np
 from ...nets.geometry import AxisMatrices
 from ...nets.operators import (
     Average,
+    Concatenate,
+    Drop,
     Need,
     Normalize,
     Pointwise,
     Positions,
+    Product,
     Scale,
     Shifts,
     Stack,
@@ -40,7 +43,9 @@ from .tail import Tail
 from .vectors import Products
 from .work import room_bytes
 
-_OPERATORS = Average | Normalize | Pointwise | Positions | Scale | Shifts | Stack | Sum | Weights
+_OPERATORS = (
+    *(Average, Concatenate, Normalize, Pointwise, Positions, Scale, Shifts, Stack, Sum, Weights),
+)
 
 WORKING_BYTES = ROOM + THREAD + 3 * BAND
 """What the engine needs beside its inputs and its result, at most."""
@@ -81,6 +86,16 @@ def _unknown(step: Step) -> str | None:
         case Weights(shared=False) if step.need_out is Need.FULL:
             # Of the diagonal alone, shared weights make the same.
             return f"{name} has other weights at each position, and later layers mix positions"
+        case Weights() as weights if weights.trainable and not weights.usual:
+            return f"{name} has learning rates of its own"
+        case Normalize(space=True):
+            return f"{name} normalises over space"
+        case Concatenate(parts=None):
+            return f"{name} puts grids one after the other"
+        case Product():
+            return f"{name} multiplies branches"
+        case Drop():
+            return f"{name} has random masks"
         case Stack(maps) if not all(isinstance(a, AxisMatrices) for a in maps):
             return f"{name} has a filter that is not separable"
         case operator if not isinstance(operator, _OPERATORS):

@@ -321,33 +321,26 @@ class _Builder:
 
     def _sum(self, stage: Stage, piece: Piece, slot: int, keep: bool) -> int:
         start = (stage.end, stage.down, stage.tangent_out)
-        first, second = piece.branches
-        body = slot
+        first, *others = piece.branches
+        total = slot
         for index, inner in enumerate(first):
-            body = self.on_planes(stage, inner, body, keep=index == 0)
+            total = self.on_planes(stage, inner, total, keep=index == 0)
         tangent = stage.tangent_out
-        if body == slot:
-            body = self._copy(stage, slot)
-        stage.end, stage.down, stage.tangent_out = start
-        shortcut = slot
-        for index, inner in enumerate(second):
-            shortcut = self.on_planes(stage, inner, shortcut, keep=keep and index == 0)
-        stage.operations.append(
-            Operation(
-                Code.ADD,
-                shortcut,
-                body,
-                stage.end,
-                stage.end,
-                stage.down,
-                stage.tangent_out,
-                target_tangent=tangent,
-            )
-        )
-        stage.tangent_out = stage.tangent_out or tangent
-        if not (keep and shortcut == slot):
-            self.free.append(shortcut)
-        return body
+        if total == slot:
+            total = self._copy(stage, slot)
+        for place, branch in enumerate(others, 1):
+            stage.end, stage.down, stage.tangent_out = start
+            held = keep or place < len(others)
+            part = slot
+            for index, inner in enumerate(branch):
+                part = self.on_planes(stage, inner, part, keep=held and index == 0)
+            grids = (stage.end, stage.end, stage.down, stage.tangent_out)
+            add = Operation(Code.ADD, part, total, *grids, target_tangent=tangent)
+            stage.operations.append(add)
+            stage.tangent_out = tangent = stage.tangent_out or tangent
+            if not (held and part == slot):
+                self.free.append(part)
+        return total
 
 
 def _two_axes(axes: tuple[Windows, ...]) -> tuple[Windows, Windows]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...errors import NetworkError
 from ...nets.geometry import Box, Points
-from ...nets.operators import Operator
+from ...nets.operators import Concatenate, Operator, Scale, Sum
 from ...nets.plan import Step, joined
 from .program import Uncovered
 
@@ -33,9 +34,16 @@ def pieces(steps: Sequence[Step]) -> tuple[Piece, ...]:
         Uncovered: patches without weights.
     """
     try:
-        return tuple(
-            Piece(step.operator, patch, tuple(map(pieces, step.branches)))
-            for step, patch in joined(steps)
-        )
+        return tuple(_piece(step, patch) for step, patch in joined(steps))
     except NetworkError as error:
         raise Uncovered(str(error)) from None
+
+
+def _piece(step: Step, patch: Box | Points | None) -> Piece:
+    operator, branches = step.operator, tuple(map(pieces, step.branches))
+    if isinstance(operator, Concatenate) and operator.parts is not None:
+        # Σ and Θ of channels side by side are a sum of multiples.
+        pairs = zip(branches, operator.parts, strict=True)
+        branches = tuple((*branch, Piece(Scale(math.sqrt(p)))) for branch, p in pairs)
+        operator = Sum(operator.branches)
+    return Piece(operator, patch, branches)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ...nets.operators import Average, Positions

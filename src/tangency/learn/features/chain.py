@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from ...errors import NetworkError
 from ...nets.operators import (
     Average,
+    Branching,
+    Concatenate,
     Need,
     Normalize,
     Operator,
@@ -33,7 +35,9 @@ Array = NDArray[Any]
 
 # Local features among which landmarks are chosen, for each landmark, and for many of them.
 _CANDIDATES, _MANY = 10, (3, 10_000)
-_KNOWN = (Average, Normalize, Pointwise, Positions, Scale, Shifts, Stack, Sum, Weights)
+_KNOWN = (
+    *(Average, Concatenate, Normalize, Pointwise, Positions, Scale, Shifts, Stack, Sum, Weights),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +80,14 @@ class Projected:
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """A sum of branches, each a chain of its own."""
+    """Branches that meet in an operator, each a chain of its own."""
 
+    operator: Branching
     chains: tuple[Chain, ...]
 
     def __call__(self, block: Block) -> Block:
-        return replace(block, local=joined([chain(block).local for chain in self.chains]))
+        ends = [chain(block).local for chain in self.chains]
+        return replace(block, local=joined(self.operator, ends))
 
 
 Stage = Linear | Projected | Branches
@@ -141,13 +147,14 @@ class Fit:
                     stage = Projected(projection, place)
                     blocks = [] if step is last else [stage(before(block)) for block in blocks]
                     stages, pending = [*stages, *pending, stage], []
-                case Sum():
+                case Branching() as meeting:
                     blocks = [Chain(tuple(pending))(block) for block in blocks]
                     found = [self.chain(branch, blocks) for branch in step.branches]
-                    stages = [*stages, *pending, Branches(tuple(chain for chain, _ in found))]
+                    chains = tuple(chain for chain, _ in found)
+                    stages = [*stages, *pending, Branches(meeting, chains)]
                     pending = []
                     blocks = [
-                        replace(parts[0], local=joined([part.local for part in parts]))
+                        replace(parts[0], local=joined(meeting, [part.local for part in parts]))
                         for parts in zip(*(after for _, after in found), strict=True)
                     ]
                 case operator:
@@ -242,12 +249,13 @@ def _sizes(
                 count = math.prod(step.space_in)
                 sizes = sigma * count, theta * count
             case Weights() as weights:
-                sigma += int(weights.bias_std > 0)
-                sizes = sigma, theta + (sigma if tangent and weights.trainable else 0)
+                before, sigma = sigma, sigma + int(weights.bias_std > 0)
+                own = sigma if weights.usual else before + 1
+                sizes = sigma, theta + (own if tangent and weights.trainable else 0)
             case Pointwise():
                 width = next(widths)
                 sizes = width, width if theta else 0
-            case Sum():
+            case Branching():
                 ends = []
                 for branch in step.branches:
                     inside = list(_sizes(branch, sizes, widths, tangent))

@@ -15,7 +15,18 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ...nets.geometry import Box
-from ...nets.operators import Average, Normalize, Operator, Positions, Scale, Shifts, Stack, Weights
+from ...nets.operators import (
+    Average,
+    Branching,
+    Concatenate,
+    Normalize,
+    Operator,
+    Positions,
+    Scale,
+    Shifts,
+    Stack,
+    Weights,
+)
 from ...nets.special import safe_sqrt
 from .convolved import put_off
 from .positions import mapped, patches
@@ -73,8 +84,16 @@ class Local:
         return replace(self, sigma=change(self.sigma), theta=theta)
 
 
-def joined(branches: list[Local]) -> Local:
-    """The features of a sum of branches: those of all side by side."""
+def joined(operator: Branching, branches: list[Local]) -> Local:
+    """The features where branches meet: those of all side by side."""
+    if isinstance(operator, Concatenate):
+        branches = [branch.done() for branch in branches]
+        if operator.parts is not None:
+            roots = map(math.sqrt, operator.parts)
+            scaled = [(b, root) for b, root in zip(branches, roots, strict=True)]
+            branches = [b.each(lambda x, root=root: root * x) for b, root in scaled]
+        else:
+            return _one_after_the_other([branch.alone() for branch in branches], operator.axis)
     if len({branch.shared for branch in branches}) > 1:
         branches = [branch.alone() for branch in branches]
     branches = [branch.done() for branch in branches]
@@ -82,6 +101,25 @@ def joined(branches: list[Local]) -> Local:
     if branches[0].theta is not None:
         theta = _concat([b.theta for b in branches])
     return Local(_concat([b.sigma for b in branches]), theta, branches[0].shared)
+
+
+def _one_after_the_other(branches: list[Local], axis: int) -> Local:
+    """Along an axis of space, with features that the other branches do not have."""
+
+    def placed(parts: list[Array]) -> Array:
+        xp = array_namespace(parts[0])
+        rows = []
+        for place, part in enumerate(parts):
+            sizes = [other.shape[-1] for other in parts]
+            row = [xp.zeros((*part.shape[:-1], size), dtype=part.dtype) for size in sizes]
+            row[place] = part
+            rows.append(_concat(row))
+        return xp.concat(rows, axis=axis + 1)
+
+    theta = None
+    if branches[0].theta is not None:
+        theta = placed([b.theta for b in branches])
+    return Local(placed([b.sigma for b in branches]), theta)
 
 
 def linear(operator: Operator, local: Local, variances: Array | None) -> Local:
@@ -109,9 +147,12 @@ def linear(operator: Operator, local: Local, variances: Array | None) -> Local:
             return local.done().each(_side_by_side)
         case Scale(factor):
             return local.each(lambda x: x * float(factor))
-        case Normalize():
+        case Normalize(space):
             done = local.done()
             q = squares(done.sigma) if variances is None else variances
+            if space:
+                axes = tuple(range(1, q.ndim))
+                q = array_namespace(q).mean(q, axis=axes, keepdims=True)
             xp, root = array_namespace(q), safe_sqrt(q)
             length = xp.where(root > 0, root, xp.ones_like(root))[..., None]
             return done.each(lambda x: x / length)
@@ -135,6 +176,8 @@ def _concat(parts: list[Any]) -> Array:
 
 def _weighted(weights: Weights, local: Local) -> Local:
     factor, bias = weights.weight_std / math.sqrt(weights.fan), weights.bias_std
+    if not weights.usual and weights.trainable and local.theta is not None:
+        return _at_own_rates(weights, local)
     if local.shared and (bias or weights.trainable):
         local = local.alone()  # two layers with weights in a row
     if factor != 1:
@@ -146,3 +189,13 @@ def _weighted(weights: Weights, local: Local) -> Local:
         local = replace(local, sigma=_concat([s, column]))
     trained = weights.trainable and local.theta is not None
     return replace(local, shared=1.0) if trained else local
+
+
+def _at_own_rates(weights: Weights, local: Local) -> Local:
+    """Θ̃ = w²Θ/fan + r·Σ + r_b, for learning rates r and r_b."""
+    done = local.alone().done()
+    own, constant = (math.sqrt(float(rate)) for rate in weights.rates)
+    frozen = _weighted(replace(weights, trainable=False), done)
+    assert frozen.theta is not None
+    column = array_namespace(done.sigma).full_like(done.sigma[..., :1], constant)
+    return replace(frozen.done(), theta=_concat([frozen.done().theta, own * done.sigma, column]))

@@ -11,7 +11,7 @@ import numpy as np
 from ...checks import choice, is_whole
 from ...errors import InputError
 from ...kernels.algebra import kernel_from_dict
-from ...nets.operators import Pointwise, Sum
+from ...nets.operators import Branching, Pointwise
 from ...nets.plan import Step, activations
 from ..lowrank import METHODS
 from .base import at_least_one
@@ -35,7 +35,7 @@ def projections(chain: Chain) -> Iterator[Projection]:
         match stage:
             case Projected(projection):
                 yield projection
-            case Branches(chains):
+            case Branches(chains=chains):
                 for each in chains:
                     yield from projections(each)
 
@@ -74,9 +74,9 @@ def _chain(steps: Sequence[Step], places: dict[int, int], found: Iterator[Projec
             case Pointwise():
                 assert place is not None
                 stages.append(Projected(next(found), place))
-            case Sum():
+            case Branching() as meeting:
                 branches = tuple(_chain(branch, places, found) for branch in step.branches)
-                stages.append(Branches(branches))
+                stages.append(Branches(meeting, branches))
             case operator:
                 stages.append(Linear(operator, place))
     return Chain(tuple(stages))

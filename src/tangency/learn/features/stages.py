@@ -32,7 +32,7 @@ from ...errors import NetworkError
 from ...nets import Layer, Sequential, facts
 from ...nets.activations import ActivationLayer
 from ...nets.base import lowered
-from ...nets.operators import Normalize, Operator, Pointwise, Scale, Sum, Weights
+from ...nets.operators import Concatenate, Normalize, Operator, Pointwise, Scale, Sum, Weights
 from ...nets.plan import Step
 from ...norms import norm
 from .draws import gaussian_rows, isotropic_rows
@@ -79,10 +79,11 @@ def _size_after(step: Step, sizes: Sizes, neurons: int, tangent: bool) -> Sizes:
     match step.operator:
         case Weights() as weights:
             sigma = sizes.sigma + (weights.bias_std > 0)
-            return Sizes(sigma, sizes.theta + (sigma if tangent and weights.trainable else 0))
+            own = sigma if weights.usual else sizes.sigma + 1
+            return Sizes(sigma, sizes.theta + (own if tangent and weights.trainable else 0))
         case Pointwise():
             return Sizes(neurons, neurons if sizes.theta else 0)
-        case Sum():
+        case Sum() | Concatenate():
             found = [sizes_after(b, sizes, neurons, tangent) for b in step.branches]
             return Sizes(sum(each.sigma for each in found), sum(each.theta for each in found))
     return sizes
@@ -102,11 +103,16 @@ def _draw_stage(step: Step, sizes: Sizes, draw: Draw) -> Stage:
         case Weights() as weights:
             trained = draw.tangent and weights.trainable
             factor = weights.weight_std / math.sqrt(weights.fan)
-            return WeightsStage(factor, weights.bias_std, trained)
+            rates = None if weights.usual else tuple(math.sqrt(rate) for rate in weights.rates)
+            return WeightsStage(factor, weights.bias_std, trained, rates)
         case Pointwise(activation):
             return Neurons.drawn(activation, sizes, draw)
         case Sum():
             return Branches(tuple(draw_stages(b, sizes, draw) for b in step.branches))
+        case Concatenate(parts=parts) if parts is not None:
+            stages = [draw_stages(b, sizes, draw) for b in step.branches]
+            pairs = zip(stages, parts, strict=True)
+            return Branches(tuple(Chain((each, Scaling(math.sqrt(p)))) for each, p in pairs))
         case Scale(factor):
             return Scaling(factor)
         case Normalize():
@@ -124,7 +130,7 @@ def check_covered(net: Sequential, tangent: bool) -> None:
 def _check_operator(layer: Layer, operator: Operator, tangent: bool) -> None:
     other = "NystromFeatures approximates the kernel of any network"
     match operator:
-        case Sum(branches):
+        case Sum(branches) | Concatenate(branches):
             for branch in branches:
                 check_covered(branch, tangent)
         case Pointwise(activation):
@@ -143,7 +149,8 @@ def _check_operator(layer: Layer, operator: Operator, tangent: bool) -> None:
         case _:
             raise NetworkError(
                 "RandomFeatures covers networks on vectors, made of Dense, activations, "
-                f"LayerNorm, Rescale and Residual; this one has {layer!r}; {other}"
+                "LayerNorm, Rescale, Residual, Sum and Concatenate; this one has "
+                f"{layer!r}; {other}"
             )
 
 
@@ -161,11 +168,12 @@ class Chain:
 
 @dataclass(frozen=True)
 class WeightsStage:
-    """A layer with weights; exact."""
+    """A layer with weights; exact. rates: the roots of learning rates of its own."""
 
     weight_std: float
     bias_std: float
     trainable: bool
+    rates: tuple[float, ...] | None = None
 
     def __call__(self, features: Features) -> Features:
         sigma = self.weight_std * features.sigma
@@ -173,7 +181,13 @@ class WeightsStage:
             bias = np.full((len(sigma), 1), self.bias_std, dtype=sigma.dtype)
             sigma = np.concatenate([sigma, bias], axis=1)
         theta = self.weight_std * features.theta
-        return Features(sigma, np.concatenate([theta, sigma], axis=1) if self.trainable else theta)
+        if not self.trainable:
+            return Features(sigma, theta)
+        own = [sigma]
+        if self.rates is not None:
+            column = np.full((len(sigma), 1), self.rates[1], dtype=sigma.dtype)
+            own = [self.rates[0] * features.sigma, column]
+        return Features(sigma, np.concatenate([theta, *own], axis=1))
 
 
 @dataclass(frozen=True, eq=False)

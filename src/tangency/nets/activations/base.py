@@ -52,7 +52,8 @@ class ActivationLayer(Layer, Facts):
         if signal.mixed:
             raise NetworkError(
                 f"{type(self).__name__} cannot follow Flatten(), which joins positions of "
-                "different variances; put it before Flatten(), or Dense() between the two"
+                "different variances; put it before Flatten(), or Dense() between the two (nor "
+                "Concatenate(...), which joins such channels: put it at the end of each branch)"
             )
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
