@@ -212,7 +212,7 @@ def _stage(signal: Signal, activations) -> st.SearchStrategy:
     weights = convs(dims) | dense() if dims else dense()
     plain = dense() if not dims else st.builds(tg.Conv, st.sampled_from([1, 3]), **weighted())
     shuffle = [[tg.PixelShuffle(2)]] if dims else []
-    norm = st.sampled_from([[], [], [tg.LayerNorm()], [tg.Rescale(0.5)], *shuffle])
+    norm = st.sampled_from([[], [], *shuffle, [tg.LayerNorm()], [tg.Rescale(0.5)]])
     pool = st.lists(pools(dims) | linear_maps(signal.space), max_size=1) if dims else st.just([])
     block = st.tuples(activations(), plain).map(lambda pair: [tg.Residual(tg.Sequential(*pair))])
     cut = st.tuples(activations(), plain, plain).map(
