@@ -167,4 +167,4 @@ def factor(value: Any, name: str, most: float = MOST) -> Any:
 
 def times(number: Any, x: Any) -> Any:
     """number·x, and x itself where the number is 1: a pass over x costs as much as a product."""
-    return x if isinstance(number, float) and number == 1 else number * x
+    return x if isinstance(number, float) and number == 1.0 else number * x
