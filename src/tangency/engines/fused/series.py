@@ -111,7 +111,8 @@ def with_series(plan: Plan, series: dict[Activation, Tabulated]) -> Plan:
         return plan
 
     def change(activation: Any) -> ActivationLayer:
-        return series.get(activation, activation)
+        found = series.get(activation)
+        return activation if found is None else found
 
     return _plan(with_activations(plan.net, change), plan.input_shape)
 

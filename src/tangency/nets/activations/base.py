@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -124,9 +124,13 @@ class Normalizable(ActivationLayer):
 
     def second_moment(self) -> Any:
         """E[σ(g)²] of the raw function, g standard normal: the raw dual at Σ = 1."""
-        held = [value for _, value in options(self) if is_torch_array(value)]
+        given = {field.name: value for field, value in options(self)}
+        held = [value for value in given.values() if is_torch_array(value)]
         one = held[0].detach().new_ones(1) if held else np.ones(1)
-        k = self._raw_dual(one, one + 0, one + 0)[0][0]
+        # Parameters of more digits, of which arrays of floats know nothing, become floats.
+        more = {n: plain(v) for n, v in given.items() if not isinstance(v, int | float | tuple)}
+        raw = self if held else replace(self, **more)
+        k = raw._raw_dual(one, one + 0, one + 0)[0][0]
         return k if held else float(k)
 
     def _raw_dual(self, s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
@@ -168,4 +172,4 @@ def factor(value: Any, name: str, most: float = MOST) -> Any:
 
 def times(number: Any, x: Any) -> Any:
     """number·x, and x itself where the number is 1: a pass over x costs as much as a product."""
-    return x if isinstance(number, float) and number == 1 else number * x
+    return x if isinstance(number, float) and number == 1.0 else number * x

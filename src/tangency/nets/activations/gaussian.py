@@ -82,7 +82,7 @@ class Erf(Normalizable):
 
 
 def _is_zero(number: Any) -> bool:
-    return isinstance(number, float) and number == 0
+    return isinstance(number, float) and number == 0.0
 
 
 @dataclass(frozen=True, repr=False)

@@ -118,7 +118,7 @@ class _Trigonometric(Normalizable):
 
 
 def _is_zero(number: Any) -> bool:
-    return isinstance(number, float) and number == 0
+    return isinstance(number, float) and number == 0.0
 
 
 def _sum(first: Any, x: Any, second: Any, y: Any) -> Any:
