@@ -177,8 +177,9 @@ def test_a_table_has_the_columns_of_the_fit_in_their_order(step):
         step.transform(table.rename(columns={"a": "z"}))
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         assert np.array_equal(step.transform(table.to_numpy()), right)
-    step.fit(table.to_numpy())
-    assert not hasattr(step, "feature_names_in_")
+    for unnamed in (table.to_numpy(), table.set_axis(["a", 1, "b"], axis=1)):
+        assert np.array_equal(step.fit(unnamed).transform(table), right)
+        assert not hasattr(step, "feature_names_in_")
 
 
 @pytest.mark.parametrize("size", ["norm", "std", None])

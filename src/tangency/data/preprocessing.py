@@ -59,14 +59,23 @@ class _Preprocessing(TransformerMixin, BaseEstimator):
 
     def _begin_fit(self, X: np.ndarray) -> np.ndarray:
         given, X = X, _checked(X, type(self).__name__)
-        self._check_names(given, reset=True)
+        self._note_names(given)
         self.input_shape_ = np.array(X.shape[1:])
         return X
 
-    def _check_names(self, X: object, *, reset: bool) -> None:
-        """As scikit-learn does: a table has the columns of the fit, in their order."""
+    def _note_names(self, X: object) -> None:
+        """Note the columns of a table; names that repeat, or are no texts, say nothing."""
         try:
-            _check_feature_names(self, X, reset=reset)
+            _check_feature_names(self, X, reset=True)
+        except (TypeError, ValueError):
+            vars(self).pop("feature_names_in_", None)
+
+    def _check_names(self, X: object) -> None:
+        """As scikit-learn does: a table has the columns of the fit, in their order."""
+        if not hasattr(self, "feature_names_in_"):
+            return
+        try:
+            _check_feature_names(self, X, reset=False)
         except (TypeError, ValueError) as error:
             raise DataError(f"{type(self).__name__}: {cut(str(error).strip(), 400)}") from None
 
@@ -79,7 +88,7 @@ class _Preprocessing(TransformerMixin, BaseEstimator):
                 f"{type(self).__name__} was fitted on examples of shape {shape_text(expected)}, "
                 f"got {shape_text(X.shape[1:])}"
             )
-        self._check_names(given, reset=False)
+        self._check_names(given)
         return X
 
 
