@@ -22,6 +22,7 @@ from .foreign import (
     readable_tensor,
     refuse_masked,
     refuse_uncomputed,
+    refuse_unlike_columns,
     table_values,
 )
 
@@ -118,6 +119,7 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
     Raises:
         InputError: as `signals`, or the two do not match.
     """
+    refuse_unlike_columns(prepared(first).inputs, prepared(second).inputs)
     left, right = checked(first, input_shape, "X"), checked(second, input_shape, "Y")
     x, y = left.inputs, right.inputs
     if tuple(x.shape[1:]) != tuple(y.shape[1:]):

@@ -12,6 +12,7 @@ from ..checks import array, plain_array, real, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.coerce import as_kernel
+from ..kernels.foreign import refuse_unlike_columns
 from ..kernels.network import NetworkKernel
 from ..nets import Layer
 from .flow import flow_filter
@@ -88,6 +89,7 @@ def kernel_predictions(
     """
     kernel = _network_kernel(kernel)
     tangent = ensemble_kernel(kernel)
+    refuse_unlike_columns(X, X_test, ("X", "X_test"))
     X, X_test = plain_array(X, "X"), None if X_test is None else plain_array(X_test, "X_test")
     if X.ndim < 2:
         raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
