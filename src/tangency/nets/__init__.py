@@ -39,6 +39,7 @@ from .dropout import Dropout
 from .facts import Steepness
 from .filters import LinearMap, Pool
 from .identity import register
+from .lift import from_torch
 from .linear import Conv, ConvLocal, Dense
 from .pooling import (
     AvgPool,
@@ -112,6 +113,7 @@ __all__ = [
     "ckn",
     "cntk",
     "densenet",
+    "from_torch",
     "kappa0",
     "kappa1",
     "mlp",

@@ -8,12 +8,11 @@ from typing import Any
 from ... import checks
 from ...checks import shown
 from ...errors import InputError, NetworkError
-from ..base import Layer, choice, truth
-from ..structure import Sequential as Network
 from ..activations import ActivationLayer
-
+from ..base import Layer, choice, truth
 from ..pooling import LinearGridLayer
 from ..structure import Branches
+from ..structure import Sequential as Network
 
 
 def from_torch(
@@ -58,9 +57,9 @@ def from_torch(
     >>> from tangency import from_torch
     >>> module = torch.nn.Sequential(
     ...     torch.nn.Conv2d(3, 64, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(),
-    ...     torch.nn.Linear(64 * 8 * 8, 10))
+    ...     torch.nn.Linear(64 * 8 * 8, 10, bias=False))
     >>> print(from_torch(module, (3, 8, 8)))
-    conv3:w=1.7320508075688772,b=0.19245008972987526 relu:raw flatten dense:w=0.5773502691896257
+    conv3:w=0.3333333333333333,b=0.1111111111111111 relu:raw flatten dense:w=0.5773502691896257
     """
     torch = _torch()
     if not isinstance(module, torch.nn.Module):

@@ -62,7 +62,9 @@ class Nest:
                 "that it returns the one whose kernel is wanted"
             )
         self._check_alone(call)
-        common = [each for each in self.ways[inputs[0]] if all(each in self.ways[i] for i in inputs)]
+        common = [
+            each for each in self.ways[inputs[0]] if all(each in self.ways[i] for i in inputs)
+        ]
         self.ways[call] = [*common, call]
         state = self.states[inputs[0]]
         if call.kind == "output":
@@ -73,7 +75,7 @@ class Nest:
             self.layers[call], self.states[call] = [], self._met(call)
 
     def _check_alone(self, call: Call) -> None:
-        """Weights may stand at one place only: used twice, they are not independent of each other."""
+        """Weights stand at one place: used twice, they are not independent of each other."""
         weight = weights_of(call.target)
         if weight is None:
             return
@@ -99,8 +101,8 @@ class Nest:
             channels = sum(state.channels for state in states)
             if any(state.hidden for state in states) and not hidden:
                 raise NetworkError(
-                    f"{call.name}: the channels of the inputs are few, and vanish beside hidden ones "
-                    "in the limit; pass the inputs through a layer with weights first"
+                    f"{call.name}: the channels of the inputs are few, and vanish beside hidden "
+                    "ones in the limit; pass the inputs through a layer with weights first"
                 )
         return State(first.axes, channels, hidden)
 
@@ -140,9 +142,9 @@ class Nest:
         best = inputs
         for other in self.layers:
             taken = other.inputs if _concatenates(other) and other is not call else []
-            if 1 < len(taken) < len(inputs) and inputs[: len(taken)] == taken:
-                if 1 + len(inputs) - len(taken) < len(best):
-                    best = [other, *inputs[len(taken) :]]
+            first = 1 < len(taken) < len(inputs) and inputs[: len(taken)] == taken
+            if first and 1 + len(inputs) - len(taken) < len(best):
+                best = [other, *inputs[len(taken) :]]
         return best
 
     def _meeting(self, call: Call, inputs: list[Call], parting: Call) -> Layer:
@@ -175,5 +177,3 @@ def _dim(call: Call, state: State) -> int:
     if given is None:
         given = call.args[1] if len(call.args) > 1 else 0
     return state.place(given)
-
-

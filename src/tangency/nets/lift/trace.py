@@ -9,8 +9,18 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.fx.node import map_arg
 
 from ...errors import NetworkError
+
+_KINDS = {
+    "call_module": "module",
+    "call_function": "function",
+    "call_method": "method",
+    "get_attr": "parameter",
+    "placeholder": "input",
+    "output": "output",
+}
 
 
 @dataclass(eq=False)
@@ -52,8 +62,8 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
         graph = fx.symbolic_trace(copy.deepcopy(module).eval())
     except Exception as error:
         raise NetworkError(
-            f"{name} cannot be traced by torch.fx ({_first(error)}); its forward must not depend on "
-            "the values of tensors. Lift its parts, or write its description yourself: "
+            f"{name} cannot be traced by torch.fx ({_first(error)}); its forward must not depend "
+            "on the values of tensors. Lift its parts, or write its description yourself: "
             "tangency.parse(...), docs/networks.md"
         ) from error
     dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
@@ -64,8 +74,8 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
             recorder.run(torch.zeros((2, *shape), dtype=dtype, device=device))
     except Exception as error:
         raise NetworkError(
-            f"{name} does not take an input of shape {shape} ({_first(error)}); input_shape is that "
-            "of one input as the module takes it, (channels, height, width) for images"
+            f"{name} does not take an input of shape {shape} ({_first(error)}); input_shape is "
+            "that of one input as the module takes it, (channels, height, width) for images"
         ) from error
     return recorder.calls[next(n for n in graph.graph.nodes if n.op == "output")]
 
@@ -80,17 +90,9 @@ class _Recorder(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        kinds = {
-            "call_module": "module",
-            "call_function": "function",
-            "call_method": "method",
-            "get_attr": "parameter",
-            "placeholder": "input",
-            "output": "output",
-        }
-        kind, name, target = kinds[n.op], str(n.target if n.op == "call_module" else n.name), n.target
+        kind, name, target = _KINDS[n.op], str(n.name), n.target
         if kind == "module":
-            target = self.module.get_submodule(str(n.target))
+            name, target = str(n.target), self.module.get_submodule(str(n.target))
         elif kind == "parameter":
             target, name = value, str(n.target)
         tensor = isinstance(value, torch.Tensor)
@@ -98,8 +100,8 @@ class _Recorder(fx.Interpreter):
             name,
             kind,
             target,
-            fx.node.map_arg(n.args, self._read),
-            dict(fx.node.map_arg(n.kwargs, self._read)),
+            map_arg(n.args, self._read),
+            dict(map_arg(n.kwargs, self._read)),
             tuple(value.shape[1:]) if tensor and kind != "parameter" else None,
         )
         call.live = tensor and (kind == "input" or any(True for _ in call.inputs))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from ...errors import NetworkError
 from ...nets import AvgPool, Flatten, GlobalAvgPool, Layer, LayerNorm, Pad, Rescale, Upsample
@@ -88,7 +87,7 @@ class Translator:
                 f"{type(module).__name__} divides each channel by its own size, which stays random "
                 "however many there are; use LayerNorm or GroupNorm"
             )
-        name = type(module).__name__.rstrip("123d")
+        name = re.sub("[123]d$", "", type(module).__name__)
         if name in ("AvgPool", "MaxPool"):
             return self._pool(name, vars(module), state)
         if name in ("AdaptiveAvgPool",):
@@ -273,7 +272,9 @@ def _squeezed(dim: Any, state: State) -> Translated | None:
 def _adaptive(size: Any, call: Call, state: State) -> Translated | None:
     state.in_order()
     grid = _shape_in(call)[1:]
-    wanted = tuple(n if w is None else w for n, w in zip(grid, _per_axis(size, len(grid)), strict=True))
+    wanted = tuple(
+        n if w is None else w for n, w in zip(grid, _per_axis(size, len(grid)), strict=True)
+    )
     if set(wanted) == {1}:
         return [GlobalAvgPool()], state.without_space()
     if wanted == grid:

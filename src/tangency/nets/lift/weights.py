@@ -42,7 +42,8 @@ class Spreads:
         stds = told(self.given, place)
         taken = count if state.hidden else count / state.channels
         if stds is None:
-            others = [m.weight for m in self.module.modules() if type(m) is type(module)]
+            layers: list[Any] = [m for m in self.module.modules() if type(m) is type(module)]
+            others = [layer.weight for layer in layers]
             weight = math.sqrt(variance(module.weight, place, others) * taken)
             stds = weight, math.sqrt(bias_variance(module.bias, Fans.of(module.weight)))
         options: dict[str, Any] = {"weight_std": stds[0], "bias_std": stds[1]}
@@ -137,7 +138,7 @@ def _padding(module: Any) -> tuple[list[Layer], str]:
     """Padding by a layer of its own, unless that of the convolution is the same."""
     extents = [d * (k - 1) for k, d in zip(module.kernel_size, module.dilation, strict=True)]
     plain = set(module.stride) == {1}
-    if module.padding == "valid" or not any(extents) and module.padding == "same":
+    if module.padding == "valid" or (not any(extents) and module.padding == "same"):
         return [], "valid"
     if module.padding == "same":
         ends = [(extent // 2, extent - extent // 2) for extent in extents]
