@@ -252,12 +252,14 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
 
 def _unknown(name: str, token: str, whole: str) -> str:
     """What to say of a name that no layer has."""
+    within = dict.fromkeys(shown(text) for text in (token, whole))  # once where it is both
+    what = f"no layer is called {shown(name)} (in {' of '.join(within)})"
     if found := elsewhere(name, ()):
-        return f"no layer is called {shown(name)} (in {shown(token)} of {shown(whole)}){found}"
+        return what + found
     known = [*LAYERS, *SYNONYMS]
     near = difflib.get_close_matches(name, known, n=2) if len(name) < 40 else []
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(LAYERS)}"
-    return f"no layer is called {shown(name)} (in {shown(token)} of {shown(whole)}){hint}"
+    return what + hint
 
 
 def _of(name: str) -> str:
