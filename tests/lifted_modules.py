@@ -77,6 +77,25 @@ class Patches(nn.Module):
         return self.head(self.norm2(x).mean(1))
 
 
+class ConvNeXt(nn.Module):
+    """A block of Liu et al. 2022, behind a stem, with a scale that is not too small to be seen."""
+
+    def __init__(self, width=32):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 2, stride=2)
+        self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.into, self.out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.scale = nn.Parameter(torch.full((width, 1, 1), 0.7))
+        self.head = nn.Linear(width, 8)
+
+    def forward(self, x):
+        x = self.stem(x)
+        y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
+        y = self.out(F.gelu(self.into(y))).permute(0, 3, 1, 2)
+        return self.head((x + self.scale * y).mean([2, 3]))
+
+
 class Block(nn.Module):
     def __init__(self, into, out, stride=1):
         super().__init__()
@@ -150,6 +169,7 @@ EXACT = [
     (VGG, (3, 6, 6)),
     (Patches, (2, 16)),
     (Residual, (3, 4, 4)),
+    (ConvNeXt, (3, 6, 6)),
 ]
 
 
@@ -220,6 +240,12 @@ REFUSED = [
     (Two, (64,), "the module returns 2 tensors"),
     (Mixer, (3, 16), "^tokens: it mixes positions with one set of weights for all channels"),
     (_chain(nn.Conv2d(4, 64, 3, groups=2)), (4, 8, 8), "^0: a convolution in 2 groups"),
+    (_chain(nn.Conv2d(4, 4, 3, groups=4)), (4, 8, 8), "^0: a convolution in 4 groups"),
+    (
+        _chain(nn.Conv1d(4, 64, 3), nn.Conv1d(64, 64, 3, groups=64), nn.ReLU()),
+        (4, 8),
+        "^2: an activation right behind a depthwise convolution",
+    ),
     (_chain(nn.Linear(4, 64), nn.BatchNorm1d(64)), (4,), '^1: batch norm.*batch_norm="identity"'),
     (_chain(nn.Conv1d(4, 64, 3), nn.MaxPool1d(2)), (4, 8), '^1: the largest.*max_pool="average"'),
     (_chain(nn.Conv1d(4, 64, 3), nn.InstanceNorm1d(64)), (4, 8), "^1: InstanceNorm1d divides"),

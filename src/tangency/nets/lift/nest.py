@@ -104,7 +104,7 @@ class Nest:
                     f"{call.name}: the channels of the inputs are few, and vanish beside hidden "
                     "ones in the limit; pass the inputs through a layer with weights first"
                 )
-        return State(first.axes, channels, hidden)
+        return State(first.axes, channels, hidden, any(state.apart for state in states))
 
     def _chain(self, call: Call, stop: Call) -> list[Layer]:
         """The layers behind `stop`, up to a call."""

@@ -17,11 +17,14 @@ class State:
         one of PyTorch's runs over, as (0, 1) after flatten(2).
     channels: how many there are, without the positions that a flatten put among them.
     hidden: they come from a layer with weights, and so are without number in the limit.
+    apart: each has been through weights of its own (a depthwise convolution). Its values are not
+        Gaussian, but have the covariance of a convolution, which is all that other weights see.
     """
 
     axes: tuple[str | tuple[int, ...], ...]
     channels: int
     hidden: bool = False
+    apart: bool = False
 
     @classmethod
     def of_input(cls, shape: tuple[int, ...], last: bool) -> State:

@@ -71,7 +71,7 @@ class Translator:
         if make := WEIGHTED.get(type(module)):
             return make(module, call.name, state, self.spreads)
         if (layer := activation_of(module, (), {})) is not None:
-            return [layer], state
+            return _activated(layer, state)
         if isinstance(module, _IDENTITIES):
             return [], state
         if isinstance(module, _BATCH_NORMS):
@@ -106,7 +106,7 @@ class Translator:
         target, args, options = call.target, call.args[1:], call.options
         name = _named(target)
         if (layer := activation_of(target, args, options)) is not None:
-            return [layer], state
+            return _activated(layer, state)
         if name in _NOTHING or name in ("dropout", "dropout_", "feature_dropout"):
             return [], state
         if target in _PRODUCTS or target is operator.truediv:
@@ -182,6 +182,16 @@ class Translator:
 
 
 _DEFAULTS = (("padding", 0), ("dilation", 1))
+
+
+def _activated(layer: Layer, state: State) -> Translated:
+    if state.apart:
+        raise NetworkError(
+            "an activation right behind a depthwise convolution has no closed form: what each "
+            "channel gives is a product of two random numbers, and not Gaussian; mix the channels "
+            "by a pointwise convolution before it"
+        )
+    return [layer], state
 
 
 def _layer_norm(count: int, state: State) -> Translated | None:

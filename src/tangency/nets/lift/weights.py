@@ -40,7 +40,7 @@ class Spreads:
         """
         self.used.add(place)
         stds = told(self.given, place)
-        taken = count if state.hidden else count / state.channels
+        taken = count if state.hidden or state.apart else count / state.channels
         if stds is None:
             layers: list[Any] = [m for m in self.module.modules() if type(m) is type(module)]
             others = [layer.weight for layer in layers]
@@ -77,13 +77,14 @@ def dense(module: nn.Linear, place: str, state: State, spreads: Spreads) -> tupl
             "of many channels leaves these weights random; mix positions by Conv, or by attention"
         )
     options = spreads.of(module, module.in_features, place, state)
-    return [Dense(**options)], replace(state, channels=module.out_features, hidden=True)
+    return [Dense(**options)], _mixed(state, module.out_features)
 
 
 def conv(module: Any, place: str, state: State, spreads: Spreads) -> tuple[Any, State]:
-    """A Conv1d, Conv2d or Conv3d."""
-    _check_grid(module, place, state)
-    count = module.in_channels * math.prod(module.kernel_size)
+    """A Conv1d, Conv2d or Conv3d; a depthwise one has the kernels of a usual one."""
+    depthwise = state.hidden and 1 < module.groups == module.in_channels == module.out_channels
+    _check_grid(module, place, state, 1 if not depthwise else module.groups)
+    count = module.in_channels // module.groups * math.prod(module.kernel_size)
     pads, padding = _padding(module)
     layer = Conv(
         _short(module.kernel_size),
@@ -92,7 +93,8 @@ def conv(module: Any, place: str, state: State, spreads: Spreads) -> tuple[Any, 
         dilation=_short(module.dilation),
         **spreads.of(module, count, place, state),
     )
-    return [*pads, layer], replace(state, channels=module.out_channels, hidden=True)
+    after = replace(state, apart=True) if depthwise else _mixed(state, module.out_channels)
+    return [*pads, layer], after
 
 
 def conv_transpose(module: Any, place: str, state: State, spreads: Spreads) -> tuple[Any, State]:
@@ -121,16 +123,21 @@ def conv_transpose(module: Any, place: str, state: State, spreads: Spreads) -> t
         cuts.append((p, -short if short else None))
     if any(cut != (0, None) for cut in cuts):
         layers.append(Slice(*cuts))
-    return layers, replace(state, channels=module.out_channels, hidden=True)
+    return layers, _mixed(state, module.out_channels)
 
 
-def _check_grid(module: Any, place: str, state: State) -> None:
+def _mixed(state: State, channels: int) -> State:
+    """Behind weights that mix channels."""
+    return replace(state, channels=channels, hidden=True, apart=False)
+
+
+def _check_grid(module: Any, place: str, state: State, groups: int = 1) -> None:
     if state.in_order().axes[0] != CHANNELS:
         raise NetworkError(f"{place}: its channels are not the first axis of its input")
-    if module.groups != 1:
+    if module.groups != groups:
         raise NetworkError(
             f"{place}: a convolution in {module.groups} groups has no Gaussian limit with few "
-            "channels in each; use groups=1"
+            "channels in each; use groups=1, or as many groups as there are hidden channels"
         )
 
 
