@@ -76,6 +76,7 @@ from .nets import (
     myrtle,
     parse,
     standard,
+    unet,
     wide_resnet,
 )
 from .nets.teach import elsewhere as _elsewhere
@@ -193,5 +194,6 @@ __all__ = [
     "myrtle",
     "parse",
     "standard",
+    "unet",
     "wide_resnet",
 ]
