@@ -77,6 +77,7 @@ from .nets import (
     myrtle,
     parse,
     standard,
+    unet,
     wide_resnet,
 )
 from .nets.teach import elsewhere as _elsewhere
@@ -195,5 +196,6 @@ __all__ = [
     "myrtle",
     "parse",
     "standard",
+    "unet",
     "wide_resnet",
 ]

@@ -50,7 +50,7 @@ from .pooling import (
     Subsample,
     SumPool,
 )
-from .presets import ckn, cntk, densenet, mlp, myrtle, wide_resnet
+from .presets import ckn, cntk, densenet, mlp, myrtle, unet, wide_resnet
 from .quadrature import Activation
 from .resampling import PixelShuffle, Resize, Upsample
 from .standard import standard
@@ -121,5 +121,6 @@ __all__ = [
     "parse",
     "register",
     "standard",
+    "unet",
     "wide_resnet",
 ]
