@@ -93,7 +93,7 @@ def test_resnets_with_what_stands_for_their_norms_and_maxima():
     net = from_torch(resnet, (3, 32, 32), **options)
     w = "w=1.4142135623730951"
     block = f"sum(relu:raw conv3:{w} relu:raw conv3:{w} | )"
-    assert f"avg3:stride=2 {block} {block} relu:raw sum(pad1 conv3" in str(net)
+    assert f"avg3:stride=2 {block} {block} relu:raw sum(conv3:stride=2,pad=1" in str(net)
     # Stem, two stages of two blocks, one shortcut, readout; every ReLU of the module.
     assert str(net).count("conv") == 1 + 8 + 1
     assert str(net).count("relu") == 1 + 2 * 4

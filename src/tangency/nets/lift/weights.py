@@ -141,8 +141,8 @@ def _check_grid(module: Any, place: str, state: State, groups: int = 1) -> None:
         )
 
 
-def _padding(module: Any) -> tuple[list[Layer], str]:
-    """Padding by a layer of its own, unless that of the convolution is the same."""
+def _padding(module: Any) -> tuple[list[Layer], Any]:
+    """The padding of a convolution here; of other values than zeros by a layer of its own."""
     extents = [d * (k - 1) for k, d in zip(module.kernel_size, module.dilation, strict=True)]
     plain = set(module.stride) == {1}
     if module.padding == "valid" or (not any(extents) and module.padding == "same"):
@@ -157,6 +157,8 @@ def _padding(module: Any) -> tuple[list[Layer], str]:
     if plain and ends == same and module.padding_mode in ("zeros", "circular"):
         return [], "same" if module.padding_mode == "zeros" else "circular"
     sizes = tuple(low if low == high else (low, high) for low, high in ends)
+    if module.padding_mode == "zeros":
+        return [], _short(sizes)
     return [Pad(_short(sizes), _PADDING[module.padding_mode])], "valid"
 
 
