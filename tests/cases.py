@@ -98,7 +98,7 @@ def _tags(layer: Any) -> Iterator[str]:
         if (given := getattr(layer, option, None)) is not None and not set(_whole(given)) <= {1}:
             yield option
     if isinstance(layer, tg.Conv):
-        yield f"{layer.padding} padding"
+        yield f"{layer.padding if isinstance(layer.padding, str) else 'counted'} padding"
         if isinstance(layer.patch, tuple) and isinstance(layer.patch[0], tuple):
             yield "offsets"
     if getattr(layer, "trainable", True) is False:
@@ -598,6 +598,12 @@ CASES = [
     Case("conv3 relu up3x2 conv2:stride=2 relu flatten dense", loops=(2, 2, 1), fused=(4, 5, 1)),
     Case("convt3:stride=2 relu gap dense", finite_lines=(6, 2), finite_grids=(4, 3, 2)),
     Case("convt3:stride=2,pad=valid,b=0.2 relu flatten dense", finite_lines=(6, 2)),
+    Case(
+        "conv3:stride=2,pad=1 relu conv2:pad=[[0,1],1] relu gap dense",
+        loops=(4, 3, 1),
+        fused=(6, 5, 2),
+        finite_grids=(4, 3, 1),
+    ),
     Case("convt3:stride=2,pad=circular relu gap dense", finite_lines=(5, 2)),
     Case("local3 relu gap dense", finite_lines=(6, 2), finite_grids=(4, 3, 2)),
     Case("local[[0],[2]]:b=0.3,stride=2,pad=circular relu gap dense", finite_lines=(6, 2)),

@@ -179,9 +179,13 @@ def patches(layer, space):
             for tap in itertools.product(*map(range, sizes))
         ]
         extents = [d * (n - 1) + 1 for n, d in zip(sizes, dilation, strict=True)]
-        if layer.padding == "valid":
-            first = [0] * dims
-            out = [(n - e) // s + 1 for n, e, s in zip(space, extents, stride, strict=True)]
+        if layer.padding == "valid" or not isinstance(layer.padding, str):
+            ends = [(0, 0)] * dims
+            if layer.padding != "valid":
+                ends = [(p, p) if isinstance(p, int) else p for p in axes(layer.padding, dims)]
+            first = [-low for low, _ in ends]
+            sizes = [n + sum(end) for n, end in zip(space, ends, strict=True)]
+            out = [(n - e) // s + 1 for n, e, s in zip(sizes, extents, stride, strict=True)]
         else:
             out = [math.ceil(n / s) for n, s in zip(space, stride, strict=True)]
             missing = [

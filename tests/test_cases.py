@@ -12,7 +12,8 @@ LAYERS = {
     if isinstance(cls, type) and issubclass(cls, tg.Layer)
 } - {"Layer", "Sequential", "ActivationLayer"}
 OPTIONS = {
-    "stride", "dilation", "same padding", "valid padding", "circular padding", "offsets", "frozen",
+    "stride", "dilation", "same padding", "valid padding", "circular padding",
+    "counted padding", "offsets", "frozen",
     "bias", "raw", "over space", "rates", "channels", "grids",
 }  # fmt: skip
 # Random masks, and finite networks that learn at rates of their own, have tests of their own.
