@@ -231,8 +231,8 @@ def unet(*sizes: int, levels: int = 2, convs: int = 2, readout: str = "gap") -> 
         )
     levels, convs = _depth(levels, "unet", 1), whole(convs, "convs", 1)
     readout = choice(readout, "readout", ("gap", "flatten"))
-    block = [Conv(3), ReLU()] * convs
-    chain: list[Layer] = block
+    block: list[Layer] = [Conv(3), ReLU()] * convs
+    chain = block
     for _ in range(levels):
         below = Sequential(AvgPool(2), *chain, ConvTranspose(2, stride=2, weight_std=2.0))
         chain = [*block, Concatenate(None, below), *block]

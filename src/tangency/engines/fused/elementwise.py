@@ -84,20 +84,48 @@ def normalize_row(s, so, t, to, a, ao, b, bo, n, tangent):
 
 
 @jit
+def erf_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
+    so, to, ao, bo, n = _U(so), _U(to), _U(ao) + _U(step), _U(bo) + _U(step), _U(n)
+    scale, square, constant = p[at], p[at + 1], p[at + 2]
+    for k in range(n):
+        value, slope = erf_dual(s[so + k], a[ao + k], b[bo + k], scale, square, constant)
+        s[so + k] = value
+        if tangent:
+            t[to + k] *= slope
+
+
+@jit
+def gelu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
+    so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
+    scale = p[at]
+    for k in range(n):
+        u1, u2, v1, v2 = a[ao + k], b[bo + k], a[ao + step + k], b[bo + step + k]
+        value, slope = gelu_dual(s[so + k], u1, u2, v1, v2, scale)
+        s[so + k] = value
+        if tangent:
+            t[to + k] *= slope
+
+
+@jit
+def wave_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
+    so, to, ao, bo, n = _U(so), _U(to), _U(ao) + _U(step), _U(bo) + _U(step), _U(n)
+    sine, square, cosine = p[at], p[at + 1], p[at + 2]
+    for k in range(n):
+        value, slope = wave_dual(s[so + k], a[ao + k], b[bo + k], square, sine, cosine)
+        s[so + k] = value
+        if tangent:
+            t[to + k] *= slope
+
+
+@jit
 def smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
-    """The activations that are no piecewise linear functions."""
+    """The activations without a row of their own."""
     so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
     degree = int(p[at + 3])
     for k in range(n):
         x = s[so + k]
         u1, u2, v1, v2 = a[ao + k], b[bo + k], a[ao + step + k], b[bo + step + k]
-        if kind == ERF:
-            value, slope = erf_dual(x, v1, v2, p[at], p[at + 1], p[at + 2])
-        elif kind == GELU:
-            value, slope = gelu_dual(x, u1, u2, v1, v2, p[at])
-        elif kind == WAVE:
-            value, slope = wave_dual(x, v1, v2, p[at + 1], p[at], p[at + 2])
-        elif kind == GROWTH:
+        if kind == GROWTH:
             value, slope = growth_dual(x, v1, v2, p[at], p[at + 1], p[at + 2])
         elif kind == BELL:
             value, slope = bell_dual(x, v1, v2, p[at], p[at + 1])
@@ -186,5 +214,11 @@ def elementwise_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent, b
         normalize_row(s, so, t, to, a, ao, b, bo, n, tangent)
     elif kind == SERIES:
         series_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent, block)
+    elif kind == ERF:
+        erf_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)
+    elif kind == GELU:
+        gelu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)
+    elif kind == WAVE:
+        wave_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)
     else:
         smooth_row(kind, s, so, t, to, a, ao, b, bo, step, n, p, at, tangent)
