@@ -32,6 +32,7 @@ from .activations import (
     kappa0,
     kappa1,
 )
+from .attention import PositionalEmbedding, SelfAttention
 from .base import Layer
 from .branches import Concatenate, Product, Sum
 from .cropping import Pad, Slice
@@ -93,12 +94,14 @@ __all__ = [
     "Polynomial",
     "PolynomialActivation",
     "Pool",
+    "PositionalEmbedding",
     "Product",
     "ReLU",
     "RectifiedMonomial",
     "Rescale",
     "Residual",
     "Resize",
+    "SelfAttention",
     "Sequential",
     "SigmoidLike",
     "Sign",
