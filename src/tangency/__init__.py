@@ -78,6 +78,8 @@ from .nets import (
     myrtle,
     parse,
     standard,
+    transformer,
+    vit,
     wide_resnet,
 )
 from .nets.teach import elsewhere as _elsewhere
@@ -197,5 +199,7 @@ __all__ = [
     "myrtle",
     "parse",
     "standard",
+    "transformer",
+    "vit",
     "wide_resnet",
 ]

@@ -50,7 +50,7 @@ from .pooling import (
     Subsample,
     SumPool,
 )
-from .presets import ckn, cntk, densenet, mlp, myrtle, wide_resnet
+from .presets import ckn, cntk, densenet, mlp, myrtle, transformer, vit, wide_resnet
 from .quadrature import Activation
 from .resampling import PixelShuffle, Resize, Upsample
 from .standard import standard
@@ -122,5 +122,7 @@ __all__ = [
     "parse",
     "register",
     "standard",
+    "transformer",
+    "vit",
     "wide_resnet",
 ]

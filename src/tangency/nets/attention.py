@@ -152,21 +152,21 @@ class SelfAttention(Layer):
         if self.linear_scaling:
             before = Sequential(*seen).layers
             through: Any = tuple(o for layer in before for o in layer.lower(space))
-            scale = self.query_std * self.key_std
-            return Attend(self.mechanism, scale, through), *value.lower(space), *out.lower(space)
+            attend = Attend(self.mechanism, self.query_std, self.key_std, through)
+            return attend, *value.lower(space), *out.lower(space)
         # Heads of one channel each: q[u], times Σ_v k[v]·v[v].
         together = Sequential(Product(Sequential(*seen, key), value), _Everywhere())
         return operators.Product((Sequential(*seen, query), together)), *out.lower(space)
 
     def _parts(self) -> tuple[list[Layer], Dense, Dense, Dense, Dense]:
         """What queries and keys see that values do not, and the four layers with weights."""
-        std: Any = self.position_std
         seen: list[Layer] = []
+        if self.positions is not None:
+            positions = PositionalEmbedding(weight_std=self.position_std, trainable=self.trainable)
+            seen.append(positions)
         if self.positions == "concatenate":
             # Of all channels one half are the input's, and weights have variances by their number.
-            seen, std = [Rescale(_HALF)], std * _HALF
-        if self.positions is not None:
-            seen = [*seen, PositionalEmbedding(weight_std=std, trainable=self.trainable)]
+            seen.append(Rescale(_HALF))
         query, key, value = (
             Dense(weight_std=each, trainable=self.trainable)
             for each in (self.query_std, self.key_std, self.value_std)

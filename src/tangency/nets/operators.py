@@ -261,16 +261,22 @@ class Embed(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Attend(Operator):
-    """Sums over all positions, with weights ζ(scale·Σ_xx) that each input makes of itself.
+    """Sums over all positions, with weights ζ(a·Σ_xx) that each input makes of itself.
 
     mechanism: ζ; "softmax" along rows, or "identity", "relu", "abs" of each number.
-    scale: the product of the standard deviations of queries and keys.
+    query_std, key_std: standard deviations of the weights of queries and keys, a their product.
     before: what queries and keys go through, and values do not.
     """
 
     mechanism: str
-    scale: Any = 1.0
+    query_std: Any = 1.0
+    key_std: Any = 1.0
     before: tuple[Scale | Embed, ...] = ()
+
+    @property
+    def scale(self) -> Any:
+        """The factor a; tensors may change where they are, so that it is never kept."""
+        return self.query_std * self.key_std
 
     def after(self, signal: Signal) -> Signal:
         for operator in self.before:
