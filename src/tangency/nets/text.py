@@ -266,7 +266,7 @@ def _unknown(name: str, token: str, whole: str) -> str:
     hint = (
         f"; did you mean {' or '.join(near)}?"
         if near
-        else f"; known: {cut(', '.join(LAYERS), 350)}"
+        else f"; known: {cut(', '.join(LAYERS), 300)}"
     )
     return f"no layer is called {shown(name)} (in {shown(token)} of {shown(whole)}){hint}"
 
