@@ -39,6 +39,7 @@ USES = {
     "finite_met": "finite networks: other branches that meet",
     "finite_inside": "finite networks: weights between hidden layers",
     "finite_tails": "finite networks that end on an activation",
+    "finite_attention": "finite networks: heads, at two widths",
     "finite_deep": "finite networks: how the distance from the limit falls with the width",
     "features_mean": "random features of one hidden layer, right on average",
     "features_limit": "random features of any layer that they cover, in the limit",
@@ -647,6 +648,39 @@ CASES = [
         "conv2 relu slice[[0,3],[null,null,-1]] conv2 relu slice1x0 dense relu dense",
         loops=(3, 2, 1),
         fused=(5, 4, 2),
+    ),
+    # positions that attend to each other
+    Case(
+        "conv2 relu attention:value_std=1.3,b=0.2 relu gap dense",
+        loops=(4, 1),
+        extended=(3, 2),
+        memory=(8, 8, 1),
+    ),
+    Case(
+        "dense attention:relu,query_std=0.7,positions=sum,position_std=0.5 relu flatten dense",
+        loops=(2, 2, 1),
+    ),
+    Case(
+        "conv2 relu attention:abs,key_std=1.4,positions=concatenate,frozen relu avg2 gap dense",
+        loops=(4, 1),
+        extended=(3, 2),
+    ),
+    Case("conv2 posembed:w=0.8,length=1.5 attention:identity erf gap dense", loops=(3, 2)),
+    Case(
+        "conv2 posembed:frozen relu attention:identity,root,b=0.3,positions=sum erf gap dense",
+        loops=(3, 2),
+        extended=(3, 2),
+    ),
+    Case("attention:identity,root,out_std=0.5 relu flatten dense", loops=(3, 2)),
+    Case("conv2 posembed attention:positions=sum gap dense", finite_attention=(3, 2)),
+    Case("conv2 attention:relu relu gap dense", finite_attention=(3, 2)),
+    Case(
+        "conv2 attention:abs,positions=concatenate,position_std=0.5 relu gap dense",
+        finite_attention=(3, 2),
+    ),
+    Case(
+        "conv2 attention:identity,root,positions=sum,position_std=0.5 flatten dense",
+        finite_attention=(3, 2),
     ),
     # three axes
     Case("conv2 relu conv3 relu gap dense", loops=(2, 2, 2, 1)),

@@ -77,9 +77,88 @@ def apply(layer, state):
         return readout(name, state)
     if name == "PixelShuffle":
         return shuffled(layer, state)
+    if name == "PositionalEmbedding":
+        return embedded(state, mpf(layer.weight_std) ** 2, layer.length, layer.trainable)
+    if name == "SelfAttention":
+        return attention(layer, state)
     if name in DUALS:
         return activation(layer, state)
     return linear(layer, state)
+
+
+def embedded(state, square, length=None, trained=True):
+    def own(u, v):
+        distance = sum((a - b) ** 2 for a, b in zip(u, v, strict=True))
+        if length is None:
+            return square if u == v else mpf(0)
+        return square * mpmath.exp(-distance / mpf(length) ** 2)
+
+    def added(d):
+        return {(u, v): value + own(u, v) for (u, v), value in d.items()}
+
+    tangent = added(state.tangent) if trained else state.tangent
+    return replace(state.each(added), tangent=tangent)
+
+
+def attention(layer, state):
+    """Heads one after the other: queries, keys, values, and weights for the sum."""
+    points = positions(state.space)
+    seen = state
+    if layer.positions is not None:
+        half = mpf(1) / 2 if layer.positions == "concatenate" else mpf(1)
+        seen = seen.each(lambda d: {k: half * v for k, v in d.items()})
+        seen = embedded(seen, half * mpf(layer.position_std) ** 2, None, layer.trainable)
+    qk2 = (mpf(layer.query_std) * mpf(layer.key_std)) ** 2
+    ov2, b2 = (mpf(layer.value_std) * mpf(layer.out_std)) ** 2, mpf(layer.bias_std) ** 2
+    learn = int(layer.trainable)
+
+    if not layer.linear_scaling:
+
+        def dot(a, b):
+            return mpmath.fsum(a[k] * b[k] for k in a)
+
+        def of(s, seen):
+            return {k: ov2 * qk2 * v * dot(seen, s) + b2 for k, v in seen.items()}
+
+        s, t, ss, tt = state.xy, state.tangent, seen.xy, seen.tangent
+        tangent = {
+            k: ov2
+            * qk2
+            * (ss[k] * (dot(ss, t) + dot(tt, s)) + dot(ss, s) * (tt[k] + 4 * learn * ss[k]))
+            + learn * b2
+            for k in s
+        }
+        parts = (of(getattr(state, p), getattr(seen, p)) for p in ("xx", "yy", "xy"))
+        return State(state.space, *parts, tangent)
+
+    def weights_of(covariance):
+        rows = {}
+        for u in points:
+            logits = [mpmath.sqrt(qk2) * covariance[u, v] for v in points]
+            if layer.mechanism == "softmax":
+                powers = [mpmath.exp(value) for value in logits]
+                logits = [power / mpmath.fsum(powers) for power in powers]
+            elif layer.mechanism != "identity":
+                change = abs if layer.mechanism == "abs" else lambda a: max(a, mpf(0))
+                logits = [change(value) for value in logits]
+            rows[u] = dict(zip(points, logits, strict=True))
+        return rows
+
+    g, h = weights_of(seen.xx), weights_of(seen.yy)
+
+    def through(d, left, right):
+        return {
+            (u, v): ov2
+            * mpmath.fsum(left[u][a] * d[a, b] * right[v][b] for a in points for b in points)
+            for u in points
+            for v in points
+        }
+
+    xx, yy, xy = through(state.xx, g, g), through(state.yy, h, h), through(state.xy, g, h)
+    tangent = through(state.tangent, g, h)
+    tangent = {k: v + learn * (2 * xy[k] + b2) for k, v in tangent.items()}
+    biased = ({k: v + b2 for k, v in d.items()} for d in (xx, yy, xy))
+    return State(state.space, *biased, tangent)
 
 
 def run(chain, state):

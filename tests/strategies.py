@@ -174,6 +174,8 @@ def any_layer(dims: int = 2) -> st.SearchStrategy:
         linear_maps((3,) * max(dims, 1)),
         st.builds(tg.Rescale, st.sampled_from([0.5, -1.0, 2.0, 1e-7, 1e20])),
         st.builds(tg.LayerNorm, space=st.booleans()),
+        attentions(),
+        st.builds(tg.PositionalEmbedding, weight_std=STD, trainable=st.booleans()),
         st.builds(tg.Dropout, st.sampled_from([0.5, 0.9, 1.0])),
         st.just(tg.Flatten()),
         st.just(tg.GlobalAvgPool()),
@@ -248,6 +250,25 @@ def _stage(signal: Signal, activations, products: bool = True) -> st.SearchStrat
     return parts.map(partial(sum, start=[]))
 
 
+def attentions() -> st.SearchStrategy:
+    """Attention of every kind, of small logits."""
+    kinds = st.one_of(
+        st.tuples(st.sampled_from(["softmax", "identity", "relu", "abs"]), st.just(True)),
+        st.just(("identity", False)),
+    )
+    positions = st.sampled_from([None, "sum", "concatenate"])
+    return st.tuples(kinds, positions, st.booleans()).map(
+        lambda parts: tg.SelfAttention(
+            parts[0][0],
+            positions=parts[1],
+            linear_scaling=parts[0][1],
+            query_std=0.5,
+            bias_std=0.3,
+            trainable=parts[2],
+        )
+    )
+
+
 def branches(activations, plain, dims: int, products: bool) -> st.SearchStrategy:
     """Branches that meet, and what makes their channels Gaussian again."""
     widths = st.none() | st.sampled_from([(1, 2), (0.5, 3)])
@@ -263,6 +284,11 @@ def branches(activations, plain, dims: int, products: bool) -> st.SearchStrategy
         kinds.append(
             st.tuples(gate, plain).map(lambda parts: [tg.Product(parts[0], None), parts[1]])
         )
+    if dims and products:
+        kinds += [
+            attentions().map(lambda layer: [tg.Residual(layer)]),
+            attentions().map(lambda layer: [tg.PositionalEmbedding(weight_std=0.5), layer]),
+        ]
     if dims:
         kinds.append(plain.map(lambda layer: [tg.Concatenate(layer, None, axis=0)]))
     return st.one_of(*kinds)
@@ -288,7 +314,7 @@ def _without_bias(layer):
         return tg.Sequential(*map(_without_bias, layer.layers))
     if hasattr(layer, "chains"):
         return layer.rebuilt([_without_bias(chain) for chain in layer.chains()])
-    if isinstance(layer, tg.Dense | tg.Conv | tg.ConvTranspose):
+    if isinstance(layer, tg.Dense | tg.Conv | tg.ConvTranspose | tg.SelfAttention):
         from dataclasses import replace
 
         return replace(layer, bias_std=0.0)

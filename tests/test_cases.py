@@ -18,7 +18,7 @@ OPTIONS = {
 }  # fmt: skip
 # Random masks, and finite networks that learn at rates of their own, have tests of their own.
 MASKS = {"Dropout"}
-REFUSED = {"Product", "grids", "over space", "rates"}
+REFUSED = {"Product", "grids", "over space", "rates", "SelfAttention", "PositionalEmbedding"}
 # An activation by its function has no compiled dual, and no closed form in plain loops.
 NO_LOOPS = {
     "ABReLU", "Abs", "Activation", "Cosine", "Exp", "ExpNormalized", "GELU", "Gabor", "Gaussian",

@@ -152,7 +152,7 @@ def freeze(layer, trainable=False):
         return tg.Sequential(*(freeze(part, trainable) for part in layer))
     if hasattr(layer, "chains"):
         return layer.rebuilt([freeze(chain, trainable) for chain in layer.chains()])
-    if isinstance(layer, tg.Dense | tg.Conv):
+    if hasattr(layer, "trainable"):
         return replace(layer, trainable=trainable)
     return layer
 

@@ -22,21 +22,16 @@ KEYS = ("nngp", "ntk", "nngp_x1x1", "ntk_x1x1")
 
 # Cases of layers that have no counterpart here yet.
 NOT_YET = {
-    "attention-identity",
-    "attention-sqrt-softmax",
-    "attention-linear-softmax",
-    "attention-relu",
-    "attention-abs",
-    "attention-positions",
-    "attention-positions-sum",
-    #
     "graph",
     "masked-gap",
     "masked-attention",
 }
 # Cases whose published diagonal of Θ is off by more than 1e-10, where the arc cosine of a
 # correlation that rounding left just under 1 loses half of its digits (see test_published.py).
-OFF_TANGENTS = {"conv-transpose-2d-stride2", "dropout", "standard-parameterization"}
+OFF_TANGENTS = {
+    *("conv-transpose-2d-stride2", "dropout", "standard-parameterization"),
+    *("attention-linear-softmax", "attention-abs"),
+}
 # 1 − c² is negative there on the diagonal, by rounding, so that values are off or not numbers; what
 # is true says extended precision.
 LOST = {"rectified-monomial-2"}
@@ -106,6 +101,22 @@ def layer_norm(o):
     return tg.LayerNorm(space=len(o["axis"]) > 1)
 
 
+def attention(o):
+    assert set(o) <= {
+        *("linear_scaling", "attention_mechanism", "pos_emb_type", "W_pos_emb_std", "b_std"),
+        *("W_key_std", "W_value_std", "W_query_std", "W_out_std"),
+    }
+    positions = {"NONE": None, "SUM": "sum", "CONCAT": "concatenate"}
+    return tg.SelfAttention(
+        o["attention_mechanism"].lower(),
+        positions=positions[o.get("pos_emb_type", "NONE")],
+        position_std=o.get("W_pos_emb_std", 1.0),
+        linear_scaling=o["linear_scaling"],
+        bias_std=o["b_std"] or 0.0,
+        **{f"{name}_std": o[f"W_{name}_std"] for name in ("query", "key", "value", "out")},
+    )
+
+
 LAYERS = {
     "Dense": lambda o: tg.Dense(**weights(o)),
     "FanInSum": lambda o: tg.Sum(*branches(o)),
@@ -138,6 +149,7 @@ LAYERS = {
     "AvgPool": lambda o: tg.AvgPool(**window(o), normalize_edges=o["normalize_edges"]),
     "GlobalSumPool": lambda o: tg.GlobalSumPool(),
     "ImageResize": resize,
+    "GlobalSelfAttention": attention,
     "Index": lambda o: tg.Slice(*between(o["slices"])),
 }
 

@@ -109,6 +109,22 @@ def test_branches_that_meet(shape, text):
     check(tg.parse(text), shape, 400, 3000)
 
 
+@each("finite_attention")
+def test_attention(shape, text):
+    """Attention weights are means over keys: off by 1/width, which two widths take away."""
+    x, draws, means, errors = inputs(shape), 700, [], []
+    for width in (40, 80):
+        found = kernel_draws(finite.build(text, width, shape), x, draws)
+        means.append([values.mean(0) for values in found])
+        errors.append([values.std(0) / np.sqrt(draws) for values in found])
+    expected = tg.gram(text, x, engine="reference")
+    for k, limit in enumerate((expected.nngp, expected.ntk)):
+        mean = 2 * means[1][k] - means[0][k]
+        error = np.sqrt(4 * errors[1][k] ** 2 + errors[0][k] ** 2)
+        assert (np.abs(mean - limit) < LIMIT * error).all()
+        assert (error < 0.08 * np.sqrt(np.outer(np.diag(limit), np.diag(limit)))).all()
+
+
 def test_more_channels_in_the_input_than_hidden_ones():
     check(tg.parse("res(dense) dense"), (12,), 8, 8000)
 

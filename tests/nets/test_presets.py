@@ -85,3 +85,21 @@ def test_variances_of_images_stay_on_the_way_up():
     (down,) = tg.NNGP("conv1 relu avg2 conv1 relu flatten dense").diag(x)
     (up,) = tg.NNGP("conv1 relu avg2 conv1 relu convt2:stride=2,w=2 flatten dense").diag(x)
     assert up == pytest.approx(down)
+
+
+def test_transformers():
+    block = "res(layernorm attention) res(layernorm dense gelu dense)"
+    net = tg.vit(blocks=2)
+    assert str(net) == f"conv4:stride=4,pad=valid posembed {block} {block} layernorm gap dense"
+    assert net.output_shape((33, 32, 3)) == ()
+    assert str(tg.transformer(blocks=1, mechanism="relu", position_std=0.5)) == (
+        "dense posembed:w=0.5 res(layernorm attention:relu) res(layernorm dense gelu dense) "
+        "layernorm gap dense"
+    )
+    assert tg.vit(patch=(2, 4), position_std=0).output_shape((4, 8, 3)) == ()
+    with pytest.raises(tg.NetworkError, match=r"vit\(16, 12\): the size of a patch and the blocks"):
+        tg.vit(16, 12)
+    with pytest.raises(tg.NetworkError, match=r"transformer\(6\): blocks are passed"):
+        tg.transformer(6)
+    with pytest.raises(tg.NetworkError, match="mechanism must be one of softmax, identity"):
+        tg.vit(mechanism="max")

@@ -24,9 +24,11 @@ from ..nets.base import plain
 from ..nets.facts import gain, steepness
 from ..nets.geometry import AxisMatrices, GridMatrix
 from ..nets.operators import (
+    Attend,
     Branching,
     Concatenate,
     Drop,
+    Embed,
     Need,
     Normalize,
     Pointwise,
@@ -219,12 +221,35 @@ def _step(step: Step, b: Bounds, eps: float) -> Bounds:
             return replace(
                 b, most=float(positions), least=b.least / b.most if space and b.most else 1.0
             )
+        case Embed(std):
+            own = plain(std) ** 2
+            return replace(b, most=b.most + own, least=b.least + own)
+        case Attend() as attend:
+            return _attended(attend, math.prod(step.space_in), b)
         case Scale(factor):
             square = plain(factor) ** 2
             return replace(b, most=square * b.most, least=square * b.least)
         case Stack(maps):
             return replace(b, most=sum(_norm(a) ** 2 for a in maps) * b.most)
     return b
+
+
+def _attended(attend: Attend, positions: int, b: Bounds) -> Bounds:
+    """Where weights of each input multiply it from both sides, relative errors add up."""
+    most, least = b.most, b.least
+    for operator in attend.before:
+        if isinstance(operator, Embed):
+            own = plain(operator.weight_std) ** 2
+            most, least = most + own, least + own
+        else:
+            square = plain(operator.factor) ** 2
+            most, least = square * most, square * least
+    scale = plain(attend.scale)
+    if attend.mechanism == "softmax":
+        # Rows of weights sum to 1, and have the relative errors that logits have absolutely.
+        return replace(b, gain=b.gain * (1 + 4 * scale * most))
+    factors = (positions * scale * most) ** 2, (scale * least) ** 2
+    return replace(b, most=factors[0] * b.most, least=factors[1] * b.least, gain=3 * b.gain)
 
 
 def _met(operator: Branching, found: Sequence[Bounds]) -> Bounds:

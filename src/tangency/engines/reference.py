@@ -18,9 +18,11 @@ from ..errors import NetworkError
 from ..nets.activations import ActivationLayer
 from ..nets.identity import foreign
 from ..nets.operators import (
+    Attend,
     Average,
     Branching,
     Drop,
+    Embed,
     Need,
     Normalize,
     Pointwise,
@@ -34,6 +36,7 @@ from ..nets.plan import Plan, Step, plan
 from ..nets.special import safe_sqrt
 from ..nets.values import own
 from ..printable import shown
+from .attention import attended, attention, embedded
 from .grids import dropped, normalized, patch_sum, stacked
 from .layout import Covariances
 from .meeting import met
@@ -43,14 +46,15 @@ PRODUCTS = 2**16
 
 
 def marginals(plan_: Plan, x: Any) -> list[Any]:
-    """The variances q[u] that reach each activation, for each input alone.
+    """What is read of each input alone: variances q[u], or all of its attention to itself.
 
     Args:
         plan_: any plan of the network; only its network and input shape matter here.
         x: inputs (n, *space, channels).
 
     Returns:
-        One array (n, *space) for each layer that reads marginals, in order of evaluation.
+        One array for each operator that reads marginals, in order of evaluation: (n, *space), or
+        (n, positions, positions) of an `Attend`.
     """
     steps = plan(plan_.net, plan_.input_shape, Need.NOTHING)
     recorder = _Recorder()
@@ -209,6 +213,12 @@ class _Recorder:
         self.found.append(q)
         return state.expand(q, second=False), state.expand(q, second=True)
 
+    def attention(self, operator: Attend, state: Covariances) -> tuple[Any, Any]:
+        """The weights G_x of each input, (n, positions, positions), of both sides of a pair."""
+        found = attention(operator, state)
+        self.found.append(found)
+        return found, found
+
 
 class _Given:
     """Marginals computed before, for each of the two sets."""
@@ -219,6 +229,9 @@ class _Given:
     def next(self, state: Covariances) -> tuple[Any, Any]:
         q1, q2 = next(self.first), next(self.second)
         return state.expand(q1, second=False), state.expand(q2, second=True)
+
+    def attention(self, operator: Attend, state: Covariances) -> tuple[Any, Any]:
+        return next(self.first), next(self.second)
 
 
 _Marginals = _Recorder | _Given
@@ -245,6 +258,11 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
         case Drop(keep):
             # Masks of two inputs, or of one that is taken twice, are independent.
             return dropped(state, keep) if isinstance(source, _Recorder) else state
+        case Embed() as embed:
+            return embedded(state, embed, want_ntk and embed.trainable)
+        case Attend() as operator:
+            left, right = source.attention(operator, state)
+            return state if step.need_out is Need.NOTHING else attended(state, left, right)
         case Scale(factor):
             return state.map(lambda a: factor * factor * a)
         case Weights() as weights:

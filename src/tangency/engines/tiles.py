@@ -100,7 +100,7 @@ def tile_entries(plan: Plan) -> int:
 
 def marginal_entries(plan: Plan) -> int:
     """Marginals of one input, in numbers."""
-    return sum(math.prod(step.space_in) for step in walk(plan.steps) if step.reads_marginals)
+    return sum(step.marginal_entries for step in walk(plan.steps))
 
 
 def pair_bytes(plan: Plan, itemsize: int, gradient: bool = False) -> int:

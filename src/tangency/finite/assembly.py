@@ -14,10 +14,12 @@ from ..nets.activations import ActivationLayer
 from ..nets.facts import HermiteOfDirection, Waves, limit_of
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ..nets.operators import (
+    Attend,
     Average,
     Branching,
     Concatenate,
     Drop,
+    Embed,
     Normalize,
     Pointwise,
     Positions,
@@ -28,6 +30,7 @@ from ..nets.operators import (
     Weights,
 )
 from ..nets.plan import Step, joined
+from .attention import HEADS, Heads, PositionVectors
 from .joining import Branches, OneAfterTheOther, Products, SideBySide
 from .layers import BoxWeights, DenseWeights, Draw, LocalWeights, PointWeights
 from .shaping import (
@@ -75,7 +78,7 @@ def readouts(steps: Sequence[Step]) -> frozenset[Step]:
             case Stack(maps):
                 mixes = len(maps) > 1
             case operator:
-                mixes = isinstance(operator, Normalize | Concatenate)
+                mixes = isinstance(operator, Normalize | Concatenate | Attend)
         if mixes:
             raise InputError(
                 f"{step.layer!r} comes after the last layer with weights, whose channels are the "
@@ -123,6 +126,10 @@ class Assembly:
                 return Normalization(space), channels
             case Drop(keep):
                 return nn.Dropout(1 - keep), channels
+            case Embed() as embed:
+                return self._vectors(embed, step, channels), channels
+            case Attend() as attend:
+                return self._heads(attend, step, channels)
             case Scale(factor):
                 return Scaling(factor), channels
             case Stack((only,)):
@@ -167,6 +174,20 @@ class Assembly:
             )
         found = GridMapsApart(GridMap(a, self.draw[1]) for a in maps)
         return found, Channels(share, channels.fan // len(maps))
+
+    def _vectors(self, embed: Embed, step: Step, channels: Channels) -> nn.Module:
+        return PositionVectors(embed, step.space_in, (channels.count, channels.fan), self.draw)
+
+    def _heads(self, attend: Attend, step: Step, channels: Channels) -> tuple[nn.Module, Channels]:
+        before = [
+            self._vectors(operator, step, channels)
+            if isinstance(operator, Embed)
+            else Scaling(operator.factor)
+            for operator in attend.before
+        ]
+        sizes = (channels.count, channels.fan)
+        heads = Heads(attend, before, self.width, sizes, self.draw)
+        return heads, Channels(HEADS * channels.count, HEADS * channels.fan)
 
     def _activation(self, layer: ActivationLayer, channels: Channels) -> nn.Module:
         match limit_of(layer):

@@ -43,11 +43,11 @@ class Weighted(nn.Module):
             learn, learn_bias = rate > 0, bias_rate > 0
             self.scale = math.sqrt(rate * weights.fan / fan) if learn else std
             self.bias_std = math.sqrt(bias_rate) if learn_bias else bias_std
-        self.weight = _normal(shape, learn, draw, std / self.scale if self.scale else 1.0)
+        self.weight = normal(shape, learn, draw, std / self.scale if self.scale else 1.0)
         self.bias = None
         if self.bias_std:
             places = shape[:1] if weights.shared else (shape[0], *shape[3:])
-            self.bias = _normal(places, learn_bias, draw, bias_std / self.bias_std)
+            self.bias = normal(places, learn_bias, draw, bias_std / self.bias_std)
 
     def product(self, x: Tensor) -> Tensor:
         """⟨weight, x⟩ at every position of the output."""
@@ -61,7 +61,8 @@ class Weighted(nn.Module):
         return f"{tuple(self.weight.shape)}, scale={self.scale:.4g}, bias_std={self.bias_std:.4g}"
 
 
-def _normal(shape: tuple[int, ...], trainable: bool, draw: Draw, std: float = 1.0) -> nn.Parameter:
+def normal(shape: tuple[int, ...], trainable: bool, draw: Draw, std: float = 1.0) -> nn.Parameter:
+    """Normal parameters, the same in every dtype up to rounding."""
     generator, dtype = draw
     # Drawn in float64 whatever the dtype: one seed is one network, up to rounding.
     try:

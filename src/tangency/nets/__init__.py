@@ -32,6 +32,7 @@ from .activations import (
     kappa0,
     kappa1,
 )
+from .attention import PositionalEmbedding, SelfAttention
 from .base import Layer
 from .branches import Concatenate, Product, Sum
 from .cropping import Pad, Slice
@@ -50,7 +51,7 @@ from .pooling import (
     Subsample,
     SumPool,
 )
-from .presets import ckn, cntk, densenet, mlp, myrtle, unet, wide_resnet
+from .presets import ckn, cntk, densenet, mlp, myrtle, transformer, unet, vit, wide_resnet
 from .quadrature import Activation
 from .resampling import PixelShuffle, Resize, Upsample
 from .standard import standard
@@ -94,12 +95,14 @@ __all__ = [
     "Polynomial",
     "PolynomialActivation",
     "Pool",
+    "PositionalEmbedding",
     "Product",
     "ReLU",
     "RectifiedMonomial",
     "Rescale",
     "Residual",
     "Resize",
+    "SelfAttention",
     "Sequential",
     "SigmoidLike",
     "Sign",
@@ -121,6 +124,8 @@ __all__ = [
     "parse",
     "register",
     "standard",
+    "transformer",
     "unet",
+    "vit",
     "wide_resnet",
 ]

@@ -17,6 +17,9 @@ one input at position u, Σ[u,u'] = ⟨x[u], x'[u']⟩ and A any linear map of t
 | Scale     | c·x                           | c²Σ                  | c²Θ                      |
 | Drop      | x·mask/keep                   | Σ/keep on u = u', if | Θ/keep on u = u', if     |
 |           |                               | x' is x itself       | x' is x itself           |
+| Embed     | x[u] + w·p[u], p ~ N(0, R)    | Σ + w²R              | Θ + w²R (if trained)     |
+| Attend    | Σ_v G_x[u,v] x[v],            | G_x Σ G_x'ᵀ          | G_x Θ G_x'ᵀ              |
+|           | G_x = ζ(a·Σ_xx)               |                      |                          |
 
 Where a signal parts into branches i, they meet in one of these:
 
@@ -26,6 +29,9 @@ Where a signal parts into branches i, they meet in one of these:
 | Product     | Π_i x_i[u], by channels     | Π_i Σ_i                | Σ_i Θ_i·Π_{j≠i} Σ_j     |
 | Concatenate | x_i[u], side by side        | Σ_i p_i Σ_i            | Σ_i p_i Θ_i             |
 |             | or one grid after the other | Σ_i in blocks, else 0  | Θ_i in blocks, else 0   |
+
+Attend is a linear map of the grid too, one that each input makes of itself: what is read of an
+input alone is all of Σ_xx[u,u'] there, where Pointwise and Normalize read its diagonal.
 
 Shifts are a stack whose maps move positions, Average and Positions stacks of one and of all
 positions: they are told apart because they can be computed without any matrix.
@@ -38,6 +44,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix, Points
@@ -228,6 +236,56 @@ class Drop(Operator):
 
     def after(self, signal: Signal) -> Signal:
         return replace(signal, gaussian=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Embed(Operator):
+    """A Gaussian vector of its own is added at each position, the same for all inputs.
+
+    weight_std: standard deviation w of its channels.
+    covariance: R[u,u'] of the vectors, positions in row-major order.
+    """
+
+    weight_std: Any
+    covariance: np.ndarray
+    trainable: bool = True
+
+    def after(self, signal: Signal) -> Signal:
+        if not signal.hidden:
+            raise NetworkError(
+                "vectors that are added to positions have the few channels of the inputs here, of "
+                "which there is no limit; put Conv(...) or Dense() before them"
+            )
+        return signal
+
+
+@dataclass(frozen=True, eq=False)
+class Attend(Operator):
+    """Sums over all positions, with weights ζ(a·Σ_xx) that each input makes of itself.
+
+    mechanism: ζ; "softmax" along rows, or "identity", "relu", "abs" of each number.
+    query_std, key_std: standard deviations of the weights of queries and keys, a their product.
+    before: what queries and keys go through, and values do not.
+    """
+
+    mechanism: str
+    query_std: Any = 1.0
+    key_std: Any = 1.0
+    before: tuple[Scale | Embed, ...] = ()
+
+    @property
+    def scale(self) -> Any:
+        """The factor a; tensors may change where they are, so that it is never kept."""
+        return self.query_std * self.key_std
+
+    def after(self, signal: Signal) -> Signal:
+        for operator in self.before:
+            operator.after(signal)
+        return signal
+
+    def need(self, need: Need) -> Need:
+        # Even if nothing is asked of pairs, each input alone must be known in full.
+        return Need.FULL
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,17 @@ from ..errors import NetworkError
 from .activations import ActivationLayer
 from .base import Layer, lowered
 from .geometry import Box, Points
-from .operators import Branching, Drop, Need, Normalize, Operator, Pointwise, Shifts, Weights
+from .operators import (
+    Attend,
+    Branching,
+    Drop,
+    Need,
+    Normalize,
+    Operator,
+    Pointwise,
+    Shifts,
+    Weights,
+)
 from .signal import Signal, input_signal
 from .structure import Sequential
 
@@ -56,9 +66,15 @@ class Step:
     branches: tuple[tuple[Step, ...], ...] = ()
 
     @property
+    def marginal_entries(self) -> int:
+        """How many numbers of each input alone the operator reads."""
+        size = math.prod(self.space_in) * self.reads_marginals
+        return size * size if isinstance(self.operator, Attend) else size
+
+    @property
     def reads_marginals(self) -> bool:
-        """The operator divides by, or depends on, the variances of each input."""
-        return isinstance(self.operator, Pointwise | Normalize)
+        """The operator divides by, or depends on, what each input has alone."""
+        return isinstance(self.operator, Pointwise | Normalize | Attend)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from ..errors import NetworkError
-from .activations import ReLU
+from .activations import GELU, ReLU
+from .attention import PositionalEmbedding, SelfAttention
 from .base import Layer, choice, number, shown, whole
 from .branches import Concatenate
 from .linear import Conv, Dense
 from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool
-from .structure import Residual, Sequential
+from .structure import LayerNorm, Residual, Sequential
 from .transposed import ConvTranspose
 
 _WIDTHS = "widths are infinite here; tangency.finite.build(net, width, ...) has a width"
@@ -237,3 +238,73 @@ def unet(*sizes: int, levels: int = 2, convs: int = 2, readout: str = "gap") -> 
         below = Sequential(AvgPool(2), *chain, ConvTranspose(2, stride=2, weight_std=2.0))
         chain = [*block, Concatenate(None, below), *block]
     return Sequential(*chain, GlobalAvgPool() if readout == "gap" else Flatten(), Dense())
+
+
+def vit(
+    *sizes: int,
+    patch: int | tuple[int, ...] = 4,
+    blocks: int = 2,
+    mechanism: str = "softmax",
+    position_std: float = 1.0,
+) -> Sequential:
+    """A vision transformer: patches, vectors of their positions, `blocks` blocks, the mean.
+
+    Args:
+        patch: the size of a patch, a number or one per axis; what is left at the edge is cut off.
+        blocks: each is attention and an MLP, with LayerNorm before and a shortcut around both.
+        mechanism: of the attention, as in `SelfAttention`: queries and keys are scaled linearly,
+            where those of the literature have the root of their width, which has no closed form.
+        position_std: standard deviation of the vectors of positions; 0 leaves them out.
+
+    All are passed by name. The mean over patches stands in place of a class token.
+
+    Source: Dosovitskiy et al. 2021, "An image is worth 16×16 words", with pre-LayerNorm blocks.
+
+    >>> from tangency import vit
+    >>> print(vit(patch=8, blocks=1, position_std=0).layers[0])
+    conv8:stride=8,pad=valid
+    >>> vit().output_shape((32, 32, 3))
+    ()
+    """
+    _by_name("vit", sizes, "vit(patch=4, blocks=2)", "the size of a patch and the blocks")
+    return _transformer(Conv(patch, stride=patch, padding="valid"), blocks, mechanism, position_std)
+
+
+def transformer(
+    *sizes: int, blocks: int = 2, mechanism: str = "softmax", position_std: float = 1.0
+) -> Sequential:
+    """A transformer that reads whole sequences (n, tokens, channels), and takes their mean.
+
+    Args:
+        blocks, mechanism, position_std: as in `vit`.
+
+    Tokens come as vectors, one-hot ones (n, tokens, words) for words: the first layer embeds them.
+
+    Source: Vaswani et al. 2017, the encoder, with pre-LayerNorm blocks.
+
+    >>> from tangency import transformer
+    >>> print(transformer(blocks=1, position_std=0))
+    dense res(layernorm attention) res(layernorm dense gelu dense) layernorm gap dense
+    """
+    _by_name("transformer", sizes, "transformer(blocks=2)", "blocks")
+    return _transformer(Dense(), blocks, mechanism, position_std)
+
+
+def _by_name(name: str, sizes: tuple[int, ...], example: str, words: str) -> None:
+    if sizes:
+        came = ", ".join(map(shown, sizes))
+        raise NetworkError(
+            f"{name}({came}): {words} are passed by name, {example}; heads and channels have no "
+            f"numbers, as {_WIDTHS}"
+        )
+
+
+def _transformer(first: Layer, blocks: int, mechanism: str, position_std: float) -> Sequential:
+    blocks, std = whole(blocks, "blocks", 1), number(position_std, "position_std", nonnegative=True)
+    chain = [first, PositionalEmbedding(weight_std=std)] if std != 0 else [first]
+    for _ in range(blocks):
+        chain += [
+            Residual(Sequential(LayerNorm(), SelfAttention(mechanism))),
+            Residual(Sequential(LayerNorm(), Dense(), GELU(), Dense())),
+        ]
+    return Sequential(*chain, LayerNorm(), GlobalAvgPool(), Dense())

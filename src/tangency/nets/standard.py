@@ -13,6 +13,11 @@ from .coerce import as_network
 from .structure import Branches, Sequential
 from .values import number
 
+_UNKNOWN = (
+    "{!r} has learning rates of its own, or takes none; pass the network in NTK parametrisation, "
+    "made of Dense and Conv"
+)
+
 
 def standard(
     net: Sequential | Layer | str, widths: Sequence[float], s: float | Sequence[float] | None = None
@@ -81,14 +86,13 @@ def _changed(layer: Any, widths: Iterator[float]) -> Any:
     if isinstance(layer, Branches):
         return layer.rebuilt([_changed(chain, widths) for chain in layer.chains()])
     if not hasattr(layer, "weight_std"):
+        if getattr(layer, "trainable", False):
+            raise NetworkError(_UNKNOWN.format(layer))
         return layer
     width = next(widths)
     if not layer.trainable:
         return layer
     if getattr(layer, "weight_rate", 0) is not None or layer.bias_rate is not None:
-        raise NetworkError(
-            f"{layer!r} has learning rates of its own, or takes none; pass the network in NTK "
-            "parametrisation, made of Dense and Conv"
-        )
+        raise NetworkError(_UNKNOWN.format(layer))
     bias = 1.0 if plain(layer.bias_std) else None
     return replace(layer, weight_rate=width, bias_rate=bias)

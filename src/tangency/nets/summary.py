@@ -9,7 +9,17 @@ from typing import Any
 from .. import checks
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix
-from .operators import Average, Branching, Need, Pointwise, Positions, Shifts, Stack, entries
+from .operators import (
+    Attend,
+    Average,
+    Branching,
+    Need,
+    Pointwise,
+    Positions,
+    Shifts,
+    Stack,
+    entries,
+)
 from .plan import Step, activations, plan
 from .quadrature.layer import Activation
 from .structure import Branches, Sequential
@@ -35,6 +45,8 @@ def operations(step: Step) -> int:
         case Branching():
             inside = sum(operations(inner) for branch in step.branches for inner in branch)
             return inside + 2 * after
+        case Attend():
+            return 4 * before * math.prod(step.space_in)
         case Pointwise():
             return 2 * _DUAL * after
         case Average() | Positions():

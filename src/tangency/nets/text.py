@@ -26,6 +26,7 @@ from ..errors import NetworkError
 from ..numerals import decimal
 from . import (
     activations,
+    attention,
     cropping,
     dropout,
     filters,
@@ -56,6 +57,7 @@ LAYERS: dict[str, type[Layer]] = {
         structure,
         branching,
         dropout,
+        attention,
     )
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, Layer) and cls.token
@@ -92,17 +94,22 @@ def layer_text(layer: Layer) -> str:
     words, lead, held = [], "", ()
     if isinstance(layer, Branches):
         lead, held = f"({branches_text(layer, layer_text)})", layer.held
-    words_of_flags = {name: (word, value) for word, (name, value) in layer.flags.items()}
     for field, value in options(layer):
         if field.name in held:
             continue
         if field.name == layer.lead:
             lead = _value_text(value)
-        elif field.name in words_of_flags and value == words_of_flags[field.name][1]:
-            words.append(words_of_flags[field.name][0])
+        elif (word := _flag(layer, field.name, value)) is not None:
+            words.append(word)
         else:
             words.append(f"{layer.short.get(field.name, field.name)}={_value_text(value)}")
     return layer.token + lead + (":" + ",".join(words) if words else "")
+
+
+def _flag(layer: Layer, name: str, value: Any) -> str | None:
+    """The word that stands for a value of a field, if one does."""
+    found = (word for word, flag in layer.flags.items() if flag[0] == name and flag[1] == value)
+    return next(found, None)
 
 
 def _value_text(value: Any) -> str:
@@ -258,7 +265,11 @@ def _unknown(name: str, token: str, whole: str) -> str:
         return what + found
     known = [*LAYERS, *SYNONYMS]
     near = difflib.get_close_matches(name, known, n=2) if len(name) < 40 else []
-    hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(LAYERS)}"
+    hint = (
+        f"; did you mean {' or '.join(near)}?"
+        if near
+        else f"; known: {cut(', '.join(LAYERS), 300)}"
+    )
     return what + hint
 
 

@@ -163,7 +163,9 @@ def row_sums(x: Extended) -> Extended:
 
 
 def matmul(x: Extended, y: Extended) -> Extended:
-    """(..., n, k) times (k, m), or (n, k) times (..., k, m)."""
+    """(..., n, k) times (..., k, m)."""
+    if x.ndim > 2 and y.ndim > 2:
+        return _many(x, y)
     if y.ndim > 2:
         return _swap(matmul(_swap(y), _swap(x)))
     *lead, n, k = x.shape
@@ -174,6 +176,20 @@ def matmul(x: Extended, y: Extended) -> Extended:
     out = [np.empty((a[0].shape[0], m), order="F") for _ in range(2)]
     loops.matrix_products(*a, *b, *out)
     return Extended(*(part.reshape(*lead, n, m) for part in out))
+
+
+def _many(x: Extended, y: Extended) -> Extended:
+    """Products of many matrices, one after the other."""
+    lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    hi, lo = (np.empty((*lead, x.shape[-2], y.shape[-1])) for _ in range(2))
+    pair = [
+        Extended(*(np.broadcast_to(part, (*lead, *z.shape[-2:])) for part in (z.hi, z.lo)))
+        for z in (x, y)
+    ]
+    for place in np.ndindex(lead):
+        found = matmul(pair[0][place], pair[1][place])
+        hi[place], lo[place] = found.hi, found.lo
+    return Extended(hi, lo)
 
 
 def _swap(x: Extended) -> Extended:

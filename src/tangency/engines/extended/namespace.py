@@ -105,6 +105,11 @@ def mean(x: Extended, axis: Any = None, keepdims: Any = False) -> Extended:
     return reshape(found, tuple(1 if a in axes else n for a, n in enumerate(x.shape)))
 
 
+def max(x: Extended, axis: int, keepdims: Any = False) -> Extended:
+    """The largest numbers as far as float64 tells."""
+    return extended(np.max(x.hi, axis=axis, keepdims=keepdims))
+
+
 def abs(x: Extended) -> Extended:
     return where(x.hi < 0, -x, x)
 

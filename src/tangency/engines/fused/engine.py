@@ -10,9 +10,11 @@ import numpy as np
 
 from ...nets.geometry import AxisMatrices
 from ...nets.operators import (
+    Attend,
     Average,
     Concatenate,
     Drop,
+    Embed,
     Need,
     Normalize,
     Pointwise,
@@ -96,6 +98,10 @@ def _unknown(step: Step) -> str | None:
             return f"{name} multiplies branches"
         case Drop():
             return f"{name} has random masks"
+        case Attend():
+            return f"{name} takes sums over all positions with weights that each input makes"
+        case Embed():
+            return f"{name} adds covariances of positions"
         case Stack(maps) if not all(isinstance(a, AxisMatrices) for a in maps):
             return f"{name} has a filter that is not separable"
         case operator if not isinstance(operator, _OPERATORS):

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ...errors import NetworkError
 from ...nets.operators import (
+    Attend,
     Average,
     Branching,
     Concatenate,
+    Embed,
     Need,
     Normalize,
     Operator,
@@ -28,6 +30,7 @@ from ...nets.operators import (
 )
 from ...nets.plan import Plan, Step, activations, walk
 from ..lowrank import Method
+from .attended import attended, embedded
 from .local import Local, joined, linear
 from .projection import Projection, Rows, rows_of
 
@@ -36,7 +39,20 @@ Array = NDArray[Any]
 # Local features among which landmarks are chosen, for each landmark, and for many of them.
 _CANDIDATES, _MANY = 10, (3, 10_000)
 _KNOWN = (
-    *(Average, Concatenate, Normalize, Pointwise, Positions, Scale, Shifts, Stack, Sum, Weights),
+    *(
+        Attend,
+        Average,
+        Concatenate,
+        Embed,
+        Normalize,
+        Pointwise,
+        Positions,
+        Scale,
+        Shifts,
+        Stack,
+        Sum,
+        Weights,
+    ),
 )
 
 
@@ -64,6 +80,11 @@ class Linear:
     place: int | None
 
     def __call__(self, block: Block) -> Block:
+        match self.operator:
+            case Attend() as attend:
+                return replace(block, local=attended(attend, block.local, block.at(self.place)))
+            case Embed() as embed:
+                return replace(block, local=embedded(embed, block.local))
         return replace(block, local=linear(self.operator, block.local, block.at(self.place)))
 
 
@@ -248,6 +269,9 @@ def _sizes(
             case Positions():
                 count = math.prod(step.space_in)
                 sizes = sigma * count, theta * count
+            case Embed(trainable=trained):
+                count = math.prod(step.space_in)
+                sizes = sigma + count, theta + count * (tangent and trained)
             case Weights() as weights:
                 before, sigma = sigma, sigma + int(weights.bias_std > 0)
                 own = sigma if weights.usual else before + 1
