@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from ..nets.attached import Attached
 
 _Derived = TypeVar("_Derived")
 
@@ -17,6 +20,7 @@ class Prepared:
 
     Args:
         inputs: (n, *space, channels), or what else the kernel takes as X.
+        attached: what lies in the channels behind those of the values; None for nothing.
 
     >>> import numpy as np
     >>> from tangency import NTK
@@ -26,8 +30,9 @@ class Prepared:
     True
     """
 
-    def __init__(self, inputs: Any) -> None:
+    def __init__(self, inputs: Any, attached: Attached | None = None) -> None:
         self.inputs = inputs
+        self.attached = attached
         self._derived: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
@@ -49,7 +54,13 @@ class Prepared:
 
     def __getstate__(self) -> dict[str, Any]:
         """What is derived stays behind: another process has it sooner than it could be sent."""
-        return {"inputs": self.inputs, "_derived": {}}
+        return {"inputs": self.inputs, "attached": self.attached, "_derived": {}}
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(*space, channels) of one input, without what is attached to it."""
+        *space, channels = self.inputs.shape[1:]
+        return (*space, channels - (self.attached.channels if self.attached else 0))
 
 
 def prepared(inputs: Any) -> Prepared:

@@ -38,6 +38,7 @@ from .cropping import Pad, Slice
 from .dropout import Dropout
 from .facts import Steepness
 from .filters import LinearMap, Pool
+from .graphs import Aggregate
 from .identity import register
 from .linear import Conv, ConvLocal, Dense
 from .pooling import (
@@ -64,6 +65,7 @@ __all__ = [
     "Abs",
     "Activation",
     "ActivationLayer",
+    "Aggregate",
     "AvgPool",
     "Concatenate",
     "Conv",

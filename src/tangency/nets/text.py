@@ -29,6 +29,7 @@ from . import (
     cropping,
     dropout,
     filters,
+    graphs,
     linear,
     pooling,
     quadrature,
@@ -56,6 +57,7 @@ LAYERS: dict[str, type[Layer]] = {
         structure,
         branching,
         dropout,
+        graphs,
     )
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, Layer) and cls.token

@@ -163,7 +163,9 @@ def row_sums(x: Extended) -> Extended:
 
 
 def matmul(x: Extended, y: Extended) -> Extended:
-    """(..., n, k) times (k, m), or (n, k) times (..., k, m)."""
+    """(..., n, k) times (k, m), (n, k) times (..., k, m), or (b, n, k) times (b, k, m)."""
+    if x.ndim > 2 and y.ndim > 2:
+        return _one_by_one(x, y)
     if y.ndim > 2:
         return _swap(matmul(_swap(y), _swap(x)))
     *lead, n, k = x.shape
@@ -174,6 +176,12 @@ def matmul(x: Extended, y: Extended) -> Extended:
     out = [np.empty((a[0].shape[0], m), order="F") for _ in range(2)]
     loops.matrix_products(*a, *b, *out)
     return Extended(*(part.reshape(*lead, n, m) for part in out))
+
+
+def _one_by_one(x: Extended, y: Extended) -> Extended:
+    """(b, n, k) times (b, k, m)."""
+    found = [matmul(a, b) for a, b in zip(x, y, strict=True)]
+    return Extended(*(np.stack([getattr(part, half) for part in found]) for half in ("hi", "lo")))
 
 
 def _swap(x: Extended) -> Extended:
