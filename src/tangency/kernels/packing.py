@@ -47,6 +47,11 @@ class Structured:
         return other
 
     @property
+    def shape(self) -> tuple[int]:
+        """(n,): one axis, that of the inputs, whose values are in `X`."""
+        return (len(self),)
+
+    @property
     def sizes(self) -> np.ndarray:
         """How many positions of each input are not masked, (n,)."""
         return np.sum(~self.mask.reshape(len(self), -1), axis=1)

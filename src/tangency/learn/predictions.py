@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.coerce import as_kernel
 from ..kernels.network import NetworkKernel
+from ..kernels.packing import Structured
 from ..nets import Layer
 from .flow import flow_filter
 from .gp import both_grams, ensemble_kernel
@@ -88,8 +89,8 @@ def kernel_predictions(
     """
     kernel = _network_kernel(kernel)
     tangent = ensemble_kernel(kernel)
-    X, X_test = plain_array(X, "X"), None if X_test is None else plain_array(X_test, "X_test")
-    if X.ndim < 2:
+    X, X_test = _inputs(X, "X"), None if X_test is None else _inputs(X_test, "X_test")
+    if not isinstance(X, Structured) and X.ndim < 2:
         raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
     targets, flat = _targets(y, len(X)), np.ndim(y) == 1
     moments, rate = _times(times), _rate(lr)
@@ -116,6 +117,10 @@ def kernel_predictions(
         covariances.append(prior_test + 0.5 * (half + half.T))
     mean = np.stack(means)
     return KernelPredictions(moments, mean[..., 0] if flat else mean, np.stack(covariances))
+
+
+def _inputs(X: Any, name: str) -> Any:
+    return X if isinstance(X, Structured) else plain_array(X, name)
 
 
 def _start(

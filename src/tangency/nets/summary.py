@@ -9,7 +9,17 @@ from typing import Any
 from .. import checks
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix
-from .operators import Average, Branching, Need, Pointwise, Positions, Shifts, Stack, entries
+from .operators import (
+    Aggregate,
+    Average,
+    Branching,
+    Need,
+    Pointwise,
+    Positions,
+    Shifts,
+    Stack,
+    entries,
+)
 from .plan import Step, activations, plan
 from .quadrature.layer import Activation
 from .structure import Branches, Sequential
@@ -39,6 +49,8 @@ def operations(step: Step) -> int:
             return 2 * _DUAL * after
         case Average() | Positions():
             return 2 * before
+        case Aggregate():
+            return 4 * before * math.prod(step.space_in)
         case Shifts(Box(axes)):
             return 2 * after * sum(len(w.taps) for w in axes)
         case Shifts(geometry):
