@@ -20,7 +20,6 @@ class Prepared:
 
     Args:
         inputs: (n, *space, channels), or what else the kernel takes as X.
-        attached: what lies in the channels behind those of the values; None for nothing.
 
     >>> import numpy as np
     >>> from tangency import NTK
@@ -30,9 +29,11 @@ class Prepared:
     True
     """
 
-    def __init__(self, inputs: Any, attached: Attached | None = None) -> None:
+    attached: Attached | None = None
+    """What lies in the channels behind those of the values; None for nothing."""
+
+    def __init__(self, inputs: Any) -> None:
         self.inputs = inputs
-        self.attached = attached
         self._derived: dict[Hashable, Any] = {}
 
     def __len__(self) -> int:
@@ -61,6 +62,13 @@ class Prepared:
         """(*space, channels) of one input, without what is attached to it."""
         *space, channels = self.inputs.shape[1:]
         return (*space, channels - (self.attached.channels if self.attached else 0))
+
+
+def prepared_with(inputs: Any, attached: Attached | None) -> Prepared:
+    """Inputs as `Prepared`, in whose last channels lies what is attached to them."""
+    given = Prepared(inputs)
+    given.attached = attached
+    return given
 
 
 def prepared(inputs: Any) -> Prepared:

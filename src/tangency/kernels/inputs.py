@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..checks import within_memory
-from ..engines.prepared import Prepared, prepared
+from ..engines.prepared import Prepared, prepared, prepared_with
 from ..errors import InputError, NetworkError, callers_level
 from ..nets import Sequential
 from ..nets.operators import Average, Shifts, Stack
@@ -114,7 +114,7 @@ def _packed(given: Prepared, input_shape: tuple[int, ...] | None, name: str) -> 
                 "holds them, of as many channels, or leave it out"
             )
         inputs = inputs.on(input_shape[:-1])
-    return Prepared(inputs.packed(), inputs.attached)
+    return prepared_with(inputs.packed(), inputs.attached)
 
 
 def prepared_inputs(
@@ -183,7 +183,7 @@ def as_type(given: Prepared, dtype: Any) -> Prepared:
         return given
     xp = array_namespace(given.inputs)
     return given.derive(
-        ("dtype", dtype), lambda: Prepared(xp.astype(given.inputs, dtype), given.attached)
+        ("dtype", dtype), lambda: prepared_with(xp.astype(given.inputs, dtype), given.attached)
     )
 
 
