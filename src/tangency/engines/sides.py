@@ -91,7 +91,8 @@ def aggregated(state: Covariances) -> Covariances:
             "Aggregate() sums over the edges of a graph, but the inputs have none; pass "
             "tangency.Graphs(X, adjacency) in place of X"
         )
-    first, second = (side.edges for side in state.sides)
+    first: Any = state.sides[0].edges
+    second: Any = state.sides[1].edges
     xp = state.xp
     left = xp.matrix_transpose(first)
     if state.outer:
@@ -130,7 +131,7 @@ def _windows(kept: np.ndarray, geometry: Any) -> np.ndarray:
     axes = geometry.axes
     offsets = getattr(geometry, "offsets", None)
     if offsets is not None:
-        return math.prod(_taken(kept, axes, offset) for offset in offsets)
+        return np.prod([_taken(kept, axes, offset) for offset in offsets], axis=0)
     for axis, w in enumerate(axes):
         places = w.start + w.stride * np.arange(w.size_out)[:, None] + np.array(w.taps)
         kept = np.take(kept, places, axis=1 + axis).prod(axis=2 + axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -45,6 +46,9 @@ class Structured:
         edges = None if self.adjacency is None else self.adjacency[chosen]
         Structured.__init__(other, self.X[chosen], self.mask[chosen], edges)
         return other
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[place] for place in range(len(self)))
 
     @property
     def shape(self) -> tuple[int]:

@@ -21,7 +21,7 @@ from .grams import as_train_gram
 from .spectrum import Spectrum, decompose
 
 if TYPE_CHECKING:
-    from ..typing import ArrayLike
+    from ..typing import ArrayLike, Inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +46,9 @@ class KernelPredictions:
 
 def kernel_predictions(
     kernel: NetworkKernel | Layer | str,
-    X: ArrayLike,
+    X: Inputs,
     y: ArrayLike,
-    X_test: ArrayLike | None = None,
+    X_test: Inputs | None = None,
     times: Sequence[float] | np.ndarray = (np.inf,),
     lr: float | None = None,
     *,
@@ -89,22 +89,21 @@ def kernel_predictions(
     """
     kernel = _network_kernel(kernel)
     tangent = ensemble_kernel(kernel)
-    X, X_test = _inputs(X, "X"), None if X_test is None else _inputs(X_test, "X_test")
-    if not isinstance(X, Structured) and X.ndim < 2:
-        raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
-    targets, flat = _targets(y, len(X)), np.ndim(y) == 1
+    inputs = _inputs(X, "X")
+    points = None if X_test is None else _inputs(X_test, "X_test")
+    targets, flat = _targets(y, len(inputs)), np.ndim(y) == 1
     moments, rate = _times(times), _rate(lr)
-    both = both_grams(tangent, X)
+    both = both_grams(tangent, inputs)
     trained = both.ntk if isinstance(kernel, NTK) else both.nngp
     prior = np.array(both.nngp, dtype=np.float64)
-    spectrum = decompose(as_train_gram(trained.copy(), kernel, X))
-    if X_test is None:
+    spectrum = decompose(as_train_gram(trained.copy(), kernel, inputs))
+    if points is None:
         cross, prior_test = both, prior
     else:
-        cross = both_grams(tangent, X_test, X)
-        prior_test = both_grams(tangent, X_test).nngp
+        cross = both_grams(tangent, points, inputs)
+        prior_test = both_grams(tangent, points).nngp
     reach = cross.ntk if isinstance(kernel, NTK) else cross.nngp
-    start, start_test = _start(f0, f0_test, targets, len(reach), X_test is None)
+    start, start_test = _start(f0, f0_test, targets, len(reach), points is None)
     means, covariances = [], []
     for time in moments:
         operator = (spectrum.vectors * _weights(spectrum, time, rate)) @ spectrum.vectors.T
@@ -120,7 +119,14 @@ def kernel_predictions(
 
 
 def _inputs(X: Any, name: str) -> Any:
-    return X if isinstance(X, Structured) else plain_array(X, name)
+    if isinstance(X, Structured):
+        return X
+    found = plain_array(X, name)
+    if found.ndim < 2:
+        raise InputError(
+            f"{name} must be inputs (n, features) or (n, *space, channels), got {shown(found)}"
+        )
+    return found
 
 
 def _start(

@@ -132,7 +132,7 @@ def _structured(estimator: Any, X: Structured) -> Structured:
 
 def _more_structured(estimator: Any, X: Any) -> Structured:
     """Such inputs to predict for, of the kind of those of the fit."""
-    known = getattr(estimator, "X_fit_", None)
+    known: Any = getattr(estimator, "X_fit_", None)
     if type(X) is not type(known):
         raise InputError(
             f"X is {_kind(X)}; {type(estimator).__name__} was fitted on {_kind(known)}, and "
