@@ -344,7 +344,7 @@ report.save_figure(figure=report.accuracy_comparison([report.Accuracy('NTK', 'nt
 """
 
 FINITE = """
-finite.build(net=NET, width=4, input_shape=(3,), outputs=1, seed=0, dtype=torch.float32, scale=1.0, centred=False)
+finite.build(net=NET, width=4, input_shape=(3,), outputs=1, seed=0, dtype=torch.float32, scale=1.0, centred=False, inputs='arrays')
 finite.build(NET, 4, (3,))(T.float())
 finite.build(NET, 4, (3,)).forward(x=T.float())
 finite.build('conv3 relu gap dense', 4, (8, 8, 1), 2, 0, torch.float64)

@@ -7,7 +7,7 @@ the positions that are left, and sums along the edges of a graph are maps of eac
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,20 @@ def follow(step: Step, state: Covariances, after: Covariances) -> Covariances:
     return masked(replace(after, sides=(left, right)))
 
 
+def follow_steps(steps: Sequence[Step], side: Side) -> Iterator[tuple[Step, Side, Side]]:
+    """Each step, those of branches too, with what inputs have before and behind it."""
+    for step in steps:
+        after = _behind(step, side)
+        for branch in step.branches:
+            last = side
+            for found in follow_steps(branch, side):
+                yield found
+                last = found[2]
+            after = last
+        yield step, side, after
+        side = after
+
+
 def masked(state: Covariances) -> Covariances:
     """Zeros where one of the two positions is masked."""
     if state.sides is None or not state.space:
@@ -57,7 +71,7 @@ def pooled(operator: Average | Positions, state: Covariances) -> Covariances:
     """Σ over positions that are not masked, divided by how many they are; Θ likewise."""
     assert state.sides is not None
     xp, axes = state.xp, tuple(range(2 if state.outer else 1, state.nngp.ndim))
-    counts = [_counts(side) for side in state.sides]
+    counts = [positions(side) for side in state.sides]
     if isinstance(operator, Positions):
         # Side by side, each divided by the root of its number.
         counts = [np.sqrt(count) for count in counts]
@@ -78,7 +92,7 @@ def mean_over_space(state: Covariances, q: Any, second: bool) -> Any:
     assert state.sides is not None
     xp, side = state.xp, state.sides[int(second)]
     axes = tuple(range(2 if state.outer else 1, q.ndim))
-    share = math.prod(side.kept.shape[1:]) / _counts(side)
+    share = math.prod(side.kept.shape[1:]) / positions(side)
     lead = share.shape[:1] if not state.outer else ((1, -1) if second else (-1, 1))
     share = share.reshape(*lead, *(1,) * len(axes))
     return xp.mean(q, axis=axes, keepdims=True) * _as(state, share)
@@ -106,7 +120,7 @@ def _behind(step: Step, side: Side) -> Side:
         case Average() | Positions():
             if kept.ndim == 1:
                 return side
-            return replace(side, kept=np.ones(len(kept)), count=_counts(side))
+            return replace(side, kept=np.ones(len(kept)), count=positions(side))
         case Shifts(geometry, ends="valid"):
             kept = _windows(kept, geometry)
         case Shifts(geometry):
@@ -120,7 +134,7 @@ def _behind(step: Step, side: Side) -> Side:
     gone = np.flatnonzero(kept.reshape(len(kept), -1).sum(axis=1) == 0)
     if len(gone):
         raise InputError(
-            f"an input is too short for {step.layer!r}: of its {int(_counts(side)[gone[0]])} "
+            f"an input is too short for {step.layer!r}: of its {int(positions(side)[gone[0]])} "
             "positions that are not masked none is left; drop it, or use smaller windows"
         )
     return replace(side, kept=kept)
@@ -172,7 +186,8 @@ def check_met(operator: Branching, ends: Sequence[Covariances]) -> None:
             )
 
 
-def _counts(side: Side) -> np.ndarray:
+def positions(side: Side) -> np.ndarray:
+    """How many positions of each input are not masked, or were not where they were pooled."""
     if side.kept.ndim == 1:
         return side.kept if side.count is None else side.count
     return side.kept.reshape(len(side.kept), -1).sum(axis=1)
