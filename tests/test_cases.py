@@ -16,8 +16,9 @@ OPTIONS = {
     "counted padding", "offsets", "frozen",
     "bias", "raw", "over space", "rates", "channels", "grids",
 }  # fmt: skip
-# Random masks, and finite networks that learn at rates of their own, have tests of their own.
-MASKS = {"Dropout"}
+# Random masks, finite networks that learn at rates of their own, and graphs, which are no arrays,
+# have tests of their own.
+MASKS = {"Dropout", "Aggregate"}
 REFUSED = {"Product", "grids", "over space", "rates", "SelfAttention", "PositionalEmbedding"}
 # An activation by its function has no compiled dual, and no closed form in plain loops.
 NO_LOOPS = {

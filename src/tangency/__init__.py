@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, MemoryLimitError, NetworkError, StoreError
 from .gram import gram
-from .kernels import NNGP, NTK, KernelPair, explain, layer_kernels
+from .kernels import NNGP, NTK, Graphs, KernelPair, Masked, explain, layer_kernels
 from .nets import (
     GELU,
     RBF,
     ABReLU,
     Abs,
     Activation,
+    Aggregate,
     AvgPool,
     Concatenate,
     Conv,
@@ -133,6 +134,7 @@ __all__ = [
     "ABReLU",
     "Abs",
     "Activation",
+    "Aggregate",
     "AvgPool",
     "Concatenate",
     "Conv",
@@ -152,6 +154,7 @@ __all__ = [
     "GaussianProcess",
     "GlobalAvgPool",
     "GlobalSumPool",
+    "Graphs",
     "Hermite",
     "InputError",
     "KernelClassifier",
@@ -162,6 +165,7 @@ __all__ = [
     "LayerwiseFeatures",
     "LeakyReLU",
     "LinearMap",
+    "Masked",
     "MemoryLimitError",
     "Monomial",
     "NetworkError",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .engines.prepared import Prepared
 from .kernels.coerce import KernelLike, Kernels
+from .kernels.packing import Structured
 from .nets.coerce import NetworkLike
 
 
@@ -30,8 +31,9 @@ class SupportsArray(Protocol):
 ArrayLike: TypeAlias = SupportsArray | Sequence[Any]
 """Numbers with axes, of any library, or in nested lists."""
 
-Inputs: TypeAlias = ArrayLike | Prepared
-"""What a kernel takes: (n, *space, channels), or rows where an `input_shape` is stated."""
+Inputs: TypeAlias = ArrayLike | Prepared | Structured
+"""What a kernel takes: (n, *space, channels), or rows where an `input_shape` is stated; `Masked`
+and `Graphs`."""
 
 Array: TypeAlias = NDArray[np.floating[Any]] | Any
 """An array of the library that the inputs are of: NumPy's, or else a tensor of PyTorch."""

@@ -41,6 +41,7 @@ INNER = {
         "geometry",
         "infer",
         "lower",
+        "on",
         "rebuilt",
         "second_moment_at",
         "strides",

@@ -22,8 +22,6 @@ KEYS = ("nngp", "ntk", "nngp_x1x1", "ntk_x1x1")
 
 # Cases of layers that have no counterpart here yet.
 NOT_YET = {
-    "graph",
-    "masked-gap",
     "masked-attention",
 }
 # Cases whose published diagonal of Θ is off by more than 1e-10, where the arc cosine of a
@@ -148,6 +146,7 @@ LAYERS = {
     "SumPool": lambda o: tg.SumPool(**window(o)),
     "AvgPool": lambda o: tg.AvgPool(**window(o), normalize_edges=o["normalize_edges"]),
     "GlobalSumPool": lambda o: tg.GlobalSumPool(),
+    "Aggregate": lambda o: tg.Aggregate(),
     "ImageResize": resize,
     "GlobalSelfAttention": attention,
     "Index": lambda o: tg.Slice(*between(o["slices"])),
@@ -184,10 +183,18 @@ def test_no_case_is_left_out():
     assert set(CASES) >= NOT_YET | OFF_TANGENTS
 
 
+def inputs(known, number):
+    x = known[f"x{number}"]
+    x = x / sqrt(x.shape[-1])
+    if f"x{number}_mask" in known:
+        return tg.Masked(x, known[f"x{number}_mask"])
+    return tg.Graphs(x, known[f"pattern{number}"]) if f"pattern{number}" in known else x
+
+
 @pytest.mark.parametrize("case", KNOWN)
 def test_neural_tangents_layers(case):
     net, known = of(case), published(case)
-    x, y = (known[key] / sqrt(known[key].shape[-1]) for key in ("x1", "x2"))
+    x, y = inputs(known, "1"), inputs(known, "2")
     for found, key in zip((*oracle.gram(net, x, y), *oracle.gram(net, x)), KEYS, strict=True):
         expected = known[key]
         if case in LOST and key.endswith("x1x1"):

@@ -58,7 +58,7 @@ def test_examples_with_results():
     names, runner = {"tg": tg, "np": np}, doctest.DocTestRunner()
     for block in (block for block in FOUND if ">>>" in block):
         runner.run(doctest.DocTestParser().get_doctest(block, names, "networks.md", None, 0))
-    assert runner.summarize() == (0, 2)
+    assert runner.summarize() == (0, 16)
 
 
 def test_the_first_network(capsys):

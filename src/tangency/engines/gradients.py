@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from array_api_compat import is_torch_array
 
 from ..nets.parameters import numbers_only, tensors
-from ..nets.plan import Need, Plan, plan
+from ..nets.plan import Plan
 
 _Made = TypeVar("_Made")
 
@@ -44,4 +44,4 @@ def settled(plan_: Plan, *arrays: Any) -> Plan:
     """
     if differentiates(plan_.net, *arrays) or not any(True for _ in tensors(plan_.net)):
         return plan_
-    return plan(numbers_only(plan_.net), plan_.input_shape, Need.DIAGONAL)
+    return plan_.of(numbers_only(plan_.net))

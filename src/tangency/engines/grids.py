@@ -12,6 +12,7 @@ from array_api_compat import array_namespace, device
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ..nets.special import safe_sqrt
 from .layout import Covariances
+from .sides import mean_over_space
 
 
 def patch_sum(array: Any, geometry: Box | Points, state: Covariances) -> Any:
@@ -109,7 +110,9 @@ def _whole_grid_map(array: Any, geometry: GridMatrix, state: Covariances) -> Any
 def normalized(state: Covariances, q1: Any, q2: Any, space: bool) -> Covariances:
     """Σ/√(q q') and Θ/√(q q'); with `space`, q is the mean over all positions."""
     xp = state.xp
-    if space:
+    if space and state.sides is not None:
+        q1, q2 = mean_over_space(state, q1, False), mean_over_space(state, q2, True)
+    elif space:
         axes = tuple(range(2 if state.outer else 1, q1.ndim))
         q1, q2 = (xp.mean(q, axis=axes, keepdims=True) for q in (q1, q2))
     norm = safe_sqrt(q1) * safe_sqrt(q2)

@@ -13,6 +13,21 @@ from ..nets.plan import Need
 
 
 @dataclass(frozen=True)
+class Side:
+    """What the inputs of one set have beside their values at one layer.
+
+    Attributes:
+        kept: (n, *space), 1 at positions that are not masked, 0 at others; (n,) of vectors.
+        edges: adjacencies (n, nodes, nodes), or None.
+        count: (n,), how many positions were not masked where they were pooled.
+    """
+
+    kept: np.ndarray
+    edges: Any | None
+    count: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Covariances:
     """Σ (and Θ) of a block of pairs at one layer.
 
@@ -25,6 +40,7 @@ class Covariances:
         outer: all pairs of two sets, rather than one by one.
         space: the grid.
         full: Σ[u,u'] for all pairs of positions, rather than its diagonal Σ[u,u].
+        sides: what the first and the second inputs have beside their values.
     """
 
     nngp: Any
@@ -32,6 +48,7 @@ class Covariances:
     outer: bool
     space: tuple[int, ...]
     full: bool
+    sides: tuple[Side, Side] | None = None
 
     @property
     def xp(self) -> Any:

@@ -24,12 +24,12 @@ from ..nets.base import plain
 from ..nets.facts import gain, steepness
 from ..nets.geometry import AxisMatrices, GridMatrix
 from ..nets.operators import (
+    Aggregate,
     Attend,
     Branching,
     Concatenate,
     Drop,
     Embed,
-    Need,
     Normalize,
     Pointwise,
     Product,
@@ -38,7 +38,7 @@ from ..nets.operators import (
     Weights,
 )
 from ..nets.parameters import numbers_only, tensors
-from ..nets.plan import Plan, Step, plan, walk
+from ..nets.plan import Plan, Step, walk
 from .overflow import quiet
 from .prepared import Prepared
 from .twins import row_squares
@@ -63,6 +63,7 @@ class Bounds:
         gain: what the layers before have made of a relative error of 1 in Σ.
         slope: the most that is made of one in a k̇ that is smooth.
         kink: the largest gain in front of a kink.
+        reach: by how much sums over the edges of a graph may multiply values.
     """
 
     most: float
@@ -72,6 +73,7 @@ class Bounds:
     gain: float = 1.0
     slope: float = 1.0
     kink: float = 0.0
+    reach: float = 1.0
 
 
 class Verdict(NamedTuple):
@@ -147,28 +149,46 @@ def fits(found: Bounds, dtype: Any) -> bool:
 def bounds(plan_: Plan, eps: float, *sets: Prepared) -> Bounds:
     """`Bounds` at the end of a network, for some inputs and a precision."""
     if any(True for _ in tensors(plan_.net)):
-        plan_ = plan(numbers_only(plan_.net), plan_.input_shape, Need.DIAGONAL)
-    ranges = [_range(given) for given in sets]
+        plan_ = plan_.of(numbers_only(plan_.net))
+    ranges = [_range(given, plan_.input_shape[-1]) for given in sets]
     most, least = max(m for m, _ in ranges), min(n for _, n in ranges)
+    reach = max(_reach(given, plan_) for given in sets)
     with quiet(), np.errstate(under="ignore"):
-        return _through(plan_.steps, Bounds(most, least), eps)
+        return _through(plan_.steps, Bounds(most, least, reach=reach), eps)
 
 
-def _range(given: Prepared) -> tuple[float, float]:
+def _reach(given: Prepared, plan_: Plan) -> float:
+    """The largest sum of absolute weights of the edges that lead to one node."""
+    if plan_.attached is None or not plan_.attached.nodes:
+        return 1.0
+
+    def make() -> float:
+        edges = _host(given)[..., -plan_.attached.nodes :]  # pyright: ignore
+        return float(np.abs(edges).sum(axis=1).max())
+
+    return given.derive("reach", make)
+
+
+def _host(given: Prepared) -> np.ndarray:
+    x = given.inputs
+    return x.detach().cpu().numpy() if is_torch_array(x) else x
+
+
+def _range(given: Prepared, channels: int) -> tuple[float, float]:
     """The largest ‖x[u]‖² of all positions, and the smallest that is the largest of an input.
 
     Inputs of zeros do not count; dark places of an image say nothing of it.
     """
 
     def make() -> tuple[float, float]:
-        x = given.inputs
-        x = x.detach().cpu().numpy() if is_torch_array(x) else x
-        peaks = row_squares(given) if x.ndim == 2 else _peaks(x)
+        x = _host(given)
+        # Channels behind those are no values.
+        peaks = row_squares(given) if x.ndim == 2 else _peaks(x[..., :channels])
         info = np.finfo(peaks.dtype)
         good = (peaks > info.smallest_normal) & np.isfinite(peaks)
         values = peaks[good].astype(float)
         if len(values) < len(peaks):
-            values = np.concatenate([values, _anew(x[~good])])
+            values = np.concatenate([values, _anew(x[~good][..., :channels])])
         return (float(values.max()), float(values.min())) if len(values) else (0.0, math.inf)
 
     return given.derive("range", make)
@@ -231,6 +251,8 @@ def _step(step: Step, b: Bounds, eps: float) -> Bounds:
             return replace(b, most=square * b.most, least=square * b.least)
         case Stack(maps):
             return replace(b, most=sum(_norm(a) ** 2 for a in maps) * b.most)
+        case Aggregate():
+            return replace(b, most=b.reach**2 * b.most)
     return b
 
 
@@ -254,13 +276,13 @@ def _attended(attend: Attend, positions: int, b: Bounds) -> Bounds:
 
 def _met(operator: Branching, found: Sequence[Bounds]) -> Bounds:
     """Where branches meet; in a product, relative errors add up."""
-    names = ("high", "gain", "slope", "kink")
+    names = ("high", "gain", "slope", "kink", "reach")
     largest = {name: max(getattr(each, name) for each in found) for name in names}
     low = min(each.low for each in found)
     most, least = [each.most for each in found], [each.least for each in found]
     match operator:
         case Product():
-            largest |= {name: sum(getattr(each, name) for each in found) for name in names[1:]}
+            largest |= {name: sum(getattr(each, name) for each in found) for name in names[1:4]}
             return Bounds(math.prod(most), math.prod(least), low=low, **largest)
         case Concatenate(parts=None):
             return Bounds(max(most), min(least), low=low, **largest)

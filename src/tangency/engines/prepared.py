@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from ..nets.attached import Attached
 
 _Derived = TypeVar("_Derived")
 
@@ -25,6 +28,9 @@ class Prepared:
     >>> bool(np.all(k(x, np.ones((2, 3))) == k(np.eye(3), np.ones((2, 3)))))
     True
     """
+
+    attached: Attached | None = None
+    """What lies in the channels behind those of the values; None for nothing."""
 
     def __init__(self, inputs: Any) -> None:
         self.inputs = inputs
@@ -49,7 +55,20 @@ class Prepared:
 
     def __getstate__(self) -> dict[str, Any]:
         """What is derived stays behind: another process has it sooner than it could be sent."""
-        return {"inputs": self.inputs, "_derived": {}}
+        return {"inputs": self.inputs, "attached": self.attached, "_derived": {}}
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(*space, channels) of one input, without what is attached to it."""
+        *space, channels = self.inputs.shape[1:]
+        return (*space, channels - (self.attached.channels if self.attached else 0))
+
+
+def prepared_with(inputs: Any, attached: Attached | None) -> Prepared:
+    """Inputs as `Prepared`, in whose last channels lies what is attached to them."""
+    given = Prepared(inputs)
+    given.attached = attached
+    return given
 
 
 def prepared(inputs: Any) -> Prepared:

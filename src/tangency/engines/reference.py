@@ -18,6 +18,7 @@ from ..errors import NetworkError
 from ..nets.activations import ActivationLayer
 from ..nets.identity import foreign
 from ..nets.operators import (
+    Aggregate,
     Attend,
     Average,
     Branching,
@@ -32,14 +33,15 @@ from ..nets.operators import (
     Stack,
     Weights,
 )
-from ..nets.plan import Plan, Step, plan
+from ..nets.plan import Plan, Step
 from ..nets.special import safe_sqrt
 from ..nets.values import own
 from ..printable import shown
 from .attention import attended, attention, embedded
 from .grids import dropped, normalized, patch_sum, stacked
-from .layout import Covariances
+from .layout import Covariances, Side
 from .meeting import met
+from .sides import aggregated, check_met, counted, follow, masked, pooled, split
 
 # Products of vectors that are handled at a time, so that temporaries stay small.
 PRODUCTS = 2**16
@@ -56,16 +58,16 @@ def marginals(plan_: Plan, x: Any) -> list[Any]:
         One array for each operator that reads marginals, in order of evaluation: (n, *space), or
         (n, positions, positions) of an `Attend`.
     """
-    steps = plan(plan_.net, plan_.input_shape, Need.NOTHING)
+    steps = plan_.of(plan_.net, Need.NOTHING)
     recorder = _Recorder()
     if steps.need_in is not Need.NOTHING:
-        _evaluate(steps.steps, _one_by_one(x, steps.need_in), recorder, False)
+        _evaluate(steps.steps, _one_by_one(steps, x), recorder, False)
     return recorder.found
 
 
 def diagonal(plan_: Plan, x: Any, want_ntk: bool = True) -> tuple[Any, Any]:
     """K(x, x) for each input: (nngp, ntk), each (n,); ntk is None where not wanted or zero."""
-    out = _evaluate(plan_.steps, _one_by_one(x, plan_.need_in), _Recorder(), want_ntk)
+    out = _evaluate(plan_.steps, _one_by_one(plan_, x), _Recorder(), want_ntk)
     return out.nngp, out.ntk
 
 
@@ -85,7 +87,7 @@ def block(
         marginals_x, marginals_y: what `marginals` gave for these rows.
         products: ⟨x_i, y_j⟩ (n, m) for vectors, if it is known already.
     """
-    start = _all_pairs(x, y, plan_.need_in, products)
+    start = _all_pairs(plan_, x, y, products)
     given = _Given(iter(marginals_x), iter(marginals_y))
     out = _evaluate(plan_.steps, start, given, want_ntk)
     return out.nngp, out.ntk
@@ -98,10 +100,10 @@ def after_layers(plan_: Plan, x: Any, given: tuple[Any, Any, Any] | None) -> Ite
         given: inputs y, marginals of x and of y, for all pairs of x and y; None for each x alone.
     """
     if given is None:
-        state, source = _one_by_one(x, plan_.need_in), _Recorder()
+        state, source = _one_by_one(plan_, x), _Recorder()
     else:
         y, left, right = given
-        state = _all_pairs(x, y, plan_.need_in, None)
+        state = _all_pairs(plan_, x, y, None)
         source = _Given(iter(left), iter(right))
     for place, step in enumerate(plan_.steps):
         state = _evaluate([step], state, source, True)
@@ -111,6 +113,8 @@ def after_layers(plan_: Plan, x: Any, given: tuple[Any, Any, Any] | None) -> Ite
 
 def _over_positions(state: Covariances) -> Covariances:
     axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
+    if axes and state.sides is not None:
+        return pooled(Positions(), state)
     return state.map(lambda a: state.xp.mean(a, axis=axes) if axes else 1.0 * a, ())
 
 
@@ -126,11 +130,11 @@ def pairs(
     given: list[_Recorder] = []
     for z in (x, y):
         recorder = _Recorder()
-        alone = _evaluate(plan_.steps, _one_by_one(z, plan_.need_in), recorder, want_ntk)
+        alone = _evaluate(plan_.steps, _one_by_one(plan_, z), recorder, want_ntk)
         found.append((alone.nngp, alone.ntk))
         given.append(recorder)
     source = _Given(iter(given[0].found), iter(given[1].found))
-    cross = _evaluate(plan_.steps, _one_by_one(x, plan_.need_in, y), source, want_ntk)
+    cross = _evaluate(plan_.steps, _one_by_one(plan_, x, y), source, want_ntk)
     return found[0], found[1], (cross.nngp, cross.ntk)
 
 
@@ -161,9 +165,11 @@ def _square_norms(x: Any) -> Any:
     return array_namespace(x).sum(x * x, axis=-1)
 
 
-def _one_by_one(x: Any, need: Need, y: Any | None = None) -> Covariances:
+def _one_by_one(plan_: Plan, x: Any, y: Any | None = None) -> Covariances:
     """Σ of each input with itself, or with the input of `y` at the same place."""
-    other: Any = x if y is None else y
+    need = plan_.need_in
+    x, first = split(x, plan_.attached)
+    other, second = (x, first) if y is None else split(y, plan_.attached)
     space, dims = tuple(x.shape[1:-1]), x.ndim - 2
     if not dims:
         return Covariances(array_namespace(x).sum(x * other, axis=-1), None, False, (), False)
@@ -173,11 +179,20 @@ def _one_by_one(x: Any, need: Need, y: Any | None = None) -> Covariances:
         left, right = x[..., channel], other[..., channel]
         product = _outer_grid(left, right, dims) if full else left * right
         total = product if total is None else total + product
-    return Covariances(total, None, False, space, full)
+    return _start(Covariances(total, None, False, space, full), first, second)
 
 
-def _all_pairs(x: Any, y: Any, need: Need, products: Any | None) -> Covariances:
+def _start(state: Covariances, first: Side | None, second: Side | None) -> Covariances:
+    if first is None or second is None:
+        return state
+    return masked(replace(state, sides=(first, second)))
+
+
+def _all_pairs(plan_: Plan, x: Any, y: Any, products: Any | None) -> Covariances:
     """Σ of all pairs of inputs."""
+    need = plan_.need_in
+    x, first = split(x, plan_.attached)
+    y, second = split(y, plan_.attached)
     space, dims = tuple(x.shape[1:-1]), x.ndim - 2
     if not dims:
         s = vector_products(x, y) if products is None else products
@@ -189,7 +204,7 @@ def _all_pairs(x: Any, y: Any, need: Need, products: Any | None) -> Covariances:
         left, right = x[:, None, ..., channel], y[None, ..., channel]
         product = _outer_grid(left, right, dims) if full else left * right
         total = product if total is None else total + product
-    return Covariances(total, None, True, space, full)
+    return _start(Covariances(total, None, True, space, full), first, second)
 
 
 def _outer_grid(left: Any, right: Any, dims: int) -> Any:
@@ -243,7 +258,8 @@ def _evaluate(
     for step in steps:
         if step.need_in is Need.NOTHING:
             continue
-        state = _apply(step, state.reduce(step.need_in), source, want_ntk)
+        state = state.reduce(step.need_in)
+        state = follow(step, state, _apply(step, state, source, want_ntk))
     return state
 
 
@@ -263,6 +279,8 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
         case Attend() as operator:
             left, right = source.attention(operator, state)
             return state if step.need_out is Need.NOTHING else attended(state, left, right)
+        case Scale(positions=True) if state.sides is not None:
+            return counted(state)
         case Scale(factor):
             return state.map(lambda a: factor * factor * a)
         case Weights() as weights:
@@ -272,12 +290,16 @@ def _apply(step: Step, state: Covariances, source: _Marginals, want_ntk: bool) -
             return state.map(lambda a: patch_sum(a, geometry, state), step.space_out)
         case Stack(maps):
             return state.map(lambda a: stacked(maps, a, state), step.space_out)
-        case Average() | Positions():
+        case Aggregate():
+            return aggregated(state)
+        case Average() | Positions() as operator:
             if not state.space:
                 return state
+            if state.sides is not None:
+                return pooled(operator, state)
             axes = tuple(range(2 if state.outer else 1, state.nngp.ndim))
-            pooled = state.map(lambda a: state.xp.mean(a, axis=axes), ())
-            return replace(pooled, full=False)
+            mean = state.map(lambda a: state.xp.mean(a, axis=axes), ())
+            return replace(mean, full=False)
     raise NetworkError(f"no engine knows the operator {type(step.operator).__name__}")
 
 
@@ -287,6 +309,7 @@ def _branches(
     ends = [_evaluate(branch, state, source, want_ntk) for branch in step.branches]
     if step.need_out is Need.NOTHING:
         return state
+    check_met(operator, ends)
     return met(operator, [end.reduce(step.need_out) for end in ends])
 
 

@@ -14,6 +14,7 @@ from ..nets.activations import ActivationLayer
 from ..nets.facts import HermiteOfDirection, Waves, limit_of
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
 from ..nets.operators import (
+    Aggregate,
     Attend,
     Average,
     Branching,
@@ -44,6 +45,7 @@ from .shaping import (
     RandomWaves,
     Scaling,
 )
+from .sided import Sided, Sides
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Assembly:
     outputs: int
     last: frozenset[Step]
     draw: Draw
+    sides: Sides | None = None
 
     def network(self, steps: Sequence[Step], channels: int) -> nn.Sequential:
         """The modules of all steps, for inputs of so many channels."""
@@ -108,7 +111,7 @@ class Assembly:
         modules = []
         for step, patch in joined(steps):
             module, channels = self._module(step, patch, channels)
-            modules.append(module)
+            modules.append(module if self.sides is None else Sided(step, module, self.sides))
         return nn.Sequential(*modules), channels
 
     def _module(
@@ -141,6 +144,8 @@ class Assembly:
                 return found, Channels(len(maps) * channels.count, channels.fan)
             case Average():
                 return Mean(), channels
+            case Aggregate() if self.sides is not None:
+                return nn.Identity(), channels
             case Positions():
                 positions = math.prod(step.space_in)
                 return nn.Flatten(), Channels(channels.count * positions, channels.fan * positions)

@@ -10,16 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..checks import flag, is_number, items, number, shown, whole
+from ..checks import choice, flag, is_number, items, number, shown, whole
+from ..engines.sides import split
 from ..errors import InputError, NetworkError
-from ..kernels.inputs import signals
+from ..kernels.inputs import checked, signals
+from ..kernels.packing import Structured
 from ..nets import Layer
 from ..nets import Sequential as Network
+from ..nets.attached import Attached
 from ..nets.coerce import as_network
 from ..nets.parameters import numbers_only
-from ..nets.plan import plan
+from ..nets.plan import Plan, plan
 from .assembly import Assembly, readouts
 from .inputs import as_tensor, require_values
+from .sided import Sides
 
 
 class FiniteNetwork(nn.Module):
@@ -44,8 +48,10 @@ class FiniteNetwork(nn.Module):
         sizes: tuple[int, int],
         input_shape: tuple[int, ...],
         output: tuple[float, bool],
+        structured: tuple[Plan, Sides] | None = None,
     ) -> None:
         super().__init__()
+        self._structured = structured
         self.net, self.layers = net, layers
         self.width, self.outputs = sizes
         self.input_shape = input_shape
@@ -55,7 +61,7 @@ class FiniteNetwork(nn.Module):
             self.register_buffer(f"start_{index}", parameter.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self._signals(x)
+        x = self._signals(x) if self._structured is None else self._values(x, *self._structured)
         f = self.layers(x)
         if self.centred:
             start = {name: self.get_buffer(f"start_{i}") for i, name in enumerate(self._names)}
@@ -79,6 +85,20 @@ class FiniteNetwork(nn.Module):
             x = x.reshape(shape[0], *wanted)
         return x.to(device=like.device, dtype=like.dtype)
 
+    def _values(self, x: Any, steps: Plan, sides: Sides) -> Tensor:
+        """The values of inputs with masks or edges; what they have beside is kept in `sides`."""
+        attached = steps.attached
+        graphs = attached is not None and attached.nodes > 0
+        if not isinstance(x, Structured) or (x.adjacency is not None) != graphs:
+            kind = "Graphs" if graphs else "Masked"
+            raise InputError(f"this network was built for inputs that are {kind}; got {shown(x)}")
+        packed = as_tensor(checked(x, self.input_shape).inputs)
+        values, side = split(packed, attached)
+        like = next(self.layers.parameters())
+        assert side is not None
+        sides.enter(steps.steps, side, like)
+        return values.to(device=like.device, dtype=like.dtype)
+
     def extra_repr(self) -> str:
         scale = f", output_scale={self.output_scale:g}" if self.output_scale != 1 else ""
         return f"'{self.net}', width={self.width}, outputs={self.outputs}{scale}"
@@ -93,6 +113,7 @@ def build(
     dtype: torch.dtype = torch.float32,
     scale: float = 1.0,
     centred: bool = False,
+    inputs: str = "arrays",
 ) -> FiniteNetwork:
     """The finite network whose infinite-width limit `net` describes, with random parameters.
 
@@ -118,6 +139,8 @@ def build(
         scale: a factor on the output. A large one makes training lazy at any width (Chizat,
             Oyallon & Bach 2019); covariance and NTK are multiplied by its square.
         centred: subtract the output at the initial parameters, so that training starts from 0.
+        inputs: "arrays", or what the module takes in their place: "masked" (`Masked`) or "graphs"
+            (`Graphs`), of up to as many positions or nodes as `input_shape` has.
 
     Raises:
         NetworkError: layers that do not fit the input, or that end on a grid.
@@ -135,7 +158,10 @@ def build(
     """
     network = numbers_only(as_network(net))
     shape = _shape(input_shape)
-    steps = plan(network, shape)
+    kind = choice(inputs, "inputs", ("arrays", "masked", "graphs"))
+    attached = {"arrays": None, "masked": Attached(), "graphs": Attached(shape[0])}[kind]
+    steps = plan(network, shape, attached=attached)
+    sides = None if attached is None else Sides()
     if steps.space_out:
         grid = "×".join(map(str, steps.space_out))
         raise NetworkError(
@@ -148,8 +174,10 @@ def build(
     if not isinstance(dtype, torch.dtype) or dtype not in (torch.float32, torch.float64):
         raise InputError(f"dtype must be torch.float32 or torch.float64, got {shown(dtype)}")
     last = readouts(steps.steps)
-    layers = Assembly(width, outputs, last, (generator, dtype)).network(steps.steps, shape[-1])
-    return FiniteNetwork(network, layers, (width, outputs), shape, output)
+    assembly = Assembly(width, outputs, last, (generator, dtype), sides)
+    layers = assembly.network(steps.steps, shape[-1])
+    structured = None if sides is None else (steps, sides)
+    return FiniteNetwork(network, layers, (width, outputs), shape, output, structured)
 
 
 def _shape(input_shape: Any) -> tuple[int, ...]:

@@ -12,14 +12,17 @@ from .coerce import both_kernels
 from .inputs import InputWarning
 from .layers import LayerKernels, layer_kernels
 from .network import NNGP, NTK, explain, gram
+from .structured import Graphs, Masked
 
 __all__ = [
     "NNGP",
     "NTK",
+    "Graphs",
     "InputWarning",
     "Kernel",
     "KernelPair",
     "LayerKernels",
+    "Masked",
     "Prepared",
     "Product",
     "Scaled",

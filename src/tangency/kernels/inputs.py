@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
 from ..checks import within_memory
-from ..engines.prepared import Prepared, prepared
+from ..engines.prepared import Prepared, prepared, prepared_with
 from ..errors import InputError, NetworkError, callers_level
 from ..nets import Sequential
 from ..nets.operators import Average, Shifts, Stack
@@ -25,6 +25,7 @@ from .foreign import (
     refuse_unlike_columns,
     table_values,
 )
+from .packing import Structured, refuse_structured
 
 
 class InputWarning(UserWarning):
@@ -95,9 +96,26 @@ def signals(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
 def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> Prepared:
     """`signals`, prepared: of inputs that come prepared, they are made and checked once."""
     given = prepared(data)
+    if isinstance(given.inputs, Structured):
+        return given.derive(("packed", input_shape), lambda: _packed(given, input_shape, name))
     return given.derive(
         ("signals", input_shape), lambda: Prepared(signals(given.inputs, input_shape, name))
     )
+
+
+def _packed(given: Prepared, input_shape: tuple[int, ...] | None, name: str) -> Prepared:
+    """Inputs with masks or edges in one array, on the grid of `input_shape` where it is given."""
+    inputs = given.inputs
+    if input_shape is not None:
+        shape = tuple(inputs.X.shape[1:])
+        fits = len(shape) == len(input_shape) and shape[-1] == input_shape[-1]
+        if not fits or any(n > m for n, m in zip(shape, input_shape, strict=True)):
+            raise InputError(
+                f"{name} has inputs of up to {shape}, but input_shape={input_shape}; give one that "
+                "holds them, of as many channels, or leave it out"
+            )
+        inputs = inputs.on(input_shape[:-1])
+    return prepared_with(inputs.packed(), inputs.attached)
 
 
 def prepared_inputs(
@@ -108,7 +126,8 @@ def prepared_inputs(
         x, y = checked(X, input_shape), None
     else:
         x, y = pair(X, Y, input_shape)
-    warn_if_ambiguous(net, x.inputs, input_shape)
+    if x.attached is None:
+        warn_if_ambiguous(net, x.inputs, input_shape)
     return x, y
 
 
@@ -120,11 +139,12 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
         InputError: as `signals`, or the two do not match.
     """
     refuse_unlike_columns(prepared(first).inputs, prepared(second).inputs)
+    first, second = _on_one_grid(first, second)
     left, right = checked(first, input_shape, "X"), checked(second, input_shape, "Y")
     x, y = left.inputs, right.inputs
-    if tuple(x.shape[1:]) != tuple(y.shape[1:]):
+    if left.input_shape != right.input_shape:
         raise InputError(
-            f"X has inputs of shape {tuple(x.shape[1:])} and Y of shape {tuple(y.shape[1:])}; "
+            f"X has inputs of shape {left.input_shape} and Y of shape {right.input_shape}; "
             "they must be equal"
         )
     if is_torch_array(x) != is_torch_array(y):
@@ -139,20 +159,42 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
     return as_type(left, dtype), as_type(right, dtype)
 
 
+def _on_one_grid(first: Any, second: Any) -> tuple[Any, Any]:
+    """Inputs with masks or edges, filled up to the larger grid of the two."""
+    one, two = prepared(first).inputs, prepared(second).inputs
+    if not isinstance(one, Structured) and not isinstance(two, Structured):
+        return first, second
+    kinds = [type(each).__name__ for each in (one, two)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"X is {kinds[0]} and Y {kinds[1]}; pass both as Masked, or both as Graphs (of inputs "
+            "without masked positions, Masked(X, np.zeros(X.shape[:-1], bool)))"
+        )
+    spaces = [each.mask.shape[1:] for each in (one, two)]
+    if len(spaces[0]) != len(spaces[1]):
+        return first, second
+    space = tuple(map(max, *spaces))
+    given = [first if spaces[0] == space else one.on(space), second]
+    given[1] = second if spaces[1] == space else two.on(space)
+    return given[0], given[1]
+
+
 def as_type(given: Prepared, dtype: Any) -> Prepared:
     """Inputs in another precision, converted once."""
     if given.inputs.dtype == dtype:
         return given
     xp = array_namespace(given.inputs)
-    return given.derive(("dtype", dtype), lambda: Prepared(xp.astype(given.inputs, dtype)))
+    return given.derive(
+        ("dtype", dtype), lambda: prepared_with(xp.astype(given.inputs, dtype), given.attached)
+    )
 
 
 def result_dtype(X: Any, Y: Any | None = None) -> Any:
     """The dtype of a result for these inputs."""
+    given = [(prepared(d).inputs, name) for d, name in ((X, "X"), (Y, "Y")) if d is not None]
     arrays = [
-        _floating(_array(prepared(data).inputs, name), name)
-        for data, name in ((X, "X"), (Y, "Y"))
-        if data is not None
+        each.X if isinstance(each, Structured) else _floating(_array(each, name), name)
+        for each, name in given
     ]
     return array_namespace(arrays[0]).result_type(*(a.dtype for a in arrays))
 
@@ -198,6 +240,7 @@ def _looks_at_positions(net: Sequential, shape: tuple[int, ...]) -> bool:
 
 
 def _array(data: Any, name: str) -> Any:
+    refuse_structured(data, name)
     if is_torch_array(data):
         return readable_tensor(data, name)
     refuse_masked(data, name)

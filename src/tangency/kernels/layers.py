@@ -114,7 +114,7 @@ def layer_kernels(net: NetworkLike, X: Inputs) -> LayerKernels:
     x: Any = given.inputs
     if len(x) < 2:
         raise InputError(f"layer_kernels compares inputs; give at least two, got {len(x)}")
-    steps = plan(network, tuple(x.shape[1:]), Need.DIAGONAL)
+    steps = plan(network, given.input_shape, Need.DIAGONAL, given.attached)
     found = layer_grams(steps, x)
     xp = array_namespace(x)
     texts = tuple(str(step.layer) for step in steps.steps if step.part == 0)

@@ -30,7 +30,7 @@ from .foreign import refuse_transformed
 from .inputs import checked, prepared_inputs
 from .kinds import kinds_of
 from .variances import met_variances
-from .work import Work, vector_plan, whole_bytes
+from .work import Work, plan_for, vector_plan, whole_bytes
 
 if TYPE_CHECKING:
     from ..typing import Array, Inputs, NetworkLike
@@ -136,7 +136,7 @@ class NetworkKernel(Kernel):
         return Computing(self.engine, self.max_memory, self.n_jobs, self.progress)
 
     def _diagonal(self, x: Prepared) -> Any:
-        steps = vector_plan(self.net, tuple(x.inputs.shape[1:]))
+        steps = plan_for(self.net, x)
         pair = dispatch.diagonal(steps, x, self.kind == "ntk", self._computing)
         return getattr(pair, self.kind)
 
@@ -152,7 +152,7 @@ class NetworkKernel(Kernel):
         x = xp.astype(x, xp.float64, copy=False)
         y = None if y is None else xp.astype(y, xp.float64, copy=False)
         request = Request(
-            vector_plan(self.net, tuple(x.shape[1:])),
+            plan_for(self.net, first),
             self.kind,
             self.normalize,
             rtol,
@@ -289,10 +289,11 @@ def explain(net: NetworkLike, X: Inputs, engine: str = "auto") -> str:
     given: Any = X
     if isinstance(X, tuple) and all(map(is_whole, given)):
         data, shape = None, tuple(map(int, given))
+        steps = vector_plan(network, shape)
     else:
-        data = checked(X, None).inputs
-        shape = tuple(data.shape[1:])
-    steps = vector_plan(network, shape)
+        inputs = checked(X, None)
+        data, shape = inputs.inputs, inputs.input_shape
+        steps = plan_for(network, inputs)
     choice = select(steps, *(() if data is None else (data,)), engine=engine)
     digits = ""
     if data is not None and precision.verdict(steps, True, [Prepared(data)], normalize=False)[0]:

@@ -16,6 +16,7 @@ from .foreign import (
     refuse_no_data,
     refuse_uncomputed,
 )
+from .packing import refuse_structured
 
 _NUMPYS = ("torch.float16", "torch.float32", "torch.float64")
 
@@ -29,6 +30,7 @@ def plain(data: Any, name: str) -> Any:
     >>> plain([[1.0, 2.0]], "X")
     [[1.0, 2.0]]
     """
+    refuse_structured(data, name)
     refuse_masked(data, name)
     if is_torch_array(data):
         return _from_tensor(data, name)

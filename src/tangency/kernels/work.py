@@ -12,10 +12,12 @@ from array_api_compat import array_namespace
 from ..engines import dispatch, precision
 from ..engines.engine import Computing, KernelPair, Wanted
 from ..engines.overflow import check_values, quiet
+from ..engines.prepared import Prepared
 from ..errors import InputError, NetworkError, callers_level
 from ..nets import Sequential
-from ..nets.operators import Need
-from ..nets.plan import Plan, plan
+from ..nets.attached import Attached
+from ..nets.operators import Aggregate, Need
+from ..nets.plan import Plan, plan, walk
 from ..printable import shown
 from .inputs import InputWarning, as_type, prepared_inputs
 
@@ -43,7 +45,7 @@ class Work:
         alone: bool = False,
     ) -> None:
         x, y = prepared_inputs(net, X, Y, input_shape)
-        self.plan = vector_plan(net, tuple(x.inputs.shape[1:]))
+        self.plan = plan_for(net, x)
         self.wanted = wanted
         sets = [x] if y is None else [x, y]
         self.wide, warning = precision.verdict(
@@ -86,9 +88,20 @@ def whole_bytes(max_memory: Any) -> int | None:
     return None if max_memory is None else max(1, int(max_memory))
 
 
-def vector_plan(net: Sequential, shape: tuple[int, ...]) -> Plan:
+def plan_for(net: Sequential, x: Prepared) -> Plan:
+    """The plan of a network for checked inputs; raises `NetworkError` where they do not fit."""
+    steps = vector_plan(net, x.input_shape, x.attached)
+    if x.attached is None and any(isinstance(s.operator, Aggregate) for s in walk(steps.steps)):
+        raise NetworkError(
+            "Aggregate() sums over the edges of a graph, but X is an array without any; pass "
+            "tangency.Graphs(X, adjacency)"
+        )
+    return steps
+
+
+def vector_plan(net: Sequential, shape: tuple[int, ...], attached: Attached | None = None) -> Plan:
     """The plan of a network that ends in a vector; raises `NetworkError` for one that does not."""
-    steps = plan(net, shape, Need.DIAGONAL)
+    steps = plan(net, shape, Need.DIAGONAL, attached)
     if steps.space_out:
         grid = "×".join(map(str, steps.space_out))
         raise NetworkError(

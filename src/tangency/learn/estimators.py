@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ..checks import flag, path, plain_array, shown
 from ..errors import InputError
+from ..kernels.packing import Structured
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed
 from ..matrix.view import is_stored
@@ -86,8 +87,9 @@ class RidgeEstimator(DualEstimator):
         >>> print(KernelRegressor(alpha=0.1).explain_solver(np.ones((500, 3))))
         cholesky: one alpha > 0, up to 15,000 samples; needs 1.9 MiB
         """
-        samples: Any = X if is_stored(X) else plain_array(plain(X, "X"), "X")
-        if len(samples.shape) < 2:
+        known = is_stored(X) or isinstance(X, Structured)
+        samples: Any = X if known else plain_array(plain(X, "X"), "X")
+        if len(samples.shape) < 2 and not known:
             raise InputError(f"X must have a row for each sample, got {shown(samples)}")
         regularization = make_regularization(self.alpha, self.training_time)
         problem = Problem(resolve_kernel(self.kernel), samples, self.store)

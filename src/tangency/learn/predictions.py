@@ -14,6 +14,7 @@ from ..kernels import NNGP, NTK
 from ..kernels.coerce import as_kernel
 from ..kernels.foreign import refuse_unlike_columns
 from ..kernels.network import NetworkKernel
+from ..kernels.packing import Structured
 from ..nets import Layer
 from .flow import flow_filter
 from .gp import both_grams, ensemble_kernel
@@ -21,7 +22,7 @@ from .grams import as_train_gram
 from .spectrum import Spectrum, decompose
 
 if TYPE_CHECKING:
-    from ..typing import ArrayLike
+    from ..typing import ArrayLike, Inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +47,9 @@ class KernelPredictions:
 
 def kernel_predictions(
     kernel: NetworkKernel | Layer | str,
-    X: ArrayLike,
+    X: Inputs,
     y: ArrayLike,
-    X_test: ArrayLike | None = None,
+    X_test: Inputs | None = None,
     times: Sequence[float] | np.ndarray = (np.inf,),
     lr: float | None = None,
     *,
@@ -90,22 +91,21 @@ def kernel_predictions(
     kernel = _network_kernel(kernel)
     tangent = ensemble_kernel(kernel)
     refuse_unlike_columns(X, X_test, ("X", "X_test"))
-    X, X_test = plain_array(X, "X"), None if X_test is None else plain_array(X_test, "X_test")
-    if X.ndim < 2:
-        raise InputError(f"X must be inputs (n, features) or (n, *space, channels), got {shown(X)}")
-    targets, flat = _targets(y, len(X)), np.ndim(y) == 1
+    inputs = _inputs(X, "X")
+    points = None if X_test is None else _inputs(X_test, "X_test")
+    targets, flat = _targets(y, len(inputs)), np.ndim(y) == 1
     moments, rate = _times(times), _rate(lr)
-    both = both_grams(tangent, X)
+    both = both_grams(tangent, inputs)
     trained = both.ntk if isinstance(kernel, NTK) else both.nngp
     prior = np.array(both.nngp, dtype=np.float64)
-    spectrum = decompose(as_train_gram(trained.copy(), kernel, X))
-    if X_test is None:
+    spectrum = decompose(as_train_gram(trained.copy(), kernel, inputs))
+    if points is None:
         cross, prior_test = both, prior
     else:
-        cross = both_grams(tangent, X_test, X)
-        prior_test = both_grams(tangent, X_test).nngp
+        cross = both_grams(tangent, points, inputs)
+        prior_test = both_grams(tangent, points).nngp
     reach = cross.ntk if isinstance(kernel, NTK) else cross.nngp
-    start, start_test = _start(f0, f0_test, targets, len(reach), X_test is None)
+    start, start_test = _start(f0, f0_test, targets, len(reach), points is None)
     means, covariances = [], []
     for time in moments:
         operator = (spectrum.vectors * _weights(spectrum, time, rate)) @ spectrum.vectors.T
@@ -118,6 +118,17 @@ def kernel_predictions(
         covariances.append(prior_test + 0.5 * (half + half.T))
     mean = np.stack(means)
     return KernelPredictions(moments, mean[..., 0] if flat else mean, np.stack(covariances))
+
+
+def _inputs(X: Any, name: str) -> Any:
+    if isinstance(X, Structured):
+        return X
+    found = plain_array(X, name)
+    if found.ndim < 2:
+        raise InputError(
+            f"{name} must be inputs (n, features) or (n, *space, channels), got {shown(found)}"
+        )
+    return found
 
 
 def _start(

@@ -12,10 +12,13 @@ from sklearn.utils.validation import check_array, check_X_y, validate_data
 
 from ..checks import cut, within_memory
 from ..errors import InputError
+from ..kernels import Kernel
+from ..kernels.packing import Structured
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed
 from ..matrix.sources import Rows, is_in_a_file
 from ..matrix.view import is_stored
+from .grams import resolve_kernel
 from .plain import plain_targets
 
 # the kernel follows this dtype; integers (images as bytes) become float64
@@ -61,6 +64,9 @@ def fit_samples(
     if is_in_a_file(X) and getattr(estimator, "streams", False):
         streamed: Any = _streamed(estimator, X)
         return streamed, _stored_targets(estimator, streamed, plain_targets(y), **y_checks)
+    if isinstance(X, Structured):
+        structured: Any = _structured(estimator, X)
+        return structured, _stored_targets(estimator, X, plain_targets(y), **y_checks)
     X, y = plain(X, "X"), plain_targets(y)
     checks: dict[str, Any] = {
         "dtype": _DTYPES,
@@ -99,6 +105,49 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
     if hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_  # of an earlier fit on a table
     return X
+
+
+def _structured(estimator: Any, X: Structured) -> Structured:
+    """Graphs, or inputs with masks, for a kernel that knows them; set `n_features_in_`."""
+    name, kind = type(estimator).__name__, type(X).__name__
+    if is_precomputed(estimator.kernel):
+        raise InputError(f'X is {kind}, but kernel="precomputed" takes K(X), a square matrix')
+    if getattr(estimator, "streams", False):
+        raise InputError(
+            f'X is {kind}, which solver="features" does not know; take "cholesky", "eigh", "cg" '
+            'or "nystrom"'
+        )
+    if getattr(estimator, "store", None) is not None:
+        raise InputError(
+            f"X is {kind}, which stores do not hold; leave store=None, or fit {name} with "
+            'kernel="precomputed" on a matrix that you store'
+        )
+    if not isinstance(resolve_kernel(estimator.kernel), Kernel):
+        raise InputError(f"X is {kind}, which only kernels of this library know, as in NTK(net)")
+    estimator.n_features_in_ = X.X.shape[-1]
+    if hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_  # of an earlier fit on a table
+    return X
+
+
+def _more_structured(estimator: Any, X: Any) -> Structured:
+    """Such inputs to predict for, of the kind of those of the fit."""
+    known: Any = getattr(estimator, "X_fit_", None)
+    if type(X) is not type(known):
+        raise InputError(
+            f"X is {_kind(X)}; {type(estimator).__name__} was fitted on {_kind(known)}, and "
+            "predicts for the same"
+        )
+    if X.X.shape[-1] != known.X.shape[-1]:
+        raise InputError(
+            f"X has {X.X.shape[-1]} channels; {type(estimator).__name__} was fitted on "
+            f"{known.X.shape[-1]}"
+        )
+    return X
+
+
+def _kind(X: Any) -> str:
+    return type(X).__name__ if isinstance(X, Structured) else "an array"
 
 
 def _streamed(estimator: Any, X: Any) -> Any:
@@ -148,6 +197,8 @@ def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> An
                 + ("" if precomputed else ", not on a precomputed matrix")
             )
         return X
+    if isinstance(X, Structured) or isinstance(getattr(estimator, "X_fit_", None), Structured):
+        return _more_structured(estimator, X)
     if is_in_a_file(X) and getattr(estimator, "features_", None) is not None:
         X = Rows(X)
         _require_shape(estimator, X, sample_shape)

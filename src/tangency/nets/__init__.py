@@ -39,6 +39,7 @@ from .cropping import Pad, Slice
 from .dropout import Dropout
 from .facts import Steepness
 from .filters import LinearMap, Pool
+from .graphs import Aggregate
 from .identity import register
 from .lift import from_torch
 from .linear import Conv, ConvLocal, Dense
@@ -66,6 +67,7 @@ __all__ = [
     "Abs",
     "Activation",
     "ActivationLayer",
+    "Aggregate",
     "AvgPool",
     "Concatenate",
     "Conv",

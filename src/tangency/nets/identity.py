@@ -236,6 +236,8 @@ def _lowered(
                 continue
             for field in dataclasses.fields(operator):
                 value = getattr(operator, field.name)
+                if "unsaid" in field.metadata:
+                    continue
                 if value != field.default or "added" not in field.metadata:
                     values += _flat(value)
             space = _after(operator, space)

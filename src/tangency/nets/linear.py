@@ -171,7 +171,7 @@ class Conv(Layer):
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         patches = self.geometry(space)
         weights = Weights(**weights_of(self), fan=patches.count, shared=self.shared)
-        return (Shifts(patches), weights)
+        return (Shifts(patches, self.padding), weights)
 
     def on_vectors(self) -> Layer:
         return Dense(**weights_of(self))

@@ -8,6 +8,7 @@ one input at position u, Σ[u,u'] = ⟨x[u], x'[u']⟩ and A any linear map of t
 |-----------|-------------------------------|----------------------|--------------------------|
 | Shifts    | x[u+v], v ∈ S, side by side   | Σ_v Σ[u+v, u'+v]     | Σ_v Θ[u+v, u'+v]         |
 | Stack     | (A_v x)[u], side by side      | Σ_v A_v Σ A_vᵀ       | Σ_v A_v Θ A_vᵀ           |
+| Aggregate | Aᵀx, A that of the input      | Aᵀ Σ A'              | Aᵀ Θ A'                  |
 | Average   | mean_u x[u]                   | mean_{u,u'} Σ[u,u']  | mean_{u,u'} Θ[u,u']      |
 | Positions | x[u]/√n, n positions together | mean_u Σ[u,u]        | mean_u Θ[u,u]            |
 | Weights   | w·W x/√fan + b·g              | Σ̃ = w²Σ/fan + b²    | w²Θ/fan + Σ̃ (if trained) |
@@ -60,6 +61,9 @@ if TYPE_CHECKING:
 ADDED = {"added": True}
 """Marks fields that operators have not always had: files do not hold their defaults."""
 
+UNSAID = {"unsaid": True}
+"""Marks fields that no value of a kernel depends on but for inputs with masks."""
+
 
 class Need(IntEnum):
     """How much of a covariance is needed; a larger need includes the smaller."""
@@ -84,9 +88,13 @@ class Operator:
 
 @dataclass(frozen=True, eq=False)
 class Shifts(Operator):
-    """Patch extraction P: the values at u + v for all offsets v, side by side."""
+    """Patch extraction P: the values at u + v for all offsets v, side by side.
+
+    ends: what there is beyond the ends of the grid, "same", "valid" or "circular"; "" if unknown.
+    """
 
     geometry: Box | Points
+    ends: str = field(default="", metadata=UNSAID)
 
     def after(self, signal: Signal) -> Signal:
         # Side by side are values of several variances.
@@ -102,12 +110,15 @@ class Stack(Operator):
     width: the s of a filter exp(−|u|²/s²); None for others, whose spread tells.
     apart: each map takes channels of its own, one in len(maps) of them, and the results are added:
         of infinitely many channels, independent and of mean zero, Σ is what it is side by side.
+    ends: "valid" where what positions read lies next to each other and inside the grid, "copies"
+        where each reads one, wherever the grid ends; else "".
     """
 
     maps: tuple[AxisMatrices | GridMatrix, ...]
     strides: tuple[float, ...] | None = None
     width: float | None = None
     apart: bool = False
+    ends: str = field(default="", metadata=UNSAID)
 
     @property
     def space_out(self) -> tuple[int, ...]:
@@ -123,6 +134,14 @@ class Stack(Operator):
     def need(self, need: Need) -> Need:
         selects = all(a.selects for a in self.maps)
         return need if need is Need.NOTHING or selects else Need.FULL
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregate(Operator):
+    """A linear map of the grid that comes with each input: Aᵀx, A the adjacency of a graph."""
+
+    def need(self, need: Need) -> Need:
+        return need if need is Need.NOTHING else Need.FULL
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,9 +242,13 @@ class Normalize(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Scale(Operator):
-    """Multiplication by a number."""
+    """Multiplication by a number.
+
+    positions: it is the number of positions, which is that of each input where some are masked.
+    """
 
     factor: Any
+    positions: bool = field(default=False, metadata=UNSAID)
 
 
 @dataclass(frozen=True, eq=False)

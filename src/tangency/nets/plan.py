@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from ..errors import NetworkError
 from .activations import ActivationLayer
+from .attached import Attached, check_attached
 from .base import Layer, lowered
 from .geometry import Box, Points
 from .operators import (
@@ -79,30 +80,45 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All steps of a network for inputs of shape (*space, channels)."""
+    """All steps of a network for inputs of shape (*space, channels).
+
+    attached: what arrays hold in channels beside those of the values; None for nothing.
+    """
 
     net: Sequential
     input_shape: tuple[int, ...]
     steps: tuple[Step, ...]
     need_in: Need
     space_out: tuple[int, ...]
+    attached: Attached | None = None
 
     @property
     def space(self) -> tuple[int, ...]:
         return self.input_shape[:-1]
 
+    def of(self, net: Sequential, need: Need = Need.DIAGONAL) -> Plan:
+        """That of another network, or for another need, for the same inputs."""
+        return plan(net, self.input_shape, need, self.attached)
+
 
 @lru_cache(maxsize=64)
-def plan(net: Sequential, input_shape: tuple[int, ...], need: Need = Need.DIAGONAL) -> Plan:
+def plan(
+    net: Sequential,
+    input_shape: tuple[int, ...],
+    need: Need = Need.DIAGONAL,
+    attached: Attached | None = None,
+) -> Plan:
     """The plan of `net`, for a result of which `need` must be known.
 
     Raises:
-        NetworkError: layers that do not fit the input shape.
+        NetworkError: layers that do not fit the input shape, or what is attached to inputs.
     """
     signal = input_signal(input_shape)
     net.infer(signal)
     steps, need_in, out = _steps(net, signal, need)
-    return Plan(net, tuple(input_shape), steps, need_in, out.space)
+    for step in walk(steps):
+        check_attached(step, attached)
+    return Plan(net, tuple(input_shape), steps, need_in, out.space, attached)
 
 
 def _steps(net: Sequential, signal: Signal, need: Need) -> tuple[tuple[Step, ...], Need, Signal]:

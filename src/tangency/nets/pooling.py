@@ -32,6 +32,11 @@ class LinearGridLayer(Layer):
         """The scale of a Gaussian filter (see `Stack`)."""
         return None
 
+    @property
+    def ends(self) -> str:
+        """How it reads the grid, wherever that ends (see `Stack`)."""
+        return ""
+
     def check(self, signal: Signal) -> None:
         if not signal.space:
             raise NetworkError(
@@ -40,7 +45,8 @@ class LinearGridLayer(Layer):
             )
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        return (Stack((self.geometry(space),), self.strides(len(space)), self.width),)
+        maps = (self.geometry(space),)
+        return (Stack(maps, self.strides(len(space)), self.width, ends=self.ends),)
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,6 +77,10 @@ class SumPool(LinearGridLayer):
         if self.stride is not None:
             object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
         object.__setattr__(self, "padding", choice(self.padding, "padding", ("valid", "same")))
+
+    @property
+    def ends(self) -> str:
+        return "valid" if self.padding == "valid" else ""
 
     def strides(self, dims: int) -> tuple[int, ...]:
         return per_axis(self.size if self.stride is None else self.stride, dims, "stride")
@@ -200,6 +210,7 @@ class Subsample(LinearGridLayer):
 
     token: ClassVar[str] = "sub"
     lead: ClassVar[str | None] = "stride"
+    ends = "copies"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
@@ -257,7 +268,7 @@ class GlobalSumPool(Layer):
             )
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        return (Average(), Scale(float(math.prod(space))))
+        return (Average(), Scale(float(math.prod(space)), positions=True))
 
 
 @dataclass(frozen=True, repr=False)

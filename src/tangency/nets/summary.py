@@ -10,6 +10,7 @@ from .. import checks
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix
 from .operators import (
+    Aggregate,
     Attend,
     Average,
     Branching,
@@ -51,6 +52,8 @@ def operations(step: Step) -> int:
             return 2 * _DUAL * after
         case Average() | Positions():
             return 2 * before
+        case Aggregate():
+            return 4 * before * math.prod(step.space_in)
         case Shifts(Box(axes)):
             return 2 * after * sum(len(w.taps) for w in axes)
         case Shifts(geometry):

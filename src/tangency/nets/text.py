@@ -30,6 +30,7 @@ from . import (
     cropping,
     dropout,
     filters,
+    graphs,
     linear,
     pooling,
     quadrature,
@@ -58,6 +59,7 @@ LAYERS: dict[str, type[Layer]] = {
         branching,
         dropout,
         attention,
+        graphs,
     )
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, Layer) and cls.token

@@ -163,7 +163,7 @@ def row_sums(x: Extended) -> Extended:
 
 
 def matmul(x: Extended, y: Extended) -> Extended:
-    """(..., n, k) times (..., k, m)."""
+    """(..., n, k) times (k, m), (n, k) times (..., k, m), or (b, n, k) times (b, k, m)."""
     if x.ndim > 2 and y.ndim > 2:
         return _many(x, y)
     if y.ndim > 2:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...nets.operators import Need
 from ...nets.parameters import numbers_only, with_activations
-from ...nets.plan import Plan, plan
+from ...nets.plan import Plan
 from ...nets.structure import Sequential
 from .. import pairs
 from ..pairs import Differences
@@ -44,7 +43,7 @@ def differences(
         normalize: of the kernel divided by √(K(x,x)K(y,y)).
         n_jobs: threads; each works on a part of the pairs.
     """
-    plan_ = plan(_in_floats(numbers_only(plan_.net)), plan_.input_shape, Need.DIAGONAL)
+    plan_ = plan_.of(_in_floats(numbers_only(plan_.net)))
     n = len(x)
     step = max(1, _CHUNK // pair_bytes(plan_, EXTENDED.itemsize))
     out = Differences(*(np.empty(n) for _ in Differences._fields))

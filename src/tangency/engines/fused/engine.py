@@ -60,6 +60,8 @@ _SIDES, _LARGE_SIDES, _LARGE = (256, 32), (512, 64), 2048
 @lru_cache(maxsize=64)
 def uncovered(plan: Plan) -> str | None:
     """Why this engine cannot compute a network; None where it can."""
+    if plan.attached is not None:
+        return "inputs have edges" if plan.attached.nodes else "inputs have masks"
     for step in walk(plan.steps):
         if reason := _unknown(step):
             return reason

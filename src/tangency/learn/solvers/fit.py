@@ -15,6 +15,7 @@ from ...errors import InputError
 from ...kernels import Kernel
 from ...kernels.algebra import without_factor
 from ...kernels.network import NetworkKernel
+from ...kernels.packing import Structured
 from ...matrix.checked import is_precomputed, require_finite
 from ...matrix.compute import compute
 from ...matrix.tiles import ArrayTiles, KernelTiles, StoredTiles, Tiles
@@ -78,6 +79,7 @@ class Problem:
     def _evaluations(self) -> float:
         """Of duals of activations, for K(X, X) of a network that has features; else 0."""
         known = isinstance(self.kernel, Kernel) and not is_stored(self.X) and self.store is None
+        known = known and not isinstance(self.X, Structured)
         if not known or not isinstance(kernel := without_factor(self.kernel)[0], NetworkKernel):
             return 0.0
         steps = plan(numbers_only(kernel.net), kernel.input_shape or tuple(self.X.shape[1:]))
