@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from array_api_compat import array_namespace, device
 
 from ...engines.attention import weighting
@@ -42,8 +41,10 @@ def embedded(embed: Embed, local: Local) -> Local:
     # Where all of Θ's features are Σ's as well, what is added to these is added to both.
     together = embed.trainable and local.shared == 1
     done = (local if together else local.alone()).done()
-    values, vectors = np.linalg.eigh(embed.covariance)
-    root = float(embed.weight_std) * vectors * np.sqrt(np.maximum(values, 0))
+    # The one root that is symmetric: the same in any library, and a tensor if R was made one.
+    linalg = array_namespace(embed.covariance).linalg
+    values, vectors = linalg.eigh(embed.covariance)
+    root = float(embed.weight_std) * (vectors * values.clip(0) ** 0.5) @ vectors.T
 
     def beside(x: Array) -> Array:
         xp = array_namespace(x)
@@ -56,5 +57,5 @@ def embedded(embed: Embed, local: Local) -> Local:
     return replace(done, sigma=beside(done.sigma), theta=theta)
 
 
-def _like(array: np.ndarray, x: Array) -> Array:
+def _like(array: Array, x: Array) -> Array:
     return array_namespace(x).asarray(array, dtype=x.dtype, device=device(x))
