@@ -20,10 +20,6 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 CASES = json.loads((REFERENCE / "neural_tangents_layers.json").read_text())
 KEYS = ("nngp", "ntk", "nngp_x1x1", "ntk_x1x1")
 
-# Cases of layers that have no counterpart here yet.
-NOT_YET = {
-    "masked-attention",
-}
 # Cases whose published diagonal of Θ is off by more than 1e-10, where the arc cosine of a
 # correlation that rounding left just under 1 loses half of its digits (see test_published.py).
 OFF_TANGENTS = {
@@ -33,7 +29,6 @@ OFF_TANGENTS = {
 # 1 − c² is negative there on the diagonal, by rounding, so that values are off or not numbers; what
 # is true says extended precision.
 LOST = {"rectified-monomial-2"}
-KNOWN = [case for case in CASES if case not in NOT_YET]
 
 
 def weights(o):
@@ -180,7 +175,7 @@ def relative(found, expected):
 def test_no_case_is_left_out():
     with np.load(REFERENCE / "neural_tangents_layers.npz") as data:
         assert {name.split("/")[0] for name in data.files} == set(CASES)
-    assert set(CASES) >= NOT_YET | OFF_TANGENTS
+    assert set(CASES) >= OFF_TANGENTS
 
 
 def inputs(known, number):
@@ -191,7 +186,7 @@ def inputs(known, number):
     return tg.Graphs(x, known[f"pattern{number}"]) if f"pattern{number}" in known else x
 
 
-@pytest.mark.parametrize("case", KNOWN)
+@pytest.mark.parametrize("case", CASES)
 def test_neural_tangents_layers(case):
     net, known = of(case), published(case)
     x, y = inputs(known, "1"), inputs(known, "2")

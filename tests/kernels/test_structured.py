@@ -22,6 +22,10 @@ MASKED = [
     "conv3 relu conv2:pad=valid,stride=2,b=0.2 relu gap dense",
     "conv3 prod(conv3:b=0.1 | conv1 relu) gap dense",
     "conv3:b=0.1 relu flatten dense",
+    "conv3:b=0.2 relu attention relu gap dense",
+    "dense posembed:length=2 layernorm relu dense res(layernorm attention:positions=sum) layernorm "
+    "relu gap dense",
+    "dense relu attention:relu,positions=concatenate relu flatten dense",
 ]
 
 

@@ -23,7 +23,15 @@ def attention(operator: Attend, state: Covariances) -> Any:
             state = replace(state, nngp=square * state.nngp)
     size = math.prod(state.space)
     logits = operator.scale * state.xp.reshape(state.nngp, (state.nngp.shape[0], size, size))
-    return weighting(operator.mechanism, logits)
+    if state.sides is None:
+        return weighting(operator.mechanism, logits)
+    # Nothing attends to masked positions; what these attend to is masked behind the layer.
+    kept = state.sides[1].kept.reshape(-1, 1, size)
+    there = state.xp.asarray(kept > 0, device=device(logits))
+    if operator.mechanism == "softmax":
+        return weighting("softmax", state.xp.where(there, logits, -state.xp.inf))
+    weights = weighting(operator.mechanism, logits)
+    return state.xp.where(there, weights, state.xp.zeros_like(weights))
 
 
 def weighting(mechanism: str, logits: Any) -> Any:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from ..errors import NetworkError
 from .operators import (
     Aggregate,
+    Attend,
     Average,
     Branching,
     Concatenate,
     Drop,
+    Embed,
     Normalize,
     Operator,
     Pointwise,
@@ -31,7 +33,9 @@ from .operators import (
 if TYPE_CHECKING:
     from .plan import Step
 
-_EVERYWHERE = (Aggregate, Average, Drop, Normalize, Pointwise, Positions, Scale, Weights)
+_EVERYWHERE = (
+    *(Aggregate, Attend, Average, Drop, Embed, Normalize, Pointwise, Positions, Scale, Weights),
+)
 
 
 @dataclass(frozen=True)
