@@ -171,7 +171,10 @@ class Conv(Layer):
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         patches = self.geometry(space)
         weights = Weights(**weights_of(self), fan=patches.count, shared=self.shared)
-        return (Shifts(patches, self.padding), weights)
+        # Zeros by number lie where the grid ends, as those of "same" do, but how many windows there
+        # are depends on its size.
+        ends = self.padding if isinstance(self.padding, str) else ""
+        return (Shifts(patches, ends), weights)
 
     def on_vectors(self) -> Layer:
         return Dense(**weights_of(self))

@@ -210,7 +210,10 @@ class Subsample(LinearGridLayer):
 
     token: ClassVar[str] = "sub"
     lead: ClassVar[str | None] = "stride"
-    ends = "copies"
+
+    @property
+    def ends(self) -> str:
+        return "copies"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))

@@ -84,7 +84,10 @@ class Upsample(LinearGridLayer):
 
     token: ClassVar[str] = "up"
     lead: ClassVar[str | None] = "factor"
-    ends = "copies"
+
+    @property
+    def ends(self) -> str:
+        return "copies"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", whole_or_axes(self.factor, "factor", 1))
