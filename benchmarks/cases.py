@@ -23,6 +23,8 @@ class Case:
         shape: of one input, channels last.
         peer_net: what the peer computes, where it lacks a layer of `net`.
         size: a symmetric call on so many inputs; None: blocks of pairs of two sets.
+        scaled: our inputs are divided by the root of the number of channels, as the peer does it
+            itself; networks without it are homogeneous, and cost the same at any scale.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Case:
     aim: float | None
     peer_net: str | None = None
     size: int | None = None
+    scaled: bool = False
 
     @property
     def network(self) -> Sequential:
@@ -42,6 +45,10 @@ class Case:
         """What both sides compute when their values are compared."""
         return tg.parse(self.peer_net or self.net)
 
+    def ours(self, n: int, seed: int = 0) -> np.ndarray:
+        """Inputs as we take them."""
+        return self.inputs(n, seed) * np.float32(self.shape[-1] ** -0.5 if self.scaled else 1)
+
     def inputs(self, n: int, seed: int = 0, dtype: Any = np.float32) -> np.ndarray:
         """Independent standard normal numbers, (n, *shape)."""
         rng = np.random.default_rng(seed)
@@ -51,6 +58,25 @@ class Case:
 def _chain(depth: int, readout: str) -> str:
     return " ".join(["conv3 relu"] * depth + [readout, "dense"])
 
+
+# A U-shaped network, and what from_torch reads from a residual network of PyTorch (33 pixels, where
+# its padding is that of the peer's "same").
+U_SHAPED = (
+    "conv3 relu:raw cat( | conv3:stride=2,w=1.4 relu:raw convt2:stride=2,pad=valid,w=2 relu:raw) "
+    "conv3:w=1.4 relu:raw gap dense"
+)
+_BLOCK = "sum(relu:raw conv3:w=1.4 relu:raw conv3:w=1.4 | )"
+_STRIDED = "sum({0} relu:raw conv3:w=1.4 | {1})"
+RESIDUAL = " ".join(
+    (
+        *("conv3", _BLOCK, _BLOCK, "relu:raw"),
+        _STRIDED.format("conv3:stride=2,pad=1,w=1.4", "conv1:stride=2,pad=valid,w=1.4"),
+        *(_BLOCK, "relu:raw gap dense"),
+    )
+)
+RESIDUAL_SAME = RESIDUAL.replace("stride=2,pad=1", "stride=2").replace(
+    "stride=2,pad=valid", "stride=2"
+)
 
 CASES = {
     case.name: case
@@ -70,6 +96,24 @@ CASES = {
         ),
         Case("conv3-gap-8", _chain(3, "gap"), (8, 8, 1), 100, 200),
         Case("wide-resnet-16", str(tg.wide_resnet()), (16, 16, 3), 80, 150),
+        Case("unet-16", U_SHAPED, (16, 16, 3), 20, 100),
+        Case("resnet-33", RESIDUAL, (33, 33, 3), 20, 100, peer_net=RESIDUAL_SAME),
+        Case(
+            "tanh-3",
+            "dense tanh:raw dense tanh:raw dense tanh:raw dense",
+            (64,),
+            20,
+            100,
+            scaled=True,
+        ),
+        Case(
+            "conv-tanh-8",
+            "conv3 tanh:raw conv3 tanh:raw gap dense",
+            (8, 8, 1),
+            20,
+            100,
+            scaled=True,
+        ),
     )
 }
 
@@ -93,8 +137,14 @@ def _as_list(layer: tg.Layer) -> list[Any]:
     if isinstance(layer, Residual):
         shortcut = [] if layer.shortcut is None else as_lists(_sequence(layer.shortcut))
         return ["res", as_lists(_sequence(layer.body)), shortcut]
-    if isinstance(layer, tg.Conv) and layer == tg.Conv(layer.patch, stride=layer.stride):
-        return ["conv", layer.patch, layer.stride]
+    if isinstance(layer, tg.Sum | tg.Concatenate):
+        kind = "sum" if isinstance(layer, tg.Sum) else "cat"
+        return [kind, [as_lists(branch) for branch in layer.branches]]
+    if isinstance(layer, tg.Conv | tg.ConvTranspose):
+        kind = "conv" if isinstance(layer, tg.Conv) else "convt"
+        given = {"stride": layer.stride, "padding": layer.padding, "weight_std": layer.weight_std}
+        if layer == type(layer)(layer.patch, **given):
+            return [kind, layer.patch, layer.stride, layer.padding, layer.weight_std]
     if isinstance(layer, tg.AvgPool) and layer == tg.AvgPool(layer.size):
         return ["avg", layer.size]
     for name, plain in PLAIN.items():
@@ -106,6 +156,8 @@ def _as_list(layer: tg.Layer) -> list[Any]:
 PLAIN = {
     "dense": tg.Dense(),
     "relu": tg.ReLU(),
+    "raw relu": tg.ReLU(normalized=False),
+    "raw tanh": tg.Activation("tanh", normalized=False),
     "gap": tg.GlobalAvgPool(),
     "flatten": tg.Flatten(),
 }

@@ -44,8 +44,8 @@ class Builder:
     def __init__(self) -> None:
         self.behind_relu = False
 
-    def weight(self) -> float:
-        std = 2**0.5 if self.behind_relu else 1.0
+    def weight(self, std: float = 1.0) -> float:
+        std *= 2**0.5 if self.behind_relu else 1.0
         self.behind_relu = False
         return std
 
@@ -55,10 +55,20 @@ class Builder:
     def layer(self, kind: str, *options: Any) -> Any:
         if kind == "dense":
             return stax.Dense(1, W_std=self.weight())
-        if kind == "conv":
-            patch, stride = options
+        if kind in ("conv", "convt"):
+            patch, stride, padding, std = options
             size, step = (patch, patch), (stride, stride)
-            return stax.Conv(1, size, step, padding="SAME", W_std=self.weight())
+            make = stax.Conv if kind == "conv" else stax.ConvTranspose
+            return make(1, size, step, padding=padding.upper(), W_std=self.weight(std))
+        if kind == "raw relu":
+            return stax.Relu()
+        if kind == "raw tanh":
+            return stax.ElementwiseNumerical(jax.numpy.tanh, deg=40)
+        if kind in ("sum", "cat"):
+            assert not self.behind_relu, "all branches would need the factor"
+            branches = [self.serial(branch) if branch else stax.Identity() for branch in options[0]]
+            joined = stax.FanInSum() if kind == "sum" else stax.FanInConcat(-1)
+            return stax.serial(stax.FanOut(len(branches)), stax.parallel(*branches), joined)
         if kind == "relu":
             self.behind_relu = True
             return stax.Relu()

@@ -73,8 +73,8 @@ def compare(case: Case, peer: Peer, options: argparse.Namespace) -> dict[str, An
     peer.load(case, x, y)
     tuned = peer.tuned(case, options.longest, options.seconds)
     n = case.size or _size(case, options)
-    ours_x = case.inputs(n, seed=3)
-    ours_y = None if case.size else case.inputs(n, seed=4)
+    ours_x = case.ours(n, seed=3)
+    ours_y = None if case.size else case.ours(n, seed=4)
     ours = gram_call(case.network, ours_x, ours_y, n_jobs=options.threads)
     ours()
     times = interleaved(
@@ -97,7 +97,7 @@ def compare(case: Case, peer: Peer, options: argparse.Namespace) -> dict[str, An
 
 def _size(case: Case, options: argparse.Namespace) -> int:
     def run(n: int) -> Any:
-        x, y = case.inputs(n, seed=3), case.inputs(n, seed=4)
+        x, y = case.ours(n, seed=3), case.ours(n, seed=4)
         return tg.gram(case.network, x, y, engine="fused", n_jobs=options.threads)
 
     return large_enough(run, options.seconds, LANES, 4096)

@@ -301,6 +301,11 @@ CASES = [
     Case("prod(conv2 | conv3 relu) gap dense", finite_met=(6, 2)),
     Case("cat(conv3 relu | conv2):widths=2x1 gap dense", finite_met=(6, 2)),
     Case("cat(conv2 | avg2 conv1):axis=0 relu gap dense", finite_met=(6, 2)),
+    Case("conv2 relu cat( | avg2 convt2:stride=2,w=2) conv1 gap dense", finite_met=(4, 2)),
+    Case(
+        "conv3 relu cat( | avg2 conv3 relu convt2:stride=2,w=2) conv3 relu gap dense",
+        fused=(8, 2),
+    ),
     Case("conv3 layernorm:space gap dense", finite_lines=(6, 2)),
     Case(
         "conv3 relu conv3 relu flatten dense",

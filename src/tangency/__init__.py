@@ -73,10 +73,12 @@ from .nets import (
     ckn,
     cntk,
     densenet,
+    from_torch,
     mlp,
     myrtle,
     parse,
     standard,
+    unet,
     wide_resnet,
 )
 from .nets.teach import elsewhere as _elsewhere
@@ -191,11 +193,13 @@ __all__ = [
     "cntk",
     "densenet",
     "explain",
+    "from_torch",
     "gram",
     "layer_kernels",
     "mlp",
     "myrtle",
     "parse",
     "standard",
+    "unet",
     "wide_resnet",
 ]

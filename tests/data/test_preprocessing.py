@@ -162,3 +162,30 @@ def test_standardised_as_before_where_squares_have_room():
     step, other = Standardize().fit(X), StandardScaler().fit(X)
     assert np.array_equal(step.mean_, other.mean_)
     assert np.array_equal(step.scale_, other.scale_)
+
+
+@pytest.mark.parametrize("step", [Standardize(), NormalizeImages(), ZCA()], ids=repr)
+def test_a_table_has_the_columns_of_the_fit_in_their_order(step):
+    import pandas as pd
+
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 3)), columns=["a", "b", "c"])
+    step = clone(step)
+    right = step.fit(table).transform(table)
+    with pytest.raises(DataError, match=r"must be in the same order as they were in fit"):
+        step.transform(table[["c", "a", "b"]])
+    with pytest.raises(DataError, match=r"unseen at fit time:\n- z"):
+        step.transform(table.rename(columns={"a": "z"}))
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        assert np.array_equal(step.transform(table.to_numpy()), right)
+    for unnamed in (table.to_numpy(), table.set_axis(["a", 1, "b"], axis=1)):
+        assert np.array_equal(step.fit(unnamed).transform(table), right)
+        assert not hasattr(step, "feature_names_in_")
+
+
+@pytest.mark.parametrize("size", ["norm", "std", None])
+def test_images_of_the_largest_floats(size):
+    image = np.where(np.arange(1000) < 500, 2.0, 3.0)[None]
+    step = NormalizeImages(size=size)
+    large, plain = 2.0**124, step.fit_transform(image)
+    found = step.fit_transform((large * image).astype(np.float32))
+    assert np.allclose(found if size else found / large, plain, rtol=1e-6)

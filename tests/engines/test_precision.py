@@ -116,6 +116,12 @@ def test_where_float64_is_not_enough_there_is_a_warning():
     tg.NTK("dense relu dense")(x)
 
 
+def test_a_small_part_is_told_with_its_digits():
+    x = 1e6 * np.random.default_rng(0).normal(size=(5, 4))
+    with pytest.warns(InputWarning, match=r"may take up to 0\.[2-9]% of the kernel"):
+        tg.NNGP("dense sin dense")(x)
+
+
 def test_explain_says_what_precision():
     x = np.random.default_rng(0).normal(size=(5, 784)).astype(np.float32)
     assert "precision: float64" in tg.explain("dense sin dense", 100 * x)

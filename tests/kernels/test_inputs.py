@@ -1,5 +1,6 @@
 """Data on its way into a kernel: what is taken, what is refused, and the words for it."""
 
+import importlib.util
 import warnings
 
 import numpy as np
@@ -166,6 +167,39 @@ def test_two_sets_must_match():
     with pytest.raises(tg.InputError, match=r"\(5, 5, 1\) and Y of shape \(5, 5, 3\)"):
         tg.NTK(CONV)(np.ones((1, 5, 5, 1)), np.ones((1, 5, 5, 3)))
     assert tg.NTK(DENSE)(X.astype(np.float32), X).dtype == np.float64
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_two_tables_have_the_same_columns_in_the_same_order(library, tmp_path):
+    frame = pytest.importorskip(library).DataFrame
+    x = frame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
+    y, other = x[["b", "a"]], frame({"a": [1.0], "c": [3.0]})
+    kernel, targets = tg.NTK(DENSE), [0.0, 1.0]
+    store = tmp_path / "K.zarr"
+    calls = [
+        lambda y: kernel(x, y),
+        lambda y: kernel.distance(x, y),
+        lambda y: (kernel + kernel)(x, y),
+        lambda y: tg.gram(DENSE, tg.kernels.Prepared(x), y),
+        lambda y: tg.gram.compute(kernel, x, y, store=store),
+        lambda y: tg.learn.kernel_predictions(kernel, x, targets, y),
+    ]
+    if has_torch():
+        from torch import nn
+
+        calls.append(lambda y: tg.finite.empirical_ntk(nn.Linear(2, 1), x, y))
+    for call in calls:
+        with pytest.raises(tg.InputError, match="has the same columns in another order than X"):
+            call(y)
+        with pytest.raises(tg.InputError, match=r"has other columns .* than X; give both the same"):
+            call(other)
+    assert not store.exists()
+    assert np.array_equal(kernel(x, y[list(x.columns)]), kernel(x))
+    assert kernel(x, y.to_numpy()).shape == (2, 2)
+
+
+def has_torch():
+    return importlib.util.find_spec("torch") is not None
 
 
 def test_input_shape_gives_rows_their_grid():

@@ -33,6 +33,21 @@ def test_the_posterior_solves_and_whitens(kernel, vectors, noise, trusted):
     assert found.evidence == pytest.approx(law.logpdf(targets.T).sum(), rel=1e-10)
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_likelihood_below_the_range_is_minus_infinity(kernel, vectors, trusted):
+    def fitted(targets):
+        matrix = kernel(vectors)
+        gram = (
+            train_gram(kernel, vectors) if trusted else as_train_gram(matrix, "precomputed", None)
+        )
+        return posterior(gram, targets, 0.2)
+
+    huge = 2.0**1000
+    found, plain = fitted(huge * vectors[:, :2]), fitted(vectors[:, :2])
+    assert found.evidence == -np.inf
+    np.testing.assert_allclose(found.dual / huge, plain.dual, rtol=1e-12)
+
+
 def test_the_noise_of_greatest_likelihood_is_chosen(kernel, vectors, rng):
     matrix = kernel(vectors)
     targets = rng.multivariate_normal(np.zeros(14), matrix + 0.5 * np.eye(14), size=200).T

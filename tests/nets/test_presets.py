@@ -1,5 +1,6 @@
 """Presets: the networks they say, and sizes they fit."""
 
+import numpy as np
 import pytest
 
 import tangency as tg
@@ -62,3 +63,25 @@ def test_densely_connected():
     assert net.output_shape((8, 8, 3)) == ()
     with pytest.raises(tg.NetworkError, match=r"densenet\(121\): both numbers are passed by name"):
         tg.densenet(121)
+
+
+def test_u_shaped():
+    net = tg.unet(levels=2, convs=1)
+    inner = "avg2 conv3 relu convt2:stride=2,w=2"
+    assert str(net) == (
+        f"conv3 relu cat( | avg2 conv3 relu cat( | {inner}) conv3 relu convt2:stride=2,w=2) "
+        "conv3 relu gap dense"
+    )
+    assert tg.parse(str(net)) == net
+    assert tg.explain(net, (8, 8, 3)).startswith("engine: fused (")
+    with pytest.raises(tg.NetworkError, match=r"grid of 3×3 and branch 2 a grid of 2×2"):
+        net.output_shape((6, 6, 3))
+    with pytest.raises(tg.NetworkError, match=r"unet\(64\): both numbers are passed by name"):
+        tg.unet(64)
+
+
+def test_variances_of_images_stay_on_the_way_up():
+    x = np.full((1, 8, 8, 1), 0.7)
+    (down,) = tg.NNGP("conv1 relu avg2 conv1 relu flatten dense").diag(x)
+    (up,) = tg.NNGP("conv1 relu avg2 conv1 relu convt2:stride=2,w=2 flatten dense").diag(x)
+    assert up == pytest.approx(down)

@@ -13,9 +13,12 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import (
+    _check_feature_names,  # pyright: ignore[reportPrivateUsage]
+    check_is_fitted,
+)
 
-from ..checks import flag, real, shown, within_memory
+from ..checks import cut, flag, real, shown, within_memory
 from ..norms import binary_scale, norm
 from .dataset import check_finite, shape_text
 from .errors import DataError
@@ -55,19 +58,37 @@ class _Preprocessing(TransformerMixin, BaseEstimator):
         return {}
 
     def _begin_fit(self, X: np.ndarray) -> np.ndarray:
-        X = _checked(X, type(self).__name__)
+        given, X = X, _checked(X, type(self).__name__)
+        self._note_names(given)
         self.input_shape_ = np.array(X.shape[1:])
         return X
 
+    def _note_names(self, X: object) -> None:
+        """Note the columns of a table; names that repeat, or are no texts, say nothing."""
+        try:
+            _check_feature_names(self, X, reset=True)
+        except (TypeError, ValueError):
+            vars(self).pop("feature_names_in_", None)
+
+    def _check_names(self, X: object) -> None:
+        """As scikit-learn does: a table has the columns of the fit, in their order."""
+        if not hasattr(self, "feature_names_in_"):
+            return
+        try:
+            _check_feature_names(self, X, reset=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{type(self).__name__}: {cut(str(error).strip(), 400)}") from None
+
     def _begin_transform(self, X: np.ndarray) -> np.ndarray:
         check_is_fitted(self, "input_shape_")
-        X = _checked(X, type(self).__name__)
+        given, X = X, _checked(X, type(self).__name__)
         expected = tuple(int(size) for size in self.input_shape_)
         if X.shape[1:] != expected:
             raise DataError(
                 f"{type(self).__name__} was fitted on examples of shape {shape_text(expected)}, "
                 f"got {shape_text(X.shape[1:])}"
             )
+        self._check_names(given)
         return X
 
 
@@ -153,15 +174,19 @@ class NormalizeImages(_Preprocessing):
         """The images, centred and scaled one by one, same shape as X."""
         X = self._begin_transform(X)
         flat = X.reshape(len(X), -1)
+        unit = binary_scale(flat, axis=1)
+        flat = flat / unit  # sums and norms of the largest floats have no place in their type
         mean = flat.mean(axis=1, keepdims=True)
         size = norm(flat - mean if self.center else flat, axis=1)
         if self.center:
             # A constant image leaves only rounding behind, which must not be blown up to norm 1.
             rounding = np.finfo(X.dtype).eps * norm(flat, axis=1)
             flat = np.where(size > 4 * rounding, flat - mean, 0)
-        if self.size is not None:
-            unit = 1.0 if self.size == "norm" else np.sqrt(X.dtype.type(flat.shape[1]))
-            flat = flat * unit / np.where(size > 0, size, 1)
+        if self.size is None:
+            flat = flat * unit
+        else:
+            wanted = 1.0 if self.size == "norm" else np.sqrt(X.dtype.type(flat.shape[1]))
+            flat = flat * wanted / np.where(size > 0, size, 1)
         return flat.reshape(X.shape)
 
 

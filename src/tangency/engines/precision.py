@@ -124,7 +124,7 @@ def verdict(
     return Verdict(
         double,
         "of inputs that are nearly equal or parallel, but not quite, rounding may take up to "
-        f"{min(most, 1.0):.0%} of the kernel, in float64 too: variances on the way are as large as "
+        f"{min(most, 1.0):.1%} of the kernel, in float64 too: variances on the way are as large as "
         f"{found.high:.1g}, and layers of the network multiply rounding with them; scale the "
         "inputs down, or take smaller weights",
     )

@@ -13,6 +13,7 @@ from ..checks import choice, flag, real, shown
 from ..engines.memory import default_budget
 from ..engines.progress import progress_bar
 from ..errors import InputError, MemoryLimitError
+from ..kernels.foreign import refuse_unlike_columns
 from .alone import check_independent, look
 from .costs import METHODS, MethodChoice, choose
 from .inputs import inputs_of
@@ -182,6 +183,7 @@ def request_of(
             f"{shown(max_memory)}"
         )
     subject = subject_of(module, params, frozen)
+    refuse_unlike_columns(X, Y)
     x = inputs_of(subject, X)
     y = None if Y is None else inputs_of(subject, Y, "Y")
     if y is not None and y.shape[1:] != x.shape[1:]:

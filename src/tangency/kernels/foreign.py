@@ -10,6 +10,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from ..errors import InputError
+from ..printable import shown
 
 _NUMBERS = "biufc"
 
@@ -77,6 +78,27 @@ def refuse_other_columns(data: Any, name: str) -> None:
             f"{name} has columns that are not numbers: {', '.join(other[:5])}{more}; encode or "
             "drop them"
         )
+
+
+def refuse_unlike_columns(first: Any, second: Any, names: tuple[str, str] = ("X", "Y")) -> None:
+    """Refuse two tables whose columns have other names, or another order.
+
+    Names that are not all texts, as the numbers that pandas gives, say nothing.
+    """
+    if not (is_table(first) and is_table(second)):
+        return
+    left, right = (list(table.columns) for table in (first, second))
+    if left == right or not all(isinstance(name, str) for name in left + right):
+        return
+    x, y = names
+    if sorted(left) == sorted(right):
+        what = "the same columns in another order"
+        remedy = f"pass {y}[list({x}.columns)]"
+    else:
+        alone = ", ".join(map(shown, [*(set(left) ^ set(right))][:5]))
+        what = f"other columns ({alone} in one of the two only)"
+        remedy = "give both the same columns"
+    raise InputError(f"{y} has {what} than {x}; {remedy}, or .to_numpy() of both to go by position")
 
 
 def is_table(data: Any) -> bool:

@@ -22,6 +22,7 @@ from .foreign import (
     readable_tensor,
     refuse_masked,
     refuse_uncomputed,
+    refuse_unlike_columns,
     table_values,
 )
 from .packing import Structured, refuse_structured
@@ -137,6 +138,7 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
     Raises:
         InputError: as `signals`, or the two do not match.
     """
+    refuse_unlike_columns(prepared(first).inputs, prepared(second).inputs)
     first, second = _on_one_grid(first, second)
     left, right = checked(first, input_shape, "X"), checked(second, input_shape, "Y")
     x, y = left.inputs, right.inputs

@@ -12,6 +12,7 @@ from ..checks import array, plain_array, real, shown
 from ..errors import InputError
 from ..kernels import NNGP, NTK
 from ..kernels.coerce import as_kernel
+from ..kernels.foreign import refuse_unlike_columns
 from ..kernels.network import NetworkKernel
 from ..kernels.packing import Structured
 from ..nets import Layer
@@ -89,6 +90,7 @@ def kernel_predictions(
     """
     kernel = _network_kernel(kernel)
     tangent = ensemble_kernel(kernel)
+    refuse_unlike_columns(X, X_test, ("X", "X_test"))
     inputs = _inputs(X, "X")
     points = None if X_test is None else _inputs(X_test, "X_test")
     targets, flat = _targets(y, len(inputs)), np.ndim(y) == 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..norms import binary_scale
 from .cholesky import inverse_factor
 from .conditioning import rank_cutoff
 from .flow import flow_filter
@@ -111,7 +112,9 @@ def _fit_cholesky(gram: TrainGram, targets: Matrix, noise: float) -> Posterior |
         return None
     dual = whitener @ (whitener.T @ targets)
     log_det = -2.0 * float(np.log(np.diagonal(whitener)).sum())
-    evidence = _evidence(float(np.sum(targets * dual)), log_det, targets.shape)
+    unit = float(binary_scale(targets))  # terms may be infinite, of both signs
+    fit = float(np.sum(targets / unit * (dual / unit))) * unit * unit
+    evidence = _evidence(fit, log_det, targets.shape)
     one = np.array([noise])
     return Posterior(dual, whitener, noise, one, evidence, np.array([evidence]))
 
@@ -166,7 +169,8 @@ def _profiled_evidence(spectrum: Spectrum, in_basis: Matrix, noise: float) -> fl
 
 def _spectral_evidence(spectrum: Spectrum, in_basis: Matrix, noise: float) -> float:
     shifted = spectrum.values + noise
-    fit = float(np.sum(np.square(in_basis) / shifted[:, None]))
+    with np.errstate(over="ignore"):  # a likelihood below the range is -inf
+        fit = float(np.sum(np.square(in_basis) / shifted[:, None]))
     return _evidence(fit, float(np.log(shifted).sum()), in_basis.shape)
 
 

@@ -14,6 +14,7 @@ from ..checks import dtype_of, flag, shown, within_memory
 from ..engines.progress import progress_bar
 from ..errors import InputError, StoreError
 from ..kernels import KernelPair
+from ..kernels.foreign import refuse_unlike_columns
 from . import layout
 from .blocks import Blocks
 from .client import check_client
@@ -140,6 +141,7 @@ def make_job(
     """The job, with digests of the data, and the blocks of inputs for its tiles."""
     kernel = settled(kernel, n_jobs)
     described(kernel)
+    refuse_unlike_columns(X, Y)
     x = Rows(X, _precision(dtype), "X")
     y = None if Y is None or Y is X else Rows(Y, _precision(dtype), "Y")
     if y is not None:

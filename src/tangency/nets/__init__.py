@@ -40,6 +40,7 @@ from .facts import Steepness
 from .filters import LinearMap, Pool
 from .graphs import Aggregate
 from .identity import register
+from .lift import from_torch
 from .linear import Conv, ConvLocal, Dense
 from .pooling import (
     AvgPool,
@@ -50,7 +51,7 @@ from .pooling import (
     Subsample,
     SumPool,
 )
-from .presets import ckn, cntk, densenet, mlp, myrtle, wide_resnet
+from .presets import ckn, cntk, densenet, mlp, myrtle, unet, wide_resnet
 from .quadrature import Activation
 from .resampling import PixelShuffle, Resize, Upsample
 from .standard import standard
@@ -114,6 +115,7 @@ __all__ = [
     "ckn",
     "cntk",
     "densenet",
+    "from_torch",
     "kappa0",
     "kappa1",
     "mlp",
@@ -121,5 +123,6 @@ __all__ = [
     "parse",
     "register",
     "standard",
+    "unet",
     "wide_resnet",
 ]

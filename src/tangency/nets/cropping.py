@@ -11,6 +11,7 @@ from .base import choice, per_axis, shown, whole
 from .geometry import AxisMatrices, selection
 from .operators import Operator, Positions
 from .pooling import LinearGridLayer
+from .values import ends, sizes_at_ends
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +43,7 @@ class Pad(LinearGridLayer):
     }
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", _sizes(self.size))
+        object.__setattr__(self, "size", sizes_at_ends(self.size, "size"))
         modes = ("zeros", "circular", "reflect", "edge")
         object.__setattr__(self, "mode", choice(self.mode, "mode", modes))
 
@@ -53,8 +54,8 @@ class Pad(LinearGridLayer):
         sizes = per_axis(self.size, len(space), "size")
         return AxisMatrices(
             tuple(
-                selection(n, [self._read(i, n) for i in range(-ends[0], n + ends[1])])
-                for n, ends in zip(space, map(_ends, sizes), strict=True)
+                selection(n, [self._read(i, n) for i in range(-low, n + high)])
+                for n, (low, high) in zip(space, map(ends, sizes), strict=True)
             )
         )
 
@@ -78,28 +79,6 @@ class Pad(LinearGridLayer):
                 "smaller size"
             )
         return found
-
-
-def _ends(size: Any) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
-
-
-def _sizes(size: Any) -> int | tuple[Any, ...]:
-    """A size in its normal form: a pair only where the two ends differ."""
-    if not isinstance(size, Sequence) or isinstance(size, str):
-        return whole(size, "size", 0)
-    if not 1 <= len(size) <= 3:
-        raise NetworkError(f"size needs one entry per axis (1 to 3), got {shown(size)}")
-    found: list[int | tuple[int, int]] = []
-    for each in size:
-        if not isinstance(each, Sequence) or isinstance(each, str):
-            found.append(whole(each, "size", 0))
-            continue
-        if len(each) != 2:
-            raise NetworkError(f"size takes pairs (before, after), got {shown(each)}")
-        low, high = (whole(end, "size", 0) for end in each)
-        found.append(low if low == high else (low, high))
-    return tuple(found)
 
 
 @dataclass(frozen=True, init=False, repr=False)

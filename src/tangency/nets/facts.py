@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..printable import fields
+
+if TYPE_CHECKING:
+    from .quadrature.family import Family
 
 DUAL = frozenset({"dual", "_raw_dual", "_kappa", "_waves"})
 """The methods that hold a dual's formula."""
@@ -82,6 +85,7 @@ class Facts:
         any_precision: the dual gives as many digits as its arguments have: there is no constant
             of float64 in it beside parameters of the class.
         limit_of: the finite neurons of a kernel on patches, of which no σ is the limit.
+        pieces: the function cut into pieces, whose quadrature times `scale` squared is the dual.
     """
 
     # No dataclass, whose annotations would be fields. Asked for by the functions below, which
@@ -94,6 +98,7 @@ class Facts:
     linear_plus_even: bool | property = False
     any_precision: bool | property = False
     limit_of: Waves | HermiteOfDirection | property | None = None
+    pieces: Family | property | None = None
 
 
 def stated(layer: Any, fact: str, formula: frozenset[str] = DUAL) -> Any:
@@ -146,6 +151,11 @@ def any_precision(layer: Any) -> bool:
 def limit_of(layer: Any) -> Waves | HermiteOfDirection | None:
     """The finite neurons of a kernel on patches; None for activations, which have their own σ."""
     return stated(layer, "limit_of")
+
+
+def pieces(layer: Any) -> Family | None:
+    """The function in pieces of an activation by quadrature; None for others."""
+    return stated(layer, "pieces")
 
 
 def gain(layer: Any, most: float) -> float | None:

@@ -90,23 +90,29 @@ class Windows:
         return a
 
 
-def windows(size_in: int, length: int, stride: int, dilation: int, padding: str) -> Windows:
+def windows(
+    size_in: int, length: int, stride: int, dilation: int, padding: str | tuple[int, int]
+) -> Windows:
     """Windows of `length` taps, `dilation` apart, for padding "valid", "same" or "circular".
 
     "same" has ceil(size_in / stride) windows and splits the missing positions evenly between both
-    ends, the odd one at the far end (XLA's rule); "circular" has the same geometry, wrapped.
+    ends, the odd one at the far end (XLA's rule); "circular" has the same geometry, wrapped. A pair
+    is the number of zeros at either end, with as many windows as fit then.
 
     Raises:
         NetworkError: "valid" windows longer than the axis, others far longer.
     """
     extent = dilation * (length - 1) + 1
-    if padding == "valid":
-        if extent > size_in:
+    if padding == "valid" or isinstance(padding, tuple):
+        low, high = (0, 0) if padding == "valid" else padding
+        if extent > size_in + low + high:
             raise NetworkError(
-                f"a window of {extent} positions does not fit in an axis of {size_in}; "
-                "use a smaller one, or padding='same'"
+                f"a window of {extent} positions does not fit in an axis of {size_in}"
+                f"{f' with {low} and {high} zeros' if low + high else ''}; use a smaller one, or "
+                "padding='same'"
             )
-        size_out, start = (size_in - extent) // stride + 1, 0
+        check_span(max(extent, low + high), size_in)
+        size_out, start = (size_in + low + high - extent) // stride + 1, -low
     else:
         check_span(extent, size_in)
         size_out = -(-size_in // stride)

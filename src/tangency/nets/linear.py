@@ -11,6 +11,7 @@ from .base import Layer, choice, number, per_axis, shown, truth, whole, whole_or
 from .geometry import Box, Points, points, windows
 from .operators import Operator, Shifts, Weights
 from .signal import Signal
+from .values import ends, sizes_at_ends
 
 SHORT = {"weight_std": "w", "bias_std": "b", "padding": "pad"}
 FLAGS = {"frozen": ("trainable", False)}
@@ -74,7 +75,9 @@ class Conv(Layer):
         patch: the patch S: its size along every axis, a tuple of sizes (one per axis), or a list
             of offsets, each a tuple with one number per axis.
         stride, dilation: a number, or one per axis. An explicit list of offsets takes no dilation.
-        padding: "same" (zeros outside, ceil(n/stride) windows), "valid" or "circular".
+        padding: "same" (zeros outside, ceil(n/stride) windows), "valid", "circular", or how many
+            zeros there are at either end, as in PyTorch: a number, one per axis, or a pair
+            (before, after) per axis.
         weight_std, bias_std, trainable, weight_rate, bias_rate: as in `Dense`; the rate of the
             weights applies to Σ_{v∈S}, and is w²/|S| in the NTK parametrisation.
 
@@ -94,7 +97,7 @@ class Conv(Layer):
 
     patch: int | tuple[int, ...] | tuple[tuple[int, ...], ...]
     stride: int | tuple[int, ...] = field(default=1, kw_only=True)
-    padding: str = field(default="same", kw_only=True)
+    padding: str | int | tuple[Any, ...] = field(default="same", kw_only=True)
     dilation: int | tuple[int, ...] = field(default=1, kw_only=True)
     weight_std: Any = field(default=1.0, kw_only=True)
     bias_std: Any = field(default=0.0, kw_only=True)
@@ -116,8 +119,12 @@ class Conv(Layer):
         object.__setattr__(self, "patch", _patch(self.patch))
         object.__setattr__(self, "stride", whole_or_axes(self.stride, "stride", 1))
         object.__setattr__(self, "dilation", whole_or_axes(self.dilation, "dilation", 1))
-        padding = choice(self.padding, "padding", ("same", "valid", "circular"))
-        object.__setattr__(self, "padding", padding)
+        object.__setattr__(self, "padding", _padding(self.padding))
+        if self.offsets is not None and not isinstance(self.padding, str):
+            raise NetworkError(
+                "a list of offsets takes padding 'same', 'valid' or 'circular', not numbers of "
+                f"zeros; got padding={self.padding!r}"
+            )
         if self.offsets is not None and self.dilation != 1:
             raise NetworkError(
                 "a list of offsets takes no dilation: multiply the offsets themselves "
@@ -146,15 +153,13 @@ class Conv(Layer):
                     f"the offsets have {len(self.offsets[0])} numbers each, but the signal has "
                     f"{dims} spatial axes; give one number per axis"
                 )
-            return points(space, self.offsets, strides, self.padding)
+            return points(space, self.offsets, strides, str(self.padding))
         sizes = per_axis(self.patch, dims, "patch")  # type: ignore[arg-type]
         dilations = per_axis(self.dilation, dims, "dilation")
-        return Box(
-            tuple(
-                windows(n, size, stride, dilation, self.padding)
-                for n, size, stride, dilation in zip(space, sizes, strides, dilations, strict=True)
-            )
-        )
+        paddings: Any = (self.padding,) * dims
+        if not isinstance(self.padding, str):
+            paddings = map(ends, per_axis(self.padding, dims, "padding"))
+        return Box(tuple(map(windows, space, sizes, strides, dilations, paddings)))
 
     def check(self, signal: Signal) -> None:
         if not signal.space:
@@ -166,7 +171,14 @@ class Conv(Layer):
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         patches = self.geometry(space)
         weights = Weights(**weights_of(self), fan=patches.count, shared=self.shared)
-        return (Shifts(patches, self.padding), weights)
+        return (Shifts(patches, self._ends(patches)), weights)
+
+    def _ends(self, patches: Box | Points) -> str:
+        """What there is beyond the ends of the grid, in a word (see `Shifts`)."""
+        if isinstance(self.padding, str):
+            return self.padding
+        kept = all(w.stride == 1 and w.size_out == w.size_in for w in patches.axes)
+        return "same" if kept else ""
 
     def on_vectors(self) -> Layer:
         return Dense(**weights_of(self))
@@ -197,6 +209,15 @@ class ConvLocal(Conv):
         "the patch, as in ConvLocal(3) or ConvLocal((3, 5), stride=2), and all others have names"
     )
     shared: ClassVar[bool] = False
+
+
+def _padding(padding: Any) -> Any:
+    """Padding in its normal form."""
+    if isinstance(padding, str):
+        return choice(padding, "padding", ("same", "valid", "circular"))
+    found = sizes_at_ends(padding, "padding")
+    each = found if isinstance(found, tuple) else (found,)
+    return found if any(map(any, map(ends, each))) else "valid"
 
 
 def check_weights(layer: Any) -> None:

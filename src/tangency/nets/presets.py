@@ -12,6 +12,7 @@ from .branches import Concatenate
 from .linear import Conv, Dense
 from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool
 from .structure import Residual, Sequential
+from .transposed import ConvTranspose
 
 _WIDTHS = "widths are infinite here; tangency.finite.build(net, width, ...) has a width"
 _DEEPEST = 50
@@ -198,3 +199,41 @@ def densenet(*sizes: int, layers: int = 4, blocks: int = 3, compression: float =
             chain.append(Concatenate(None, Sequential(Conv(3), ReLU()), widths=(width, 1)))
             width += 1
     return Sequential(*chain, GlobalAvgPool(), Dense())
+
+
+def unet(*sizes: int, levels: int = 2, convs: int = 2, readout: str = "gap") -> Sequential:
+    """A U-shaped network: `levels` times half as fine and back, each level beside what it began as.
+
+    On each level `convs` convolutions are followed by average pooling, by the levels below, by a
+    transposed convolution that doubles the grid, and by `convs` convolutions of both together,
+    each with as many channels. The numbers are passed by name. Sides of the grid must be multiples
+    of 2^levels; the weights of transposed convolutions are such that variances of images stay.
+
+    Args:
+        levels: how many times the grid is halved.
+        convs: convolutions before and after each.
+        readout: "gap" or "flatten", before a last dense layer.
+
+    Raises:
+        NetworkError: arguments out of these bounds.
+
+    Source: Ronneberger, Fischer & Brox 2015, with padding, and averages in place of maxima.
+
+    >>> from tangency import unet
+    >>> print(unet(levels=1, convs=1))
+    conv3 relu cat( | avg2 conv3 relu convt2:stride=2,w=2) conv3 relu gap dense
+    """
+    if sizes:
+        came = ", ".join(map(shown, sizes))
+        raise NetworkError(
+            f"unet({came}): both numbers are passed by name, unet(levels=4, convs=2), how many "
+            f"times the grid is halved and the convolutions between; {_WIDTHS}"
+        )
+    levels, convs = _depth(levels, "unet", 1), whole(convs, "convs", 1)
+    readout = choice(readout, "readout", ("gap", "flatten"))
+    block = [Conv(3), ReLU()] * convs
+    chain: list[Layer] = block
+    for _ in range(levels):
+        below = Sequential(AvgPool(2), *chain, ConvTranspose(2, stride=2, weight_std=2.0))
+        chain = [*block, Concatenate(None, below), *block]
+    return Sequential(*chain, GlobalAvgPool() if readout == "gap" else Flatten(), Dense())

@@ -53,6 +53,14 @@ def correlation(s: Any, q1: Any, q2: Any) -> tuple[Any, Any]:
     return c + _constant(rest), norm
 
 
+def bounded(s: Any, q1: Any, q2: Any) -> Any:
+    """s, brought back to ±√(q1 q2) from beyond, where only rounding leads; its gradient is kept."""
+    xp = array_namespace(s)
+    most = safe_sqrt(q1) * safe_sqrt(q2)
+    rest = xp.where(xp.abs(s) > most, xp.sign(s) * most - s, xp.zeros_like(s))
+    return s + _constant(rest)
+
+
 def excess(s: Any, q1: Any, q2: Any, size: Any) -> Any:
     """(q1 q2 − s²)/size, which is not negative, for a `size` of at least q1 and q2.
 

@@ -67,6 +67,9 @@ LAYERS: dict[str, type[Layer]] = {
 OWN = frozenset(LAYERS.values())
 """The layers of this library."""
 
+# Names of more letters are no slips of the pen.
+_LONG = 40
+
 SYNONYMS: dict[str, str] = {
     **{
         name: f"activation:function={name}"
@@ -254,12 +257,16 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
 
 def _unknown(name: str, token: str, whole: str) -> str:
     """What to say of a name that no layer has."""
+    # Once where it is both, and not at all where it is long and stands there already.
+    texts = [text for text in (token, whole) if len(name) < _LONG or text != name]
+    within = " of ".join(dict.fromkeys(map(shown, texts)))
+    what = f"no layer is called {shown(name)}" + (f" (in {within})" if within else "")
     if found := elsewhere(name, ()):
-        return f"no layer is called {shown(name)} (in {shown(token)} of {shown(whole)}){found}"
+        return what + found
     known = [*LAYERS, *SYNONYMS]
-    near = difflib.get_close_matches(name, known, n=2) if len(name) < 40 else []
+    near = difflib.get_close_matches(name, known, n=2) if len(name) < _LONG else []
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(LAYERS)}"
-    return f"no layer is called {shown(name)} (in {shown(token)} of {shown(whole)}){hint}"
+    return what + hint
 
 
 def _of(name: str) -> str:

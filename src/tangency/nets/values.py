@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -154,3 +155,26 @@ def choice(value: Any, name: str, allowed: tuple[str, ...]) -> str:
 def truth(value: Any, name: str) -> bool:
     """True or False, nothing that merely counts as one of them."""
     return checks.flag(value, name, error=NetworkError)
+
+
+def ends(size: Any) -> tuple[int, int]:
+    """How many before an axis, and how many behind it."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def sizes_at_ends(size: Any, name: str) -> int | tuple[Any, ...]:
+    """A size in its normal form: a pair only where the two ends differ."""
+    if not isinstance(size, Sequence) or isinstance(size, str):
+        return whole(size, name, 0)
+    if not 1 <= len(size) <= 3:
+        raise NetworkError(f"{name} needs one entry per axis (1 to 3), got {shown(size)}")
+    found: list[int | tuple[int, int]] = []
+    for each in size:
+        if not isinstance(each, Sequence) or isinstance(each, str):
+            found.append(whole(each, name, 0))
+            continue
+        if len(each) != 2:
+            raise NetworkError(f"{name} takes pairs (before, after), got {shown(each)}")
+        low, high = (whole(end, name, 0) for end in each)
+        found.append(low if low == high else (low, high))
+    return tuple(found)

@@ -55,6 +55,16 @@ def test_equal_inputs_and_the_diagonal_have_the_same_bits():
     assert np.array_equal(kernel(x), kernel(x).T)
 
 
+def test_a_dual_of_the_users_own_is_not_taken_for_that_of_the_function():
+    class Mine(tg.Activation):
+        def dual(self, s, q1, q2):
+            return tg.ReLU().dual(s, q1, q2)
+
+    x, net = inputs((4,)), tg.Sequential(tg.Dense(), Mine("tanh"), tg.Dense())
+    assert tg.explain(net, x).startswith("engine: reference")
+    np.testing.assert_allclose(tg.NTK(net)(x), tg.NTK("dense relu dense")(x), rtol=0, atol=1e-14)
+
+
 def test_a_function_of_the_users_own():
     def bump(u):
         return np.exp(-u * u / 3) * (1 + u)

@@ -105,6 +105,22 @@ def test_homogeneous_networks_have_homogeneous_features(scale, method):
     np.testing.assert_allclose(other @ other.T, one @ one.T, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("layers", "worst"), [("dense relu", 1e-13), ("dense abs", 1e-12), ("dense:b=0.3 gelu", 1e-9)]
+)
+def test_rounding_is_not_multiplied_from_layer_to_layer(layers, worst):
+    x = np.random.default_rng(0).normal(size=(8, 5))
+    kernel = tg.NNGP(f"{20 * f'{layers} '}dense")
+    for inputs in (x, as_tensor(x)):
+        found = np.asarray(LayerwiseFeatures(kernel, 64).fit(x).transform(inputs))
+        exact = kernel(x)
+        assert np.abs(found @ found.T - exact).max() < worst * exact.max()
+
+
+def as_tensor(x):
+    return pytest.importorskip("torch").tensor(x)
+
+
 def test_more_features_than_asked_for_are_projected():
     flat = tg.NTK("conv3 relu flatten dense")
     whole = LayerwiseFeatures(flat, 10**6, widths=32, random_state=0).fit(IMAGES)

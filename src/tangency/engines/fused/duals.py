@@ -1,7 +1,13 @@
-"""Duals of an activation for a table of pairs, in place: what features on landmarks are made of."""
+"""Duals of an activation for a table of pairs, in place: what features on landmarks are made of.
+
+A covariance beyond √(q q') is one of features whose rounding has made them longer than their
+variance. It is brought back: formulas lead on from there in ways of their own, and what one layer
+adds the next would multiply.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -29,7 +35,7 @@ class Duals:
         self.kind = kind
         self.parameters = np.asarray([*parameters, 0, 0, 0, 0], dtype=dtype)
         self.tiny = np.finfo(dtype).smallest_normal
-        self.columns = np.empty(2 * len(columns), dtype=dtype)
+        self.columns = np.empty(3 * len(columns), dtype=dtype)
         prepare_columns(kind, columns, self.columns, self.tiny)
 
     def __call__(self, s: Any, t: Any, rows: np.ndarray, share: float) -> None:
@@ -70,7 +76,7 @@ def get_ready(dtype: Any) -> None:
 
 def _tiny(dtype: np.dtype) -> None:
     """A first call of both loops, which compiles them."""
-    one, out = np.ones(1, dtype=dtype), np.ones(2, dtype=dtype)
+    one, out = np.ones(1, dtype=dtype), np.ones(3, dtype=dtype)
     prepare_columns(0, one, out, one[0])
     table(0, one, one.copy(), one, out, out.copy(), np.zeros(5, dtype), one[0], one[0], True)
 
@@ -82,14 +88,19 @@ def prepare_columns(kind, q, out, tiny):
         u, v = prepare(kind, q[k], tiny)
         out[k] = u
         out[m + k] = v
+        out[2 * m + k] = math.sqrt(q[k])
 
 
 @jit
 def table(kind, s, t, q, columns, own, parameters, tiny, share, tangent):
-    m = len(columns) // 2
+    m = len(columns) // 3
     for i in range(len(q)):
         u, v = prepare(kind, q[i], tiny)
         at = i * m
+        root = math.sqrt(q[i])
+        for k in range(m):
+            most = root * columns[2 * m + k]
+            s[at + k] = min(max(s[at + k], -most), most)
         for k in range(m):
             own[k] = u
             own[m + k] = v

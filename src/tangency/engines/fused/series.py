@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import NetworkError
+from ...nets import facts
 from ...nets.activations import ActivationLayer
 from ...nets.parameters import with_activations
 from ...nets.plan import Plan, activations
 from ...nets.plan import plan as plan_of
 from ...nets.quadrature import Activation
+from .activations import no_loop
 
 DEGREES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """Degrees of series. One that leaves out no power has at most 128."""
@@ -79,7 +81,9 @@ class Tabulated(ActivationLayer):
 
 def slow(activation: Any) -> str | None:
     """Why an activation by quadrature has no series; None where it has one."""
-    found = _expansion(activation) if isinstance(activation, Activation) else None
+    if facts.pieces(activation) is None:
+        return no_loop(activation)
+    found = _expansion(activation)
     if found is None or degree_for(activation, 0, "float64") is None:
         return f"{activation} is computed by quadrature, as its series converges too slowly"
     return None
@@ -167,10 +171,9 @@ def _coefficients(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(a_0, b_1, b_2, …) up to the largest degree, and what series leave out, for `DEGREES`."""
     from ...nets.quadrature import hermite
-    from ...nets.quadrature.layer import _family
 
     degree = DEGREES[-1] if octave >= _FINE else PROBE
-    scale, reach = _family(activation.function, activation.name).reaching(int(np.frexp(root)[1]))
+    scale, reach = activation.pieces.reaching(int(np.frexp(root)[1]))
     moments, tails = np.zeros(5), np.zeros((2, len(hermite.LEVELS)))
     room = np.zeros(degree + 1)
     hermite.expand(scale.edges, scale.functions, root, reach, degree, moments, tails, room)

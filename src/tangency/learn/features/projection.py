@@ -28,6 +28,7 @@ from ...engines.fused.winograd import Winograd
 from ...engines.reference import dual
 from ...nets.activations import ActivationLayer
 from ...nets.geometry import Box
+from ...nets.special import bounded
 from ..lowrank import Method, low_rank
 from .convolved import Convolved, filters, patch_squares, strips
 from .local import Local, Roots
@@ -183,8 +184,9 @@ def _in_loops(compiled: Duals, x: Rows, y: Rows) -> tuple[Array, Array | None]:
 
 def _kernels(activation: ActivationLayer, x: Rows, y: Rows) -> tuple[Array, Array | None]:
     """k and k̇·⟨t, t'⟩ for all pairs of rows."""
-    sigma = product(x.sigma, y.sigma.T)
-    k, slope = dual(activation, sigma, x.q[:, None], y.q[None, :])
+    rows, columns = x.q[:, None], y.q[None, :]
+    sigma = bounded(product(x.sigma, y.sigma.T), rows, columns)
+    k, slope = dual(activation, sigma, rows, columns)
     if x.theta is None or y.theta is None:
         return k, None
     theta = x.shared**2 * sigma

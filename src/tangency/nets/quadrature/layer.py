@@ -97,6 +97,10 @@ class Activation(ActivationLayer):
     def powers(self) -> Powers | None:
         return SERIES.get(self.function, facts.ANY) if isinstance(self.function, str) else None
 
+    @property
+    def pieces(self) -> Family:
+        return _family(self.function, self.name)
+
     def second_moment_at(self, q: float) -> float:
         """E[σ(f)²] at the variance q, roughly: by a rule of few nodes."""
         nodes, weights = _rule()
@@ -128,7 +132,7 @@ class Activation(ActivationLayer):
         from .moments import duals
 
         square = self.scale**2
-        family = _family(self.function, self.name)
+        family = self.pieces
         if is_torch_array(s):
             k, k_dot = differentiable_dual(family, s, q1, q2)
         elif is_numpy_array(s) or isinstance(s, np.generic):
@@ -163,7 +167,7 @@ class Activation(ActivationLayer):
         None for kinks, jumps and steep functions, of which it goes on too far.
         """
         variance = plain(number(variance, "variance", nonnegative=True))
-        degree = _degree(_family(self.function, self.name), variance)
+        degree = _degree(self.pieces, variance)
         return None if degree is None else self.series(degree)
 
     def quadrature_error(self, variances: tuple[float, ...] = (0.25, 1.0, 4.0)) -> float:
@@ -176,7 +180,7 @@ class Activation(ActivationLayer):
 
         given = checks.items(variances, "variances", error=NetworkError)
         given = tuple(plain(number(q, "a variance", positive=True)) for q in given)
-        return measured_error(_family(self.function, self.name), given)
+        return measured_error(self.pieces, given)
 
 
 def _callable(function: str | Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -1,0 +1,198 @@
+"""`from_torch`: a module of PyTorch as the description of its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ... import checks
+from ...checks import shown
+from ...errors import InputError, NetworkError
+from ..activations import ActivationLayer
+from ..base import Layer, choice, truth
+from ..pooling import LinearGridLayer
+from ..structure import Branches
+from ..structure import Sequential as Network
+
+
+def from_torch(
+    module: Any,
+    input_shape: Sequence[int],
+    *,
+    spreads: Mapping[str, tuple[float, float]] | None = None,
+    batch_norm: str | None = None,
+    max_pool: str | None = None,
+    preactivate: bool = False,
+    standard: bool = False,
+) -> Network:
+    """The network that a module of PyTorch is with infinitely many channels.
+
+    The module is traced, never changed, and read as it is at initialisation in evaluation mode.
+    Standard deviations are read from its weights: PyTorch's own initialisation, Kaiming's,
+    Xavier's and LeCun's are recognised, and relative widths kept (channels that double, say, under
+    an initialisation by fan_out). Parameters that need no gradient are frozen; gains and offsets
+    of normalisations are taken as frozen.
+
+    Args:
+        module: any `torch.nn.Module` of known layers, whose branches part and meet.
+        input_shape: of one input as the module takes it: (channels, height, width), (features,),
+            or (positions, features) for transformers. Inputs of the result have their channels
+            last: (n, height, width, channels).
+        spreads: (weight_std, bias_std) by the name of a layer ("features.0"), of those that were
+            initialised otherwise, in units of 1/√fan.
+        batch_norm: what stands for batch normalisation, "identity" (what it is at
+            initialisation) or "layernorm"; it has no kernel itself.
+        max_pool: "average" takes means in the place of maxima.
+        preactivate: read blocks relu(x + f(x)) as x + f(relu(x)). Where x has been through an
+            activation, x + f(x) is not Gaussian, and the first has no kernel in closed form.
+        standard: keep PyTorch's parametrisation, in which layers learn at rates by their widths
+            (see `tangency.standard`): the NTK is then that of the module's own gradients, as it is
+            at large widths. Default: the NTK parametrisation, which has a limit.
+
+    Raises:
+        NetworkError: what has no limit or no layer here, by its place in the module, with the
+            remedy.
+
+    >>> import torch
+    >>> from tangency import from_torch
+    >>> module = torch.nn.Sequential(
+    ...     torch.nn.Conv2d(3, 64, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(),
+    ...     torch.nn.Linear(64 * 8 * 8, 10, bias=False))
+    >>> print(from_torch(module, (3, 8, 8)))
+    conv3:w=0.3333333333333333,b=0.1111111111111111 relu:raw flatten dense:w=0.5773502691896257
+    """
+    torch = _torch()
+    if not isinstance(module, torch.nn.Module):
+        raise NetworkError(
+            f"from_torch takes a torch.nn.Module, got {shown(module)}; a network's text is read by "
+            "tangency.parse(...)"
+        )
+    from .nest import Nest
+    from .states import State
+    from .trace import traced
+    from .translate import Replacing, Translator
+    from .weights import Spreads
+
+    shape = _shape(input_shape)
+    replacing = Replacing(
+        _allowed(batch_norm, "batch_norm", ("identity", "layernorm")),
+        _allowed(max_pool, "max_pool", ("average",)),
+    )
+    truth(preactivate, "preactivate")
+    truth(standard, "standard")
+    told = Spreads(_places(spreads), module, standard)
+    last = traced(module, shape)
+    start = _start(last)
+    state = State.of_input(shape, _channels_last(start, last))
+    net = Nest(Translator(told, replacing), start, state).of(last)
+    told.check_used()
+    if preactivate:
+        net = _moved(net)
+    _check(net, shape, state.axes[0] != "channels")
+    return net
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise NetworkError(
+            f'from_torch needs PyTorch ({error}); install it with: pip install "tangency[torch]"'
+        ) from error
+    return torch
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    try:
+        shape = checks.sizes(value, "input_shape")
+    except InputError:
+        shape = ()
+    if not 1 <= len(shape) <= 4:
+        raise NetworkError(
+            "input_shape is that of one input as the module takes it, batch left out, as in "
+            f"(3, 32, 32) or (784,); got {shown(value)}"
+        )
+    return shape
+
+
+def _allowed(value: Any, name: str, known: tuple[str, ...]) -> str | None:
+    return None if value is None else choice(value, name, known)
+
+
+def _places(spreads: Any) -> dict[str, Any]:
+    if spreads is None:
+        return {}
+    if not isinstance(spreads, Mapping):
+        raise NetworkError(
+            'spreads is a mapping from names of layers to (weight_std, bias_std), as in {"fc": '
+            f"(1.0, 0.1)}}; got {shown(spreads)}"
+        )
+    return dict(spreads)
+
+
+def _calls(last: Any) -> list[Any]:
+    """All calls that lead to the last."""
+    found, pending = [], [last]
+    while pending:
+        call = pending.pop()
+        if call not in found:
+            found.append(call)
+            pending += call.inputs
+    return found
+
+
+def _start(last: Any) -> Any:
+    starts = [call for call in _calls(last) if call.kind == "input"]
+    if len(starts) != 1:
+        raise NetworkError(
+            f"the result of the module depends on {len(starts)} inputs; a network here has one: "
+            "wrap the module so that it takes one tensor"
+        )
+    return starts[0]
+
+
+def _channels_last(start: Any, last: Any) -> bool:
+    """Whether the channels of the input are its last axis: what takes it first tells."""
+    if len(start.shape) < 2:
+        return False
+    takers = [call for call in _calls(last) if start in call.inputs]
+    kinds = {type(call.target).__name__ for call in takers}
+    return bool(kinds & {"Linear", "LayerNorm", "MultiheadAttention", "TransformerEncoderLayer"})
+
+
+def _moved(net: Network) -> Network:
+    """Blocks relu(x + f(x)) as x + f(relu(x)): activations before an identity go into f.
+
+    A mean that stands between the activation and the block, in the place of a maximum (which an
+    increasing activation can follow as well), goes before the activation.
+    """
+    layers: list[Layer] = []
+    for layer in net.layers:
+        if not isinstance(layer, Branches):
+            layers.append(layer)
+            continue
+        chains = [_moved(chain) for chain in layer.chains()]
+        if any(not chain.layers for chain in chains):
+            between = len(layers)
+            while between and isinstance(layers[between - 1], LinearGridLayer):
+                between -= 1
+            if between and isinstance(layers[between - 1], ActivationLayer):
+                moved = layers.pop(between - 1)
+                chains = [Network(moved, *c.layers) if c.layers else c for c in chains]
+        layers.append(layer.rebuilt(chains))
+    return Network(*layers)
+
+
+def _check(net: Network, shape: tuple[int, ...], last: bool) -> None:
+    """Whether the layers fit each other and the input."""
+    ours = shape if last else (*shape[1:], shape[0])
+    try:
+        net.output_shape(ours)
+    except NetworkError as error:
+        remedy = ""
+        if str(_moved(net)) != str(net):
+            remedy = (
+                ". A sum with what has been through an activation is not Gaussian: "
+                "preactivate=True reads relu(x + f(x)) as x + f(relu(x))"
+            )
+        raise NetworkError(f"the network {net} has no kernel here: {error}{remedy}") from None

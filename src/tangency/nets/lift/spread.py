@@ -1,0 +1,140 @@
+"""The standard deviations that the weights of a module were drawn with, in the limit of width.
+
+PyTorch draws weights of variance v, and a layer adds up `fan` of them: w² = v·fan. v is read from
+the weights themselves, and taken as that of the scheme by which it can be explained; a layer that
+no scheme explains must be told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from ...errors import NetworkError
+
+# Sampling errors of the variance within which a scheme explains the weights.
+_ERRORS = 4.0
+# Of kurtosis: between that of uniform numbers, 1.8, and that of normal ones, 3.
+_BETWEEN = 2.4
+# The largest of N uniform numbers is nearer to the bound than so many parts in N.
+_PARTS = 8.0
+# Variances that differ by less are not worth a question.
+_ALIKE = 1.05
+
+
+class Fans(NamedTuple):
+    """How many numbers enter and leave one weight, patches included."""
+
+    into: int
+    out: int
+
+    @classmethod
+    def of(cls, weight: torch.Tensor) -> Fans:
+        """As PyTorch's initialisations count them."""
+        size = weight[0, 0].numel()
+        return cls(weight.shape[1] * size, weight.shape[0] * size)
+
+
+def _schemes(fans: Fans) -> dict[str, float]:
+    """Variances of the usual initialisations, the most usual first."""
+    into, out = fans
+    return {
+        "PyTorch's default": 1 / (3 * into),
+        "Kaiming, relu": 2 / into,
+        "Kaiming, relu, fan_out": 2 / out,
+        "LeCun": 1 / into,
+        "Kaiming, linear, fan_out": 1 / out,
+        "Kaiming, tanh": 25 / (9 * into),
+        "Xavier": 2 / (into + out),
+        "Xavier, relu": 4 / (into + out),
+        "Xavier, tanh": 50 / (9 * (into + out)),
+        "0.02": 0.02**2,
+        "0.01": 0.01**2,
+    }
+
+
+def near(weight: torch.Tensor) -> dict[str, float]:
+    """The variances of the schemes that explain some weights.
+
+    Uniform numbers are told by their largest, which is close to the bound; normal ones by their
+    mean square, with its sampling error.
+    """
+    values = weight.detach().double().flatten()
+    square, count = float(values.square().mean()), len(values)
+    kurtosis = float(values.pow(4).mean()) / square**2 if square else 3.0
+    schemes = _schemes(Fans.of(weight))
+    if kurtosis < _BETWEEN:
+        largest = float(values.abs().max())
+        ends = {name: largest / math.sqrt(3 * v) for name, v in schemes.items()}
+        low = 1 - _PARTS / count
+        return {name: schemes[name] for name, end in ends.items() if low <= end <= 1 + 1e-6}
+    error = _ERRORS * math.sqrt((kurtosis - 1) / count)
+    return {name: v for name, v in schemes.items() if abs(square / v - 1) <= error}
+
+
+def variance(weight: torch.Tensor, place: str, alike: Sequence[torch.Tensor]) -> float:
+    """The variance of the scheme that explains these weights.
+
+    alike: the weights of all layers of the kind. Where several schemes explain those of one, the
+    one is taken that explains most of the others.
+
+    Raises:
+        NetworkError: none does, or two that differ, by the name of the place.
+    """
+    found = float(weight.detach().double().square().mean())
+    if found == 0:
+        return 0.0
+    explained = near(weight)
+    votes = Counter(name for other in alike for name in near(other))
+    most = max((votes[name] for name in explained), default=0)
+    best = {name: v for name, v in explained.items() if votes[name] == most}
+    if best and max(best.values()) <= _ALIKE * min(best.values()):
+        return next(iter(best.values()))  # the most usual
+    told_by = f"spreads={{{place!r}: (weight_std, bias_std)}}, in units of 1/√fan"
+    fan = Fans.of(weight).into
+    if best:
+        which = " and ".join(f"{name} ({math.sqrt(v):.3g})" for name, v in best.items())
+        raise NetworkError(
+            f"{place}: its {weight.numel()} weights are too few to tell {which} apart; say which "
+            f"by {told_by}: weight_std=√(variance·{fan})"
+        )
+    raise NetworkError(
+        f"{place}: its weights, of standard deviation {math.sqrt(found):.3g} and fan {fan}, come "
+        "from none of the usual initialisations (Kaiming, Xavier, LeCun), or were trained; kernels "
+        f"are those of a network at initialisation. Say it by {told_by}: that would be "
+        f"weight_std={math.sqrt(found * fan):.3g}"
+    )
+
+
+def bias_variance(bias: torch.Tensor | None, fans: Fans) -> float:
+    """0 where there is none, or it starts there; else the mean square, or PyTorch's default."""
+    if bias is None:
+        return 0.0
+    values = bias.detach().double()
+    found, usual = float(values.square().mean()), 1 / (3 * fans.into)
+    bound = math.sqrt(3 * usual)
+    inside = bool((values.abs() <= bound).all())
+    if found and inside and abs(found / usual - 1) <= _ERRORS * math.sqrt(0.8 / len(values)):
+        return usual
+    return found
+
+
+def told(spreads: dict[str, Any], place: str) -> tuple[float, float] | None:
+    """The standard deviations that the user gives for a layer, (w, b)."""
+    given = spreads.get(place)
+    if given is None:
+        return None
+    try:
+        weight, bias = map(float, given)
+        if min(weight, bias) < 0:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise NetworkError(
+            f"spreads[{place!r}] must be two numbers (weight_std, bias_std) of at least 0, got "
+            f"{given!r}"
+        ) from None
+    return weight, bias

@@ -1,0 +1,170 @@
+"""Modules of PyTorch lifted to their limits, beside random instances of the modules themselves."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lifted_modules as modules
+import tangency as tg
+from manual import run_examples
+from tangency import NetworkError
+from tangency.nets import from_torch
+
+WIDTH = 48
+
+
+def test_the_examples_of_the_page_run():
+    torch.manual_seed(0)
+    run_examples("from-torch.md", 10)
+
+
+def signals(shape, n=3):
+    """Inputs with their channels first, for the module, and last, for the network."""
+    x = np.random.default_rng(0).standard_normal((n, *shape))
+    return torch.tensor(x), np.moveaxis(x, 1, -1)
+
+
+def instance(make, seed, width=WIDTH):
+    torch.manual_seed(seed)
+    module = make(width).double().eval()
+    for name, parameter in module.named_parameters():
+        # gains and offsets of normalisations, and scales, are no weights of the limit
+        parameter.requires_grad_(not name.startswith("norm") and "scale" not in name)
+    return module
+
+
+@pytest.mark.parametrize(("make", "shape"), modules.EXACT)
+def test_the_last_layer_kernel_is_that_of_random_instances(make, shape):
+    x, X = signals(shape)
+    kernel = tg.NNGP(from_torch(instance(make, 0), shape))(X)
+    found = []
+    with torch.no_grad():
+        for seed in range(100):
+            f = instance(make, seed)(x)
+            found.append((f @ f.T / f.shape[1]).numpy())
+    mean, error = np.mean(found, axis=0), np.std(found, axis=0) / np.sqrt(len(found))
+    # 1/width is the order of what finite width does.
+    assert (abs(mean - kernel) < 4 * error + 2 / WIDTH * kernel.max()).all()
+    assert (error < 0.09 * kernel.max()).all()
+
+
+@pytest.mark.parametrize(("make", "shape"), modules.EXACT)
+def test_the_ntk_in_pytorchs_parametrisation_is_that_of_a_wide_instance(make, shape):
+    x, X = signals(shape, 2)
+    wide = 3 * WIDTH
+    kernel = tg.NTK(from_torch(instance(make, 0, wide), shape, standard=True))(X)
+    found = np.mean([tangents(instance(make, seed, wide), x) for seed in range(3)], axis=0)
+    assert abs(found / kernel - 1).max() < 0.2
+
+
+def tangents(module, x):
+    parameters = [p for p in module.parameters() if p.requires_grad]
+
+    def gradients(row, k):
+        grads = torch.autograd.grad(module(row[None])[0, k], parameters)
+        return torch.cat([g.flatten() for g in grads])
+
+    rows = [torch.stack([gradients(row, k) for row in x]) for k in range(4)]
+    return np.mean([(g @ g.T).numpy() for g in rows], axis=0)
+
+
+@pytest.mark.parametrize(("make", "shape", "text"), modules.TEXTS)
+def test_descriptions(make, shape, text):
+    torch.manual_seed(0)
+    assert str(from_torch(make(), shape)) == str(tg.parse(text))
+
+
+def test_resnets_with_what_stands_for_their_norms_and_maxima():
+    torch.manual_seed(0)
+    resnet = modules.ResNet(64)
+    state = {name: value.clone() for name, value in resnet.state_dict().items()}
+    options = {}
+    for message, more in (
+        ("^norm1: batch normalisation couples the inputs", {"batch_norm": "identity"}),
+        ("^pool: the largest of several values", {"max_pool": "average"}),
+        (r"is not Gaussian: preactivate=True reads relu\(x \+ f", {"preactivate": True}),
+    ):
+        with pytest.raises(NetworkError, match=message):
+            from_torch(resnet, (3, 32, 32), **options)
+        options |= more
+    net = from_torch(resnet, (3, 32, 32), **options)
+    w = "w=1.4142135623730951"
+    block = f"sum(relu:raw conv3:{w} relu:raw conv3:{w} | )"
+    assert f"avg3:stride=2 {block} {block} relu:raw sum(conv3:stride=2,pad=1" in str(net)
+    # Stem, two stages of two blocks, one shortcut, readout; every ReLU of the module.
+    assert str(net).count("conv") == 1 + 8 + 1
+    assert str(net).count("relu") == 1 + 2 * 4
+    assert net.output_shape((32, 32, 3)) == ()
+    normal = from_torch(resnet, (3, 32, 32), **options | {"batch_norm": "layernorm"})
+    assert str(normal).count("layernorm") == 1 + 8 + 1
+    assert resnet.training  # untouched
+    for name, value in resnet.state_dict().items():
+        torch.testing.assert_close(value, state[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("start", "w2"),
+    [
+        (lambda w: None, 1 / 3),  # PyTorch's own
+        (nn.init.kaiming_uniform_, 2),
+        (functools.partial(nn.init.kaiming_normal_, nonlinearity="relu"), 2),
+        (functools.partial(nn.init.kaiming_normal_, mode="fan_out"), 2 * 256 / 512),
+        (functools.partial(nn.init.kaiming_normal_, nonlinearity="linear"), 1),
+        (nn.init.xavier_uniform_, 2 * 256 / (256 + 512)),
+        (nn.init.xavier_normal_, 2 * 256 / (256 + 512)),
+        (functools.partial(nn.init.normal_, std=0.02), 0.02**2 * 256),
+    ],
+)
+def test_initialisations_are_recognised(start, w2):
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Linear(8, 256), nn.ReLU(), nn.Linear(256, 512, bias=False))
+    start(module[2].weight.data)
+    assert from_torch(module, (8,)).layers[2].weight_std == pytest.approx(np.sqrt(w2))
+
+
+def test_other_initialisations_are_told():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 4))
+    module[2].weight.data.normal_(std=3.0)
+    with pytest.raises(NetworkError, match=r"^2: its weights.*spreads=\{'2': .*weight_std=2[345]"):
+        from_torch(module, (8,))
+    net = from_torch(module, (8,), spreads={"2": (24.0, 0.0)})
+    assert net.layers[2] == tg.Dense(weight_std=24.0)
+    with pytest.raises(NetworkError, match=r"spreads names '3', which are no layers.*0, 2"):
+        from_torch(module, (8,), spreads={"2": (24.0, 0.0), "3": (1, 1)})
+    with pytest.raises(NetworkError, match=r"spreads\['2'\] must be two numbers"):
+        from_torch(module, (8,), spreads={"2": 24})
+
+
+def test_frozen_layers():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 4))
+    module[0].requires_grad_(False)
+    assert [layer.trainable for layer in from_torch(module, (8,)).layers[::2]] == [False, True]
+    module[0].weight.requires_grad_(True)
+    with pytest.raises(NetworkError, match="0: its weights are trained and its bias is frozen"):
+        from_torch(module, (8,))
+
+
+@pytest.mark.parametrize(("make", "shape", "message"), modules.REFUSED)
+def test_what_has_no_limit_is_refused_by_its_place(make, shape, message):
+    torch.manual_seed(0)
+    with pytest.raises(NetworkError, match=message):
+        from_torch(make(), shape)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("conv3 relu", (3,)), "takes a torch.nn.Module, got 'conv3 relu'"),
+        ((nn.Linear(3, 3), (3, 3, 3, 3, 3)), "input_shape is that of one input"),
+        ((nn.Linear(3, 3), (4,)), r"does not take an input of shape \(4,\)"),
+        ((nn.Linear(3, 3), 4.5), "input_shape is that of one input"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(NetworkError, match=message):
+        from_torch(*arguments)
