@@ -53,4 +53,4 @@ def test_what_it_takes():
     with pytest.raises(tg.InputError, match="kind must be 'nngp' or 'ntk', got 'both'"):
         tg.layer_kernels(NET, X).cosines("both")
     with pytest.raises(tg.NetworkError, match="cannot take"):
-        tg.layer_kernels("dense", X)
+        tg.layer_kernels("gap conv3 relu", X)

@@ -326,3 +326,19 @@ def test_what_takes_arrays_alone_refuses_them_by_name(name, tmp_path):
     for call in calls:
         with pytest.raises((tg.InputError, TypeError), match=name):
             call()
+
+
+@pytest.mark.parametrize(("padding", "word"), [(1, "same"), (0, "valid"), (((2, 0),), None)])
+def test_numbers_of_zeros_at_the_ends_are_what_they_stand_for(padding, word):
+    words = sequences()
+    tail = tg.parse("relu gap dense")
+    k = tg.NTK(tg.Sequential(tg.Conv(3, padding=padding, bias_std=0.1), tail))
+    x = tg.Masked([words[0], words[2]])
+    if word is None:  # a causal convolution
+        alone = tg.NTK(k.net, engine="reference")(words[0][None])[0, 0]
+        assert k(x)[0, 0] == pytest.approx(alone, rel=1e-13)
+    else:
+        same = tg.NTK(tg.Sequential(tg.Conv(3, padding=word, bias_std=0.1), tail))
+        assert np.allclose(k(x), same(x), rtol=1e-14)
+    with pytest.raises(tg.NetworkError, match="depends on the size of the grid"):
+        tg.NTK(tg.Sequential(tg.Conv(3, padding=2), tail))(x)

@@ -95,6 +95,7 @@ EVERY = [
     ("sumpool2:stride=1,pad=same", tg.SumPool(2, 1, "same")),
     ("avg3:stride=2,pad=same,edges", tg.AvgPool(3, 2, "same", normalize_edges=True)),
     ("gsp", tg.GlobalSumPool()),
+    ("aggregate", tg.Aggregate()),
     ("resize7x6", tg.Resize((7, 6))),
     ("resize4:nearest", tg.Resize(4, "nearest")),
     ("resize4:aliased", tg.Resize(4, antialias=False)),

@@ -171,10 +171,14 @@ class Conv(Layer):
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         patches = self.geometry(space)
         weights = Weights(**weights_of(self), fan=patches.count, shared=self.shared)
-        # Zeros by number lie where the grid ends, as those of "same" do, but how many windows there
-        # are depends on its size.
-        ends = self.padding if isinstance(self.padding, str) else ""
-        return (Shifts(patches, ends), weights)
+        return (Shifts(patches, self._ends(patches)), weights)
+
+    def _ends(self, patches: Box | Points) -> str:
+        """What there is beyond the ends of the grid, in a word (see `Shifts`)."""
+        if isinstance(self.padding, str):
+            return self.padding
+        kept = all(w.stride == 1 and w.size_out == w.size_in for w in patches.axes)
+        return "same" if kept else ""
 
     def on_vectors(self) -> Layer:
         return Dense(**weights_of(self))

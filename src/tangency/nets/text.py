@@ -69,6 +69,9 @@ LAYERS: dict[str, type[Layer]] = {
 OWN = frozenset(LAYERS.values())
 """The layers of this library."""
 
+# Names of more letters are no slips of the pen.
+_LONG = 40
+
 SYNONYMS: dict[str, str] = {
     **{
         name: f"activation:function={name}"
@@ -261,12 +264,14 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
 
 def _unknown(name: str, token: str, whole: str) -> str:
     """What to say of a name that no layer has."""
-    within = dict.fromkeys(shown(text) for text in (token, whole))  # once where it is both
-    what = f"no layer is called {shown(name)} (in {' of '.join(within)})"
+    # Once where it is both, and not at all where it is long and stands there already.
+    texts = [text for text in (token, whole) if len(name) < _LONG or text != name]
+    within = " of ".join(dict.fromkeys(map(shown, texts)))
+    what = f"no layer is called {shown(name)}" + (f" (in {within})" if within else "")
     if found := elsewhere(name, ()):
         return what + found
     known = [*LAYERS, *SYNONYMS]
-    near = difflib.get_close_matches(name, known, n=2) if len(name) < 40 else []
+    near = difflib.get_close_matches(name, known, n=2) if len(name) < _LONG else []
     hint = (
         f"; did you mean {' or '.join(near)}?"
         if near
