@@ -185,6 +185,9 @@ class _Everywhere(Layer):
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         return (Stack((AxisMatrices(tuple(np.ones((n, n)) for n in space)),)),)
 
+    def __repr__(self) -> str:
+        return "SelfAttention('identity', linear_scaling=False)"
+
 
 def _check_grid(layer: Layer, signal: Signal) -> None:
     """Refuses vectors, and grids whose pairs of positions are too many."""
