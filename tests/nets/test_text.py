@@ -39,6 +39,7 @@ def test_the_example_of_the_design():
 
 
 EVERY = [
+    ("aggregate", tg.Aggregate()),
     ("dense", tg.Dense()),
     ("dense:w=1.5,b=0.1,frozen", tg.Dense(weight_std=1.5, bias_std=0.1, trainable=False)),
     ("dense:weight_std=2,trainable=false", tg.Dense(weight_std=2, trainable=False)),

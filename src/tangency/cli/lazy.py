@@ -115,8 +115,9 @@ def fitting(dataset: Dataset, net: Sequential) -> Dataset:
 
     shape = dataset.input_shape
     try:
-        net.output_shape(shape)
-        return dataset
+        # A dense network takes images, too, position by position, and then ends on their grid.
+        if not net.output_shape(shape):
+            return dataset
     except NetworkError:
         if len(shape) == 1:
             raise

@@ -105,7 +105,8 @@ def vector_plan(net: Sequential, shape: tuple[int, ...], attached: Attached | No
     if steps.space_out:
         grid = "×".join(map(str, steps.space_out))
         raise NetworkError(
-            f"the network ends on a grid of {grid}, but a kernel needs a vector at the end; add "
-            "Flatten() or GlobalAvgPool(), then Dense() (before them it acts at each position)"
+            f"the network ends on a grid of {grid}, but a kernel needs a vector at the end; put "
+            "Flatten() or GlobalAvgPool() there, then Dense(), which acts at each position before "
+            "them; or Flatten() in front of a network for vectors"
         )
     return steps

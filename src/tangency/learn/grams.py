@@ -48,6 +48,10 @@ class TrainGram:
         return float(np.finfo(self.dtype).eps)
 
 
+_ELSEWHERE = ("rbf", "sigmoid", "cosine")
+"""Kernels of scikit-learn's that are called as an activation here, which is no network alone."""
+
+
 def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any:
     """Return the kernel to use, for whatever takes one.
 
@@ -63,6 +67,8 @@ def resolve_kernel(kernel: Any, of_network: type[NTK] | type[NNGP] = NTK) -> Any
         return kernel
     given, reason = DEFAULT_NETWORK if kernel is None else kernel, ""
     try:
+        if isinstance(given, str) and given in _ELSEWHERE:
+            raise InputError("a kernel of scikit-learn")
         return as_kernel(given, of_network, functions="a callable kernel(X, Y)")
     except NetworkError as error:
         reason = f" ({cut(str(error), 300)})"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...engines import reference
 from ...nets.operators import Need
-from ...nets.plan import Plan, plan, walk
+from ...nets.plan import Plan, activations, plan, walk
 
 # Covariances of one input with itself at all steps that take all of them, up to which they are
 # computed: a grid of 32×32 has 2^20 of them at each.
@@ -68,4 +68,6 @@ class Marginals:
 def _compiled(plan_: Plan) -> bool:
     from ...engines.fused.variances import uncovered
 
-    return bool(plan_.space) and uncovered(plan_) is None
+    # Tables of quadrature are made for the variances themselves, which are not known before.
+    tabulated = any(activation.quadrature for activation in activations(plan_.steps))
+    return bool(plan_.space) and not tabulated and uncovered(plan_) is None
