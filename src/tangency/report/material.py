@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..kernels import gram
 from ..kernels.coerce import both_kernels
 from ..kernels.kinds import labelled
+from ..kernels.work import vector_plan
 from ..nets import Sequential, parse
 from ..nets.plan import plan
 from ..nets.summary import operations
@@ -103,7 +104,7 @@ def prepare(
     Raises `InputError` for a limit below 2 and for outputs in several columns.
     """
     net = parse(net) if isinstance(net, str) else net
-    net.output_shape(data.input_shape)  # a network that does not fit is said before all else
+    vector_plan(net, data.input_shape)  # a network that does not fit is said before all else
     y = data.y_train
     if y is not None and y.ndim > 1:
         raise InputError(
