@@ -95,7 +95,7 @@ def test_text_shape_with_a_list_becomes_a_tuple():
     [
         (lambda: tg.NTK(TEXT, input_shape=(36,)), tg.NetworkError, "Conv needs a signal with spat"),
         (lambda: tg.NTK("conv3 relu", input_shape=(6, 1)), tg.NetworkError,
-         r"ends on a grid of 6, but a kernel needs a vector at the end; add Flatten\(\)"),
+         r"ends on a grid of 6, but a kernel needs a vector at the end; put Flatten\(\)"),
         (lambda: tg.NTK("conv3 relu")(X), tg.NetworkError, "the network ends on a grid of 6×6"),
         (lambda: tg.NTK(TEXT, input_shape=(6.5, 1)), tg.NetworkError, "must be a whole"),
         (lambda: tg.NTK(TEXT, max_memory=0), tg.InputError, "max_memory must be a number of bytes"),
@@ -103,7 +103,7 @@ def test_text_shape_with_a_list_becomes_a_tuple():
         (lambda: tg.gram(TEXT, X, max_memory=-1), tg.InputError, "max_memory must be a number"),
         (lambda: tg.NTK(TEXT, engine="warp")(X), tg.InputError, "engine must be one of auto"),
         (lambda: tg.NTK("conv3 relu dense")(X), tg.NetworkError,
-         r"ends on a grid of 6×6, .* then Dense\(\) \(before them it acts at each position\)"),
+         r"ends on a grid of 6×6, .* then Dense\(\), which acts at each position before"),
     ],
 )  # fmt: skip
 def test_errors(make, error, message):
