@@ -228,6 +228,45 @@ class Mixer(nn.Module):
         return self.tokens(self.stem(x))
 
 
+class Written(nn.Module):
+    """Three layers a, b and c, used as a function says."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.a, self.b, self.c = (nn.Linear(64, 64, bias=False) for _ in range(3))
+        self.of = forward
+
+    def forward(self, x):
+        return self.of(self, x)
+
+
+def _in_place(m, x):
+    x = m.a(x)
+    y = torch.relu_(x)
+    return x + m.b(y)
+
+
+def _token(m, x):
+    x = m.a(x)[:, None]
+    return torch.cat([m.b.weight[None, :1].expand(x.shape[0], -1, -1), x], 1)
+
+
+MISLEADING = [
+    (lambda m, x: torch.add(m.a(x), m.b(x), alpha=2), "^add: a sum with alpha"),
+    (lambda m, x: m.a(x) + m.b(x).detach(), "^detach: detach has no layer"),
+    (lambda m, x: m.a(x) + m.b(x).chunk(2, 1)[0].repeat(1, 2), "^chunk: chunk has no layer"),
+    (lambda m, x: m.b(m.a(x) * m.a(x).max().item()), "and .* share their weights|has no layer"),
+    (lambda m, x: m.b(x) * m.a(x).max().item(), "^max_1: max has no layer"),
+    (lambda m, x: m.b(F.dropout(m.a(x), 0.5)), "^dropout: dropout has no layer"),
+    (lambda m, x: m.b(F.softplus(m.a(x), 2.0)), "^softplus: softplus has no layer"),
+    (lambda m, x: m.b(x + m.a(x)), "^add: the channels of the inputs are few"),
+    (lambda m, x: m.a(torch.cat([x[:, :0], x], 1)), "^getitem: getitem has no layer"),
+    (_in_place, "^relu_: it changes in place what is read again"),
+    (_token, "^getitem: getitem has no layer"),
+    (lambda m, x: torch.cat([m.a.weight[:2], m.a(x)], 0), "^cat: it puts constants beside"),
+]
+
+
 def _chain(*layers):
     return lambda: nn.Sequential(*layers)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 import lifted_modules as modules
 import tangency as tg
@@ -145,7 +146,11 @@ def test_frozen_layers():
     module[0].requires_grad_(False)
     assert [layer.trainable for layer in from_torch(module, (8,)).layers[::2]] == [False, True]
     module[0].weight.requires_grad_(True)
-    with pytest.raises(NetworkError, match="0: its weights are trained and its bias is frozen"):
+    with pytest.raises(NetworkError, match="0: its weights are trained and its bias frozen"):
+        from_torch(module, (8,))
+    module[0].weight.requires_grad_(False)
+    module[0].bias.requires_grad_(True)
+    with pytest.raises(NetworkError, match="0: its bias is trained and its weights frozen"):
         from_torch(module, (8,))
 
 
@@ -154,6 +159,67 @@ def test_what_has_no_limit_is_refused_by_its_place(make, shape, message):
     torch.manual_seed(0)
     with pytest.raises(NetworkError, match=message):
         from_torch(make(), shape)
+
+
+@pytest.mark.parametrize(("forward", "message"), modules.MISLEADING, ids=lambda f: str(f)[:40])
+def test_what_would_be_misread_is_refused(forward, message):
+    """Each of these once was read as another network, without a word."""
+    torch.manual_seed(0)
+    with pytest.raises(NetworkError, match=message):
+        from_torch(modules.Written(forward), (64,))
+
+
+def test_masks_in_evaluation_mode_are_nothing():
+    torch.manual_seed(0)
+
+    def forward(m, x):
+        return m.b(F.dropout(torch.relu(m.a(x)), 0.5, training=m.training))
+
+    assert [type(layer) for layer in from_torch(modules.Written(forward), (64,)).layers] == [
+        tg.Dense,
+        tg.ReLU,
+        tg.Dense,
+    ]
+
+
+def test_activations_move_into_blocks_that_need_it_alone():
+    torch.manual_seed(0)
+
+    def forward(m, x):
+        x = torch.relu(m.a(x))
+        return m.c(torch.cat([x, torch.relu(m.b(x))], 1))
+
+    def linear(m, x):
+        x = torch.relu(m.a(x))
+        return m.c(torch.cat([x + m.b(x), x], 1))
+
+    for each in (forward, linear):
+        module = modules.Written(each)
+        module.c = nn.Linear(128, 8)
+        assert from_torch(module, (64,), preactivate=True) == from_torch(module, (64,))
+
+
+def test_normalisations_that_are_no_longer_what_they_began_as():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv1d(3, 64, 3), nn.BatchNorm1d(64), nn.ReLU(), nn.Flatten())
+    assert len(from_torch(module, (3, 8), batch_norm="identity").layers) == 3
+    nn.init.zeros_(module[1].weight)
+    with pytest.raises(NetworkError, match=r"^1: the gains .* not 1"):
+        from_torch(module, (3, 8), batch_norm="identity")
+    module[1] = nn.BatchNorm1d(64)
+    module[1].running_var *= 2
+    with pytest.raises(NetworkError, match=r"^1: the gains \(or variances\)"):
+        from_torch(module, (3, 8), batch_norm="identity")
+    module[1] = nn.GroupNorm(64, 64)
+    with pytest.raises(NetworkError, match=r"^1: GroupNorm divides each channel by its own size"):
+        from_torch(module, (3, 8))
+
+
+def test_hooks_and_weights_made_of_others():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.utils.spectral_norm(nn.Linear(8, 64)), nn.ReLU())
+    with pytest.raises(NetworkError, match=r"^0: its weights are made of others"):
+        from_torch(module, (8,))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import torch
@@ -23,6 +24,9 @@ _SIMPLE: dict[str, ActivationLayer] = {
     "cos": Cosine(normalized=False),
     "abs": Abs(normalized=False),
 }
+SUMS = (operator.add, operator.iadd, operator.sub, torch.add, torch.sub, "add", "add_", "sub")
+PRODUCTS = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_")
+
 _OPTIONS = {"inplace", "approximate", "alpha", "negative_slope", "beta", "threshold"}
 
 
@@ -36,7 +40,9 @@ def activation_of(target: Any, args: tuple[Any, ...], options: dict[str, Any]) -
         found = {key: getattr(target, key) for key in _OPTIONS if hasattr(target, key)}
     else:
         name = target if isinstance(target, str) else _FUNCTIONS.get(target)
-        names = {"leaky_relu": ("negative_slope",), "elu": ("alpha",)}.get(name or "", ())
+        names = _PLACES.get(name or "", ())
+        if len(args) > len(names) + 1:  # and inplace, or a threshold that only saves time
+            return None
         found = {**options, **dict(zip(names, args, strict=False))}
     match name:
         case "leaky_relu":
@@ -59,6 +65,7 @@ def _gelu_by_tanh(u: Any) -> Any:
     return F.gelu(torch.as_tensor(u), approximate="tanh").numpy()
 
 
+_PLACES = {"leaky_relu": ("negative_slope",), "elu": ("alpha",), "softplus": ("beta",)}
 _MODULES: dict[type, str] = {
     nn.ReLU: "relu",
     nn.LeakyReLU: "leaky_relu",

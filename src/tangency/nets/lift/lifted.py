@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from ... import checks
@@ -10,6 +11,7 @@ from ...checks import shown
 from ...errors import InputError, NetworkError
 from ..activations import ActivationLayer
 from ..base import Layer, choice, truth
+from ..branches import Sum
 from ..pooling import LinearGridLayer
 from ..structure import Branches
 from ..structure import Sequential as Network
@@ -167,12 +169,13 @@ def _moved(net: Network) -> Network:
     increasing activation can follow as well), goes before the activation.
     """
     layers: list[Layer] = []
-    for layer in net.layers:
+    for layer, following in zip_longest(net.layers, net.layers[1:]):
         if not isinstance(layer, Branches):
             layers.append(layer)
             continue
         chains = [_moved(chain) for chain in layer.chains()]
-        if any(not chain.layers for chain in chains):
+        activated = isinstance(layer, Sum) and isinstance(following, ActivationLayer)
+        if activated and any(not chain.layers for chain in chains):
             between = len(layers)
             while between and isinstance(layers[between - 1], LinearGridLayer):
                 between -= 1

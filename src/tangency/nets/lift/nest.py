@@ -7,21 +7,19 @@ whose ways cross elsewhere would share random weights, and so are no independent
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import torch
 
 from ...errors import NetworkError
 from ...nets import Concatenate, Layer, Product, Sequential, Sum
+from .known import PRODUCTS, SUMS
 from .states import CHANNELS, State
 from .trace import Call
 from .translate import Translator
 from .weights import weights_of
 
 _CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
-_PRODUCTS = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_")
-_SUMS = (operator.add, operator.iadd, operator.sub, torch.add, torch.sub, "add", "add_", "sub")
 
 
 class Nest:
@@ -62,6 +60,7 @@ class Nest:
                 "that it returns the one whose kernel is wanted"
             )
         self._check_alone(call)
+        _check_meeting(call)
         common = [
             each for each in self.ways[inputs[0]] if all(each in self.ways[i] for i in inputs)
         ]
@@ -97,13 +96,15 @@ class Nest:
                 raise NetworkError(f"{call.name}: the axes of its branches differ in their order")
         hidden = all(state.hidden for state in states)
         channels = first.channels
-        if _concatenates(call) and first.axes[_dim(call, first)] == CHANNELS:
+        side_by_side = _concatenates(call) and first.axes[_dim(call, first)] == CHANNELS
+        if side_by_side:
             channels = sum(state.channels for state in states)
-            if any(state.hidden for state in states) and not hidden:
-                raise NetworkError(
-                    f"{call.name}: the channels of the inputs are few, and vanish beside hidden "
-                    "ones in the limit; pass the inputs through a layer with weights first"
-                )
+        if not hidden and (side_by_side or any(state.hidden for state in states)):
+            raise NetworkError(
+                f"{call.name}: the channels of the inputs are few, and hidden ones without number "
+                "in the limit, where the two do not meet; pass the inputs through a layer with "
+                "weights first"
+            )
         return State(first.axes, channels, hidden, any(state.apart for state in states))
 
     def _chain(self, call: Call, stop: Call) -> list[Layer]:
@@ -159,13 +160,26 @@ class Nest:
             if not isinstance(axis, tuple) or len(axis) != 1:
                 raise NetworkError(f"{call.name}: it joins along an axis that was merged before")
             return Concatenate(*chains, axis=axis[0])
-        if call.target in _PRODUCTS:
+        if call.target in PRODUCTS:
             return Product(*chains)
-        if call.target in _SUMS:
+        if call.target in SUMS:
             return Sum(*chains)
         raise NetworkError(
             f"{call.name}: branches meet here by sums, products and concatenations only"
         )
+
+
+def _check_meeting(call: Call) -> None:
+    """Refuse settings and constants that no meeting of branches has here."""
+    if _concatenates(call):
+        parts: Any = call.args[0] if call.args else call.options["tensors"]
+        if len(call.inputs) != len(parts):
+            raise NetworkError(
+                f"{call.name}: it puts constants beside a signal (a class token), which no layer "
+                "here does; leave them out, and take the mean over positions"
+            )
+    if call.target in SUMS and call.options.get("alpha", 1) != 1:
+        raise NetworkError(f"{call.name}: a sum with alpha; multiply the branch by it before")
 
 
 def _concatenates(call: Call) -> bool:

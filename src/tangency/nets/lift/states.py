@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...errors import NetworkError
 
@@ -47,7 +48,12 @@ class State:
         return found - 1
 
     def in_order(self) -> State:
-        """The same; raises `NetworkError` where the axes of space are not in order, each alone."""
+        """The same, where channels come first, and then the axes of space, in order, each alone.
+
+        Raises `NetworkError` for other axes, on which layers of grids act in another way.
+        """
+        if not self.axes or self.axes[0] != CHANNELS:
+            raise NetworkError("its channels are not the first axis of its input")
         if any(len(axis) != 1 for axis in self.axes if isinstance(axis, tuple)):
             raise NetworkError("it takes a grid, but its axes were merged by a flatten before")
         if self.space != tuple(range(len(self.space))):
@@ -58,3 +64,9 @@ class State:
         """The same with axes of length 1 in the place of those of space."""
         axes = tuple(ONE if isinstance(axis, tuple) else axis for axis in self.axes)
         return replace(self, axes=axes)
+
+
+def alike(values: Any) -> Any:
+    """One number for axes that are all alike, as layers take it."""
+    values = tuple(values)
+    return values[0] if len(set(values)) == 1 and isinstance(values[0], int) else values

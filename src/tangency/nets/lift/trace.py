@@ -30,8 +30,9 @@ class Call:
     name: its place in the module, for messages ("layer1.0.conv1"), or that of the operation.
     kind: "module", "function", "method", "parameter", "input" or "output".
     target: what is called: the module itself, a function, the name of a method, the tensor.
-    args, options: as they are passed; other calls stand in them where they give a tensor.
+    args, options: as they are passed; other calls stand in them that depend on the input.
     shape: of what it gives for one input, batch left out; None where that is no tensor.
+    live: it depends on the values of the input, and not on their shape alone.
     """
 
     name: str
@@ -40,13 +41,22 @@ class Call:
     args: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     shape: tuple[int, ...] | None = None
+    live: bool = True
 
     @property
     def inputs(self) -> list[Call]:
         """The calls whose results it takes, that depend on the input of the network."""
-        return [call for call in _calls((*self.args, *self.options.values())) if call.live]
+        return list(_calls((*self.args, *self.options.values())))
 
-    live: bool = True
+    @property
+    def shape_in(self) -> tuple[int, ...]:
+        """The shape of what enters, of one input."""
+        return self.inputs[0].shape or ()
+
+    def bound(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Arguments behind the tensor, by their names."""
+        found = dict(zip(names, self.args[1:], strict=False))
+        return {**found, **{k: v for k, v in self.options.items() if k in names}}
 
 
 def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
@@ -77,6 +87,7 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
             f"{name} does not take an input of shape {shape} ({_first(error)}); input_shape is "
             "that of one input as the module takes it, (channels, height, width) for images"
         ) from error
+    _check_places(graph)
     return recorder.calls[next(n for n in graph.graph.nodes if n.op == "output")]
 
 
@@ -104,14 +115,13 @@ class _Recorder(fx.Interpreter):
             dict(map_arg(n.kwargs, self._read)),
             tuple(value.shape[1:]) if tensor and kind != "parameter" else None,
         )
-        call.live = tensor and (kind == "input" or any(True for _ in call.inputs))
-        if not call.live:
-            call.target = value if not tensor or kind == "parameter" else call.target
+        # Parts of a tuple, or numbers that are read from a tensor, depend on the input as well.
+        call.live = kind == "input" or (bool(call.inputs) and not _of_shape(n))
         self.calls[n], self.values[n] = call, value
         return value
 
     def _read(self, n: fx.Node) -> Any:
-        """A call, or the value where it is no tensor that depends on the input."""
+        """A call, or the value where it does not depend on the input."""
         call = self.calls[n]
         return call if call.live else self.values[n]
 
@@ -122,6 +132,38 @@ def _calls(values: Any) -> Iterator[Call]:
             yield value
         elif isinstance(value, list | tuple):
             yield from _calls(value)
+        elif isinstance(value, dict):
+            yield from _calls(value.values())
+        elif isinstance(value, slice):
+            yield from _calls((value.start, value.stop, value.step))
+
+
+def _of_shape(n: fx.Node) -> bool:
+    """Whether a node reads the shape of a tensor, or what kind it is."""
+    if n.op == "call_method":
+        return n.target in ("size", "dim", "ndimension", "numel", "nelement")
+    known = ("shape", "ndim", "dtype", "device")
+    return n.op == "call_function" and n.target is getattr and n.args[1] in known
+
+
+def _check_places(graph: fx.GraphModule) -> None:
+    """Refuse what changes a tensor in place that is read afterwards (`NetworkError`)."""
+    order = {n: place for place, n in enumerate(graph.graph.nodes)}
+    for n in order:
+        changed = n.args[0] if n.args and _in_place(graph, n) else None
+        if isinstance(changed, fx.Node) and any(order[u] > order[n] for u in changed.users):
+            raise NetworkError(
+                f"{n.target if n.op == 'call_module' else n.name}: it changes in place what is "
+                "read again afterwards; write it without inplace=True"
+            )
+
+
+def _in_place(graph: fx.GraphModule, n: fx.Node) -> bool:
+    if n.op == "call_module":
+        return bool(getattr(graph.get_submodule(str(n.target)), "inplace", False))
+    name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", "")
+    own = name.endswith("_") and not name.endswith("__")
+    return own or name in ("iadd", "isub", "imul") or bool(n.kwargs.get("inplace"))
 
 
 def _first(error: Exception) -> str:

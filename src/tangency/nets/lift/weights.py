@@ -13,7 +13,7 @@ from torch import nn
 from ...errors import NetworkError
 from ...nets import Conv, ConvTranspose, Dense, Layer, Pad, Slice
 from .spread import Fans, bias_variance, told, variance
-from .states import CHANNELS, State
+from .states import CHANNELS, State, alike
 
 _PADDING = {"zeros": "zeros", "circular": "circular", "reflect": "reflect", "replicate": "edge"}
 
@@ -39,21 +39,29 @@ class Spreads:
         channels of an input are added up here as they are, hidden ones as their mean.
         """
         self.used.add(place)
+        if not isinstance(module.weight, nn.Parameter) or _hooked(module):
+            raise NetworkError(
+                f"{place}: its weights are made of others, or hooks change what it does (weight or "
+                "spectral normalisation); pass the module without these"
+            )
         stds = told(self.given, place)
-        taken = count if state.hidden or state.apart else count / state.channels
+        taken = count if state.hidden else count / state.channels
         if stds is None:
             layers: list[Any] = [m for m in self.module.modules() if type(m) is type(module)]
             others = [layer.weight for layer in layers]
             weight = math.sqrt(variance(module.weight, place, others) * taken)
             stds = weight, math.sqrt(bias_variance(module.bias, Fans.of(module.weight)))
         options: dict[str, Any] = {"weight_std": stds[0], "bias_std": stds[1]}
-        if not module.weight.requires_grad:
-            options["trainable"] = False
-        elif module.bias is not None and not module.bias.requires_grad and stds[1] > 0:
+        trained = module.weight.requires_grad
+        bias = module.bias if stds[1] > 0 or self.standard else None
+        if bias is not None and bias.requires_grad != trained:
+            one, other = ("weights are", "bias") if trained else ("bias is", "weights")
             raise NetworkError(
-                f"{place}: its weights are trained and its bias is frozen, which no layer here "
-                "does; freeze both, or neither"
+                f"{place}: its {one} trained and its {other} frozen, which no layer here does; "
+                "freeze both, or neither"
             )
+        if not trained:
+            options["trainable"] = False
         elif self.standard:
             # Σ of a convolution is the sum over its patch, as its gradient has it.
             options["weight_rate"] = taken / module.weight[0, 0].numel()
@@ -67,6 +75,10 @@ class Spreads:
                 f"spreads names {', '.join(map(repr, unknown))}, which are no layers with weights; "
                 f"those are {', '.join(sorted(self.used)) or 'none'}"
             )
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def dense(module: nn.Linear, place: str, state: State, spreads: Spreads) -> tuple[Any, State]:
@@ -87,10 +99,10 @@ def conv(module: Any, place: str, state: State, spreads: Spreads) -> tuple[Any, 
     count = module.in_channels // module.groups * math.prod(module.kernel_size)
     pads, padding = _padding(module)
     layer = Conv(
-        _short(module.kernel_size),
-        stride=_short(module.stride),
+        alike(module.kernel_size),
+        stride=alike(module.stride),
         padding=padding,
-        dilation=_short(module.dilation),
+        dilation=alike(module.dilation),
         **spreads.of(module, count, place, state),
     )
     after = replace(state, apart=True) if depthwise else _mixed(state, module.out_channels)
@@ -106,7 +118,7 @@ def conv_transpose(module: Any, place: str, state: State, spreads: Spreads) -> t
     options = spreads.of(module, count, place, state)
     layers: list[Layer] = [
         ConvTranspose(
-            _short(module.kernel_size), stride=_short(module.stride), padding="valid", **options
+            alike(module.kernel_size), stride=alike(module.stride), padding="valid", **options
         )
     ]
     cuts = []
@@ -132,8 +144,7 @@ def _mixed(state: State, channels: int) -> State:
 
 
 def _check_grid(module: Any, place: str, state: State, groups: int = 1) -> None:
-    if state.in_order().axes[0] != CHANNELS:
-        raise NetworkError(f"{place}: its channels are not the first axis of its input")
+    state.in_order()
     if module.groups != groups:
         raise NetworkError(
             f"{place}: a convolution in {module.groups} groups has no Gaussian limit with few "
@@ -158,14 +169,8 @@ def _padding(module: Any) -> tuple[list[Layer], Any]:
         return [], "same" if module.padding_mode == "zeros" else "circular"
     sizes = tuple(low if low == high else (low, high) for low, high in ends)
     if module.padding_mode == "zeros":
-        return [], _short(sizes)
-    return [Pad(_short(sizes), _PADDING[module.padding_mode])], "valid"
-
-
-def _short(values: Any) -> Any:
-    """One number for axes that are all alike."""
-    values = tuple(values)
-    return values[0] if len(set(values)) == 1 and isinstance(values[0], int) else values
+        return [], alike(sizes)
+    return [Pad(alike(sizes), _PADDING[module.padding_mode])], "valid"
 
 
 WEIGHTED: dict[type, Callable[[Any, str, State, Spreads], tuple[Any, State]]] = {
