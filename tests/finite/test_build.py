@@ -179,11 +179,23 @@ def test_bad_options(change, message):
         ("conv3 relu", "ends on a grid of 6×5.* add GlobalAvgPool"),
         ("conv3 relu dense", r"then Dense\(\) \(before them it acts at each position\)"),
         ("conv3 relu:loud", "unknown option 'loud'"),
+        (
+            "conv3 expnormalized2:shift=-0.5 gap dense",
+            r"the same kernel has one when written as ExpNormalized\(2\), Rescale\(1\.64872127\)",
+        ),
     ],
 )
 def test_networks_that_cannot_be(net, message):
     with pytest.raises(tg.NetworkError, match=message):
         finite.build(net, 4, (6, 5, 2))
+
+
+def test_the_remedy_for_a_shifted_kernel_is_the_same_kernel():
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    one = tg.gram("dense expnormalized2:shift=-0.5 dense", x)
+    other = tg.gram("dense expnormalized2 rescale1.64872127 dense", x)
+    for kind in ("nngp", "ntk"):
+        np.testing.assert_allclose(getattr(one, kind), getattr(other, kind), rtol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_what_has_no_limit_is_refused_by_its_place(make, shape, message):
         from_torch(make(), shape)
 
 
-@pytest.mark.parametrize(("forward", "message"), modules.MISLEADING, ids=lambda f: str(f)[:40])
+@pytest.mark.parametrize(("forward", "message"), modules.MISLEADING)
 def test_what_would_be_misread_is_refused(forward, message):
     """Each of these once was read as another network, without a word."""
     torch.manual_seed(0)

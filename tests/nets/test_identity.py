@@ -16,7 +16,8 @@ from tangency.nets import identity, register, text
 from tangency.nets.activations import ActivationLayer
 from tangency.nets.geometry import AxisMatrices
 from tangency.nets.identity import UnknownLayerError, described, from_description
-from tangency.nets.operators import Pointwise, Scale, Stack, Sum
+from tangency.nets.meeting import Sum
+from tangency.nets.operators import Pointwise, Scale, Stack
 from tangency.nets.plan import plan
 from tangency.nets.pooling import LinearGridLayer
 

@@ -8,7 +8,8 @@ import torch
 
 import tangency as tg
 from tangency.nets import ActivationLayer
-from tangency.nets.operators import Pointwise, Sum, Weights
+from tangency.nets.meeting import Sum
+from tangency.nets.operators import Pointwise, Weights
 from tangency.nets.parameters import numbers_only, tensors
 
 X = np.random.default_rng(0).normal(size=(4, 3))

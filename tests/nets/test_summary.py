@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 import tangency as tg
-from tangency.nets.operators import Average, Scale, Sum, Weights
+from tangency.nets.meeting import Sum
+from tangency.nets.operators import Average, Scale, Weights
 from tangency.nets.plan import Need, plan, walk
 
 

@@ -13,7 +13,8 @@ from ..checks import number, sizes
 from ..errors import InputError
 from ..nets.coerce import as_network
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points
-from ..nets.operators import Average, Branching, Shifts, Stack
+from ..nets.meeting import Branching
+from ..nets.operators import Average, Shifts, Stack
 from ..nets.plan import Step, plan
 from ..results import Result, Table
 

@@ -18,18 +18,8 @@ from ..kernels.base import Kernel
 from ..kernels.network import NetworkKernel
 from ..nets import Sequential
 from ..nets.activations import ActivationLayer
-from ..nets.operators import (
-    Branching,
-    Concatenate,
-    Drop,
-    Normalize,
-    Pointwise,
-    Positions,
-    Product,
-    Scale,
-    Sum,
-    Weights,
-)
+from ..nets.meeting import Branching, Concatenate, Product, Sum
+from ..nets.operators import Drop, Normalize, Pointwise, Positions, Scale, Weights
 from ..nets.plan import Step, plan
 
 Dual = Callable[[ActivationLayer, Any, Any], tuple[Any, Any]]

@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import device
 
 from ..errors import NetworkError
-from ..nets.operators import Branching, Concatenate, Product, Sum
+from ..nets.meeting import Branching, Concatenate, Product, Sum
 from .layout import Covariances
 
 

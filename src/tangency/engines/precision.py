@@ -23,16 +23,14 @@ from ..nets.activations import ActivationLayer
 from ..nets.base import plain
 from ..nets.facts import gain, steepness
 from ..nets.geometry import AxisMatrices, GridMatrix
+from ..nets.meeting import Branching, Concatenate, Product
 from ..nets.operators import (
     Aggregate,
     Attend,
-    Branching,
-    Concatenate,
     Drop,
     Embed,
     Normalize,
     Pointwise,
-    Product,
     Scale,
     Stack,
     Weights,

@@ -17,7 +17,8 @@ from array_api_compat import device
 from ..errors import InputError, NetworkError
 from ..nets.attached import Attached
 from ..nets.geometry import AxisMatrices, GridMatrix
-from ..nets.operators import Average, Branching, Positions, Shifts, Stack
+from ..nets.meeting import Branching
+from ..nets.operators import Average, Positions, Shifts, Stack
 from ..nets.plan import Step
 from .layout import Covariances, Side
 

@@ -13,21 +13,18 @@ from ..nets import Layer
 from ..nets.activations import ActivationLayer
 from ..nets.facts import HermiteOfDirection, Waves, limit_of
 from ..nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
+from ..nets.meeting import Branching, Concatenate, Product, Sum
 from ..nets.operators import (
     Aggregate,
     Attend,
     Average,
-    Branching,
-    Concatenate,
     Drop,
     Embed,
     Normalize,
     Pointwise,
     Positions,
-    Product,
     Scale,
     Stack,
-    Sum,
     Weights,
 )
 from ..nets.plan import Step, joined

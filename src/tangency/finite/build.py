@@ -117,14 +117,15 @@ def build(
 ) -> FiniteNetwork:
     """The finite network whose infinite-width limit `net` describes, with random parameters.
 
-    All parameters are standard normal; a layer multiplies its weights by weight_std/√(channels
-    in · positions of the patch) and its bias by bias_std. As in the kernels, the first layer does
-    not divide by the channels of the input. As the width grows, the covariance of the outputs
+    Parameters are standard normal, but for layers with learning rates of their own; a layer
+    multiplies its weights by weight_std/√(channels in · positions of the patch) and its bias by
+    bias_std. As in the kernels, the first layer does not divide by the channels of the input. As
+    the width grows, the covariance of the outputs
     over seeds goes to NNGP(net), and the empirical NTK of each output to NTK(net).
 
-    Every layer has a finite counterpart. `Exponential` and `Polynomial`, kernels on patches that
-    no pointwise function has, become random waves and Hermite polynomials that are rescaled by
-    the norm of the patch, which is measured over the channels.
+    What has no counterpart of finite width is refused by name. `Exponential` and `Polynomial`,
+    kernels on patches that no pointwise function has, become random waves and Hermite polynomials
+    that are rescaled by the norm of the patch, which is measured over the channels.
 
     Args:
         net: the network, a single layer, or the text form.

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import NetworkError
+from .meeting import Branching, Concatenate
 from .operators import (
     Aggregate,
     Attend,
     Average,
-    Branching,
-    Concatenate,
     Drop,
     Embed,
     Normalize,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import NetworkError
-from . import operators
+from . import meeting
 from .base import Layer, choice, number, truth
 from .branches import Product
 from .geometry import AxisMatrices
@@ -156,7 +156,7 @@ class SelfAttention(Layer):
             return attend, *value.lower(space), *out.lower(space)
         # Heads of one channel each: q[u], times Σ_v k[v]·v[v].
         together = Sequential(Product(Sequential(*seen, key), value), _Everywhere())
-        return operators.Product((Sequential(*seen, query), together)), *out.lower(space)
+        return meeting.Product((Sequential(*seen, query), together)), *out.lower(space)
 
     def _parts(self) -> tuple[list[Layer], Dense, Dense, Dense, Dense]:
         """What queries and keys see that values do not, and the four layers with weights."""

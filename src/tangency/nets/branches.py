@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from ..errors import NetworkError
-from . import operators
+from . import meeting
 from .base import Layer, number, options, shown, whole
 from .operators import Operator
 from .structure import Branches, Sequential
@@ -87,7 +87,7 @@ class Sum(_Meeting):
     token: ClassVar[str] = "sum"
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        return (operators.Sum(self.branches),)
+        return (meeting.Sum(self.branches),)
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -109,7 +109,7 @@ class Product(_Meeting):
     token: ClassVar[str] = "prod"
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
-        return (operators.Product(self.branches),)
+        return (meeting.Product(self.branches),)
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -153,10 +153,10 @@ class Concatenate(_Meeting):
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         axis = -1 if self.axis == len(space) else self.axis
         if axis >= 0:
-            return (operators.Concatenate(self.branches, axis=axis),)
+            return (meeting.Concatenate(self.branches, axis=axis),)
         widths = self.widths or (1,) * len(self.branches)
         parts = tuple(width / sum(widths) for width in widths)
-        return (operators.Concatenate(self.branches, parts=parts),)
+        return (meeting.Concatenate(self.branches, parts=parts),)
 
     def on_vectors(self) -> Layer | None:
         # In a dense network a position is no more than one of the branches.

@@ -19,7 +19,8 @@ from ..errors import NetworkError
 from . import quadrature, text
 from .activations import ActivationLayer
 from .base import Layer, check_identity, shown
-from .operators import Average, Branching, Concatenate, Operator, Positions
+from .meeting import Branching, Concatenate
+from .operators import Average, Operator, Positions
 from .pooling import LinearGridLayer
 from .structure import Sequential
 from .values import own

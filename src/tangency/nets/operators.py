@@ -22,7 +22,7 @@ one input at position u, Σ[u,u'] = ⟨x[u], x'[u']⟩ and A any linear map of t
 | Attend    | Σ_v G_x[u,v] x[v],            | G_x Σ G_x'ᵀ          | G_x Θ G_x'ᵀ              |
 |           | G_x = ζ(a·Σ_xx)               |                      |                          |
 
-Where a signal parts into branches i, they meet in one of these:
+Where a signal parts into branches i, they meet in one of these (`meeting`):
 
 | operator    | on one input                | Σ becomes              | Θ becomes               |
 |-------------|-----------------------------|------------------------|-------------------------|
@@ -41,7 +41,6 @@ positions: they are told apart because they can be computed without any matrix.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -50,12 +49,10 @@ import numpy as np
 
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix, Points
-from .meeting import check_grids, check_independent, check_residual, check_uncorrelated
 from .signal import Signal
 
 if TYPE_CHECKING:
     from .activations import ActivationLayer
-    from .structure import Sequential
 
 
 ADDED = {"added": True}
@@ -309,94 +306,6 @@ class Attend(Operator):
     def need(self, need: Need) -> Need:
         # Even if nothing is asked of pairs, each input alone must be known in full.
         return Need.FULL
-
-
-@dataclass(frozen=True, eq=False)
-class Branching(Operator):
-    """Networks of their own that take the same signal; an empty one is the identity."""
-
-    branches: tuple[Sequential, ...]
-
-    def ends(self, signal: Signal) -> list[Signal]:
-        """What leaves each branch, `weighted` where it has weights of its own."""
-        start = replace(signal, weighted=False)
-        return [branch.infer(start) for branch in self.branches]
-
-    def space(self, spaces: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-        """The grid where branches that end on these grids have met."""
-        return spaces[0]
-
-    def met(self, signal: Signal, ends: Sequence[Signal]) -> Signal:
-        """The signal where they have met, as far as all that meet in one way have it in common."""
-        return Signal(
-            self.space([end.space for end in ends]),
-            gaussian=all(end.gaussian for end in ends),
-            # An outer Sum may count on fresh weights only if every path through this one has them.
-            weighted=signal.weighted or all(end.weighted for end in ends),
-            mixed=any(end.mixed for end in ends),
-            centred=all(end.centred for end in ends),
-            hidden=all(end.hidden for end in ends),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Sum(Branching):
-    """The sum of branches, of which all but one must be uncorrelated with the others.
-
-    residual: they are a body and a shortcut, in messages.
-    """
-
-    residual: bool = False
-
-    def after(self, signal: Signal) -> Signal:
-        ends = self.ends(signal)
-        if self.residual:
-            check_residual(*ends)
-        else:
-            check_grids("Sum", [end.space for end in ends])
-            check_uncorrelated("Sum", ends, "covariances do not add")
-        return self.met(signal, ends)
-
-
-@dataclass(frozen=True, eq=False)
-class Product(Branching):
-    """The product of branches, channel by channel, which must be independent."""
-
-    def after(self, signal: Signal) -> Signal:
-        ends = self.ends(signal)
-        check_grids("Product", [end.space for end in ends])
-        check_independent("Product", ends, signal.hidden)
-        # A factor of mean zero that is independent of all others leaves none to the product.
-        centred = any(end.centred and end.weighted for end in ends)
-        return replace(self.met(signal, ends), gaussian=False, centred=centred)
-
-
-@dataclass(frozen=True, eq=False)
-class Concatenate(Branching):
-    """The channels of branches side by side, or their grids one after the other.
-
-    parts: the part p_i that each branch has of all channels, which sum to 1; None for grids.
-    axis: of the grid.
-    """
-
-    parts: tuple[float, ...] | None = None
-    axis: int = 0
-
-    def space(self, spaces: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-        if self.parts is not None:
-            return spaces[0]
-        size = sum(space[self.axis] for space in spaces)
-        return (*spaces[0][: self.axis], size, *spaces[0][self.axis + 1 :])
-
-    def after(self, signal: Signal) -> Signal:
-        ends = self.ends(signal)
-        grids = [end.space for end in ends]
-        if self.parts is not None:
-            check_grids("Concatenate", grids)
-            return replace(self.met(signal, ends), mixed=True)
-        check_grids("Concatenate", grids, self.axis)
-        check_uncorrelated("Concatenate", ends, "covariances between their grids are not zero")
-        return self.met(signal, ends)
 
 
 def entries(space: tuple[int, ...], need: Need) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 from .activations import ActivationLayer
 from .base import Layer, lowered, plain
 from .identity import foreign
-from .operators import Branching, Operator, Pointwise
+from .meeting import Branching
+from .operators import Operator, Pointwise
 from .signal import Signal
 from .structure import Branches, Sequential
 

@@ -17,17 +17,8 @@ from .activations import ActivationLayer
 from .attached import Attached, check_attached
 from .base import Layer, lowered
 from .geometry import Box, Points
-from .operators import (
-    Attend,
-    Branching,
-    Drop,
-    Need,
-    Normalize,
-    Operator,
-    Pointwise,
-    Shifts,
-    Weights,
-)
+from .meeting import Branching
+from .operators import Attend, Drop, Need, Normalize, Operator, Pointwise, Shifts, Weights
 from .signal import Signal, input_signal
 from .structure import Sequential
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from .. import checks
 from ..errors import NetworkError
 from .base import Layer, check_identity, number, shown, truth
-from .operators import Normalize, Operator, Scale, Sum
+from .meeting import Sum
+from .operators import Normalize, Operator, Scale
 from .signal import Signal, input_signal
 
 _NESTING = 50

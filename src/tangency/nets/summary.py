@@ -9,11 +9,11 @@ from typing import Any
 from .. import checks
 from ..errors import NetworkError
 from .geometry import AxisMatrices, Box, GridMatrix
+from .meeting import Branching
 from .operators import (
     Aggregate,
     Attend,
     Average,
-    Branching,
     Need,
     Pointwise,
     Positions,

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...nets.operators import Concatenate, Pointwise, Scale, Sum, Weights
+from ...nets.meeting import Concatenate, Sum
+from ...nets.operators import Pointwise, Scale, Weights
 from ...nets.plan import Step
 from .jit import jit
 from .scalars import arcs, lit

@@ -9,21 +9,19 @@ from typing import Any
 import numpy as np
 
 from ...nets.geometry import AxisMatrices
+from ...nets.meeting import Concatenate, Product, Sum
 from ...nets.operators import (
     Attend,
     Average,
-    Concatenate,
     Drop,
     Embed,
     Need,
     Normalize,
     Pointwise,
     Positions,
-    Product,
     Scale,
     Shifts,
     Stack,
-    Sum,
     Weights,
 )
 from ...nets.plan import Plan, Step, walk

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...nets.geometry import AxisMatrices, Box, GridMatrix, Points, Windows
-from ...nets.operators import Average, Normalize, Pointwise, Positions, Scale, Stack, Sum, Weights
+from ...nets.meeting import Sum
+from ...nets.operators import Average, Normalize, Pointwise, Positions, Scale, Stack, Weights
 from ...nets.plan import Plan, Step
 from .activations import kind_and_parameters
 from .expanded import series_blocks

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ...errors import NetworkError
 from ...nets.geometry import Box, Points
-from ...nets.operators import Concatenate, Operator, Scale, Sum
+from ...nets.meeting import Concatenate, Sum
+from ...nets.operators import Operator, Scale
 from ...nets.plan import Step, joined
 from .program import Uncovered
 

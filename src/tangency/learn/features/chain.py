@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import NetworkError
+from ...nets.meeting import Branching, Concatenate, Sum
 from ...nets.operators import (
     Attend,
     Average,
-    Branching,
-    Concatenate,
     Embed,
     Need,
     Normalize,
@@ -25,7 +24,6 @@ from ...nets.operators import (
     Scale,
     Shifts,
     Stack,
-    Sum,
     Weights,
 )
 from ...nets.plan import Plan, Step, activations, walk

@@ -15,18 +15,8 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from ...nets.geometry import Box
-from ...nets.operators import (
-    Average,
-    Branching,
-    Concatenate,
-    Normalize,
-    Operator,
-    Positions,
-    Scale,
-    Shifts,
-    Stack,
-    Weights,
-)
+from ...nets.meeting import Branching, Concatenate
+from ...nets.operators import Average, Normalize, Operator, Positions, Scale, Shifts, Stack, Weights
 from ...nets.special import safe_sqrt
 from .convolved import put_off
 from .positions import mapped, patches

@@ -23,9 +23,9 @@ from array_api_compat import is_numpy_array
 from numpy.typing import NDArray
 
 from ...engines.blas import by_strips, each
+from ...engines.dual import dual
 from ...engines.fused.duals import Duals, duals
 from ...engines.fused.winograd import Winograd
-from ...engines.reference import dual
 from ...nets.activations import ActivationLayer
 from ...nets.geometry import Box
 from ...nets.special import bounded

@@ -11,7 +11,8 @@ import numpy as np
 from ...checks import choice, is_whole
 from ...errors import InputError
 from ...kernels.algebra import kernel_from_dict
-from ...nets.operators import Branching, Pointwise
+from ...nets.meeting import Branching
+from ...nets.operators import Pointwise
 from ...nets.plan import Step, activations
 from ..lowrank import METHODS
 from .base import at_least_one

@@ -32,7 +32,8 @@ from ...errors import NetworkError
 from ...nets import Layer, Sequential, facts
 from ...nets.activations import ActivationLayer
 from ...nets.base import lowered
-from ...nets.operators import Concatenate, Normalize, Operator, Pointwise, Scale, Sum, Weights
+from ...nets.meeting import Concatenate, Sum
+from ...nets.operators import Normalize, Operator, Pointwise, Scale, Weights
 from ...nets.plan import Step
 from ...norms import norm
 from .draws import gaussian_rows, isotropic_rows

@@ -19,6 +19,7 @@ from ..features import LayerwiseFeatures
 from ..fitted import DualFit
 from ..loo import Criterion
 from ..regularization import Regularization
+from ..spectrum import Spectrum
 from ..threads import blas_threads
 from .linear import LinearFit, Rotated, below_noise, choose_alpha, spectrum_of
 from .options import Features
@@ -158,19 +159,9 @@ def fit_features(
         # sees what it costs; of float64 the sums are the limit.
         lowest = rank_cutoff(trace, float(spectrum.values.max(initial=0.0)), n, SOLVE_EPS)
         chosen = choose_alpha(fit, regularization, criterion, trace / n, "float64", lowest)
-        alpha, searched = chosen.alpha, regularization.alphas is None
-        dependent = spectrum.rank < min(found.r, n) and not searched
-        if dependent and below_noise(spectrum, alpha, regularization.time):
-            warn_below_noise(
-                found=f"{spectrum.rank} of {found.r} features are independent, noise level "
-                f"{spectrum.cutoff:.1e}",
-                alpha=alpha,
-                rank=spectrum.rank,
-                cutoff=spectrum.cutoff,
-                dtype=str(found.dtype),
-                samples=None,
-                weighted=roots is not None,
-            )
+        alpha = chosen.alpha
+        if regularization.alphas is not None and spectrum.rank < min(found.r, n):
+            _warn_of_noise(spectrum, alpha, regularization.time, found, roots is not None)
         weights = fit.weights(alpha, regularization.time)
     return DualFit(
         weights,
@@ -181,6 +172,24 @@ def fit_features(
         chosen.losses,
         solver="features",
         features=features,
+    )
+
+
+def _warn_of_noise(
+    spectrum: Spectrum, alpha: float, time: float, found: Table, weighted: bool
+) -> None:
+    """Say that the fit depends on rounding, if it moves in directions that hold nothing else."""
+    if not below_noise(spectrum, alpha, time):
+        return
+    warn_below_noise(
+        found=f"{spectrum.rank} of {found.r} features are independent, noise level "
+        f"{spectrum.cutoff:.1e}",
+        alpha=alpha,
+        rank=spectrum.rank,
+        cutoff=spectrum.cutoff,
+        dtype=str(found.dtype),
+        samples=None,
+        weighted=weighted,
     )
 
 

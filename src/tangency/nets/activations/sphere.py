@@ -129,6 +129,16 @@ class ExpNormalized(SphereKernel):
     def limit_of(self) -> Waves | None:
         return Waves(plain(self.gamma) ** -0.5) if plain(self.shift) == -1 else None
 
+    def __call__(self, u: Any) -> Any:
+        if self.limit_of is None:
+            gamma = plain(self.gamma)
+            factor = math.exp(gamma * (1 + plain(self.shift)) / 2)
+            raise NetworkError(
+                f"{self!r} has no counterpart of finite width, but the same kernel has one when "
+                f"written as ExpNormalized({gamma:g}), Rescale({factor:.9g})"
+            )
+        return super().__call__(u)
+
     def gain(self, most: float) -> float:
         return max(1.0, plain(self.gamma))
 

@@ -45,8 +45,9 @@ def from_torch(
         batch_norm: what stands for batch normalisation, "identity" (what it is at
             initialisation) or "layernorm"; it has no kernel itself.
         max_pool: "average" takes means in the place of maxima.
-        preactivate: read blocks relu(x + f(x)) as x + f(relu(x)). Where x has been through an
-            activation, x + f(x) is not Gaussian, and the first has no kernel in closed form.
+        preactivate: read blocks relu(x + f(x)) as x + f(relu(x)), means between the activation
+            and the block before both. Where x has been through an activation, x + f(x) is not
+            Gaussian, and the first has no kernel in closed form.
         standard: keep PyTorch's parametrisation, in which layers learn at rates by their widths
             (see `tangency.standard`): the NTK is then that of the module's own gradients, as it is
             at large widths. Default: the NTK parametrisation, which has a limit.
@@ -63,12 +64,7 @@ def from_torch(
     >>> print(from_torch(module, (3, 8, 8)))
     conv3:w=0.3333333333333333,b=0.1111111111111111 relu:raw flatten dense:w=0.5773502691896257
     """
-    torch = _torch()
-    if not isinstance(module, torch.nn.Module):
-        raise NetworkError(
-            f"from_torch takes a torch.nn.Module, got {shown(module)}; a network's text is read by "
-            "tangency.parse(...)"
-        )
+    _check_module(module)
     from .nest import Nest
     from .states import State
     from .trace import traced
@@ -94,14 +90,18 @@ def from_torch(
     return net
 
 
-def _torch() -> Any:
+def _check_module(module: Any) -> None:
     try:
         import torch
     except ImportError as error:
         raise NetworkError(
             f'from_torch needs PyTorch ({error}); install it with: pip install "tangency[torch]"'
         ) from error
-    return torch
+    if not isinstance(module, torch.nn.Module):
+        raise NetworkError(
+            f"from_torch takes a torch.nn.Module, got {shown(module)}; a network's text is read by "
+            "tangency.parse(...)"
+        )
 
 
 def _shape(value: Any) -> tuple[int, ...]:
