@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from ..errors import InputError
@@ -194,7 +195,9 @@ class Assembly:
     def _activation(self, layer: ActivationLayer, channels: Channels) -> nn.Module:
         match limit_of(layer):
             case None:
-                return Elementwise(layer)
+                module = Elementwise(layer)
+                module(torch.zeros(1))  # a kernel that no function has says so at once
+                return module
             case Waves(sigma):
                 self._wide_enough(layer)
                 return RandomWaves(sigma, channels.count, self.draw[1])
