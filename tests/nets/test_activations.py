@@ -286,7 +286,7 @@ def test_small_variances_keep_their_digits(layer, q):
 
 @ids("layer", ON_PATCHES, ids=str)
 def test_kernels_on_patches_have_no_scalar_function(layer):
-    with pytest.raises(tg.NetworkError, match=r"has no scalar function; tangency\.finite\.build"):
+    with pytest.raises(tg.NetworkError, match=r"has no (scalar function|counterpart of finite)"):
         layer(np.ones(2))
 
 
