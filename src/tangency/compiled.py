@@ -13,31 +13,32 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
-def compiler(folder: Path, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def compiler(*folders: Path, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """A decorator: `numba.njit` with these options, without the GIL, cached on disk.
 
-    folder: of the package whose functions it compiles; any change there makes the cache outdated.
+    folders: of the packages whose functions it compiles, and of those that these call; any change
+        there makes the cache outdated.
     """
 
     def jit(function: Callable[..., Any]) -> Any:
         compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
         # No directory can be written to: every process then compiles for itself.
         with contextlib.suppress(RuntimeError, OSError):
-            compiled._cache = _Cache(function, folder)
+            compiled._cache = _Cache(function, folders)
         return compiled
 
     return jit
 
 
 @cache
-def sources(folder: Path) -> str:
-    """A digest of a package's code.
+def sources(*folders: Path) -> str:
+    """A digest of the code of packages.
 
     Compiled functions hold those that they call, also from other modules, while Numba's own cache
     looks at the module of the function alone and would go on using what is out of date.
     """
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for path in sorted(folder.glob("*.py")):
+    for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -45,9 +46,9 @@ def sources(folder: Path) -> str:
 class _Cache(FunctionCache):
     """Numba's cache of one function, out of date as soon as any module of the package changes."""
 
-    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
+    def __init__(self, function: Callable[..., Any], folders: tuple[Path, ...]) -> None:
         super().__init__(function)
-        self._cache_file = _Files(self._cache_path, self._impl.filename_base, sources(folder))
+        self._cache_file = _Files(self._cache_path, self._impl.filename_base, sources(*folders))
 
 
 class _Files(IndexDataCacheFile):

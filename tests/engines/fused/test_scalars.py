@@ -1,5 +1,7 @@
 """The compiled scalar functions against 40 digits, and against the duals of the networks."""
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import tangency as tg
 from tangency.engines.fused import expanded, scalars
 from tangency.engines.fused.activations import kind_and_parameters
 from tangency.engines.fused.elementwise import elementwise_row
-from tangency.engines.fused.polynomials import P32, P64, R32, R64
+from tangency.engines.fused.polynomials import A32, A64, P32, P64, R32, R64
 
 Q = np.array([0.0, 1e-12, 1e-4, 0.3, 1.0, 7.0, 300.0])
 C = np.array([-1.0, -1 + 1e-9, -0.97, -0.5, -1e-7, 0.0, 1e-9, 0.3, 0.9, 0.91, 1 - 1e-7, 1.0])
@@ -90,6 +92,30 @@ def test_arcs(dtype):
             assert abs(float(g) - float(angle / mpmath.pi)) <= 2 * eps
             rest = (mpmath.sqrt(1 - c * c) - c * angle) / mpmath.pi
             assert abs(float(h) - float(rest)) <= 4 * eps * float(rest)
+
+
+@pytest.mark.parametrize(("a", "bound"), [(A32, 1e-9), (A64, 1e-17)])
+def test_arctan_of_40_digits(a, bound):
+    with mpmath.workdps(40):
+        for k in range(1, 201):
+            t = mpmath.tan(mpmath.pi / 8) * k / 200
+            assert abs(polynomial(a, t * t) * t / mpmath.atan(t) - 1) < bound
+
+
+@njit
+def call_arctan(y, x):
+    return scalars.arctan(y, x)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arctan(dtype):
+    eps, tiny = np.finfo(dtype).eps, 1e-30
+    for y in map(dtype, [0.0, tiny, 1e-5, 0.41, 0.42, 0.99, 1.0, 1.01, 2.4, 2.5, 1e5, 1e30]):
+        for x in map(dtype, [tiny, 1.0, 1e5]):
+            exact = math.atan2(float(y), float(x))
+            for sign in (1, -1):
+                found = call_arctan(dtype(sign) * y, x)
+                assert abs(float(found) - sign * exact) <= 2 * eps * exact
 
 
 @njit

@@ -87,7 +87,14 @@ def normalize_row(s, so, t, to, a, ao, b, bo, n, tangent):
 def erf_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
     so, to, ao, bo, n = _U(so), _U(to), _U(ao) + _U(step), _U(bo) + _U(step), _U(n)
     scale, square, constant = p[at], p[at + 1], p[at + 2]
-    for k in range(n):
+    end = whole(s, n)
+    for k in range(_U(0), end, _U(width(s))):
+        x, v1, v2 = load(s, so + k), load(a, ao + k), load(b, bo + k)
+        value, slope = erf_dual(x, v1, v2, scale, square, constant)
+        store(s, so + k, value)
+        if tangent:
+            store(t, to + k, load(t, to + k) * slope)
+    for k in range(end, n):
         value, slope = erf_dual(s[so + k], a[ao + k], b[bo + k], scale, square, constant)
         s[so + k] = value
         if tangent:
@@ -98,7 +105,15 @@ def erf_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
 def gelu_row(s, so, t, to, a, ao, b, bo, step, n, p, at, tangent):
     so, to, ao, bo, step, n = _U(so), _U(to), _U(ao), _U(bo), _U(step), _U(n)
     scale = p[at]
-    for k in range(n):
+    end = whole(s, n)
+    for k in range(_U(0), end, _U(width(s))):
+        u1, u2 = load(a, ao + k), load(b, bo + k)
+        v1, v2 = load(a, ao + step + k), load(b, bo + step + k)
+        value, slope = gelu_dual(load(s, so + k), u1, u2, v1, v2, scale)
+        store(s, so + k, value)
+        if tangent:
+            store(t, to + k, load(t, to + k) * slope)
+    for k in range(end, n):
         u1, u2, v1, v2 = a[ao + k], b[bo + k], a[ao + step + k], b[bo + step + k]
         value, slope = gelu_dual(s[so + k], u1, u2, v1, v2, scale)
         s[so + k] = value

@@ -1,13 +1,14 @@
-"""Polynomials for the arc functions on z = 1 − |c| in [0, 1].
+"""Polynomials for the arc functions: of z = 1 − |c| in [0, 1], and of z = t² up to tan²(π/8).
 
     arccos(1 − z) = π·√z·P(z)
     √(1 − (1−z)²) − (1−z)·arccos(1 − z) = π·z·√z·R(z)
+    arctan(t) = t·A(t²)
 
 P and R are analytic on [0, 1] (the square roots at c = ±1 are split off), so that polynomials
-converge by a factor of 5.8 with each degree. The coefficients below, of z⁰, z¹, …, were computed
-with 40 digits: for float32 by the exchange algorithm, the smallest relative error of their degree
-(1.2e-7, one unit in the last place), for float64 by Chebyshev interpolation.
-`tests/engines/fused/test_scalars.py` computes the errors again.
+converge by a factor of 5.8 with each degree; those of A by one of 25. The coefficients below, of
+z⁰, z¹, …, were computed with 40 digits: P and R for float32 by the exchange algorithm, the smallest
+relative error of their degree (1.2e-7, one unit in the last place), all others by Chebyshev
+interpolation. `tests/engines/fused/test_scalars.py` computes the errors again.
 """
 
 P32 = (
@@ -63,4 +64,26 @@ R64 = (
     4.51881604069071e-06,
     -1.6148755497423985e-06,
     2.813695167153694e-07,
+)
+A32 = (
+    0.9999999993712282,
+    -0.33333306893048514,
+    0.19998183041083206,
+    -0.14239532669648974,
+    0.10569828806414448,
+    -0.06026305227658459,
+)
+A64 = (
+    1.0,
+    -0.3333333333333312,
+    0.19999999999940893,
+    -0.14285714279250245,
+    0.11111110744919658,
+    -0.09090896809064027,
+    0.07692045330902225,
+    -0.06662951813629191,
+    0.05846878297330872,
+    -0.05035102456601552,
+    0.03796525745386593,
+    -0.017805397205419446,
 )

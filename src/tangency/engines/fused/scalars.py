@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import overload, register_jitable
 
 from .jit import FLOATS
-from .polynomials import P32, P64, R32, R64
+from .polynomials import A32, A64, P32, P64, R32, R64
 from .simd import Vector, where
 
 PIECEWISE, ERF, GELU, WAVE, EXPONENTIAL, POLYNOMIAL, HERMITE, NORMALIZE = range(8)
@@ -106,6 +106,54 @@ def _arcs(z):
     return _arcs32 if single(z) else _arcs64
 
 
+def arctan(y: Any, x: Any) -> Any:
+    """The angle of (x, y), x > 0, in (−π/2, π/2): `math.atan2` is a call for each number."""
+    raise NotImplementedError("for compiled code only")
+
+
+_A32, _A64 = tuple(map(np.float32, A32)), tuple(map(np.float64, A64))
+
+
+@register_jitable(**OPTIONS)
+def _octant(y, x):
+    """(t, whether it is of a quarter turn less, whether y > x): the angle is within π/8 of one."""
+    size = abs(y)
+    steep = size > x
+    low, high = where(steep, x, size), where(steep, size, x)
+    half = low > lit(x, math.tan(math.pi / 8)) * high
+    t = where(half, low - high, low) / where(half, low + high, high)
+    return t, half, steep
+
+
+@register_jitable(**OPTIONS)
+def _unfolded(angle, half, steep, y):
+    angle = where(half, angle + lit(angle, math.pi / 4), angle)
+    angle = where(steep, lit(angle, math.pi / 2) - angle, angle)
+    return where(y < lit(angle, 0.0), -angle, angle)
+
+
+def _arctan32(y, x):
+    t, half, steep = _octant(y, x)
+    z = t * t
+    a = _A32[3] + z * (_A32[4] + z * _A32[5])
+    a = _A32[0] + z * (_A32[1] + z * (_A32[2] + z * a))
+    return _unfolded(t * a, half, steep, y)
+
+
+def _arctan64(y, x):
+    t, half, steep = _octant(y, x)
+    z = t * t
+    a = _A64[8] + z * (_A64[9] + z * (_A64[10] + z * _A64[11]))
+    a = _A64[4] + z * (_A64[5] + z * (_A64[6] + z * (_A64[7] + z * a)))
+    a = _A64[0] + z * (_A64[1] + z * (_A64[2] + z * (_A64[3] + z * a)))
+    return _unfolded(t * a, half, steep, y)
+
+
+@overload(arctan, jit_options=OPTIONS)
+def _arctan(y, x):
+    return _arctan32 if single(x) else _arctan64
+
+
 @register_jitable(**OPTIONS)
 def piecewise(s, c, norm, a2, b2):
     """σ(u) = a·u + b·|u|, given a² and b²; c is the correlation and norm √(q q')."""
@@ -123,7 +171,7 @@ def edge(like: Any) -> Any:
 
 @overload(edge, jit_options=OPTIONS)
 def _edge(like):
-    if like is types.float32:
+    if single(like):
         return lambda like: _EDGE32
     return lambda like: _EDGE64
 
@@ -143,7 +191,7 @@ def excess_of(s, v1, v2, size):
     product = v1 * (v2 / size)
     excess = product - s * (s / size)
     # The two products may be rounded differently, so that nothing is left only to rounding.
-    return excess if excess > edge(s) * product else lit(s, 0.0)
+    return where(excess > edge(s) * product, excess, lit(s, 0.0))
 
 
 @register_jitable(**OPTIONS)

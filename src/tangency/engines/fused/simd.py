@@ -3,7 +3,7 @@
 Left to itself, LLVM checks before every loop that none of its ten arrays overlap, and sets up a
 second loop for what is left over; on rows of a few hundred numbers that costs more than the work.
 A loop over explicit vectors has neither. `load` and `store` read and write `width` numbers, `+`,
-`-`, `*`, `abs`, `math.sqrt`, comparisons and `where` work on each of them, and numbers of the same
+`-`, `*`, `/`, `abs`, `math.sqrt`, comparisons and `where` work on each of them, and numbers of the same
 precision mix with vectors. Elsewhere LLVM splits vectors into whatever registers there are.
 """
 
@@ -222,6 +222,7 @@ for _function, _name in (
     (operator.add, "fadd"),
     (operator.sub, "fsub"),
     (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
 ):
     _binary(_function, lambda builder, x, y, name=_name: getattr(builder, name)(x, y))
 for _function, _sign in (

@@ -6,7 +6,7 @@ import math
 
 from numba.extending import register_jitable
 
-from .scalars import OPTIONS, arcs, edge, excess_of, lit, snapped
+from .scalars import OPTIONS, arcs, arctan, edge, excess_of, lit, snapped
 from .simd import where
 
 
@@ -24,7 +24,7 @@ def erf_dual(s, v1, v2, scale, square, constant):
     two = lit(s, 2.0)
     s, v1, v2 = square * s, square * v1, square * v2
     root = two_by_two(s, v1, v2)
-    k = scale * lit(s, 2 / math.pi) * math.atan2(two * s, root)
+    k = scale * lit(s, 2 / math.pi) * arctan(two * s, root)
     return k + constant, scale * square * lit(s, 4 / math.pi) / root
 
 
@@ -107,7 +107,7 @@ def gelu_dual(s, u1, u2, v1, v2, scale):
     rest = excess_of(s, v1, v2, size)
     root, ratio = math.sqrt(size), math.sqrt(one + rest)
     area = root * ratio
-    both = lit(s, 0.25) + turn * math.atan2(s, area)
+    both = lit(s, 0.25) + turn * arctan(s, area)
     density = turn / area
     shrink = s * u1 * u1 + s * u2 * u2
     k = s * both + turn * (root * (rest / ratio)) + density * (s * shrink)
