@@ -25,6 +25,8 @@ class Case:
         size: a symmetric call on so many inputs; None: blocks of pairs of two sets.
         scaled: our inputs are divided by the root of the number of channels, as the peer does it
             itself; networks without it are homogeneous, and cost the same at any scale.
+        engine: by which it is computed.
+        shortest: inputs are sequences of lengths from this one to the whole shape; None: all whole.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Case:
     peer_net: str | None = None
     size: int | None = None
     scaled: bool = False
+    engine: str = "fused"
+    shortest: int | None = None
 
     @property
     def network(self) -> Sequential:
@@ -45,9 +49,21 @@ class Case:
         """What both sides compute when their values are compared."""
         return tg.parse(self.peer_net or self.net)
 
-    def ours(self, n: int, seed: int = 0) -> np.ndarray:
+    def ours(self, n: int, seed: int = 0) -> Any:
         """Inputs as we take them."""
-        return self.inputs(n, seed) * np.float32(self.shape[-1] ** -0.5 if self.scaled else 1)
+        return self.given(self.inputs(n, seed), self.scaled)
+
+    def given(self, x: np.ndarray, scaled: bool = True) -> Any:
+        """These inputs as we take them; `scaled`: divided by the root of the channels."""
+        x = x * np.float32(self.shape[-1] ** -0.5 if scaled else 1)
+        return x if self.shortest is None else tg.Masked(x, self.mask(len(x)))
+
+    def mask(self, n: int) -> np.ndarray:
+        """Which positions lie behind the end of each of n sequences."""
+        assert self.shortest is not None
+        length = self.shape[0]
+        ends = self.shortest + np.arange(n) * 7 % (length + 1 - self.shortest)
+        return np.arange(length) >= ends[:, None]
 
     def inputs(self, n: int, seed: int = 0, dtype: Any = np.float32) -> np.ndarray:
         """Independent standard normal numbers, (n, *shape)."""
@@ -77,6 +93,13 @@ RESIDUAL = " ".join(
 RESIDUAL_SAME = RESIDUAL.replace("stride=2,pad=1", "stride=2").replace(
     "stride=2,pad=valid", "stride=2"
 )
+
+# A transformer block on tokens, and sequences of several lengths.
+TRANSFORMER = (
+    "dense sum(layernorm attention | ) sum(layernorm dense relu:raw dense:w=1.4 | ) layernorm gap "
+    "dense"
+)
+MASKED = "conv3 relu:raw conv3:w=1.4 relu:raw conv3:w=1.4 relu:raw gap dense"
 
 CASES = {
     case.name: case
@@ -114,6 +137,8 @@ CASES = {
             100,
             scaled=True,
         ),
+        Case("transformer-64", TRANSFORMER, (64, 16), 20, 100, scaled=True, engine="blocked"),
+        Case("masked-64", MASKED, (64, 16), 20, 100, engine="blocked", shortest=16),
     )
 }
 
@@ -140,6 +165,8 @@ def _as_list(layer: tg.Layer) -> list[Any]:
     if isinstance(layer, tg.Sum | tg.Concatenate):
         kind = "sum" if isinstance(layer, tg.Sum) else "cat"
         return [kind, [as_lists(branch) for branch in layer.branches]]
+    if isinstance(layer, tg.Dense) and layer == tg.Dense(weight_std=layer.weight_std):
+        return ["dense", layer.weight_std]
     if isinstance(layer, tg.Conv | tg.ConvTranspose):
         kind = "conv" if isinstance(layer, tg.Conv) else "convt"
         given = {"stride": layer.stride, "padding": layer.padding, "weight_std": layer.weight_std}
@@ -154,10 +181,11 @@ def _as_list(layer: tg.Layer) -> list[Any]:
 
 
 PLAIN = {
-    "dense": tg.Dense(),
     "relu": tg.ReLU(),
     "raw relu": tg.ReLU(normalized=False),
     "raw tanh": tg.Activation("tanh", normalized=False),
+    "attention": tg.SelfAttention(),
+    "layernorm": tg.LayerNorm(),
     "gap": tg.GlobalAvgPool(),
     "flatten": tg.Flatten(),
 }

@@ -17,6 +17,8 @@ WORKER = Path(__file__).parent / "peer_worker.py"
 LARGEST = 256
 # A larger block is tried only if it should need no more than this share of the memory.
 MEMORY = 0.6
+# What stands at masked positions.
+MASKED = 1e3
 # Seconds for which a block is timed, at least.
 SHORTEST = 0.3
 
@@ -87,8 +89,11 @@ class Peer:
         for name, array in (("x", x), ("y", y)):
             paths[name] = None if array is None else str(Path(self.folder.name) / f"{name}.npy")
             if array is not None:
-                np.save(paths[name], array)
-        self.ask("load", net=as_lists(case.peer_network), **paths)
+                if case.shortest is not None:
+                    array = np.where(case.mask(len(array))[..., None], MASKED, array)
+                np.save(paths[name], array.astype(np.float32))
+        masked = None if case.shortest is None else MASKED
+        self.ask("load", net=as_lists(case.peer_network), masked=masked, **paths)
 
     def values(self, n: int) -> np.ndarray:
         """(nngp, ntk) of the first n inputs, (2, n, n)."""

@@ -3,7 +3,9 @@
 Reads one JSON object a line from stdin and answers with one a line on stdout:
 
     {"do": "hello"}                                    versions
-    {"do": "load", "net": [...], "x": PATH, "y": PATH or null}   builds the kernel function
+    {"do": "load", "net": [...], "x": PATH, "y": PATH or null, "masked": NUMBER or null}
+                                                       builds the kernel function; masked: what
+                                                       stands at masked positions
     {"do": "values", "n": 3, "to": PATH}               writes (nngp, ntk) of the first n inputs
     {"do": "run", "block": 4, "repeats": 1}            seconds for so many blocks of 4 × 4 pairs;
                                                        without y: the whole matrix of x, through
@@ -22,6 +24,7 @@ import platform
 import resource
 import sys
 import time
+from functools import partial
 from typing import Any
 
 # The protocol keeps the real stdout; whatever libraries print goes to stderr.
@@ -41,8 +44,8 @@ BOTH = ("nngp", "ntk")
 class Builder:
     """Turns nested lists into stax layers; remembers whether a ReLU awaits its weights."""
 
-    def __init__(self) -> None:
-        self.behind_relu = False
+    def __init__(self, axes: int) -> None:
+        self.axes, self.behind_relu = axes, False
 
     def weight(self, std: float = 1.0) -> float:
         std *= 2**0.5 if self.behind_relu else 1.0
@@ -54,12 +57,18 @@ class Builder:
 
     def layer(self, kind: str, *options: Any) -> Any:
         if kind == "dense":
-            return stax.Dense(1, W_std=self.weight())
+            return stax.Dense(1, W_std=self.weight(*options))
         if kind in ("conv", "convt"):
             patch, stride, padding, std = options
-            size, step = (patch, patch), (stride, stride)
+            size, step = (patch,) * self.axes, (stride,) * self.axes
             make = stax.Conv if kind == "conv" else stax.ConvTranspose
-            return make(1, size, step, padding=padding.upper(), W_std=self.weight(std))
+            layout = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}[self.axes]
+            std = self.weight(std)
+            return make(1, size, step, padding=padding.upper(), W_std=std, dimension_numbers=layout)
+        if kind == "layernorm":
+            return stax.LayerNorm()
+        if kind == "attention":
+            return stax.GlobalSelfAttention(1, 1, 1, 1, W_key_std=1, W_query_std=1, W_value_std=1)
         if kind == "raw relu":
             return stax.Relu()
         if kind == "raw tanh":
@@ -102,12 +111,14 @@ class Worker:
             "devices": str(jax.devices()),
         }
 
-    def load(self, net: list[Any], x: str, y: str | None) -> dict[str, Any]:
+    def load(self, net: list[Any], x: str, y: str | None, masked: float | None) -> dict[str, Any]:
         jax.clear_caches()
         gc.collect()
         self.x = np.load(x)
         self.y = None if y is None else np.load(y)
-        self.kernel = Builder().serial(net)[2]
+        self.kernel = Builder(self.x.ndim - 2).serial(net)[2]
+        if masked is not None:
+            self.kernel = partial(self.kernel, mask_constant=masked)
         self.blocks = jax.jit(lambda a, b: tuple(self.kernel(a, b, BOTH)))
         self.whole: dict[int, Any] = {}
         return {}

@@ -49,8 +49,7 @@ def agreement(case: Case, peer: Peer) -> float:
     n = 3
     x, y = case.inputs(n, seed=1), case.inputs(n, seed=2)
     peer.load(case, x, y)
-    scale = np.float32(case.shape[-1] ** -0.5)
-    pair = tg.gram(case.peer_network, scale * x, scale * y, engine="fused")
+    pair = tg.gram(case.peer_network, case.given(x), case.given(y), engine=case.engine)
     ours, theirs = np.stack([pair.nngp, pair.ntk]), peer.values(n)
     error = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
     if not error <= AGREEMENT:
@@ -75,7 +74,7 @@ def compare(case: Case, peer: Peer, options: argparse.Namespace) -> dict[str, An
     n = case.size or _size(case, options)
     ours_x = case.ours(n, seed=3)
     ours_y = None if case.size else case.ours(n, seed=4)
-    ours = gram_call(case.network, ours_x, ours_y, n_jobs=options.threads)
+    ours = gram_call(case.network, ours_x, ours_y, n_jobs=options.threads, engine=case.engine)
     ours()
     times = interleaved(
         {"ours": ours, "peer": lambda: peer.run(tuned.block, tuned.repeats)["seconds"]},
@@ -98,7 +97,7 @@ def compare(case: Case, peer: Peer, options: argparse.Namespace) -> dict[str, An
 def _size(case: Case, options: argparse.Namespace) -> int:
     def run(n: int) -> Any:
         x, y = case.ours(n, seed=3), case.ours(n, seed=4)
-        return tg.gram(case.network, x, y, engine="fused", n_jobs=options.threads)
+        return tg.gram(case.network, x, y, engine=case.engine, n_jobs=options.threads)
 
     return large_enough(run, options.seconds, LANES, 4096)
 

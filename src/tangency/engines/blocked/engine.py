@@ -1,4 +1,4 @@
-"""Kernels of inputs on grids by blocks of pairs: marginals of bands of inputs, threads, the matrix."""
+"""Kernels of inputs on grids by blocks of pairs: marginals, bands of inputs, threads."""
 
 from __future__ import annotations
 
@@ -101,9 +101,7 @@ def _upper(tile: np.ndarray) -> np.ndarray:
     return np.triu(tile) + np.triu(tile, k=1).T
 
 
-def _write_equal(
-    plan: Plan, first: Prepared, second: Prepared | None, out: Any, jobs: int
-) -> None:
+def _write_equal(plan: Plan, first: Prepared, second: Prepared | None, out: Any, jobs: int) -> None:
     """Writes K(x, x) on the diagonal, and wherever equal inputs meet."""
     # Under masks of their own, equal inputs are two inputs.
     found = [] if has_masks(plan) else twins(first, second)
@@ -294,7 +292,6 @@ def beside(route: Route, x: np.ndarray) -> Known:
 
 def _rows(kept: np.ndarray, dtype: Any) -> np.ndarray:
     return np.ascontiguousarray(kept.reshape(len(kept), -1)).astype(dtype)
-
 
 
 def working_bytes(plan: Plan, dtype: Any) -> int:

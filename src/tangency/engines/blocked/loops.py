@@ -11,6 +11,7 @@ import numpy as np
 
 from ..fused.elementwise import elementwise_row
 from ..fused.expanded import prepare_part
+from ..fused.rows import add
 from ..fused.scalars import lit
 from ..fused.simd import load, spread, store, width
 from .jit import jit
@@ -153,15 +154,31 @@ def shifted(out, s, sources, runs, inputs, before, after, columns, columns_out, 
                 source = (i * before + sources[v, u]) * columns
                 target = (i * after + u) * columns_out
                 if seconds == 0:
-                    for k in range(columns):
-                        out[target + k] += s[source + k]
+                    add(out, target, s, source, columns)
                 for j in range(seconds):
+                    x, y = source + j * wide, target + j * wide_out
                     for run in range(first, last):
-                        x = source + j * wide + runs[run, 2]
-                        y = target + j * wide_out + runs[run, 1]
-                        for k in range(runs[run, 3]):
-                            out[y + k] += s[x + k]
+                        add(out, y + runs[run, 1], s, x + runs[run, 2], runs[run, 3])
         first = last
+
+
+@jit
+def masked(s, left, right, size, steps):
+    """Zeros where a position is masked, in place: left (rows,), right (any, columns) as numbers.
+
+    steps: as in `pointwise`.
+    """
+    at_input, at_position = steps
+    columns = right.shape[1]
+    for row in range(len(left)):
+        at = row * columns
+        if left[row] == 0:
+            for k in range(columns):
+                s[at + k] = 0
+            continue
+        other = (row // size) * at_input + (row % size) * at_position
+        for k in range(columns):
+            s[at + k] *= right[other, k]
 
 
 @jit

@@ -62,6 +62,8 @@ class Block:
         space: the grid.
         full: Σ[u, u'] for all pairs of positions.
         pairs: which pairs of inputs they are.
+        size: the number of positions.
+        wide: columns of one second input.
     """
 
     s: np.ndarray
@@ -69,16 +71,12 @@ class Block:
     space: tuple[int, ...]
     full: bool
     pairs: Pairs
+    size: int = field(init=False)
+    wide: int = field(init=False)
 
-    @property
-    def size(self) -> int:
-        """The number of positions."""
-        return math.prod(self.space)
-
-    @property
-    def wide(self) -> int:
-        """Columns of one second input."""
-        return padded(self.size, self.s.dtype) if self.full else 1
+    def __post_init__(self) -> None:
+        self.size = math.prod(self.space)
+        self.wide = padded(self.size, self.pairs.dtype) if self.full else 1
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -120,3 +118,4 @@ class Block:
         self.pairs.give(self.s, self.t)
         self.s, self.t = made[0], made[1] if len(made) > 1 else None
         self.space, self.full = space, full
+        self.__post_init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from .state import Block, Pairs
 
 
 class Route:
-    """The steps of a plan, each with its place among all of its network, which other plans share."""
+    """The steps of a plan, each with its place in its network, which its other plans share."""
 
     def __init__(self, plan: Plan, dtype: Any) -> None:
         self.plan, self.dtype = plan, np.dtype(dtype)
@@ -64,7 +65,7 @@ class Walk:
             if block.full and step.need_in is not Need.FULL:
                 linear.reduced(block)
             block = self._apply(step, block)
-            if not isinstance(step.operator, Branching):
+            if not _keeps_zeros(step.operator):
                 self.mask(block, self.route.place(step))
         return block
 
@@ -98,21 +99,19 @@ class Walk:
 
     def mask(self, block: Block, place: int) -> None:
         """Zeros where one of the two positions is masked."""
-        if ("kept", place) not in self.first or not block.space:
+        key = ("kept", place)
+        if key not in self.first or not block.space:
             return
-        left, right = self.first["kept", place], self.second["kept", place]
+        left, right = self.first[key], self.second[key]
         if left.all() and right.all():
             return
+        rows = self._rows(key, right[..., None], block)
         for array in block.arrays:
-            grid = block.grid(array)
-            grid *= left.reshape(*left.shape, *(1,) * (grid.ndim - 2))
-            grid *= self._across(right, block.full)
+            loops.masked(array.ravel(), left.ravel(), rows[:, 0], block.size, self._steps(block))
 
-    def _across(self, values: np.ndarray, full: bool) -> np.ndarray:
-        """Numbers (n, positions) of the second inputs, as `Block.grid` lies."""
-        if self.pairs.alone:
-            return values[:, None, None, :] if full else values[:, :, None]
-        return values[None, None, :, :] if full else values.T[None]
+    def _steps(self, block: Block) -> tuple[int, int]:
+        """From what one row reads of the second inputs to that of the next, see `loops`."""
+        return (block.size if not block.full else 1) * self.pairs.alone, int(not block.full)
 
     def _apply(self, step: Step, block: Block) -> Block:
         match step.operator:
@@ -179,7 +178,7 @@ class Walk:
         return out
 
     def _pointwise(self, step: Step, operator: Pointwise | Normalize, block: Block) -> None:
-        route, place, size = self.route, self.route.place(step), block.size
+        route, place = self.route, self.route.place(step)
         dual = route.duals[place]
         if self.pairs.alone:
             q = block.diagonal()
@@ -191,37 +190,38 @@ class Walk:
         if step.need_out is Need.NOTHING:
             return
         first = self.first["read", place].reshape(-1, 2 * dual.parts)
-        second = self._columns(place, block)
-        own = np.empty(second.shape[1:], dtype=block.s.dtype).ravel()
-        steps = (int(self.pairs.alone) * (1 if block.full else size), int(not block.full))
+        second = self._rows(place, self.second["read", place], block)
+        own = np.empty(second.shape[1] * second.shape[2], dtype=block.s.dtype)
         tangent = block.t is not None
         flat = block.s.ravel()
         loops.pointwise(
             dual.kind, flat, block.t.ravel() if tangent else flat, tangent, first, second, own,
-            size, steps, dual.parameters,
+            block.size, self._steps(block), dual.parameters,
         )  # fmt: skip
 
-    def _columns(self, place: int, block: Block) -> np.ndarray:
-        """What a dual reads of the second inputs: a row (2k, columns) for each kind of rows."""
-        key = ("row", place)
-        if key in self.second and not self.pairs.alone:
-            return self.second[key]
-        values = self.second["read", place]
-        columns = block.s.shape[1]
+    def _rows(self, key: Any, values: np.ndarray, block: Block) -> np.ndarray:
+        """Numbers (n, positions, k) of the second inputs as rows (k, columns) of blocks.
+
+        There is one for all rows of a block, or one for each position, or input, of the first.
+        """
+        alone, columns = self.pairs.alone, block.s.shape[1]
+        if not alone and ("rows", key) in self.second:
+            return self.second["rows", key]
         n, size, numbers = values.shape
-        if not block.full:
-            # Rows of a position read that of the second inputs.
-            kinds = values.reshape(n * size, numbers, 1) if self.pairs.alone else values.transpose(1, 2, 0)
-        elif self.pairs.alone:
+        if alone and block.full:
             kinds = values.transpose(0, 2, 1)
+        elif alone:
+            kinds = values.reshape(n * size, numbers, 1)
+        elif not block.full:
+            kinds = values.transpose(1, 2, 0)
         else:
             kinds = np.zeros((1, numbers, n, block.wide), dtype=values.dtype)
             kinds[0, :, :, :size] = values.transpose(2, 0, 1)
             kinds = kinds.reshape(1, numbers, -1)
         rows = np.zeros((len(kinds), numbers, columns), dtype=values.dtype)
         rows[:, :, : kinds.shape[2]] = kinds
-        if not self.pairs.alone:
-            self.second[key] = rows
+        if not alone:
+            self.second["rows", key] = rows
         return rows
 
     def _attend(self, step: Step, operator: Attend, block: Block) -> None:
@@ -280,6 +280,17 @@ class Walk:
             if end.full and step.need_out is not Need.FULL:
                 linear.reduced(end)
         return _met(step, ends)
+
+
+@lru_cache(maxsize=256)
+def _keeps_zeros(operator: Any) -> bool:
+    """Σ and Θ that are zero where a position is masked stay so."""
+    match operator:
+        case Weights() as weights:
+            return float(weights.bias_std) == 0 and float(weights.rates[1]) == 0
+        case Pointwise(activation):
+            return not np.any(activation.dual(*np.zeros((3, 1)))[0])
+    return isinstance(operator, Branching | Drop | Normalize | Scale)
 
 
 def _dropped(block: Block, keep: float) -> None:
@@ -361,5 +372,3 @@ def _one_after_the_other(step: Step, ends: list[Block], axis: int) -> Block:
         pairs.give(end.s, end.t)
         begin = stop
     return out
-
-

@@ -29,4 +29,3 @@ def _tiny(dtype: str) -> None:
         steps = plan(parse(text), _SHAPE)
         x = Prepared(np.ones((2, *_SHAPE), dtype=dtype))
         engine.gram(steps, x, None, BOTH, 1, False)
-

@@ -80,4 +80,3 @@ class FusedEngine:
 
     def pays_for_pairs(self, entries: int, pairs: int, runs: int) -> bool:
         return entries >= _LARGE or 8 * runs <= pairs
-

@@ -3,8 +3,8 @@
 Left to itself, LLVM checks before every loop that none of its ten arrays overlap, and sets up a
 second loop for what is left over; on rows of a few hundred numbers that costs more than the work.
 A loop over explicit vectors has neither. `load` and `store` read and write `width` numbers, `+`,
-`-`, `*`, `/`, `abs`, `math.sqrt`, comparisons and `where` work on each of them, and numbers of the same
-precision mix with vectors. Elsewhere LLVM splits vectors into whatever registers there are.
+`-`, `*`, `/`, `abs`, `math.sqrt`, comparisons and `where` work on each of them, and numbers of the
+same precision mix with vectors. Elsewhere LLVM splits vectors into whatever registers there are.
 """
 
 from __future__ import annotations
