@@ -306,7 +306,7 @@ def _branches(
     ends = [_evaluate(branch, state, source, want_ntk) for branch in step.branches]
     if step.need_out is Need.NOTHING:
         return state
-    check_met(operator, ends)
+    check_met(operator, [end.sides for end in ends])
     return met(operator, [end.reduce(step.need_out) for end in ends])
 
 

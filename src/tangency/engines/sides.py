@@ -47,12 +47,16 @@ def follow_steps(steps: Sequence[Step], side: Side) -> Iterator[tuple[Step, Side
     """Each step, those of branches too, with what inputs have before and behind it."""
     for step in steps:
         after = _behind(step, side)
+        ends = []
         for branch in step.branches:
             last = side
             for found in follow_steps(branch, side):
                 yield found
                 last = found[2]
-            after = last
+            ends.append((last,))
+        if isinstance(step.operator, Branching):
+            check_met(step.operator, ends)
+            after = ends[-1][0]
         yield step, side, after
         side = after
 
@@ -174,9 +178,9 @@ def _read(kept: np.ndarray, maps: Sequence[AxisMatrices | GridMatrix]) -> np.nda
     return np.where(np.asarray(missing) > 0, 0.0, 1.0)
 
 
-def check_met(operator: Branching, ends: Sequence[Covariances]) -> None:
+def check_met(operator: Branching, ends: Sequence[tuple[Side, ...] | None]) -> None:
     """Refuses branches that end with other positions masked (`NetworkError`)."""
-    first, *others = (end.sides for end in ends)
+    first, *others = ends
     for other in others:
         if first is None or other is None:
             continue

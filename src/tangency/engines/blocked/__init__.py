@@ -12,10 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...nets.plan import Plan
+from ..driver import ReferenceEngine
 from ..engine import Computing, KernelPair, Wanted
 from ..gradients import settled
 from ..host import as_numpy, check_memory, like, unsuited
 from ..prepared import Prepared
+
+REFERENCE = ReferenceEngine()
 
 
 class BlockedEngine:
@@ -41,24 +44,35 @@ class BlockedEngine:
         computing: Computing,
     ) -> KernelPair:
         from .engine import gram, working_bytes
+        from .fitting import fitted
 
         x, m = first.inputs, len(first if second is None else second)
         one, two = as_numpy(first), None if second is None else as_numpy(second)
+        series = fitted(plan, [one] if two is None else [one, two], computing.n_jobs)
+        if series is None:
+            return REFERENCE.gram(plan, first, second, wanted, computing)
         numbers = sum(wanted) * len(first) * m
         check_memory(x, numbers, working_bytes(plan, one.inputs.dtype), computing.max_memory)
-        pair = gram(plan, one, two, wanted, computing.n_jobs, computing.progress)
+        pair = gram(series, one, two, wanted, computing.n_jobs, computing.progress)
         return KernelPair(*(like(x, k) for k in pair))
 
     def diagonal(
         self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
     ) -> KernelPair:
         from .engine import diagonal
+        from .fitting import fitted
 
-        pair = diagonal(plan, as_numpy(given), want_ntk, computing.n_jobs)
+        one = as_numpy(given)
+        series = fitted(plan, [one], computing.n_jobs)
+        if series is None:
+            return REFERENCE.diagonal(plan, given, want_ntk, computing)
+        pair = diagonal(series, one, want_ntk, computing.n_jobs)
         return KernelPair(*(like(given.inputs, k) for k in pair))
 
     def note(self, plan: Plan, given: Prepared) -> str:
-        return ""
+        from .fitting import note
+
+        return note(plan, as_numpy(given))
 
     def pays_for_pairs(self, entries: int, pairs: int, runs: int) -> bool:
         return 8 * runs <= pairs

@@ -22,6 +22,7 @@ from ...nets.operators import (
 )
 from ...nets.plan import Plan, Step, walk
 from ..fused.activations import no_loop
+from ..fused.series import slow
 
 _OPERATORS = (
     *(Aggregate, Attend, Average, Branching, Drop, Embed, Normalize, Pointwise, Positions, Scale),
@@ -49,7 +50,7 @@ def _unknown(step: Step) -> str | None:
         return f"{name} needs covariances of all pairs of {size:,} positions"
     match step.operator:
         case Pointwise(activation):
-            return no_loop(activation)
+            return slow(activation) if activation.quadrature else no_loop(activation)
         case operator if not isinstance(operator, _OPERATORS):
             return f"{name} is made of operators it does not know"
     return None

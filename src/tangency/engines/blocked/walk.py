@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,10 @@ from ...nets.operators import (
     Weights,
 )
 from ...nets.plan import Plan, Step, walk
+from ..fused.scalars import SERIES
 from . import linear, loops
 from .each import Dual, Known, attention, dual_of, mean_over_space, pad_maps
-from .state import Block, Pairs
+from .state import Block, Pairs, padded
 
 
 class Route:
@@ -43,9 +43,29 @@ class Route:
         for step in walk(plan.steps):
             if isinstance(step.operator, Pointwise | Normalize):
                 self.duals[self.place(step)] = dual_of(step.operator, self.dtype)
+        self.at_zero = {place: self._at_zero(dual) for place, dual in self.duals.items()}
 
     def place(self, step: Step) -> int:
         return self.places[id(step)]
+
+    def keeps_zeros(self, step: Step) -> bool:
+        """Σ and Θ that are zero, where a position is masked, stay so."""
+        match step.operator:
+            case Weights() as weights:
+                return float(weights.bias_std) == 0 and float(weights.rates[1]) == 0
+            case Pointwise():
+                return self.at_zero[self.place(step)] == 0
+        return isinstance(step.operator, Branching | Drop | Normalize | Scale)
+
+    def _at_zero(self, dual: Dual) -> float:
+        """k(0; 0, 0)."""
+        n = padded(1, self.dtype)
+        values = np.empty((1, 2 * dual.parts), dtype=self.dtype)
+        loops.prepare(dual.kind, np.zeros(1, dtype=self.dtype), values, dual.parameters, self.tiny)
+        rows = np.ascontiguousarray(np.broadcast_to(values.T[None], (1, 2 * dual.parts, n)))
+        s, own = np.zeros(n, dtype=self.dtype), np.empty(rows.size, dtype=self.dtype)
+        loops.pointwise(dual.kind, s, s, False, values, rows, own, 1, (0, 0), dual.parameters)
+        return float(s[0])
 
 
 class Walk:
@@ -65,7 +85,7 @@ class Walk:
             if block.full and step.need_in is not Need.FULL:
                 linear.reduced(block)
             block = self._apply(step, block)
-            if not _keeps_zeros(step.operator):
+            if not self.route.keeps_zeros(step):
                 self.mask(block, self.route.place(step))
         return block
 
@@ -184,6 +204,8 @@ class Walk:
             q = block.diagonal()
             if isinstance(operator, Normalize) and operator.space:
                 q = mean_over_space(q, self.first.get(("kept", place)))
+            if dual.kind == SERIES:
+                self.first["most", place] = q.max(axis=1)
             values = np.empty((q.size, 2 * dual.parts), dtype=q.dtype)
             loops.prepare(dual.kind, q.ravel(), values, dual.parameters, route.tiny)
             self.first["read", place] = values.reshape(*q.shape, -1)
@@ -280,17 +302,6 @@ class Walk:
             if end.full and step.need_out is not Need.FULL:
                 linear.reduced(end)
         return _met(step, ends)
-
-
-@lru_cache(maxsize=256)
-def _keeps_zeros(operator: Any) -> bool:
-    """Σ and Θ that are zero where a position is masked stay so."""
-    match operator:
-        case Weights() as weights:
-            return float(weights.bias_std) == 0 and float(weights.rates[1]) == 0
-        case Pointwise(activation):
-            return not np.any(activation.dual(*np.zeros((3, 1)))[0])
-    return isinstance(operator, Branching | Drop | Normalize | Scale)
 
 
 def _dropped(block: Block, keep: float) -> None:

@@ -35,22 +35,29 @@ def fit(plan: Plan, sets: list[Prepared], n_jobs: int | None = None) -> dict[Any
     from .engine import uncovered
 
     octave = max(_octave(plan, given, threads(n_jobs)) for given in sets)
-    dtype = sets[0].inputs.dtype.name
+    known = long_enough(plan, octave, sets[0].inputs.dtype.name)
+    return None if known is None or uncovered(with_series(plan, known)) else known
+
+
+def long_enough(plan: Plan, octave: int, dtype: str) -> dict[Any, Tabulated] | None:
+    """Series for variances below 2^octave; None where one is too long."""
     degrees = {a: degree_for(a, octave, dtype) for a in by_quadrature(plan)}
     known = {a: Tabulated(a, d, octave, dtype) for a, d in degrees.items() if d is not None}
-    if len(known) < len(degrees) or uncovered(with_series(plan, known)):
-        return None
-    return known
+    return None if len(known) < len(degrees) else known
 
 
-def note(plan: Plan, given: Prepared) -> str:
-    """What `explain` says of the series."""
-    if not by_quadrature(plan):
-        return ""
-    found = fit(plan, [given])
+def octave_of(largest: float) -> int:
+    """The least m with 2^m above a variance that a short series has found; one more near it."""
+    if not np.isfinite(largest):
+        return 10_000
+    # A short series has variances that are a little too small.
+    return int(np.frexp(1.02 * largest)[1])
+
+
+def described(plan: Plan, found: dict[Any, Tabulated] | None, octave: int) -> str:
+    """What `explain` says of series."""
     if found is None:
         return "tables: none, as no series is long enough for these variances: the reference's way"
-    octave = _octave(plan, given, threads(None))
     rest = max(left_out(a, octave, series.degree) for a, series in found.items())
     terms = ", ".join(f"{a} to degree {series.degree}" for a, series in found.items())
     return (
@@ -59,15 +66,18 @@ def note(plan: Plan, given: Prepared) -> str:
     )
 
 
+def note(plan: Plan, given: Prepared) -> str:
+    """What `explain` says of the series."""
+    if not by_quadrature(plan):
+        return ""
+    return described(plan, fit(plan, [given]), _octave(plan, given, threads(None)))
+
+
 def _octave(plan: Plan, given: Prepared, jobs: int) -> int:
-    """The least m with 2^m above all variances that series meet; one more where it is near."""
+    """`octave_of` the largest variance that series meet."""
 
     def make() -> int:
-        largest = _largest(probe(plan), given, jobs)
-        if not np.isfinite(largest):
-            return 10_000
-        # A short series has variances that are a little too small.
-        return int(np.frexp(1.02 * largest)[1])
+        return octave_of(_largest(probe(plan), given, jobs))
 
     return given.derive(("octave", plan), make)
 

@@ -23,7 +23,6 @@ from ...nets import facts
 from ...nets.activations import ActivationLayer
 from ...nets.parameters import with_activations
 from ...nets.plan import Plan, activations
-from ...nets.plan import plan as plan_of
 from ...nets.quadrature import Activation
 from .activations import no_loop
 
@@ -118,12 +117,12 @@ def with_series(plan: Plan, series: dict[Activation, Tabulated]) -> Plan:
         found = series.get(activation)
         return activation if found is None else found
 
-    return _plan(with_activations(plan.net, change), plan.input_shape)
+    return _plan(plan, with_activations(plan.net, change))
 
 
 @lru_cache(maxsize=64)
-def _plan(net: Any, shape: tuple[int, ...]) -> Plan:
-    return plan_of(net, shape)
+def _plan(plan: Plan, net: Any) -> Plan:
+    return plan.of(net)
 
 
 def probe(plan: Plan) -> Plan:
