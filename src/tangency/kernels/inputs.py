@@ -139,7 +139,7 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
         InputError: as `signals`, or the two do not match.
     """
     refuse_unlike_columns(prepared(first).inputs, prepared(second).inputs)
-    first, second = _on_one_grid(first, second)
+    first, second = on_one_grid(first, second)
     left, right = checked(first, input_shape, "X"), checked(second, input_shape, "Y")
     x, y = left.inputs, right.inputs
     if left.input_shape != right.input_shape:
@@ -159,7 +159,7 @@ def pair(first: Any, second: Any, input_shape: tuple[int, ...] | None) -> tuple[
     return as_type(left, dtype), as_type(right, dtype)
 
 
-def _on_one_grid(first: Any, second: Any) -> tuple[Any, Any]:
+def on_one_grid(first: Any, second: Any) -> tuple[Any, Any]:
     """Inputs with masks or edges, filled up to the larger grid of the two."""
     one, two = prepared(first).inputs, prepared(second).inputs
     if not isinstance(one, Structured) and not isinstance(two, Structured):

@@ -70,6 +70,15 @@ class Structured:
         """Bytes of all that is held."""
         return sum(a.nbytes for a in (self.X, self.mask, self.adjacency) if a is not None)
 
+    def astype(self, dtype: Any) -> Structured:
+        """The same inputs with values and edges of another precision (NumPy's arrays)."""
+        if self.X.dtype == dtype:
+            return self
+        found = object.__new__(type(self))
+        edges = None if self.adjacency is None else self.adjacency.astype(dtype)
+        Structured.__init__(found, self.X.astype(dtype), self.mask, edges)
+        return found
+
     def on(self, space: tuple[int, ...]) -> Structured:
         """The same inputs on a larger grid, with masked positions at its ends."""
         old = self.mask.shape[1:]

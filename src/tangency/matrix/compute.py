@@ -22,7 +22,7 @@ from .grid import MOST_TILES, Grid
 from .job import Job, described, engines, kernel_and_kinds, settled
 from .lock import Owner, UnwritableError
 from .room import require_room
-from .sources import Rows
+from .sources import rows_of
 from .store import Store, folder
 from .tilesize import tile_size
 
@@ -59,8 +59,9 @@ def compute(
             your own needs `to_dict`; values that it returns in another precision are rounded to
             `dtype`.
         X, Y: inputs (n, *space, channels) and (m, *space, channels): arrays, memory maps, arrays
-            of Zarr; read by blocks of rows, so that they must not change meanwhile. No Y is a
-            symmetric matrix: of it, tiles on and above the diagonal are computed and stored.
+            of Zarr; read by blocks of rows, so that they must not change meanwhile; or `Masked` or
+            `Graphs`. No Y is a symmetric matrix: of it, tiles on and above the diagonal are
+            computed and stored.
         store: the folder of the store, a Zarr v3 group; it ends in .zarr by custom.
         kind: "both" (of a network, if not given), "ntk" or "nngp".
         tile: rows and columns of a tile; "auto": by cost and memory (`tilesize.tile_size` has the
@@ -142,8 +143,7 @@ def make_job(
     kernel = settled(kernel, n_jobs)
     described(kernel)
     refuse_unlike_columns(X, Y)
-    x = Rows(X, _precision(dtype), "X")
-    y = None if Y is None or Y is X else Rows(Y, _precision(dtype), "Y")
+    x, y = rows_of(X, Y, _precision(dtype))
     if y is not None:
         if x.shape[1:] != y.shape[1:]:
             raise InputError(

@@ -216,7 +216,7 @@ def foreign_classes(kernel: Kernel) -> list[str]:
 
 def engine_of(kernel: NetworkKernel, X: Rows) -> Engine:
     """The engine of a network's kernel on such data."""
-    if kernel.input_shape is None:
+    if kernel.input_shape is None and X.attached is None:
         refuse_channels_first(X.shape, X.name)
-    steps = plan(kernel.net, kernel.input_shape or X.shape[1:])
+    steps = plan(kernel.net, kernel.input_shape or X.shape[1:], attached=X.attached)
     return select(steps, np.empty(0, X.dtype), engine=kernel.engine).engine

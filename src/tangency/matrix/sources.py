@@ -10,7 +10,9 @@ from array_api_compat import is_torch_array
 
 from ..checks import within_memory
 from ..errors import InputError
-from ..kernels.inputs import signals
+from ..kernels.inputs import on_one_grid, signals
+from ..kernels.packing import Structured
+from ..nets.attached import Attached
 
 # Bytes that are read at a time where a whole input set passes by.
 _BLOCK = 2**24
@@ -28,6 +30,9 @@ class Rows:
     Raises:
         InputError: data that no kernel can take. Values are looked at when they are read.
     """
+
+    attached: Attached | None = None
+    """What inputs have beside their values."""
 
     def __init__(self, data: Any, dtype: Any = None, name: str = "X") -> None:
         if is_torch_array(data):
@@ -90,6 +95,59 @@ class Rows:
             block = self[start : start + step]
             found.update(block.astype(little, copy=False).data)
         return found.hexdigest()
+
+
+class StructuredRows(Rows):
+    """Those of `Masked` and `Graphs`, whose masks and edges come along.
+
+    Raises:
+        InputError: PyTorch's tensors.
+    """
+
+    def __init__(self, data: Structured, dtype: Any = None, name: str = "X") -> None:
+        super().__init__(data.X, dtype, f"{name}.X")
+        self.data, self.attached = data, data.attached
+
+    @property
+    def row_bytes(self) -> int:
+        positions = int(np.prod(self.shape[1:-1]))
+        assert self.attached is not None
+        return super().row_bytes + positions * self.attached.channels * self.dtype.itemsize
+
+    @within_memory()
+    def __getitem__(self, rows: slice) -> Any:
+        """A block of inputs, which were checked when they were made."""
+        return self.data[rows].astype(self.dtype)
+
+    def take(self, places: np.ndarray) -> Any:
+        return self.data[places].astype(self.dtype)
+
+    def digest(self) -> str:
+        """SHA-256 of the kind of inputs, and of values, masks and edges."""
+        found = hashlib.sha256(
+            f"{type(self.data).__name__} {self.shape} {self.dtype.name}\n".encode()
+        )
+        for start in range(0, len(self), max(1, _BLOCK // self.row_bytes)):
+            block = self[start : start + max(1, _BLOCK // self.row_bytes)]
+            for array in (block.X, block.mask, block.adjacency):
+                if array is not None:
+                    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+                    found.update(np.ascontiguousarray(little).data)
+        return found.hexdigest()
+
+
+def rows_of(X: Any, Y: Any | None, dtype: Any = None) -> tuple[Rows, Rows | None]:
+    """Two sets of inputs, those with masks or edges on one grid; the second may be missing.
+
+    Raises:
+        InputError: as `Rows`, or one set is an array and the other is not.
+    """
+    if Y is X:
+        Y = None
+    if Y is not None and (isinstance(X, Structured) or isinstance(Y, Structured)):
+        X, Y = on_one_grid(X, Y)
+    makes = [StructuredRows if isinstance(each, Structured) else Rows for each in (X, Y)]
+    return makes[0](X, dtype, "X"), None if Y is None else makes[1](Y, dtype, "Y")
 
 
 def is_in_a_file(X: Any) -> bool:

@@ -62,7 +62,7 @@ def pair_seconds(kernel: Kernel, X: Rows) -> float:
     """A rough guess at the seconds of one processor for a pair; right within a factor of ten."""
     total = 1e-9  # a kernel of the user's own, of which nothing is known
     for part in networks(kernel):
-        steps = plan(part.net, part.input_shape or X.shape[1:])
+        steps = plan(part.net, part.input_shape or X.shape[1:], attached=X.attached)
         count = entries(steps.space, steps.need_in) * steps.input_shape[-1]
         count += sum(map(operations, steps.steps))
         total += count / engine_of(part, X).speed * (X.dtype.itemsize / 4)

@@ -80,10 +80,14 @@ def gram(
         if not whole:
             one = Prepared(cropped(x, part.rows, part.plan, plan))
             two = None if two is None else Prepared(cropped(y, part.columns, part.plan, plan))
+        if part.turned:
+            assert two is not None
+            one, two = two, one
         found = _pairs(part.plan, one, two, wanted, jobs, progress)
         for k, values in zip(out, found, strict=True):
             if k is None or values is None:
                 continue
+            values = values.T if part.turned else values
             k[np.ix_(part.rows, part.columns)] = values
             if second is None and not part.symmetric:
                 k[np.ix_(part.columns, part.rows)] = values.T

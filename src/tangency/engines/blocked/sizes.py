@@ -20,12 +20,16 @@ from .state import padded
 
 
 class Part(NamedTuple):
-    """Pairs of some rows and columns on a grid of their own; a symmetric part has equal ones."""
+    """Pairs of some rows and columns on a grid of their own; a symmetric part has equal ones.
+
+    turned: the second inputs go first, so that in pairs of two sizes the larger one always does.
+    """
 
     plan: Plan
     rows: np.ndarray
     columns: np.ndarray
     symmetric: bool
+    turned: bool = False
 
 
 def parts(plan: Plan, x: np.ndarray, y: np.ndarray, symmetric: bool) -> Iterator[Part]:
@@ -49,7 +53,7 @@ def parts(plan: Plan, x: np.ndarray, y: np.ndarray, symmetric: bool) -> Iterator
         yield Part(part, rows, columns, symmetric)
         yield Part(part, rows, below, False)
         if not symmetric:
-            yield Part(part, np.flatnonzero(left < new[0]), columns, False)
+            yield Part(part, np.flatnonzero(left < new[0]), columns, False, True)
 
 
 def sizes(x: np.ndarray, plan: Plan) -> np.ndarray:
