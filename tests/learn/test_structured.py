@@ -68,7 +68,6 @@ def test_sequences_are_learned_from():
     [
         (tg.KernelRegressor("precomputed"), "takes K\\(X\\), a square matrix"),
         (tg.KernelRegressor(NET, solver="features"), 'solver="features" does not know'),
-        (tg.KernelRegressor(NET, store="somewhere"), "which stores do not hold"),
         (tg.KernelRegressor(lambda x, y: x), "which only kernels of this library know"),
     ],
 )
@@ -90,3 +89,23 @@ def test_predictions_are_for_the_same_kind_of_inputs(tmp_path):
         model.save(tmp_path / "model.npz")
     with pytest.raises(ValueError, match=r"20.*19|19.*20"):
         model.fit(X, Y[:19])
+
+
+def test_landmarks_among_graphs():
+    features = tg.NystromFeatures(NET, n_components=len(X), random_state=0)
+    found = features.fit_transform(X)
+    assert np.allclose(found @ found.T, tg.NTK(NET)(X), rtol=1e-8)
+    assert np.array_equal(features.transform(X[2:5]), found[2:5])
+    assert isinstance(features.components_, tg.Graphs)
+    with pytest.raises(tg.InputError, match="X is an array; NystromFeatures was fitted on Graphs"):
+        features.transform(X.X)
+    with pytest.raises(tg.InputError, match="channels; NystromFeatures was fitted on"):
+        features.transform(tg.Graphs(X.X[..., :1], X.adjacency, X.mask))
+    with pytest.raises(tg.InputError, match="whose edges this function"):
+        tg.LayerwiseFeatures(NET).fit(X)
+
+
+def test_a_fit_from_a_store(tmp_path):
+    y = np.arange(float(len(X)))
+    stored = tg.KernelRegressor(NET, store=tmp_path / "K.zarr").fit(X, y)
+    assert np.allclose(stored.predict(X), tg.KernelRegressor(NET).fit(X, y).predict(X))

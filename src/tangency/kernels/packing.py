@@ -119,9 +119,9 @@ def refuse_structured(data: Any, name: str, what: str = "this function") -> None
         beside = "masks" if inputs.adjacency is None else "edges"
         raise InputError(
             f"{name} is {kind}, whose {beside} {what} does not know; kernels (NTK, NNGP, gram, "
-            "layer_kernels) and the estimators on them (KernelRegressor, KernelClassifier, "
-            f'GaussianProcess) take it, and all that takes kernel="precomputed" takes K({name}); '
-            f"to use the values alone, pass {name}.X"
+            "layer_kernels), stores, the estimators on them (KernelRegressor, KernelClassifier, "
+            "GaussianProcess) and NystromFeatures take it, and all that takes "
+            f'kernel="precomputed" takes K({name}); to use the values alone, pass {name}.X'
         )
 
 

@@ -96,6 +96,9 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
         _refuse_stored(estimator, X)
     if isinstance(X, Rows) or (is_in_a_file(X) and getattr(estimator, "streams", False)):
         return _streamed(estimator, X)
+    if isinstance(X, Structured) and getattr(estimator, "structured", False):
+        structured: Any = _structured(estimator, X)
+        return structured
     X = plain(X, "X")
     if _rank(X) <= 2:
         checked: Any = validate_data(estimator, X, dtype=_DTYPES, order="C")
@@ -109,18 +112,13 @@ def fit_inputs(estimator: Any, X: Any) -> np.ndarray:
 
 def _structured(estimator: Any, X: Structured) -> Structured:
     """Graphs, or inputs with masks, for a kernel that knows them; set `n_features_in_`."""
-    name, kind = type(estimator).__name__, type(X).__name__
+    kind = type(X).__name__
     if is_precomputed(estimator.kernel):
         raise InputError(f'X is {kind}, but kernel="precomputed" takes K(X), a square matrix')
     if getattr(estimator, "streams", False):
         raise InputError(
             f'X is {kind}, which solver="features" does not know; take "cholesky", "eigh", "cg" '
             'or "nystrom"'
-        )
-    if getattr(estimator, "store", None) is not None:
-        raise InputError(
-            f"X is {kind}, which stores do not hold; leave store=None, or fit {name} with "
-            'kernel="precomputed" on a matrix that you store'
         )
     if not isinstance(resolve_kernel(estimator.kernel), Kernel):
         raise InputError(f"X is {kind}, which only kernels of this library know, as in NTK(net)")
@@ -132,7 +130,7 @@ def _structured(estimator: Any, X: Structured) -> Structured:
 
 def _more_structured(estimator: Any, X: Any) -> Structured:
     """Such inputs to predict for, of the kind of those of the fit."""
-    known: Any = getattr(estimator, "X_fit_", None)
+    known: Any = _samples_of_fit(estimator)
     if type(X) is not type(known):
         raise InputError(
             f"X is {_kind(X)}; {type(estimator).__name__} was fitted on {_kind(known)}, and "
@@ -144,6 +142,11 @@ def _more_structured(estimator: Any, X: Any) -> Structured:
             f"{known.X.shape[-1]}"
         )
     return X
+
+
+def _samples_of_fit(estimator: Any) -> Any:
+    """What a fit keeps of its samples, all or some."""
+    return getattr(estimator, "X_fit_", getattr(estimator, "components_", None))
 
 
 def _kind(X: Any) -> str:
@@ -197,7 +200,7 @@ def predict_samples(estimator: Any, X: Any, sample_shape: tuple[int, ...]) -> An
                 + ("" if precomputed else ", not on a precomputed matrix")
             )
         return X
-    if isinstance(X, Structured) or isinstance(getattr(estimator, "X_fit_", None), Structured):
+    if isinstance(X, Structured) or isinstance(_samples_of_fit(estimator), Structured):
         return _more_structured(estimator, X)
     if is_in_a_file(X) and getattr(estimator, "features_", None) is not None:
         X = Rows(X)

@@ -58,7 +58,8 @@ class FeatureMap(
         return predict_samples(self, X, self._sample_shape)
 
     def _features(self, samples: Any) -> Any:
-        features = np.empty((len(samples), self._n_features_out), dtype=samples.dtype)
+        dtype = getattr(samples, "X", samples).dtype  # of graphs, that of their values
+        features = np.empty((len(samples), self._n_features_out), dtype=dtype)
         for rows in blocks(len(samples), self._work_per_row):
             features[rows] = self._map(samples[rows])
         return features

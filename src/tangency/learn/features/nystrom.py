@@ -58,7 +58,8 @@ class NystromFeatures(FeatureMap):
     frobenius_error_ : an estimate of ‖K - K̂‖_F / ‖K‖_F from 32 columns drawn at random.
     kernel_ : the kernel used; `n_features_in_` the number of values in one sample.
 
-    K is computed in the dtype of X, the features in float64, and returned in the dtype of X.
+    K is computed in the dtype of X, the features in float64, and returned in the dtype of X. Of a
+    kernel of this library X may be `Masked` or `Graphs`.
 
     Source: Williams & Seeger 2001; landmarks as in `tangency.learn.lowrank`.
 
@@ -74,7 +75,8 @@ class NystromFeatures(FeatureMap):
     ((100, 60), True)
     """
 
-    components_: np.ndarray
+    structured = True  # it takes `Masked` and `Graphs`
+    components_: Any
     component_indices_: NDArray[np.intp]
     error_: float
     frobenius_error_: float
