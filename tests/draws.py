@@ -13,13 +13,18 @@ import torch
 from torch.func import functional_call, jacrev, vmap
 
 
-def kernel_draws(module, x, draws, seed=0, chunk=50):
+def kernel_draws(module, x, draws, seed=0, chunk=None):
     """NNGP and NTK of each draw, two arrays (draws, n, n), for a network with one output.
 
     The output is linear in the weights of the last layer, so that the mean of f(x)f(y) over those
     is the product of the gradients in them; only hidden layers are left to chance. The last
     layers are known by their one channel, hence the width must be at least 2.
+
+    chunk: draws at a time; of small networks many, as the way to one batch takes longer than it.
     """
+    if chunk is None:
+        numbers = len(x) * sum(p.numel() for p in module.parameters())
+        chunk = min(max(50, 2**21 // numbers), 400)
     generator = torch.Generator().manual_seed(seed)
     x = torch.as_tensor(x, dtype=next(module.parameters()).dtype)
     last = {name for name, p in module.named_parameters() if p.shape[0] == 1}
