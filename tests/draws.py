@@ -20,11 +20,10 @@ def kernel_draws(module, x, draws, seed=0, chunk=None):
     is the product of the gradients in them; only hidden layers are left to chance. The last
     layers are known by their one channel, hence the width must be at least 2.
 
-    chunk: draws at a time; of small networks many, as the way to one batch takes longer than it.
+    chunk: draws at a time; of small networks more, as the way to a batch takes longer than it.
     """
     if chunk is None:
-        numbers = len(x) * sum(p.numel() for p in module.parameters())
-        chunk = min(max(50, 2**21 // numbers), 400)
+        chunk = 200 if sum(p.numel() for p in module.parameters()) < 4000 else 50
     generator = torch.Generator().manual_seed(seed)
     x = torch.as_tensor(x, dtype=next(module.parameters()).dtype)
     last = {name for name, p in module.named_parameters() if p.shape[0] == 1}
