@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 # The oracles and strategies of this folder are imported by name: `from naive import kernel`.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -17,3 +19,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("tangency")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Matrices of the size of tests only lose by threads of BLAS, and lose much on a busy machine.
+
+    The suite runs one process on each core: more threads than that wait for each other.
+    """
+    with threadpool_limits(1):
+        yield

@@ -13,13 +13,17 @@ import torch
 from torch.func import functional_call, jacrev, vmap
 
 
-def kernel_draws(module, x, draws, seed=0, chunk=50):
+def kernel_draws(module, x, draws, seed=0, chunk=None):
     """NNGP and NTK of each draw, two arrays (draws, n, n), for a network with one output.
 
     The output is linear in the weights of the last layer, so that the mean of f(x)f(y) over those
     is the product of the gradients in them; only hidden layers are left to chance. The last
     layers are known by their one channel, hence the width must be at least 2.
+
+    chunk: draws at a time; of small networks more, as the way to a batch takes longer than it.
     """
+    if chunk is None:
+        chunk = 200 if sum(p.numel() for p in module.parameters()) < 4000 else 50
     generator = torch.Generator().manual_seed(seed)
     x = torch.as_tensor(x, dtype=next(module.parameters()).dtype)
     last = {name for name, p in module.named_parameters() if p.shape[0] == 1}

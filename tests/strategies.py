@@ -1,9 +1,12 @@
-"""Random layers, networks and inputs for the laws that hypothesis checks."""
+"""Random layers, networks and inputs for the laws that hypothesis checks.
+
+Strategies are made once: to make and validate one takes longer than to draw from it.
+"""
 
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from hypothesis import strategies as st
@@ -29,16 +32,19 @@ def weighted() -> dict:
     return {"weight_std": STD, "bias_std": BIAS, "trainable": st.booleans()}
 
 
+@cache
 def dense() -> st.SearchStrategy:
     return st.builds(tg.Dense, **weighted())
 
 
+@cache
 def learning() -> st.SearchStrategy:
     """Layers with learning rates of their own."""
     rates = st.none() | st.sampled_from([0.0, 0.5, 64.0])
     return st.builds(tg.Dense, bias_std=BIAS, weight_rate=rates, bias_rate=rates)
 
 
+@cache
 def convs(dims: int) -> st.SearchStrategy:
     """Convolutions with every option, for grids of `dims` axes."""
     common = {
@@ -63,6 +69,7 @@ def convs(dims: int) -> st.SearchStrategy:
     return boxes | st.builds(tg.Conv, points, **common) | transposed | local
 
 
+@cache
 def duals() -> st.SearchStrategy:
     """Activations with a closed form."""
     norm = {"normalized": st.booleans()}
@@ -80,11 +87,13 @@ def duals() -> st.SearchStrategy:
     )
 
 
+@cache
 def quadratures() -> st.SearchStrategy:
     names = st.sampled_from(["tanh", "sigmoid", "softplus", "silu", "elu", "gaussian"])
     return st.builds(tg.Activation, names, normalized=st.booleans())
 
 
+@cache
 def pools(dims: int) -> st.SearchStrategy:
     """Linear maps of grids of `dims` axes; `LinearMap` needs the sizes and comes with them."""
     numbers = st.sampled_from([0.5, 1.0, -0.25, 0.0, 1 / 3])
@@ -130,6 +139,7 @@ def pools(dims: int) -> st.SearchStrategy:
     )
 
 
+@cache
 def resamplings(dims: int) -> st.SearchStrategy:
     """Layers that make grids of `dims` axes finer, coarser, larger or smaller."""
     end = st.none() | st.integers(-2, 3)
@@ -154,6 +164,7 @@ def resamplings(dims: int) -> st.SearchStrategy:
     )
 
 
+@cache
 def linear_maps(sizes: tuple[int, ...]) -> st.SearchStrategy:
     def matrices(seed: int, rows: int) -> tg.LinearMap:
         rng = np.random.default_rng(seed)
@@ -162,6 +173,7 @@ def linear_maps(sizes: tuple[int, ...]) -> st.SearchStrategy:
     return st.builds(matrices, st.integers(0, 2**30), st.integers(1, 2))
 
 
+@cache
 def any_layer(dims: int = 2) -> st.SearchStrategy:
     """Layers with all their options, whether or not they would fit a grid."""
     flat = st.one_of(
@@ -199,11 +211,13 @@ def _residuals(layers: st.SearchStrategy) -> st.SearchStrategy:
 
 def any_network() -> st.SearchStrategy:
     """Networks as data; most fit no input."""
-    return st.integers(1, 3).flatmap(
-        lambda dims: st.lists(any_layer(dims), min_size=1, max_size=5).map(
+    of_grids = {
+        dims: st.lists(any_layer(dims), min_size=1, max_size=5).map(
             lambda layers: tg.Sequential(*layers)
         )
-    )
+        for dims in (1, 2, 3)
+    }
+    return st.integers(1, 3).flatmap(of_grids.__getitem__)
 
 
 @st.composite
@@ -215,7 +229,7 @@ def networks(draw, activations=duals, homogeneous: bool = False):
     signal = input_signal(shape)
     for _ in range(draw(st.integers(1, 4))):
         # A product of two is homogeneous of degree two.
-        layers = draw(_stage(signal, activations, products=not homogeneous))
+        layers = draw(_stage(signal.space, activations, not homogeneous))
         signal = _extend(chosen, signal, layers)
     if signal.space:
         readout = draw(st.sampled_from([tg.Flatten(), tg.GlobalAvgPool(), tg.GlobalSumPool()]))
@@ -225,16 +239,17 @@ def networks(draw, activations=duals, homogeneous: bool = False):
     return (_without_bias(net) if homogeneous else net), shape
 
 
-def _stage(signal: Signal, activations, products: bool = True) -> st.SearchStrategy:
+@cache
+def _stage(space: tuple[int, ...], activations, products: bool) -> st.SearchStrategy:
     """A layer with weights, perhaps normalised, its activation, perhaps pooling or a shortcut."""
-    dims = len(signal.space)
+    dims = len(space)
     weights = convs(dims) | dense() if dims else dense()
     plain = dense() if not dims else st.builds(tg.Conv, st.sampled_from([1, 3]), **weighted())
     shuffle = [[tg.PixelShuffle(2)]] if dims else []
     norm = st.sampled_from(
         [[], [], [], [tg.LayerNorm()], [tg.LayerNorm(space=True)], [tg.Rescale(0.5)], *shuffle]
     )
-    pool = st.lists(pools(dims) | linear_maps(signal.space), max_size=1) if dims else st.just([])
+    pool = st.lists(pools(dims) | linear_maps(space), max_size=1) if dims else st.just([])
     block = st.tuples(activations(), plain).map(lambda pair: [tg.Residual(tg.Sequential(*pair))])
     cut = st.tuples(activations(), plain, plain).map(
         lambda parts: [tg.Residual(tg.Sequential(parts[0], parts[1]), parts[2])]
@@ -250,6 +265,7 @@ def _stage(signal: Signal, activations, products: bool = True) -> st.SearchStrat
     return parts.map(partial(sum, start=[]))
 
 
+@cache
 def attentions() -> st.SearchStrategy:
     """Attention of every kind, of small logits."""
     kinds = st.one_of(

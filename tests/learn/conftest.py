@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from tangency import NNGP, NTK
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Matrices of this size only lose by threads, and lose much on a busy machine."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,37 +163,38 @@ def geometry(
     if shift is None:
         shift = max(1, round(min(space) / 14))
     family = elastic(space) if deformations is None else deformations
-    rng = np.random.default_rng(seed)
-    fields = drawn(family, draws, rng)
-    turns = [_directions(whole(shift, "shift", 1))[i] for i in rng.integers(4, size=len(fields))]
+    fields, turns = _drawn(family, draws, shift, seed)
     sizes = increasing(strengths, "strengths")
     taus = [[tau.scale_to(space, gradient=size) for tau in fields] for size in sizes]
-
-    def copies(rows: list[list[Deformation]]) -> np.ndarray:
-        return np.stack(
-            [[deform(x[starts], tau, order, antialias, mode) for tau in row] for row in rows]
-        )
-
     both = [[step @ tau for step, tau in zip(turns, row, strict=True)] for row in taus]
+    copies = partial(_copies, x[starts], order, antialias, mode)
     moved = copies(taus), copies(both), copies([_directions(shift)])
     still = smooth(x, antialias, mode)
     same, other = _pairs(y, starts, rest)
-    return Geometry(
-        sizes,
-        np.array(
-            [
-                [np.mean([t.sup_norm(space) for t in row]) for row in pair]
-                for pair in zip(taus, both, strict=True)
-            ]
-        ),
-        {
-            name: _neighbours(kernel, still[starts], moved, still[rest], same, other)
-            for name, kernel in named.items()
-        },
-        shift,
-        len(starts),
-        len(fields),
-    )
+    at, among = still[starts], still[rest]
+    near = {name: _neighbours(k, at, moved, among, same, other) for name, k in named.items()}
+    displacements = np.stack([_displacements(rows, space) for rows in (taus, both)], axis=1)
+    return Geometry(sizes, displacements, near, shift, len(starts), len(fields))
+
+
+def _drawn(
+    family: Family, draws: int, shift: int, seed: int
+) -> tuple[list[Deformation], list[Deformation]]:
+    """Deformations of the family, and a translation to go with each."""
+    rng = np.random.default_rng(seed)
+    fields = drawn(family, draws, rng)
+    directions = _directions(whole(shift, "shift", 1))
+    return fields, [directions[i] for i in rng.integers(4, size=len(fields))]
+
+
+def _copies(
+    x: np.ndarray, order: int, antialias: float, mode: str, rows: list[list[Deformation]]
+) -> np.ndarray:
+    return np.stack([[deform(x, tau, order, antialias, mode) for tau in row] for row in rows])
+
+
+def _displacements(rows: list[list[Deformation]], space: tuple[int, ...]) -> np.ndarray:
+    return np.array([np.mean([tau.sup_norm(space) for tau in row]) for row in rows])
 
 
 def _directions(shift: int) -> list[Deformation]:

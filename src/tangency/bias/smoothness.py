@@ -173,11 +173,7 @@ def modulus(
     x, norms = _inputs(X, count, sphere, seed)
     shape = (len(steps), directions, *x.shape)
     moves = _directions(rng.normal(size=shape), x if sphere else None)
-    step = steps.reshape(-1, *[1] * (len(shape) - 1))
-    if sphere:
-        y = (1 - step**2 / 2) * x + step * np.sqrt(1 - step**2 / 4) * moves
-    else:
-        y = x + step * _column(norms, x.ndim) * moves
+    y = _neighbours(x, norms, steps, moves, sphere)
     start = np.broadcast_to(x, shape)
     # Neighbours of one input follow each other, which saves time.
     order = [2, 0, 1, *range(3, len(shape))]
@@ -197,6 +193,16 @@ def modulus(
         if theory is not None:
             bounds[name] = (theory, laid_out(theory.value(smaller, actual)))
     return Modulus(distances, laid_out(actual), bounds, sphere, float(fit_below))
+
+
+def _neighbours(
+    x: np.ndarray, norms: np.ndarray, steps: np.ndarray, moves: np.ndarray, sphere: bool
+) -> np.ndarray:
+    """What lies at each distance from x in each direction, in the shape of `moves`."""
+    step = steps.reshape(-1, *[1] * (moves.ndim - 1))
+    if sphere:
+        return (1 - step**2 / 2) * x + step * np.sqrt(1 - step**2 / 4) * moves
+    return x + step * _column(norms, x.ndim) * moves
 
 
 def _radii(radii: Any, sphere: bool, fit_below: float) -> np.ndarray:

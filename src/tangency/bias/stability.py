@@ -155,10 +155,9 @@ def stability_curve(
     {'NTK': 0.5, 'last-layer': 1.0}
     """
     found = named_kernels(kernels)
-    by = choice(by, "by", _NAMES)
+    by, seed = choice(by, "by", _NAMES), whole(seed, "seed", 0)
     fit_below = number(fit_below, "fit_below", above=0)
     sizes_ = increasing(sizes, "sizes")
-    seed = whole(seed, "seed", 0)
     fields = _fields(images, deformation, draws, seed)
     x = some_images(images, fields[0].dims, count, seed)
     space = x.shape[1:-1]

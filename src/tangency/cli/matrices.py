@@ -28,6 +28,9 @@ class Kind(StrEnum):
     both = "both"
 
 
+_ENDINGS = dict.fromkeys(Kind, (".npy", ".npz", ".zarr")) | {Kind.both: (".npz", ".zarr")}
+
+
 class Part(StrEnum):
     """Which examples stand for rows or columns."""
 
@@ -84,8 +87,7 @@ def gram(
     stored = claim_store(out, force, max_memory, tile)
     cluster.check(stored, jobs)
     if not stored:
-        kinds = (".npz", ".zarr") if kernel is Kind.both else (".npy", ".npz", ".zarr")
-        claim(out, force, kinds, (data, labels))
+        claim(out, force, _ENDINGS[kernel], (data, labels))
     memory, threads, side = o.parse_memory(max_memory), o.parse_jobs(jobs), parse_tile(tile)
     import tangency as tg
     from tangency.data import load
@@ -97,8 +99,7 @@ def gram(
     dataset = load(data, labels, dtype=dtype.value, require_labels=False, **reading)
     dataset, kept = limited(dataset, limit, seed)
     say(dataset.summary())
-    X = _part(dataset, rows)
-    Y = None if columns is None or columns is rows else _part(dataset, columns)
+    X, Y = _parts(dataset, rows, columns)
     if stored:
         with cluster.client() as client:
             options = {"kind": kernel.value, "tile": side, "n_jobs": threads, "client": client}
@@ -121,6 +122,11 @@ def _write(out: Path, arrays: dict[str, Any], kept: np.ndarray) -> tuple[int, ..
         else:
             np.save(path, first)
     return first.shape
+
+
+def _parts(dataset: Dataset, rows: Part, columns: Part | None) -> tuple[Any, Any]:
+    X = _part(dataset, rows)
+    return X, None if columns is None or columns is rows else _part(dataset, columns)
 
 
 def _part(dataset: Dataset, part: Part) -> np.ndarray:

@@ -163,12 +163,7 @@ def build(
     attached = {"arrays": None, "masked": Attached(), "graphs": Attached(shape[0])}[kind]
     steps = plan(network, shape, attached=attached)
     sides = None if attached is None else Sides()
-    if steps.space_out:
-        grid = "×".join(map(str, steps.space_out))
-        raise NetworkError(
-            f"the network ends on a grid of {grid}, but its outputs must be a vector; add "
-            "GlobalAvgPool() or Flatten(), then Dense() (before them it acts at each position)"
-        )
+    _require_vectors(steps)
     width, outputs = whole(width, "width", 1), whole(outputs, "outputs", 1)
     generator = torch.Generator().manual_seed(whole(seed, "seed", 0))
     output = (_scale(scale), flag(centred, "centred"))
@@ -179,6 +174,15 @@ def build(
     layers = assembly.network(steps.steps, shape[-1])
     structured = None if sides is None else (steps, sides)
     return FiniteNetwork(network, layers, (width, outputs), shape, output, structured)
+
+
+def _require_vectors(steps: Plan) -> None:
+    if steps.space_out:
+        grid = "×".join(map(str, steps.space_out))
+        raise NetworkError(
+            f"the network ends on a grid of {grid}, but its outputs must be a vector; add "
+            "GlobalAvgPool() or Flatten(), then Dense() (before them it acts at each position)"
+        )
 
 
 def _shape(input_shape: Any) -> tuple[int, ...]:

@@ -188,23 +188,23 @@ def lazy_training(
     if lr is None:
         limits = [trial.limit_of(width, seed) for width in widths_ for seed in seeds_]
         trial = trial.slower(min(trial.schedule.step, min(limits) / 2))
-    for attempt in range(_ATTEMPTS):
-        try:
-            found = _run(trial, widths_, seeds_, progress)
-            break
-        except UnstableError as error:
-            if lr is not None or attempt == _ATTEMPTS - 1:
-                raise
-            trial = trial.slower(error.limit)
+    attempts = _ATTEMPTS if lr is None else 1
+    trial, found = _stable(trial, widths_, seeds_, progress, attempts)
+    return _collected(trial, found, widths_, seeds_)
+
+
+def _collected(
+    trial: Trial, found: list[list[Outcome]], widths: tuple[int, ...], seeds: tuple[int, ...]
+) -> LazyTraining:
     parameters = np.array([row[0].parameters for row in found])
     return LazyTraining(
-        measures=_measures(found, widths_, parameters, trial.smooth),
+        measures=_measures(found, widths, parameters, trial.smooth),
         losses={
             name: np.array([[one.losses[name] for one in row] for row in found])
             for name in found[0][0].losses
         },
-        widths=widths_,
-        seeds=seeds_,
+        widths=widths,
+        seeds=seeds,
         parameters=parameters,
         alpha=trial.alpha,
         lr=trial.schedule.step,
@@ -214,6 +214,20 @@ def lazy_training(
         train_points=trial.train_points,
         test_points=len(trial.x) - trial.train_points,
     )
+
+
+def _stable(
+    trial: Trial, widths: tuple[int, ...], seeds: tuple[int, ...], progress: bool, attempts: int
+) -> tuple[Trial, list[list[Outcome]]]:
+    """All networks, again at a smaller rate where one turns out to be unstable."""
+    while True:
+        attempts -= 1
+        try:
+            return trial, _run(trial, widths, seeds, progress)
+        except UnstableError as error:
+            if attempts == 0:
+                raise
+            trial = trial.slower(error.limit)
 
 
 def _run(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..checks import array, plain_array, real, shown
 from ..errors import InputError
-from ..kernels import NNGP, NTK
+from ..kernels import NNGP, NTK, KernelPair
 from ..kernels.coerce import as_kernel
 from ..kernels.foreign import refuse_unlike_columns
 from ..kernels.network import NetworkKernel
@@ -96,28 +96,29 @@ def kernel_predictions(
     targets, flat = _targets(y, len(inputs)), np.ndim(y) == 1
     moments, rate = _times(times), _rate(lr)
     both = both_grams(tangent, inputs)
-    trained = both.ntk if isinstance(kernel, NTK) else both.nngp
     prior = np.array(both.nngp, dtype=np.float64)
-    spectrum = decompose(as_train_gram(trained.copy(), kernel, inputs))
+    spectrum = decompose(as_train_gram(_own(kernel, both).copy(), kernel, inputs))
     if points is None:
         cross, prior_test = both, prior
     else:
         cross = both_grams(tangent, points, inputs)
         prior_test = both_grams(tangent, points).nngp
-    reach = cross.ntk if isinstance(kernel, NTK) else cross.nngp
+    reach = _own(kernel, cross)
     start, start_test = _start(f0, f0_test, targets, len(reach), points is None)
-    means, covariances = [], []
-    for time in moments:
-        operator = (spectrum.vectors * _weights(spectrum, time, rate)) @ spectrum.vectors.T
-        b = reach @ operator
+    means = []
+    covariances = np.zeros((len(moments), len(reach), len(reach)))
+    for time, covariance in zip(moments, covariances, strict=True):
+        b = reach @ ((spectrum.vectors * _weights(spectrum, time, rate)) @ spectrum.vectors.T)
         means.append(start_test + b @ (targets - start))
-        if f0 is not None:
-            covariances.append(np.zeros((len(reach), len(reach))))
-            continue
-        half = b @ prior @ b.T - b @ cross.nngp.T - cross.nngp @ b.T
-        covariances.append(prior_test + 0.5 * (half + half.T))
+        if f0 is None:
+            half = b @ prior @ b.T - b @ cross.nngp.T - cross.nngp @ b.T
+            covariance[:] = prior_test + 0.5 * (half + half.T)
     mean = np.stack(means)
-    return KernelPredictions(moments, mean[..., 0] if flat else mean, np.stack(covariances))
+    return KernelPredictions(moments, mean[..., 0] if flat else mean, covariances)
+
+
+def _own(kernel: NTK | NNGP, both: KernelPair) -> np.ndarray:
+    return both.ntk if isinstance(kernel, NTK) else both.nngp
 
 
 def _inputs(X: Any, name: str) -> Any:

@@ -92,40 +92,14 @@ def convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
         top = start1 + stride1 * i
         at_x, mid = src + a2 * lanes, left * lanes
         _sum_rows(
-            taps,
-            s,
-            sums_s,
-            taps1,
-            count1,
-            top,
-            a1,
-            b1,
-            height,
-            width,
-            at_x,
-            mid,
-            n,
-            wrap,
+            taps, s, sums_s, taps1, count1, top, a1, b1, height, width, at_x, mid, n, wrap,
             lanes,
-        )
+        )  # fmt: skip
         if tangent:
             _sum_rows(
-                taps,
-                t,
-                sums_t,
-                taps1,
-                count1,
-                top,
-                a1,
-                b1,
-                height,
-                width,
-                at_x,
-                mid,
-                n,
-                wrap,
+                taps, t, sums_t, taps1, count1, top, a1, b1, height, width, at_x, mid, n, wrap,
                 lanes,
-            )
+            )  # fmt: skip
         if wrap:
             _wrap_margins(sums_s, left, width, right, lanes)
             if tangent:

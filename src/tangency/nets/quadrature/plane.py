@@ -80,47 +80,25 @@ def plane(side1, side2, angle, reach, pairs, breaks, inner, scales, table, total
     Returns:
         The largest error against `scales`, as estimated, or `MISSING`.
     """
-    index, halves, ratios, cells, wanted = table
-    edges1, first, root1 = side1
-    edges2, second, root2 = side2
     total[:] = 0.0
     cuts = np.empty(_STACK)
-    count = _cuts(cuts, root1, root2, angle, inner / reach, breaks)
+    count = _cuts(cuts, side1[2], side2[2], angle, inner / reach, breaks)
     low, high = np.empty(2 * _STACK), np.empty(2 * _STACK)
     waiting = 0
     for i in range(count - 1):
         if cuts[i + 1] - cuts[i] > 1e-15:
             low[waiting], high[waiting] = cuts[i], cuts[i + 1]
             waiting += 1
-    found, fine, coarse = np.empty(len(total)), np.empty(len(total)), np.empty(len(total))
-    scratch, swapped = np.empty((2, 64)), _swapped(pairs)
+    fine, coarse = np.empty(len(total)), np.empty(len(total))
+    scratch, swapped = (np.empty((2, 64)), np.empty(len(total))), _swapped(pairs)
     error, used, missing = 0.0, 0, False
     while waiting:
         waiting -= 1
         a, b = low[waiting], high[waiting]
         middle, half = 0.5 * (a + b), 0.5 * (b - a)
-        fine[:], coarse[:] = 0.0, 0.0
-        for i in range(15):
-            j = i if i < 8 else 14 - i
-            phi = middle + (half if i < 8 else -half) * _NODES[j]
-            alpha, beta = root1 * math.cos(phi), root2 * math.cos(phi - angle)
-            found[:] = 0.0
-            # R(α, β) of (g, h) is R(β, α) of (h, g): half of a table is enough.
-            turned = abs(beta) > abs(alpha)
-            large, small = (beta, alpha) if turned else (alpha, beta)
-            cell, sign, octave, ratio, x, y = cell_of(index, halves, ratios, large, small)
-            if cell == UNKNOWN:
-                wanted[sign, octave, ratio] = True
-                missing = True
-            elif cell == DIRECT:
-                through(edges1, edges2, first, second, alpha, beta, reach, True, pairs, found)
-                turned = False
-            else:
-                interpolate(cells[cell], x, y, scratch[0], scratch[1], found)
-            for n in range(len(total)):
-                value = found[swapped[n]] if turned else found[n]
-                fine[n] += half * _FIFTEEN[j] * value
-                coarse[n] += half * _SEVEN[j] * value
+        if _panel(side1, side2, angle, reach, pairs, table, middle, half, swapped, scratch, fine,
+                  coarse):  # fmt: skip
+            missing = True
         worst = 0.0
         for n in range(len(total)):
             gap = abs(fine[n] - coarse[n]) / (2 * math.pi * scales[n]) if scales[n] > 0 else 0.0
@@ -139,6 +117,39 @@ def plane(side1, side2, angle, reach, pairs, breaks, inner, scales, table, total
     for n in range(len(total)):
         total[n] /= 2 * math.pi
     return MISSING if missing else error
+
+
+@jit
+def _panel(side1, side2, angle, reach, pairs, table, middle, half, swapped, scratch, fine, coarse):
+    """The integrals over one panel by both rules; whether the table lacks a cell for them."""
+    index, halves, ratios, cells, wanted = table
+    edges1, first, root1 = side1
+    edges2, second, root2 = side2
+    rows, found = scratch
+    fine[:], coarse[:] = 0.0, 0.0
+    missing = False
+    for i in range(15):
+        j = i if i < 8 else 14 - i
+        phi = middle + (half if i < 8 else -half) * _NODES[j]
+        alpha, beta = root1 * math.cos(phi), root2 * math.cos(phi - angle)
+        found[:] = 0.0
+        # R(α, β) of (g, h) is R(β, α) of (h, g): half of a table is enough.
+        turned = abs(beta) > abs(alpha)
+        large, small = (beta, alpha) if turned else (alpha, beta)
+        cell, sign, octave, ratio, x, y = cell_of(index, halves, ratios, large, small)
+        if cell == UNKNOWN:
+            wanted[sign, octave, ratio] = True
+            missing = True
+        elif cell == DIRECT:
+            through(edges1, edges2, first, second, alpha, beta, reach, True, pairs, found)
+            turned = False
+        else:
+            interpolate(cells[cell], x, y, rows[0], rows[1], found)
+        for n in range(len(found)):
+            value = found[swapped[n]] if turned else found[n]
+            fine[n] += half * _FIFTEEN[j] * value
+            coarse[n] += half * _SEVEN[j] * value
+    return missing
 
 
 @jit
