@@ -251,6 +251,23 @@ def _token(m, x):
     return torch.cat([m.b.weight[None, :1].expand(x.shape[0], -1, -1), x], 1)
 
 
+def _twice(y, combine):
+    return combine(y)
+
+
+class Gated(nn.Module):
+    """Channels times what a depthwise convolution makes of the same channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv1d(3, 64, 3)
+        self.deep = nn.Conv1d(64, 64, 3, padding=1, groups=64)
+
+    def forward(self, x):
+        y = self.stem(x)
+        return y * self.deep(y)
+
+
 MISLEADING = [
     (lambda m, x: torch.add(m.a(x), m.b(x), alpha=2), "^add: a sum with alpha"),
     (lambda m, x: m.a(x) + m.b(x).detach(), "^detach: detach has no layer"),
@@ -261,6 +278,9 @@ MISLEADING = [
     (lambda m, x: m.b(F.softplus(m.a(x), 2.0)), "^softplus: softplus has no layer"),
     (lambda m, x: m.b(x + m.a(x)), "^add: the channels of the inputs are few"),
     (lambda m, x: m.a(torch.cat([x[:, :0], x], 1)), "^getitem: getitem has no layer"),
+    (lambda m, x: _twice(m.a(x), lambda y: y * y), "^mul: it takes the same signal twice"),
+    (lambda m, x: torch.stack([m.a(x), m.b(x)], 1).mean(1), "^stack: branches meet here by sums"),
+    (lambda m, x: m.b(F.layer_norm(m.a(x), (64,), eps=1.0)), "^layer_norm: its normalis.* eps=1"),
     (_in_place, "^relu_: it changes in place what is read again"),
     (_token, "^getitem: getitem has no layer"),
     (lambda m, x: torch.cat([m.a.weight[:2], m.a(x)], 0), "^cat: it puts constants beside"),
@@ -272,6 +292,7 @@ def _chain(*layers):
 
 
 REFUSED = [
+    (Gated, (3, 8), "^mul: a product with what a depthwise convolution gives"),
     (Shifted, (4,), "^add: it adds a constant that is not zero"),
     (Twice, (64,), "^layer and layer share their weights"),
     (Crossing, (64,), "reaches the output on ways that cross"),

@@ -20,6 +20,8 @@ MASKED = [
     "conv3:b=0.2 relu local3:b=0.2 relu gap dense",
     "conv3:b=0.2 relu cat(conv3:b=0.1 | conv1) gap dense",
     "conv3 relu conv2:pad=valid,stride=2,b=0.2 relu gap dense",
+    "conv3 relu conv[[-1]]:pad=valid,b=0.2 relu gap dense",
+    "conv3 relu local[[1]]:pad=valid,b=0.2 relu gap dense",
     "conv3 prod(conv3:b=0.1 | conv1 relu) gap dense",
     "conv3:b=0.1 relu flatten dense",
     "conv3:b=0.2 relu attention relu gap dense",

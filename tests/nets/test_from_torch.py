@@ -222,6 +222,63 @@ def test_hooks_and_weights_made_of_others():
         from_torch(module, (8,))
 
 
+def plain():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 64), nn.Sequential(nn.ReLU()), nn.Linear(64, 5))
+
+
+@pytest.mark.parametrize(
+    ("place", "hook"),
+    [
+        ("1.0", lambda part: part.register_forward_hook(lambda m, x, y: 2 * y)),
+        ("1.0", lambda part: part.register_forward_pre_hook(lambda m, x: (2 * x[0],))),
+        ("0", lambda part: part.register_full_backward_hook(lambda m, a, b: None)),
+        ("", lambda part: part.register_forward_hook(lambda m, x, y: 2 * y)),
+    ],
+)
+def test_hooks_that_the_trace_does_not_see(place, hook):
+    module = plain()
+    hook(module.get_submodule(place))
+    with pytest.raises(NetworkError, match=f"^{place or 'Sequential'}: hooks change what it does"):
+        from_torch(module, (8,))
+
+
+def test_hooks_that_the_trace_sees_and_functions_in_place_of_others():
+    module = plain()
+    module[1].register_forward_hook(lambda m, x, y: 2 * y)
+    assert str(from_torch(module, (8,))).split()[1:3] == ["relu:raw", "rescale2"]
+    module[1][0].forward = torch.tanh
+    with pytest.raises(NetworkError, match=r"^1\.0: its forward was replaced"):
+        from_torch(module, (8,))
+
+
+def test_a_layer_alone_is_a_network():
+    torch.manual_seed(0)
+    layer = nn.Linear(8, 64)
+    assert from_torch(layer, (8,)) == from_torch(nn.Sequential(layer), (8,))
+    module = nn.Sequential(nn.Conv1d(3, 64, 3), nn.AdaptiveAvgPool1d(1), nn.AdaptiveAvgPool1d(1))
+    assert len(from_torch(module, (3, 8)).layers) == 2
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.BatchNorm1d(64, eps=0.1), nn.LayerNorm(8, eps=0.1), nn.GroupNorm(2, 64, eps=0.1)]
+)
+def test_what_normalisations_add_to_variances(norm):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv1d(3, 64, 3, padding=1), norm, nn.ReLU(), nn.Flatten())
+    with pytest.raises(NetworkError, match=r"^1: its normalisation adds eps=0\.1 to variances"):
+        from_torch(module, (3, 8), batch_norm="identity")
+
+
+def test_groups_of_positions_are_no_groups_of_channels():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 64), nn.GroupNorm(2, 10), nn.ReLU(), nn.Linear(64, 5))
+    with pytest.raises(NetworkError, match=r"^1: it normalises groups of positions"):
+        from_torch(module, (10, 6))
+    module[1] = nn.GroupNorm(1, 10)
+    assert from_torch(module, (10, 6)).layers[1] == tg.LayerNorm(space=True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

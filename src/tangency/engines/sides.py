@@ -150,7 +150,9 @@ def _windows(kept: np.ndarray, geometry: Any) -> np.ndarray:
     axes = geometry.axes
     offsets = getattr(geometry, "offsets", None)
     if offsets is not None:
-        return np.prod([_taken(kept, axes, offset) for offset in offsets], axis=0)
+        # A window belongs to its position, which must be there even if nothing is read at it.
+        every = {*offsets, (0,) * len(axes)}
+        return np.prod([_taken(kept, axes, offset) for offset in every], axis=0)
     for axis, w in enumerate(axes):
         places = w.start + w.stride * np.arange(w.size_out)[:, None] + np.array(w.taps)
         kept = np.take(kept, places, axis=1 + axis).prod(axis=2 + axis)

@@ -35,9 +35,16 @@ NOT_COVERED = [
         (4, 1),
         "ConvLocal has other weights at each position, and later layers mix positions",
     ),
+    (
+        tg.parse("conv2:stride=2,pad=1 relu gap dense"),
+        (6, 1),
+        "Conv has windows that begin farther apart than any positions are",
+    ),
 ]
 each = pytest.mark.parametrize(
-    ("net", "shape", "reason"), NOT_COVERED, ids=["quadrature", "filter", "3-d", "size", "local"]
+    ("net", "shape", "reason"),
+    NOT_COVERED,
+    ids=["quadrature", "filter", "3-d", "size", "local", "far"],
 )
 
 

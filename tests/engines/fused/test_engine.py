@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
+import oracle
 import tangency as tg
 from cases import each
 from conditioning import conditioning, relative
@@ -55,6 +56,16 @@ def test_the_reference_engine(shape, text):
     assert fused.uncovered(plan(net, shape)) is None
     assert both_errors(net, x, None) <= F64
     assert both_errors(net, x, y) <= F64
+
+
+@pytest.mark.parametrize("length", [4, 5, 6, 7])
+@pytest.mark.parametrize("zeros", ["1", "2", "[[3,1]]"])
+def test_windows_that_begin_beyond_the_grid(length, zeros):
+    """They count pairs of windows that are farther apart than any two positions."""
+    x = sample((length, 2), 4)
+    for patch, stride in ((2, 2), (3, 2), (2, 3), (3, 3)):
+        net = f"conv{patch}:stride={stride},pad={zeros} relu gap dense"
+        np.testing.assert_allclose(tg.NTK(net)(x), oracle.NTK(net)(x), rtol=1e-10, err_msg=net)
 
 
 @each("fused")

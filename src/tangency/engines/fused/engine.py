@@ -83,8 +83,11 @@ def _unknown(step: Step) -> str | None:
     match step.operator:
         case Pointwise(activation):
             return slow(activation) if activation.quadrature else no_loop(activation)
-        case Shifts(geometry) if any(w.size_out > w.size_in for w in geometry.axes):
-            return f"{name} has more windows than positions"
+        case Shifts(geometry) if any(
+            (w.size_out - 1) * w.stride >= w.size_in for w in geometry.axes
+        ):
+            # Planes of δ reach as far as positions do, and those of δ·stride must be among them.
+            return f"{name} has windows that begin farther apart than any positions are"
         case Weights(shared=False) if step.need_out is Need.FULL:
             # Of the diagonal alone, shared weights make the same.
             return f"{name} has other weights at each position, and later layers mix positions"

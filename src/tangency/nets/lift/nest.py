@@ -105,7 +105,14 @@ class Nest:
                 "in the limit, where the two do not meet; pass the inputs through a layer with "
                 "weights first"
             )
-        return State(first.axes, channels, hidden, any(state.apart for state in states))
+        apart = any(state.apart for state in states)
+        if apart and call.target in PRODUCTS:
+            raise NetworkError(
+                f"{call.name}: a product with what a depthwise convolution gives, whose channels "
+                "are not independent of those that went into it; mix the channels by a pointwise "
+                "convolution before the product"
+            )
+        return State(first.axes, channels, hidden, apart)
 
     def _chain(self, call: Call, stop: Call) -> list[Layer]:
         """The layers behind `stop`, up to a call."""
@@ -162,11 +169,7 @@ class Nest:
             return Concatenate(*chains, axis=axis[0])
         if call.target in PRODUCTS:
             return Product(*chains)
-        if call.target in SUMS:
-            return Sum(*chains)
-        raise NetworkError(
-            f"{call.name}: branches meet here by sums, products and concatenations only"
-        )
+        return Sum(*chains)
 
 
 def _check_meeting(call: Call) -> None:
@@ -177,6 +180,16 @@ def _check_meeting(call: Call) -> None:
             raise NetworkError(
                 f"{call.name}: it puts constants beside a signal (a class token), which no layer "
                 "here does; leave them out, and take the mean over positions"
+            )
+    if len(call.inputs) > 1 and not _concatenates(call):
+        if call.kind != "output" and call.target not in (*PRODUCTS, *SUMS):
+            raise NetworkError(
+                f"{call.name}: branches meet here by sums, products and concatenations only"
+            )
+        if len(set(call.inputs)) == 1 and call.kind != "output":
+            raise NetworkError(
+                f"{call.name}: it takes the same signal twice; write a multiple as x * 2, and of a "
+                "square the description of the network yourself, with tangency.Monomial(2)"
             )
     if call.target in SUMS and call.options.get("alpha", 1) != 1:
         raise NetworkError(f"{call.name}: a sum with alpha; multiply the branch by it before")

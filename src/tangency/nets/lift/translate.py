@@ -21,6 +21,8 @@ from .weights import WEIGHTED, Spreads
 _NOTHING = {"contiguous", "clone", "float", "double", "to"}
 # Where their argument of the place says so, nothing in evaluation mode; else random masks.
 _MASKS = {"dropout": 2, "dropout_": 2, "feature_dropout": 2, "stochastic_depth": 3}
+# The largest eps of a normalisation that counts as 0.
+_MOST_EPS = 1e-3
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _OTHER_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.LocalResponseNorm)
 _IDENTITIES = (
@@ -73,15 +75,23 @@ class Translator:
         if isinstance(module, _IDENTITIES):
             return [], state
         if isinstance(module, _BATCH_NORMS):
+            _check_eps(module.eps)
             _check_gain(module.weight, module.bias)
             _check_gain(module.running_var, module.running_mean)
             return self._batch_norm(), state
         if type(module) is nn.LayerNorm:
+            _check_eps(module.eps)
             _check_gain(module.weight, module.bias)
             return _layer_norm(len(module.normalized_shape), state)
         alone = type(module) is nn.GroupNorm and module.num_groups == module.num_channels
         if type(module) is nn.GroupNorm and not alone:
             _check_gain(module.weight, module.bias)
+            _check_eps(module.eps)
+            if module.num_groups > 1 and state.axes[0] != CHANNELS:
+                raise NetworkError(
+                    "it normalises groups of positions, as its channels are not the first axis of "
+                    "its input; use LayerNorm, or move them there"
+                )
             return [LayerNorm(space=bool(state.space))], state
         if isinstance(module, _OTHER_NORMS) or alone:
             raise NetworkError(
@@ -144,7 +154,8 @@ class Translator:
                     return None
                 return self._pool("AvgPool" if name[0] == "a" else "MaxPool", given, state)
             case "layer_norm":
-                given = call.bound(("normalized_shape", "weight", "bias"))
+                given = call.bound(("normalized_shape", "weight", "bias", "eps"))
+                _check_eps(given.get("eps", 0.0))
                 _check_gain(given.get("weight"), given.get("bias"))
                 return _layer_norm(len(given["normalized_shape"]), state)
             case "interpolate" if options.get("mode", "nearest") == "nearest":
@@ -216,16 +227,25 @@ def _check_gain(weight: Any, bias: Any) -> None:
             )
 
 
+def _check_eps(eps: float) -> None:
+    """What is added to a variance is taken as 0, which it nearly is."""
+    if eps > _MOST_EPS:
+        raise NetworkError(
+            f"its normalisation adds eps={eps:g} to variances, which a kernel here does not; with "
+            f"at most {_MOST_EPS:g} it is taken as 0"
+        )
+
+
 def _adaptive(size: Any, call: Call, state: State) -> Translated | None:
     state.in_order()
     grid = call.shape_in[1:]
     wanted = tuple(
         n if w is None else w for n, w in zip(grid, _per_axis(size, len(grid)), strict=True)
     )
-    if set(wanted) == {1}:
-        return [GlobalAvgPool()], state.without_space()
     if wanted == grid:
         return [], state
+    if set(wanted) == {1}:
+        return [GlobalAvgPool()], state.without_space()
     if any(n % w for n, w in zip(grid, wanted, strict=True)):
         raise NetworkError(
             f"windows of different sizes ({grid} to {wanted} positions) have no layer here; use an "
