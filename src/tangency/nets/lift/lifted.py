@@ -24,6 +24,7 @@ def from_torch(
     spreads: Mapping[str, tuple[float, float]] | None = None,
     batch_norm: str | None = None,
     max_pool: str | None = None,
+    attention: str | None = None,
     preactivate: bool = False,
     standard: bool = False,
 ) -> Network:
@@ -45,6 +46,10 @@ def from_torch(
         batch_norm: what stands for batch normalisation, "identity" (what it is at
             initialisation) or "layernorm"; it has no kernel itself.
         max_pool: "average" takes means in the place of maxima.
+        attention: "linear" gives queries and keys of attention the same weights, and divides their
+            products by the width of a head: softmax(w²Σ_xx), as `SelfAttention`. With weights of
+            their own and the root of the width, as most networks have it, the weights of a head
+            stay random, and there is no closed form.
         preactivate: read blocks relu(x + f(x)) as x + f(relu(x)), means between the activation
             and the block before both. Where x has been through an activation, x + f(x) is not
             Gaussian, and the first has no kernel in closed form.
@@ -75,6 +80,7 @@ def from_torch(
     replacing = Replacing(
         _allowed(batch_norm, "batch_norm", ("identity", "layernorm")),
         _allowed(max_pool, "max_pool", ("average",)),
+        _allowed(attention, "attention", ("linear",)),
     )
     truth(preactivate, "preactivate")
     truth(standard, "standard")
@@ -158,8 +164,10 @@ def _channels_last(start: Any, last: Any) -> bool:
     if len(start.shape) < 2:
         return False
     takers = [call for call in _calls(last) if start in call.inputs]
-    kinds = {type(call.target).__name__ for call in takers}
-    return bool(kinds & {"Linear", "LayerNorm", "MultiheadAttention", "TransformerEncoderLayer"})
+    layers = [
+        call.target.values.target if call.kind == "attention" else call.target for call in takers
+    ]
+    return bool({type(layer).__name__ for layer in layers} & {"Linear", "LayerNorm"})
 
 
 def _moved(net: Network) -> Network:

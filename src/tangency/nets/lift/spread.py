@@ -20,6 +20,8 @@ from ...errors import NetworkError
 _ERRORS = 4.0
 # Of kurtosis: between that of uniform numbers, 1.8, and that of normal ones, 3.
 _BETWEEN = 2.4
+# Within which numbers look drawn, of kurtosis; and the usual spreads of learnt positions.
+_FLAT, _PEAKED, _USUAL = 1.4, 4.5, (0.02, 0.01, 1.0)
 # The largest of N uniform numbers is nearer to the bound than so many parts in N.
 _PARTS = 8.0
 # Variances that differ by less are not worth a question.
@@ -121,6 +123,30 @@ def bias_variance(bias: torch.Tensor | None, fans: Fans) -> float:
     if found and inside and abs(found / usual - 1) <= _ERRORS * math.sqrt(0.8 / len(values)):
         return usual
     return found
+
+
+def vector_std(parameter: torch.Tensor, place: str) -> float:
+    """The standard deviation of vectors that are added to a signal, or stand beside it.
+
+    Raises:
+        NetworkError: numbers that were not drawn around zero, each like the others.
+    """
+    values = parameter.detach().double().reshape(-1, parameter.shape[-1])
+    square, count = float(values.square().mean()), values.numel()
+    if square == 0:
+        return 0.0
+    kurtosis = float(values.pow(4).mean()) / square**2
+    centred = abs(float(values.mean())) <= _ERRORS * math.sqrt(square / count)
+    rows = values.square().mean(1) / square
+    spread = _ERRORS * math.sqrt(2 / values.shape[1]) * math.sqrt(1 + math.log(len(rows)))
+    if not centred or not _FLAT < kurtosis < _PEAKED or float((rows - 1).abs().max()) > spread:
+        raise NetworkError(
+            f"it adds a constant that is not zero to a signal, {place!r}, whose numbers do not look "
+            "drawn around zero with one spread, or were trained; kernels are those of a network at "
+            f"initialisation. Draw them (nn.init.normal_), or say spreads={{{place!r}: (std, 0.0)}}"
+        )
+    usual = [std for std in _USUAL if abs(square / std**2 - 1) <= _ERRORS * math.sqrt(2 / count)]
+    return usual[0] if usual else math.sqrt(square)
 
 
 def told(spreads: dict[str, Any], place: str) -> tuple[float, float] | None:

@@ -12,10 +12,21 @@ from torch import nn
 
 from ...errors import NetworkError
 from ...nets import AvgPool, GlobalAvgPool, Layer, LayerNorm, Pad, Rescale, Upsample
-from .axes import Translated, flattened, mean, permuted, reshaped, squeezed, transposed
+from .axes import (
+    Translated,
+    flattened,
+    mean,
+    permuted,
+    reshaped,
+    squeezed,
+    taken,
+    transposed,
+)
+from .heads import attention
 from .known import PRODUCTS, SUMS, activation_of
 from .states import CHANNELS, State, alike
 from .trace import Call
+from .vectors import shifted, tokens
 from .weights import WEIGHTED, Spreads
 
 _NOTHING = {"contiguous", "clone", "float", "double", "to"}
@@ -34,6 +45,7 @@ class Replacing:
 
     batch_norm: str | None = None
     max_pool: str | None = None
+    attention: str | None = None
 
 
 @dataclass
@@ -50,7 +62,13 @@ class Translator:
             NetworkError: what has no limit, or no layer here, by its place in the module.
         """
         try:
-            found = self._module(call, state) if call.kind == "module" else self._call(call, state)
+            if call.kind == "attention":
+                replacing = self.replacing.attention
+                found = attention(call.target, call, state, self.spreads, replacing)
+            elif call.kind == "module":
+                found = self._module(call, state)
+            else:
+                found = self._call(call, state)
         except NetworkError as error:
             text = str(error)
             named = text.startswith(f"{call.name}:")
@@ -116,7 +134,7 @@ class Translator:
         if target in PRODUCTS or target is operator.truediv:
             return _rescaled(call, state)
         if target in SUMS:
-            return _shifted(call, state)
+            return shifted(call, state, self.spreads)
         match name:
             case "flatten":
                 dims = {"start_dim": 0, "end_dim": -1, **call.bound(("start_dim", "end_dim"))}
@@ -125,14 +143,18 @@ class Translator:
                 return reshaped(call, state)
             case "permute":
                 dims = args[0] if args and isinstance(args[0], list | tuple) else args
-                dims = options.get("dims", dims)
-                return permuted([state.place(d) for d in dims[1:]], dims[0], state)
+                return permuted(list(options.get("dims", dims)), state)
             case "transpose" | "swapaxes":
                 given = call.bound(("dim0", "dim1"))
                 return transposed(given["dim0"], given["dim1"], state)
             case "mean":
                 given = {"dim": None, "keepdim": False, **call.bound(("dim", "keepdim"))}
                 return mean(given["dim"], given["keepdim"], state)
+            case "getitem" | "select":
+                index = args[0] if name == "getitem" else _selected(call)
+                return taken(index, state)
+            case "cat" | "concat" | "concatenate":
+                return tokens(call, state, self.spreads)
             case "squeeze":
                 return squeezed(call.bound(("dim",)).get("dim"), state)
             case "adaptive_avg_pool1d" | "adaptive_avg_pool2d" | "adaptive_avg_pool3d":
@@ -198,6 +220,8 @@ def _activated(layer: Layer, state: State) -> Translated:
 
 def _layer_norm(count: int, state: State) -> Translated | None:
     """A LayerNorm over the last `count` axes: the channels, or these and all of space."""
+    if state.batch > len(state.axes) - count:
+        state.check_batch()
     last = state.axes[-count:]
     if last == (CHANNELS,):
         return [LayerNorm()], state
@@ -262,15 +286,11 @@ def _rescaled(call: Call, state: State) -> Translated | None:
     return [Rescale(float(values.flatten()[0]))], state
 
 
-def _shifted(call: Call, state: State) -> Translated | None:
-    """A sum with a constant, which must be zero."""
-    others = [arg for arg in call.args if not isinstance(arg, Call)]
-    if len(others) == 1 and not bool(torch.as_tensor(others[0]).any()):
-        return [], state
-    raise NetworkError(
-        "it adds a constant that is not zero to the values of a layer (a learnt position, or an "
-        "offset), which no layer here does; leave it out"
-    )
+def _selected(call: Call) -> Any:
+    """select(dim, index) as an index of all axes."""
+    given = call.bound(("dim", "index"))
+    dim = given["dim"] + len(call.shape_in) + 1 if given["dim"] < 0 else given["dim"]
+    return (slice(None),) * dim + (given["index"],)
 
 
 def _named(target: Any) -> str:

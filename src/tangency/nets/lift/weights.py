@@ -12,7 +12,8 @@ from torch import nn
 
 from ...errors import NetworkError
 from ...nets import Conv, ConvTranspose, Dense, Layer, Pad, Slice
-from .spread import Fans, bias_variance, told, variance
+from .attend import Attention
+from .spread import Fans, bias_variance, told, variance, vector_std
 from .states import CHANNELS, State, alike
 
 _PADDING = {"zeros": "zeros", "circular": "circular", "reflect": "reflect", "replicate": "edge"}
@@ -68,6 +69,12 @@ class Spreads:
             options["bias_rate"] = 0.0 if module.bias is None else 1.0
         return options
 
+    def of_vectors(self, parameter: torch.Tensor, place: str) -> float:
+        """The standard deviation of a parameter that is no weights, but numbers of a signal."""
+        self.used.add(place)
+        given = told(self.given, place)
+        return vector_std(parameter, place) if given is None else given[0]
+
     def check_used(self) -> None:
         """Raise `NetworkError` for places of the user's that are no layers with weights."""
         if unknown := sorted(set(self.given) - self.used):
@@ -83,10 +90,14 @@ def _hooked(module: nn.Module) -> bool:
 
 def dense(module: nn.Linear, place: str, state: State, spreads: Spreads) -> tuple[Any, State]:
     """A Linear, which acts on the last axis."""
+    if state.batch == len(state.axes):
+        state.check_batch()
     if state.axes[-1] != CHANNELS:
         raise NetworkError(
-            f"{place}: it mixes positions with one set of weights for all channels, and the limit "
-            "of many channels leaves these weights random; mix positions by Conv, or by attention"
+            f"{place}: it mixes positions with one set of weights for all channels (as in "
+            "MLP-Mixer). However many channels and hidden units there are, this is one random map "
+            "of finitely many positions, over which nothing is averaged, so that Σ stays random "
+            "and no kernel is its limit; mix positions by Conv, or by attention"
         )
     options = spreads.of(module, module.in_features, place, state)
     return [Dense(**options)], _mixed(state, module.out_features)
@@ -184,6 +195,9 @@ WEIGHTED: dict[type, Callable[[Any, str, State, Spreads], tuple[Any, State]]] = 
 }
 
 
-def weights_of(module: Any) -> torch.Tensor | None:
-    """The weights of a layer that has some of these; None for others."""
-    return module.weight if type(module) in WEIGHTED else None
+def weighted(target: Any) -> list[Any]:
+    """The modules of a call that have weights of these kinds."""
+    if isinstance(target, Attention):
+        calls = {id(call): call for call in (target.queries, target.keys, target.values)}
+        return [call.target for call in calls.values()]
+    return [target] if type(target) in WEIGHTED else []
