@@ -98,3 +98,20 @@ WRITTEN = {
     "einsum": (einsum, ("q", "kv", "proj")),
     "single": (single, QKV),
 }
+
+
+class Shared(nn.Module):
+    """What attention="linear" puts in the place of `nn.MultiheadAttention`, as it begins."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.k, self.v, self.out_proj = (nn.Linear(width, width) for _ in range(3))
+        for layer in (self.k, self.v):
+            bound = math.sqrt(6 / (4 * width))  # that of three matrices in one
+            nn.init.uniform_(layer.weight, -bound, bound)
+        for layer in (self.k, self.v, self.out_proj):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, query, key, value, need_weights=False):
+        return self.out_proj(shared(self, query)), None

@@ -28,7 +28,7 @@ PRODUCTS_OF_SIGNALS = (
     *("matmul", "bmm", "__matmul__", "__rmatmul__"),
 )
 _CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_PROBES = 6
+_PROBES, _LEAST = 8, 4
 _NEAR = 1e-4
 
 
@@ -201,11 +201,15 @@ class _Probe:
             u = int(torch.randint(out.shape[1], (), generator=rng))
             c = (0, out.shape[2] - 1)[probe] if probe < 2 else None
             c = int(torch.randint(out.shape[2], (), generator=rng)) if c is None else c
-            grads = torch.autograd.grad(out[0, u, c], self.given, retain_graph=True, materialize_grads=True)
+            grads = torch.autograd.grad(
+                out[0, u, c], self.given, retain_graph=True, materialize_grads=True
+            )
             slopes = torch.cat([self._laid(each) for each in grads], -1)
             if bool(slopes[1:].any()):
                 return None  # of other inputs
-            seen = _seen(slopes[0], inputs[0], u, float(out[0, u, c]))
+            if not bool(torch.cat([slopes[0, :u], slopes[0, u + 1 :]]).any()):
+                continue  # all products with other positions were below the kink of a ReLU
+            seen = _seen(slopes[0], inputs[0], u, float(out[0, u, c].detach()))
             if seen is None:
                 return None
             queries, keys, value, mechanism, scale = seen
@@ -213,7 +217,7 @@ class _Probe:
             places = tuple(frozenset(owners[s] for s in part) for part in parts)
             found.add((*places, mechanism, len(keys), queries == keys))
             scales.append(scale)
-        if len(found) != 1 or max(scales) > (1 + _NEAR) * min(scales):
+        if len(found) != 1 or len(scales) < _LEAST or max(scales) > (1 + _NEAR) * min(scales):
             return None
         *places, mechanism, width, shared = found.pop()
         if any(len(place) != 1 for place in places):

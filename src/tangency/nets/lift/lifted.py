@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from ... import checks
 from ...checks import shown
 from ...errors import InputError, NetworkError
-from ..activations import ActivationLayer
-from ..base import Layer, choice, truth
-from ..branches import Sum
-from ..pooling import LinearGridLayer
-from ..structure import Branches
+from ..base import choice, truth
 from ..structure import Sequential as Network
+from .moving import beside, preactivated
 
 
 def from_torch(
@@ -91,7 +87,8 @@ def from_torch(
     net = Nest(Translator(told, replacing), start, state).of(last)
     told.check_used()
     if preactivate:
-        net = _moved(net)
+        net = preactivated(net)
+    net = beside(net)
     _check(net, shape, state.axes[0] != "channels")
     return net
 
@@ -170,30 +167,6 @@ def _channels_last(start: Any, last: Any) -> bool:
     return bool({type(layer).__name__ for layer in layers} & {"Linear", "LayerNorm"})
 
 
-def _moved(net: Network) -> Network:
-    """Blocks relu(x + f(x)) as x + f(relu(x)): activations before an identity go into f.
-
-    A mean that stands between the activation and the block, in the place of a maximum (which an
-    increasing activation can follow as well), goes before the activation.
-    """
-    layers: list[Layer] = []
-    for layer, following in zip_longest(net.layers, net.layers[1:]):
-        if not isinstance(layer, Branches):
-            layers.append(layer)
-            continue
-        chains = [_moved(chain) for chain in layer.chains()]
-        activated = isinstance(layer, Sum) and isinstance(following, ActivationLayer)
-        if activated and any(not chain.layers for chain in chains):
-            between = len(layers)
-            while between and isinstance(layers[between - 1], LinearGridLayer):
-                between -= 1
-            if between and isinstance(layers[between - 1], ActivationLayer):
-                moved = layers.pop(between - 1)
-                chains = [Network(moved, *c.layers) if c.layers else c for c in chains]
-        layers.append(layer.rebuilt(chains))
-    return Network(*layers)
-
-
 def _check(net: Network, shape: tuple[int, ...], last: bool) -> None:
     """Whether the layers fit each other and the input."""
     ours = shape if last else (*shape[1:], shape[0])
@@ -201,7 +174,7 @@ def _check(net: Network, shape: tuple[int, ...], last: bool) -> None:
         net.output_shape(ours)
     except NetworkError as error:
         remedy = ""
-        if str(_moved(net)) != str(net):
+        if str(preactivated(net)) != str(net):
             remedy = (
                 ". A sum with what has been through an activation is not Gaussian: "
                 "preactivate=True reads relu(x + f(x)) as x + f(relu(x))"

@@ -33,7 +33,7 @@ class Nest:
         self.ways: dict[Call, list[Call]] = {start: [start]}  # the calls through which all come
         self.used: set[Call] = set()
         self.owners: dict[int, tuple[str, Call]] = {}
-        self.weights: list[tuple[str, torch.Tensor]] = []
+        self.weights: dict[Any, list[tuple[str, torch.Tensor]]] = {}  # by their first numbers
 
     def of(self, last: Call) -> Sequential:
         """The network up to this call. Raises `NetworkError` for what is none of layers here."""
@@ -76,33 +76,37 @@ class Nest:
             self.layers[call], self.states[call] = [], state
         elif len(inputs) == 1 and not _concatenates(call):
             self.layers[call], self.states[call] = self.translate(call, state)
+            if call.target in SUMS or call.target in _CONCATENATIONS:
+                for parameter in drawn(call):
+                    self._own(parameter, call)
         else:
             self.layers[call], self.states[call] = [], self._met(call)
 
     def _check_alone(self, call: Call) -> None:
         """Weights stand at one place: used twice, they are not independent of each other."""
-        weights = [module.weight for module in weighted(call.target)]
-        if call.target in SUMS or call.target in _CONCATENATIONS:
-            weights += drawn(call)
-        for weight in weights:
-            other, owner = self.owners.setdefault(weight.data_ptr(), (call.name, call))
-            if owner is not call:
-                raise NetworkError(
-                    f"{call.name} and {other} share their weights, so that what they do is not "
-                    "independent; the limit is known for weights that are used once"
-                )
-            self._check_no_copy(call.name, weight)
+        for module in weighted(call.target):
+            self._own(module.weight, call)
+            self._check_no_copy(call.name, module.weight)
+
+    def _own(self, weight: torch.Tensor, call: Call) -> None:
+        other, owner = self.owners.setdefault(weight.data_ptr(), (call.name, call))
+        if owner is not call:
+            raise NetworkError(
+                f"{call.name} and {other} share their weights, so that what they do is not "
+                "independent; the limit is known for weights that are used once"
+            )
 
     def _check_no_copy(self, name: str, weight: torch.Tensor) -> None:
         """`nn.TransformerEncoder` makes layers that begin as copies of one."""
-        for other, seen in self.weights:
-            if seen.shape == weight.shape and torch.equal(seen, weight) and bool(weight.any()):
+        key = (tuple(weight.shape), *weight.detach().flatten()[:4].tolist())
+        for other, seen in self.weights.setdefault(key, []):
+            if bool(weight.any()) and torch.equal(seen, weight):
                 raise NetworkError(
                     f"{name} and {other} begin with equal weights (nn.TransformerEncoder copies "
                     "one layer), so that what they do is not independent; draw them anew: for p in "
                     "module.parameters(): if p.dim() > 1: nn.init.xavier_uniform_(p)"
                 )
-        self.weights.append((name, weight))
+        self.weights[key].append((name, weight))
 
     def _met(self, call: Call) -> State:
         """What leaves a meeting of branches."""

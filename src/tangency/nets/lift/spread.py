@@ -78,11 +78,16 @@ def near(weight: torch.Tensor) -> dict[str, float]:
     return {name: v for name, v in schemes.items() if abs(square / v - 1) <= error}
 
 
-def variance(weight: torch.Tensor, place: str, alike: Sequence[torch.Tensor]) -> float:
+def variance(
+    weight: torch.Tensor,
+    place: str,
+    explained: dict[str, float],
+    alike: Sequence[dict[str, float]],
+) -> float:
     """The variance of the scheme that explains these weights.
 
-    alike: the weights of all layers of the kind. Where several schemes explain those of one, the
-    one is taken that explains most of the others.
+    explained: what is `near` them. alike: what is near the weights of all layers of the kind; where
+    several schemes explain those of one, the one is taken that explains most of the others.
 
     Raises:
         NetworkError: none does, or two that differ, by the name of the place.
@@ -90,8 +95,7 @@ def variance(weight: torch.Tensor, place: str, alike: Sequence[torch.Tensor]) ->
     found = float(weight.detach().double().square().mean())
     if found == 0:
         return 0.0
-    explained = near(weight)
-    votes = Counter(name for other in alike for name in near(other))
+    votes = Counter(name for other in alike for name in other)
     most = max((votes[name] for name in explained), default=0)
     best = {name: v for name, v in explained.items() if votes[name] == most}
     if best and max(best.values()) <= _ALIKE * min(best.values()):
@@ -141,9 +145,10 @@ def vector_std(parameter: torch.Tensor, place: str) -> float:
     spread = _ERRORS * math.sqrt(2 / values.shape[1]) * math.sqrt(1 + math.log(len(rows)))
     if not centred or not _FLAT < kurtosis < _PEAKED or float((rows - 1).abs().max()) > spread:
         raise NetworkError(
-            f"it adds a constant that is not zero to a signal, {place!r}, whose numbers do not look "
-            "drawn around zero with one spread, or were trained; kernels are those of a network at "
-            f"initialisation. Draw them (nn.init.normal_), or say spreads={{{place!r}: (std, 0.0)}}"
+            f"it adds a constant that is not zero to a signal, {place!r}, whose numbers do not "
+            "look drawn around zero with one spread, or were trained; kernels are those of a "
+            "network at initialisation. Draw them (nn.init.normal_), or say "
+            f"spreads={{{place!r}: (std, 0.0)}}"
         )
     usual = [std for std in _USUAL if abs(square / std**2 - 1) <= _ERRORS * math.sqrt(2 / count)]
     return usual[0] if usual else math.sqrt(square)

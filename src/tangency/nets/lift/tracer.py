@@ -69,7 +69,7 @@ class Tracer(fx.Tracer):
 
 
 class Known(fx.Proxy):
-    """A result whose shape is known, so that a module may do arithmetic with it and loop over it."""
+    """A result whose shape is known: a module may compute with it, and loop over it."""
 
     tracer: Tracer
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ...errors import NetworkError
-from ...nets import AvgPool, GlobalAvgPool, Layer, LayerNorm, Pad, Rescale, Upsample
+from ...nets import Layer, LayerNorm, Rescale
 from .axes import (
     Translated,
     flattened,
@@ -22,9 +22,10 @@ from .axes import (
     taken,
     transposed,
 )
+from .grids import adaptive, padded, pooled, upsampled
 from .heads import attention
 from .known import PRODUCTS, SUMS, activation_of
-from .states import CHANNELS, State, alike
+from .states import CHANNELS, State
 from .trace import Call
 from .vectors import shifted, tokens
 from .weights import WEIGHTED, Spreads
@@ -71,7 +72,7 @@ class Translator:
                 found = self._call(call, state)
         except NetworkError as error:
             text = str(error)
-            named = text.startswith(f"{call.name}:")
+            named = text.split(":")[0] in {call.name, *self.spreads.used}
             raise error if named else NetworkError(f"{call.name}: {text}") from None
         if found is None:
             what = type(call.target).__name__ if call.kind == "module" else _named(call.target)
@@ -108,17 +109,17 @@ class Translator:
             )
         name = re.sub("[123]d$", "", type(module).__name__)
         if name in ("AvgPool", "MaxPool"):
-            return self._pool(name, vars(module), state)
+            return pooled(name, vars(module), state, self.replacing.max_pool)
         if name == "AdaptiveAvgPool":
-            return _adaptive(module.output_size, call, state)
+            return adaptive(module.output_size, call, state)
         if type(module) is nn.Flatten:
             return flattened(module.start_dim, module.end_dim, state)
         if type(module) is nn.Upsample and module.mode == "nearest":
-            return _upsample(call, state)
+            return upsampled(call, state)
         if name in ("ZeroPad", "CircularPad", "ReflectionPad", "ReplicationPad"):
             modes = {"Z": "zeros", "C": "circular"}
             mode = modes.get(name[0], "reflect" if name == "ReflectionPad" else "edge")
-            return _pad(module.padding, mode, state)
+            return padded(module.padding, mode, state)
         return None
 
     def _call(self, call: Call, state: State) -> Translated | None:
@@ -158,19 +159,20 @@ class Translator:
             case "squeeze":
                 return squeezed(call.bound(("dim",)).get("dim"), state)
             case "adaptive_avg_pool1d" | "adaptive_avg_pool2d" | "adaptive_avg_pool3d":
-                return _adaptive(call.bound(("output_size",))["output_size"], call, state)
+                return adaptive(call.bound(("output_size",))["output_size"], call, state)
             case "avg_pool1d" | "avg_pool2d" | "avg_pool3d" | "max_pool1d" | "max_pool2d":
                 names = ("kernel_size", "stride", "padding")
                 given = {"stride": None, "padding": 0, **options, **call.bound(names)}
                 if len(args) > 3:
                     return None
-                return self._pool("AvgPool" if name[0] == "a" else "MaxPool", given, state)
+                kind = "AvgPool" if name[0] == "a" else "MaxPool"
+                return pooled(kind, given, state, self.replacing.max_pool)
             case "layer_norm":
                 given = call.bound(("normalized_shape", "weight", "bias"))
                 _check_gain(given.get("weight"), given.get("bias"))
                 return _layer_norm(len(given["normalized_shape"]), state)
             case "interpolate" if options.get("mode", "nearest") == "nearest":
-                return _upsample(call, state)
+                return upsampled(call, state)
         return None
 
     def _batch_norm(self) -> list[Layer]:
@@ -184,28 +186,6 @@ class Translator:
             'alone; say what stands for it: batch_norm="identity" (what it is at initialisation, '
             'in evaluation mode) or batch_norm="layernorm"'
         )
-
-    def _pool(self, name: str, given: dict[str, Any], state: State) -> Translated | None:
-        state.in_order()
-        if name == "MaxPool" and self.replacing.max_pool != "average":
-            raise NetworkError(
-                "the largest of several values has no Gaussian limit in closed form; say what "
-                'stands for it: max_pool="average", the mean over the same windows'
-            )
-        dims = len(state.space)
-        size = _per_axis(given["kernel_size"], dims)
-        stride = _per_axis(given["stride"] or given["kernel_size"], dims)
-        padding, dilation = (_per_axis(given.get(k, d), dims) for k, d in _DEFAULTS)
-        usual = not given.get("ceil_mode") and not given.get("divisor_override")
-        if not usual or set(dilation) != {1}:
-            return None
-        if any(padding) and name == "AvgPool" and not given.get("count_include_pad", True):
-            return None
-        pads: list[Layer] = [Pad(alike(padding))] if any(padding) else []
-        return [*pads, AvgPool(alike(size), None if stride == size else alike(stride))], state
-
-
-_DEFAULTS = (("padding", 0), ("dilation", 1))
 
 
 def _activated(layer: Layer, state: State) -> Translated:
@@ -240,39 +220,6 @@ def _check_gain(weight: Any, bias: Any) -> None:
             )
 
 
-def _adaptive(size: Any, call: Call, state: State) -> Translated | None:
-    state.in_order()
-    grid = call.shape_in[1:]
-    wanted = tuple(
-        n if w is None else w for n, w in zip(grid, _per_axis(size, len(grid)), strict=True)
-    )
-    if set(wanted) == {1}:
-        return [GlobalAvgPool()], state.without_space()
-    if wanted == grid:
-        return [], state
-    if any(n % w for n, w in zip(grid, wanted, strict=True)):
-        raise NetworkError(
-            f"windows of different sizes ({grid} to {wanted} positions) have no layer here; use an "
-            "output size that divides the grid"
-        )
-    return [AvgPool(alike(n // w for n, w in zip(grid, wanted, strict=True)))], state
-
-
-def _upsample(call: Call, state: State) -> Translated | None:
-    state.in_order()
-    before, after = call.shape_in[1:], (call.shape or ())[1:]
-    if any(b % a for a, b in zip(before, after, strict=True)):
-        return None
-    return [Upsample(alike(b // a for a, b in zip(before, after, strict=True)))], state
-
-
-def _pad(padding: Any, mode: str, state: State) -> Translated:
-    dims = len(state.in_order().space)
-    given = _per_axis(padding, 2 * dims)
-    pairs = [(given[2 * k], given[2 * k + 1]) for k in range(dims)][::-1]  # the last axis first
-    return [Pad(alike(low if low == high else (low, high) for low, high in pairs), mode)], state
-
-
 def _rescaled(call: Call, state: State) -> Translated | None:
     """A product with a constant."""
     others = [arg for arg in call.args if not isinstance(arg, Call)]
@@ -295,7 +242,3 @@ def _selected(call: Call) -> Any:
 
 def _named(target: Any) -> str:
     return target if isinstance(target, str) else getattr(target, "__name__", str(target))
-
-
-def _per_axis(value: Any, count: int) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,) * count

@@ -95,7 +95,9 @@ def tokens(call: Call, state: State, spreads: Spreads) -> Translated | None:
 
 def drawn(call: Call) -> list[torch.Tensor]:
     """The parameters among the arguments of a call."""
-    parts = [each for arg in call.args for each in (arg if isinstance(arg, list | tuple) else [arg])]
+    parts = [
+        each for arg in call.args for each in (arg if isinstance(arg, list | tuple) else [arg])
+    ]
     return [call.origins[id(part)][1] for part in parts if id(part) in call.origins]
 
 

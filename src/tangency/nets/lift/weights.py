@@ -13,7 +13,7 @@ from torch import nn
 from ...errors import NetworkError
 from ...nets import Conv, ConvTranspose, Dense, Layer, Pad, Slice
 from .attend import Attention
-from .spread import Fans, bias_variance, told, variance, vector_std
+from .spread import Fans, bias_variance, near, told, variance, vector_std
 from .states import CHANNELS, State, alike
 
 _PADDING = {"zeros": "zeros", "circular": "circular", "reflect": "reflect", "replicate": "edge"}
@@ -32,6 +32,7 @@ class Spreads:
     module: nn.Module
     standard: bool = False
     used: set[str] = field(default_factory=set)
+    near: dict[Any, dict[str, float]] = field(default_factory=dict)
 
     def of(self, module: Any, count: int, place: str, state: State) -> dict[str, Any]:
         """Arguments of a layer here: standard deviations, whether it is trained, and how.
@@ -49,8 +50,9 @@ class Spreads:
         taken = count if state.hidden else count / state.channels
         if stds is None:
             layers: list[Any] = [m for m in self.module.modules() if type(m) is type(module)]
-            others = [layer.weight for layer in layers]
-            weight = math.sqrt(variance(module.weight, place, others) * taken)
+            others = [self._near(layer.weight) for layer in layers]
+            found = variance(module.weight, place, self._near(module.weight), others)
+            weight = math.sqrt(found * taken)
             stds = weight, math.sqrt(bias_variance(module.bias, Fans.of(module.weight)))
         options: dict[str, Any] = {"weight_std": stds[0], "bias_std": stds[1]}
         trained = module.weight.requires_grad
@@ -68,6 +70,13 @@ class Spreads:
             options["weight_rate"] = taken / module.weight[0, 0].numel()
             options["bias_rate"] = 0.0 if module.bias is None else 1.0
         return options
+
+    def _near(self, weight: torch.Tensor) -> dict[str, float]:
+        """The schemes that explain some weights, looked for once."""
+        key = (tuple(weight.shape), *weight.detach().flatten()[:4].tolist())
+        if key not in self.near:
+            self.near[key] = near(weight)
+        return self.near[key]
 
     def of_vectors(self, parameter: torch.Tensor, place: str) -> float:
         """The standard deviation of a parameter that is no weights, but numbers of a signal."""
