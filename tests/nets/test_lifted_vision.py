@@ -70,10 +70,12 @@ def test_a_plain_one_with_means_in_place_of_maxima():
 
 def test_densely_connected_ones_move_their_activations():
     module = made(vision.DenseNet, 8, (2, 3))
-    with pytest.raises(NetworkError, match='^features.norm0: batch normalisation .*"identity"'):
+    with pytest.raises(NetworkError, match=r'^features.norm0: batch normalisation .*"identity"'):
         tg.from_torch(module, (3, 32, 32))
     net = tg.from_torch(module, (3, 32, 32), **REPLACED)
-    layer = "cat( | conv1:pad=valid,w=1.4142135623730951 relu:raw conv3:w=1.4142135623730951 relu:raw)"  # noqa: E501
+    layer = (
+        "cat( | conv1:pad=valid,w=1.4142135623730951 relu:raw conv3:w=1.4142135623730951 relu:raw)"
+    )
     assert f"relu:raw pad1 avg3:stride=2 {layer}:widths=16x8 {layer}:widths=24x8 conv1" in str(net)
     # A norm of all channels before an activation divides each branch by a norm of the others.
     with pytest.raises(NetworkError, match="LayerNorm needs channels of mean zero"):

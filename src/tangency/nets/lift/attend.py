@@ -41,6 +41,7 @@ class Attention:
     scale: by which products are multiplied.
     width: how many channels a product adds up, those of one head.
     shared: queries and keys are the same numbers.
+    grouped: several heads have the same keys.
     channels: of the result.
     """
 
@@ -51,6 +52,7 @@ class Attention:
     scale: float
     width: int
     shared: bool
+    grouped: bool
     channels: int
 
 
@@ -77,8 +79,10 @@ def find_attention(calls: dict[fx.Node, Call], tracer: Tracer) -> None:
                     done |= set(region)
                     break
         else:
+            places = list(n.meta.get("nn_module_stack", {}).values())
+            place = (places and places[-1][0]) or n.name
             raise NetworkError(
-                f"{n.name}: a product of two signals that cannot be read as self-attention, "
+                f"{place}: a product of two signals that cannot be read as self-attention, "
                 "softmax(q·kᵀ·scale)·v with queries, keys and values from Linear layers of one "
                 "signal. Masks, biases of pairs of positions, rotations or norms of queries and "
                 "keys have no layer here; leave them out"
@@ -196,7 +200,9 @@ class _Probe:
         owners = [place for place, each in enumerate(self.given) for _ in range(self._count(each))]
         rng = torch.Generator().manual_seed(1)
         found: set[Any] = set()
-        scales: list[float] = []
+        all_queries: list[frozenset[int]] = []
+        all_keys: list[frozenset[int]] = []
+        weightings: list[dict[str, float]] = []
         for probe in range(_PROBES):
             u = int(torch.randint(out.shape[1], (), generator=rng))
             c = (0, out.shape[2] - 1)[probe] if probe < 2 else None
@@ -212,18 +218,23 @@ class _Probe:
             seen = _seen(slopes[0], inputs[0], u, float(out[0, u, c].detach()))
             if seen is None:
                 return None
-            queries, keys, value, mechanism, scale = seen
+            queries, keys, value, weighting = seen
             parts = (queries, keys, [value])
             places = tuple(frozenset(owners[s] for s in part) for part in parts)
-            found.add((*places, mechanism, len(keys), queries == keys))
-            scales.append(scale)
-        if len(found) != 1 or len(scales) < _LEAST or max(scales) > (1 + _NEAR) * min(scales):
+            found.add((*places, len(keys), queries == keys))
+            weightings.append(weighting)
+            all_queries.append(frozenset(queries))
+            all_keys.append(frozenset(keys))
+        agreed = _agreed(weightings)
+        if len(found) != 1 or len(weightings) < _LEAST or agreed is None:
             return None
-        *places, mechanism, width, shared = found.pop()
+        *places, width, shared = found.pop()
         if any(len(place) != 1 for place in places):
             return None
         q, k, v = (self.calls[self.sources[next(iter(place))]] for place in places)
-        return Attention(q, k, v, mechanism, scales[0], width, shared, out.shape[2])
+        grouped = len(frozenset().union(*all_keys)) < len(frozenset().union(*all_queries))
+        same = shared or q.target is k.target is not v.target
+        return Attention(q, k, v, *agreed, width, same, grouped, out.shape[2])
 
     def _laid(self, x: torch.Tensor) -> torch.Tensor:
         """(inputs, positions, channels)."""
@@ -242,8 +253,8 @@ def _without(shape: Sequence[int], place: int) -> list[int]:
 
 def _seen(
     slopes: torch.Tensor, x: torch.Tensor, u: int, out: float
-) -> tuple[list[int], list[int], int, str, float] | None:
-    """Channels of queries, keys and the value, the mechanism and the scale of one number `out`.
+) -> tuple[list[int], list[int], int, dict[str, float]] | None:
+    """Channels of queries, keys and the value of one number `out`, and what `_weighting` finds.
 
     slopes: its derivatives by x, both (positions, channels). Those by the value are the weights of
     the sum, which is linear in it; it depends on the query at its own position u alone.
@@ -264,23 +275,31 @@ def _seen(
         return None
     products = x[:, keys] @ x[u, queries]
     found = _weighting(weights, products)
-    return None if found is None else (queries, keys, value, *found)
+    return (queries, keys, value, found) if found else None
 
 
-def _weighting(weights: torch.Tensor, products: torch.Tensor) -> tuple[str, float] | None:
-    """ζ and the scale with which weights are ζ(scale·products)."""
+def _weighting(weights: torch.Tensor, products: torch.Tensor) -> dict[str, float]:
+    """All ζ with the scales with which weights are ζ(scale·products)."""
+    found: dict[str, float] = {}
     if bool((weights > 0).all()) and abs(float(weights.sum()) - 1) < _NEAR:
         logs, centred = weights.log(), products - products.mean()
         scale = float((logs @ centred) / (centred @ centred))
-        rest = logs - logs.mean() - scale * centred
-        if scale > 0 and float(rest.abs().max()) < _NEAR * (1 + scale * float(centred.abs().max())):
-            return "softmax", scale
-        return None
+        rest = float((logs - logs.mean() - scale * centred).abs().max())
+        if scale > 0 and rest < _NEAR * (1 + scale * float(centred.abs().max())):
+            found["softmax"] = scale
     shapes = {"identity": products, "relu": products.relu(), "abs": products.abs()}
     for mechanism, shape in shapes.items():
         scale = float((weights @ shape) / (shape @ shape)) if bool(shape.any()) else 0.0
-        if scale > 0 and float((weights - scale * shape).abs().max()) < _NEAR * float(
-            weights.abs().max()
-        ):
-            return mechanism, scale
+        rest = float((weights - scale * shape).abs().max())
+        if scale > 0 and rest < _NEAR * float(weights.abs().max()):
+            found[mechanism] = scale
+    return found
+
+
+def _agreed(found: Sequence[dict[str, float]]) -> tuple[str, float] | None:
+    """The ζ, and its scale, that all have in common; where products are positive, several fit."""
+    for mechanism in found[0] if found else ():
+        scales = [each.get(mechanism, 0.0) for each in found]
+        if 0 < max(scales) <= (1 + _NEAR) * min(scales):
+            return mechanism, scales[0]
     return None

@@ -90,6 +90,7 @@ def from_torch(
         net = preactivated(net)
     net = beside(net)
     _check(net, shape, state.axes[0] != "channels")
+    _check_last(net, last)
     return net
 
 
@@ -160,11 +161,47 @@ def _channels_last(start: Any, last: Any) -> bool:
     """Whether the channels of the input are its last axis: what takes it first tells."""
     if len(start.shape) < 2:
         return False
-    takers = [call for call in _calls(last) if start in call.inputs]
-    layers = [
-        call.target.values.target if call.kind == "attention" else call.target for call in takers
-    ]
-    return bool({type(layer).__name__ for layer in layers} & {"Linear", "LayerNorm"})
+    calls = _calls(last)
+    pending = [(start, list(range(len(start.shape) + 1)))]
+    while pending:
+        call, order = pending.pop()
+        for taker in [each for each in calls if call in each.inputs]:
+            attends = taker.kind == "attention"
+            layer = taker.target.values.target if attends else taker.target
+            if type(layer).__name__ in ("Linear", "LayerNorm"):
+                return order[-1] == len(order) - 1
+            if (moved := _reordered(taker, order)) is not None:
+                pending.append((taker, moved))
+    return False
+
+
+def _reordered(call: Any, order: list[int]) -> list[int] | None:
+    """The axes after a call that does no more than to move them; None for others."""
+    name = call.target if isinstance(call.target, str) else getattr(call.target, "__name__", "")
+    if name in ("transpose", "swapaxes"):
+        given = call.bound(("dim0", "dim1"))
+        order = list(order)
+        one, other = given["dim0"], given["dim1"]
+        order[one], order[other] = order[other], order[one]
+        return order
+    if name == "permute":
+        dims = call.args[1:] or (call.options["dims"],)
+        return [order[dim] for dim in (dims[0] if isinstance(dims[0], list | tuple) else dims)]
+    return None
+
+
+def _check_last(net: Network, last: Any) -> None:
+    """A readout that begins at zero, which is not trained in the NTK parametrisation."""
+    layer: Any = net.layers[-1] if net.layers else None
+    zero = getattr(layer, "weight_std", 1) == getattr(layer, "bias_std", 1) == 0
+    if zero and not getattr(layer, "weight_rate", None):
+        name = last.inputs[0].name
+        raise NetworkError(
+            f"{name}: its weights begin at zero, and so does the module: its NNGP is zero, and so "
+            "is its NTK in the NTK parametrisation, where weights are multiplied by their standard "
+            f"deviation. Say what they would be, spreads={{{name!r}: (1.0, 0.0)}}, or take "
+            "standard=True"
+        )
 
 
 def _check(net: Network, shape: tuple[int, ...], last: bool) -> None:

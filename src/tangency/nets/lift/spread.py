@@ -143,7 +143,11 @@ def vector_std(parameter: torch.Tensor, place: str) -> float:
     centred = abs(float(values.mean())) <= _ERRORS * math.sqrt(square / count)
     rows = values.square().mean(1) / square
     spread = _ERRORS * math.sqrt(2 / values.shape[1]) * math.sqrt(1 + math.log(len(rows)))
-    if not centred or not _FLAT < kurtosis < _PEAKED or float((rows - 1).abs().max()) > spread:
+    # Vectors of near positions grow alike in training.
+    near = float((values[1:] * values[:-1]).mean()) / square if len(values) > 1 else 0.0
+    alike = abs(near) > _ERRORS / math.sqrt(count - values.shape[1]) if len(values) > 1 else False
+    uneven = not _FLAT < kurtosis < _PEAKED or float((rows - 1).abs().max()) > spread
+    if not centred or uneven or alike:
         raise NetworkError(
             f"it adds a constant that is not zero to a signal, {place!r}, whose numbers do not "
             "look drawn around zero with one spread, or were trained; kernels are those of a "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 from torch.fx.node import map_arg
 
 from ...errors import NetworkError
@@ -93,6 +93,7 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
             raise NetworkError(
                 f"{name} does not take an input of shape {shape} ({_first(error)}); input_shape is "
                 "that of one input as the module takes it, (channels, height, width) for images"
+                f"{_words(root)}"
             ) from error
         raise NetworkError(
             f"{name} cannot be traced by torch.fx ({_first(error)}); its forward must not depend "
@@ -103,6 +104,15 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
     calls = _recorded(graph, tracer, root)
     find_attention(calls, tracer)
     return calls[next(n for n in graph.nodes if n.op == "output")]
+
+
+def _words(root: nn.Module) -> str:
+    if not any(type(part) is nn.Embedding for part in root.modules()):
+        return ""
+    return (
+        ". Inputs are numbers, and no places in an nn.Embedding: take words as one-hot vectors, "
+        "(positions, words), and nn.Linear(words, width, bias=False) in its place"
+    )
 
 
 def _defaults(module: torch.nn.Module) -> dict[str, Any]:
@@ -152,6 +162,9 @@ def _origins(graph: fx.Graph, tracer: Tracer, root: torch.nn.Module) -> dict[int
         value = tracer.values.get(n)
         if n.op == "get_attr" and str(n.target) in parameters:
             found[id(value)] = (str(n.target), parameters[str(n.target)])
+        elif n.op == "call_module" and type(root.get_submodule(str(n.target))) is nn.Embedding:
+            weight: Any = root.get_submodule(str(n.target)).weight
+            found[id(value)] = (f"{n.target}.weight", weight)
         elif n.op in ("call_function", "call_method") and n.args:
             name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", "")
             first = n.args[0]

@@ -53,6 +53,9 @@ class Tracer(fx.Tracer):
 
     def given(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         """What a node gives, where others gave these values."""
+        for each in node.all_input_nodes:
+            if each not in self.values:  # constants are noted without being traced
+                values[each] = self.values[each] = self._attribute(str(each.target))
         args: Any = map_arg(node.args, values.__getitem__)
         options: Any = map_arg(node.kwargs, values.__getitem__)
         target: Any = node.target
@@ -62,6 +65,9 @@ class Tracer(fx.Tracer):
             return getattr(args[0], target)(*args[1:], **options)
         if node.op == "call_module":
             return self.root.get_submodule(target).forward(*args, **options)
+        return self._attribute(target)
+
+    def _attribute(self, target: str) -> Any:
         found: Any = self.root
         for name in target.split("."):
             found = getattr(found, name)

@@ -45,14 +45,14 @@ def shifted(call: Call, state: State, spreads: Spreads) -> Translated | None:
             "offset, or fixed positions such as sines), which no layer here does; leave it out, or "
             "make it an nn.Parameter with random numbers"
         )
-    values, std, trained = _drawn(call, others[0], spreads)
+    everywhere = _one_per_position(others[0], call, state)
+    if everywhere is None:
+        return None
+    std, trained = _drawn(call, others[0], state, spreads)
     rates = {"weight_rate": 0.0, "bias_rate": 1.0} if spreads.standard and trained else {}
     if std == 0 and not rates:
         return before, state
     options: Any = {"weight_std": 0.0, "bias_std": std, "trainable": trained, **rates}
-    everywhere = _one_per_position(values, call, state)
-    if everywhere is None:
-        return None
     if not everywhere:
         return [*before, Sum(None, Dense(**options))], state
     if rates:
@@ -77,13 +77,13 @@ def tokens(call: Call, state: State, spreads: Spreads) -> Translated | None:
     if not isinstance(parts[-1], Call):
         raise NetworkError("its constants stand behind a signal; put them in front of it")
     constants = parts[:-1]
-    drawn = [_drawn(call, each, spreads) for each in constants]
-    count = sum(values.shape[place + 1] for values, _, _ in drawn)
-    if len({(std, trained) for _, std, trained in drawn}) != 1:
+    found = [_drawn(call, each, state, spreads) for each in constants]
+    count = sum(each.shape[place + 1] for each in constants)
+    if len(set(found)) != 1:
         raise NetworkError(
             "its constants were drawn with different spreads, or some are frozen; give all the same"
         )
-    _, std, trained = drawn[0]
+    std, trained = found[0]
     after = replace(state, axes=tuple((0,) if a == state.axes[place] else a for a in state.axes))
     if not spreads.standard or not trained:
         return [ClassToken(weight_std=std, count=count, trainable=trained)], after
@@ -101,15 +101,20 @@ def drawn(call: Call) -> list[torch.Tensor]:
     return [call.origins[id(part)][1] for part in parts if id(part) in call.origins]
 
 
-def _drawn(call: Call, value: Any, spreads: Spreads) -> tuple[torch.Tensor, float, bool]:
-    """The values of a parameter, of one input; their spread; whether it is trained."""
+def _drawn(call: Call, value: Any, state: State, spreads: Spreads) -> tuple[float, bool]:
+    """The spread of a parameter, and whether it is trained."""
     name, parameter = call.origins.get(id(value), (None, None))
     if parameter is None:
         raise NetworkError(
             "it puts constants beside a signal that are no parameter; use an nn.Parameter with "
             "random numbers (or zeros)"
         )
-    return value, spreads.of_vectors(parameter, name), parameter.requires_grad
+    one = value if value.ndim <= len(state.axes) else value[:1]
+    rows = one.reshape(-1, value.shape[-1])
+    again = bool(rows.any()) and len(rows.unique(dim=0)) < len(rows)
+    if again or rows.numel() > parameter.numel():
+        raise NetworkError(f"it puts vectors of {name!r} at several positions; take one for each")
+    return spreads.of_vectors(parameter, name), parameter.requires_grad
 
 
 def _one_per_position(values: torch.Tensor, call: Call, state: State) -> bool | None:

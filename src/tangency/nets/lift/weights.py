@@ -207,6 +207,6 @@ WEIGHTED: dict[type, Callable[[Any, str, State, Spreads], tuple[Any, State]]] = 
 def weighted(target: Any) -> list[Any]:
     """The modules of a call that have weights of these kinds."""
     if isinstance(target, Attention):
-        calls = {id(call): call for call in (target.queries, target.keys, target.values)}
-        return [call.target for call in calls.values()]
+        calls = (target.queries, target.keys, target.values)
+        return list({id(call.target): call.target for call in calls}.values())
     return [target] if type(target) in WEIGHTED else []
