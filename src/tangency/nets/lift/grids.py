@@ -50,7 +50,8 @@ def adaptive(size: Any, call: Call, state: State) -> Translated | None:
     if wanted == grid:
         return [], state
     if any(n % w for n, w in zip(grid, wanted, strict=True)):
-        return [LinearMap([_windows(n, w) for n, w in zip(grid, wanted, strict=True)])], state
+        windows = tuple(_windows(n, w) for n, w in zip(grid, wanted, strict=True))
+        return list[Layer]([LinearMap(windows)]), state
     return [AvgPool(alike(n // w for n, w in zip(grid, wanted, strict=True)))], state
 
 

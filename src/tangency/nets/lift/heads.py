@@ -91,7 +91,7 @@ def _without_softmax(
     query: Dense, key: Dense, value: Dense, factor: float, grid: tuple[int, ...]
 ) -> list[Layer]:
     """Σ_v (q[u]·k[v]) v[v] of infinitely many heads: a product of three, summed over positions."""
-    everywhere = LinearMap([np.ones((n, n)) for n in grid])
+    everywhere = LinearMap(tuple(np.ones((n, n)) for n in grid))
     rest = Sequential(Product(key, value), everywhere)
     return [Product(query, rest), *([] if abs(factor - 1) < _NEAR else [Rescale(factor)])]
 

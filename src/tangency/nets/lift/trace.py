@@ -138,14 +138,14 @@ def _recorded(graph: fx.Graph, tracer: Tracer, root: torch.nn.Module) -> dict[fx
             name, target = str(n.target), root.get_submodule(str(n.target))
         elif kind == "parameter":
             target, name = value, str(n.target)
-        shaped = isinstance(value, torch.Tensor) and kind != "parameter"
+        shape = value.shape if isinstance(value, torch.Tensor) and kind != "parameter" else None
         call = Call(
             name,
             kind,
             target,
             map_arg(n.args, read),
             dict(map_arg(n.kwargs, read)),
-            tuple(value.shape[1:]) if shaped else None,
+            None if shape is None else tuple(shape[1:]),
             origins=origins,
         )
         # Parts of a tuple, or numbers that are read from a tensor, depend on the input as well.

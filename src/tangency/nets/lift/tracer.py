@@ -112,4 +112,5 @@ class Known(fx.Proxy):
         return len(self._value)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([self[place] for place in range(len(self._value))])
+        found: Any = self
+        return iter([found[place] for place in range(len(self._value))])
