@@ -348,6 +348,24 @@ class NonLocal(nn.Module):
         return self.head((x + self.proj((v @ weights.mT).view(b, c, h, w))).mean((2, 3)))
 
 
+class Back(NonLocal):
+    """Attention of a grid laid in a row, and a convolution of the grid."""
+
+    def __init__(self, width=64, swapped=False):
+        super().__init__(width)
+        self.conv, self.swapped = nn.Conv2d(width, width, 3, padding=1), swapped
+        self.q, self.k, self.v, self.proj = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, x):
+        x = self.stem(x)
+        b, c, h, w = x.shape
+        y = x.flatten(2).transpose(1, 2)
+        y = y + self.proj(F.scaled_dot_product_attention(self.q(y), self.k(y), self.v(y)))
+        sizes = (w, h) if self.swapped else (h, w)
+        x = y.transpose(1, 2).reshape(b, c, *sizes)
+        return self.head(torch.relu(self.conv(x)).mean((2, 3)))
+
+
 class Heads(nn.Module):
     """`nn.MultiheadAttention` called in some way."""
 

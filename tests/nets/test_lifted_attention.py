@@ -137,6 +137,27 @@ def test_convolutions_of_single_positions_attend():
     assert net.output_shape((2, 3, CHANNELS)) == ()
 
 
+def test_a_row_of_positions_becomes_a_grid_again():
+    net = tg.from_torch(made(modules.Back), (CHANNELS, 2, 3), attention="linear")
+    names = [type(layer).__name__ for layer in net.layers]
+    assert names == ["Conv", "Sum", "Conv", "ReLU", "GlobalAvgPool", "Dense"]
+    with pytest.raises(NetworkError, match=r"^reshape: reshape has no layer"):
+        tg.from_torch(made(modules.Back, swapped=True), (CHANNELS, 2, 3), attention="linear")
+
+
+def test_positions_of_inputs_have_few_channels():
+    class Early(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.a = nn.Linear(CHANNELS, 64), nn.Parameter(torch.randn(5, CHANNELS))
+
+        def forward(self, x):
+            return self.embed(x + self.a).mean(1)
+
+    with pytest.raises(NetworkError, match="have the few channels of the inputs here"):
+        tg.from_torch(made(Early), SHAPE)
+
+
 HEADS = [
     (
         lambda f, x: f(x, x, x),

@@ -14,8 +14,8 @@ from .trace import Call
 Translated = tuple[list[Layer], State]
 
 
-def flattened(start: int, end: int, state: State) -> Translated | None:
-    """Axes from `start` to `end` as one."""
+def flattened(start: int, end: int, state: State, sizes: tuple[int, ...]) -> Translated | None:
+    """Axes from `start` to `end` as one; `sizes` are those of all."""
     state.check_batch()
     if start == 0:
         raise NetworkError("it flattens the batch too")
@@ -24,7 +24,10 @@ def flattened(start: int, end: int, state: State) -> Translated | None:
     if CHANNELS not in axes:
         merged = tuple(a for axis in axes if isinstance(axis, tuple) for a in axis)
         new = (merged,) if merged else (ONE,)
-        return [], replace(state, axes=(*state.axes[:one], *new, *state.axes[other + 1 :]))
+        inside = zip(axes, sizes[one : other + 1], strict=True)
+        grid = tuple(size for axis, size in inside if isinstance(axis, tuple))
+        after = replace(state, axes=(*state.axes[:one], *new, *state.axes[other + 1 :]))
+        return [], replace(after, merged=grid if len(grid) == len(merged) > 1 else ())
     if any(isinstance(axis, tuple) for axis in axes):
         if len(axes) != len(state.axes):
             return None  # some axes of space stay, and positions become channels
@@ -33,17 +36,23 @@ def flattened(start: int, end: int, state: State) -> Translated | None:
 
 
 def reshaped(call: Call, state: State) -> Translated | None:
-    """A view as a flatten: of all axes, or of space behind the channels."""
+    """A view as a flatten, of all axes or of space behind the channels, or back to the grid."""
     state.check_batch()
     shape = call.shape
     if shape is None or math.prod(shape) != math.prod(call.shape_in):
         raise NetworkError("it moves numbers from one input to another")
     if len(shape) == 1:
-        return flattened(1, -1, state)
+        return flattened(1, -1, state, call.shape_in)
     if shape == call.shape_in:
         return [], state
+    for place, axis in enumerate(state.axes):
+        grid = (*call.shape_in[:place], *state.merged, *call.shape_in[place + 1 :])
+        if isinstance(axis, tuple) and len(axis) == len(state.merged) and shape == grid:
+            alone = tuple((each,) for each in axis)
+            axes = (*state.axes[:place], *alone, *state.axes[place + 1 :])
+            return [], replace(state, axes=axes, merged=())
     if len(shape) == 2 and state.axes[0] == CHANNELS and shape[0] == call.shape_in[0]:
-        return flattened(2, -1, state)
+        return flattened(2, -1, state, call.shape_in)
     return None
 
 

@@ -170,7 +170,10 @@ def _channels_last(start: Any, last: Any) -> bool:
             layer = taker.target.values.target if attends else taker.target
             if type(layer).__name__ in ("Linear", "LayerNorm"):
                 return order[-1] == len(order) - 1
-            if (moved := _reordered(taker, order)) is not None:
+            moved = _reordered(taker, order)
+            if moved is None and taker.shape == call.shape and len(taker.inputs) == 1:
+                moved = order
+            if moved is not None:
                 pending.append((taker, moved))
     return False
 

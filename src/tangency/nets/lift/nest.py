@@ -7,6 +7,7 @@ whose ways cross elsewhere would share random weights, and so are no independent
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -127,7 +128,7 @@ class Nest:
                 "weights first"
             )
         apart = any(state.apart for state in states)
-        return State(first.axes, channels, hidden, apart, first.batch)
+        return replace(first, channels=channels, hidden=hidden, apart=apart)
 
     def _chain(self, call: Call, stop: Call) -> list[Layer]:
         """The layers behind `stop`, up to a call."""

@@ -21,6 +21,7 @@ class State:
     apart: each has been through weights of its own (a depthwise convolution). Its values are not
         Gaussian, but have the covariance of a convolution, which is all that other weights see.
     batch: the place of the axis of the batch among all of PyTorch's.
+    merged: the sizes of the axes of space that a flatten made one; () for others.
     """
 
     axes: tuple[str | tuple[int, ...], ...]
@@ -28,6 +29,7 @@ class State:
     hidden: bool = False
     apart: bool = False
     batch: int = 0
+    merged: tuple[int, ...] = ()
 
     @classmethod
     def of_input(cls, shape: tuple[int, ...], last: bool) -> State:
@@ -61,7 +63,10 @@ class State:
         """
         self.check_batch()
         if not self.axes or self.axes[0] != CHANNELS:
-            raise NetworkError("its channels are not the first axis of its input")
+            raise NetworkError(
+                "its channels are not the first axis of its input; move them there (positions in "
+                "their place, as in MLP-Mixer, have no limit)"
+            )
         if any(len(axis) != 1 for axis in self.axes if isinstance(axis, tuple)):
             raise NetworkError("it takes a grid, but its axes were merged by a flatten before")
         if self.space != tuple(range(len(self.space))):

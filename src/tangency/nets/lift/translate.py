@@ -113,7 +113,7 @@ class Translator:
         if name == "AdaptiveAvgPool":
             return adaptive(module.output_size, call, state)
         if type(module) is nn.Flatten:
-            return flattened(module.start_dim, module.end_dim, state)
+            return flattened(module.start_dim, module.end_dim, state, call.shape_in)
         if type(module) is nn.Upsample and module.mode == "nearest":
             return upsampled(call, state)
         if name in ("ZeroPad", "CircularPad", "ReflectionPad", "ReplicationPad"):
@@ -139,8 +139,8 @@ class Translator:
         match name:
             case "flatten":
                 dims = {"start_dim": 0, "end_dim": -1, **call.bound(("start_dim", "end_dim"))}
-                return flattened(dims["start_dim"], dims["end_dim"], state)
-            case "view" | "reshape":
+                return flattened(dims["start_dim"], dims["end_dim"], state, call.shape_in)
+            case "view" | "reshape" | "unflatten":
                 return reshaped(call, state)
             case "permute":
                 dims = args[0] if args and isinstance(args[0], list | tuple) else args

@@ -69,7 +69,7 @@ def tokens(call: Call, state: State, spreads: Spreads) -> Translated | None:
         raise NetworkError("it puts constants beside the inputs, along the axis of the batch")
     place = state.place(dim)
     state.check_batch()
-    if not isinstance(state.axes[place], tuple) or len(state.space) != len(state.axes[place]):
+    if state.axes[place] != tuple(range(len(state.space))):
         raise NetworkError(
             "it puts constants beside a signal, but not in front of all its positions; a class "
             "token stands in front of positions that are one axis"
@@ -84,6 +84,7 @@ def tokens(call: Call, state: State, spreads: Spreads) -> Translated | None:
             "its constants were drawn with different spreads, or some are frozen; give all the same"
         )
     std, trained = found[0]
+    state = replace(state, merged=())
     after = replace(state, axes=tuple((0,) if a == state.axes[place] else a for a in state.axes))
     if not spreads.standard or not trained:
         return [ClassToken(weight_std=std, count=count, trainable=trained)], after
