@@ -672,7 +672,14 @@ CASES = [
         extended=(3, 2),
     ),
     Case("attention:identity,root,out_std=0.5 relu flatten dense", loops=(3, 2)),
+    Case("conv2 classtoken:w=0.7,count=2 relu attention:b=0.2 relu gap dense", loops=(3, 1)),
+    Case(
+        "conv2 classtoken:frozen attention:bare,query_std=0.6 dense:w=1.2,b=0.3 relu slice0 dense",
+        loops=(2, 2, 1),
+        extended=(3, 2),
+    ),
     Case("conv2 posembed attention:positions=sum gap dense", finite_attention=(3, 2)),
+    Case("conv2 classtoken:w=0.8 attention:bare dense relu slice0 dense", finite_attention=(3, 2)),
     Case("conv2 attention:relu relu gap dense", finite_attention=(3, 2)),
     Case(
         "conv2 attention:abs,positions=concatenate,position_std=0.5 relu gap dense",

@@ -311,10 +311,14 @@ REFUSED = [
     (_chain(nn.Conv1d(4, 64, 3), nn.InstanceNorm1d(64)), (4, 8), "^1: InstanceNorm1d divides"),
     (_chain(nn.Linear(4, 64), nn.PReLU()), (4,), "^1: PReLU has no layer here"),
     (_chain(nn.Linear(4, 64), nn.Softmax(-1)), (4,), "^1: Softmax has no layer here"),
-    (_chain(nn.Conv2d(4, 64, 3), nn.AdaptiveAvgPool2d(4)), (4, 8, 8), "^1: windows of different"),
 ]
 
 TEXTS = [
+    (
+        _chain(nn.Conv1d(1, 64, 1, bias=False), nn.AdaptiveAvgPool1d(2)),
+        (1, 3),
+        "conv1:pad=valid,w=0.57735026918962573 map[[[0.5,0.5,0],[0,0.5,0.5]]]",
+    ),
     (
         _chain(nn.Conv1d(1, 64, 3, padding="same", bias=False), nn.ELU(), nn.Flatten()),
         (1, 8),

@@ -79,6 +79,8 @@ def apply(layer, state):
         return shuffled(layer, state)
     if name == "PositionalEmbedding":
         return embedded(state, mpf(layer.weight_std) ** 2, layer.length, layer.trainable)
+    if name == "ClassToken":
+        return behind_tokens(layer, state)
     if name == "SelfAttention":
         return attention(layer, state)
     if name in DUALS:
@@ -100,6 +102,22 @@ def embedded(state, square, length=None, trained=True):
     return replace(state.each(added), tangent=tangent)
 
 
+def behind_tokens(layer, state):
+    """Tokens first, and then the positions row by row."""
+    size, w2 = len(positions(state.space)), mpf(layer.weight_std) ** 2
+    places = {u: (layer.count + i,) for i, u in enumerate(positions(state.space))}
+    space = (layer.count + size,)
+    own = {(t, t) for t in positions((layer.count,))}
+
+    def added(d, square):
+        found = {(u, v): square if (u, v) in own else mpf(0) for u in positions(space)
+                 for v in positions(space)}  # fmt: skip
+        return found | {(places[u], places[v]): value for (u, v), value in d.items()}
+
+    xx, yy, xy = (added(getattr(state, part), w2) for part in ("xx", "yy", "xy"))
+    return State(space, xx, yy, xy, added(state.tangent, w2 * int(layer.trainable)))
+
+
 def attention(layer, state):
     """Heads one after the other: queries, keys, values, and weights for the sum."""
     points = positions(state.space)
@@ -110,7 +128,7 @@ def attention(layer, state):
         seen = embedded(seen, half * mpf(layer.position_std) ** 2, None, layer.trainable)
     qk2 = (mpf(layer.query_std) * mpf(layer.key_std)) ** 2
     ov2, b2 = (mpf(layer.value_std) * mpf(layer.out_std)) ** 2, mpf(layer.bias_std) ** 2
-    learn = int(layer.trainable)
+    learn = int(layer.trainable and layer.weights)
 
     if not layer.linear_scaling:
 

@@ -188,6 +188,7 @@ def any_layer(dims: int = 2) -> st.SearchStrategy:
         st.builds(tg.LayerNorm, space=st.booleans()),
         attentions(),
         st.builds(tg.PositionalEmbedding, weight_std=STD, trainable=st.booleans()),
+        st.builds(tg.ClassToken, weight_std=STD, count=st.integers(1, 2)),
         st.builds(tg.Dropout, st.sampled_from([0.5, 0.9, 1.0])),
         st.just(tg.Flatten()),
         st.just(tg.GlobalAvgPool()),
@@ -304,6 +305,7 @@ def branches(activations, plain, dims: int, products: bool) -> st.SearchStrategy
         kinds += [
             attentions().map(lambda layer: [tg.Residual(layer)]),
             attentions().map(lambda layer: [tg.PositionalEmbedding(weight_std=0.5), layer]),
+            attentions().map(lambda layer: [tg.ClassToken(weight_std=0.5), layer]),
         ]
     if dims:
         kinds.append(plain.map(lambda layer: [tg.Concatenate(layer, None, axis=0)]))

@@ -19,7 +19,9 @@ OPTIONS = {
 # Random masks, finite networks that learn at rates of their own, and graphs, which are no arrays,
 # have tests of their own.
 MASKS = {"Dropout", "Aggregate"}
-REFUSED = {"Product", "grids", "over space", "rates", "SelfAttention", "PositionalEmbedding"}
+REFUSED = {
+    "Product", "grids", "over space", "rates", "SelfAttention", "PositionalEmbedding", "ClassToken",
+}  # fmt: skip
 # An activation by its function has no compiled dual, and no closed form in plain loops.
 NO_LOOPS = {
     "ABReLU", "Abs", "Activation", "Cosine", "Exp", "ExpNormalized", "GELU", "Gabor", "Gaussian",

@@ -78,6 +78,28 @@ def test_vectors_of_positions_by_hand():
     np.testing.assert_allclose(flat, tg.NNGP("dense flatten")(X) + 0.64, rtol=1e-12)
 
 
+def test_class_tokens_by_hand():
+    """A token attends to itself with w², and to no other; of a picture, positions stand in rows."""
+    x = X.reshape(5, 3, 2, 2)
+    s = np.einsum("iuvc,jwxc->ijuvwx", x, x).reshape(5, 5, 6, 6)
+    sigma = np.pad(s, ((0, 0), (0, 0), (1, 0), (1, 0)))
+    sigma[:, :, 0, 0] = 0.49
+    powers = np.exp(sigma[range(5), range(5)])
+    g = powers / powers.sum(-1, keepdims=True)
+    tokens = np.einsum("ia,ijab,jb->ij", g[:, 0], sigma, g[:, 0])
+    bare = tg.gram("dense classtoken:w=0.7 attention:bare slice0", x)
+    np.testing.assert_allclose(bare.nngp, tokens, rtol=1e-12)
+    np.testing.assert_allclose(bare.ntk, tokens, rtol=1e-12)
+    mean = tg.NNGP("dense classtoken:w=0.7 attention:query_std=0 gap")(x)
+    np.testing.assert_allclose(mean, sigma.mean((-1, -2)), rtol=1e-12)
+    frozen = tg.NTK("dense classtoken:w=0.7,frozen slice0 dense")(x)
+    np.testing.assert_allclose(frozen, np.full((5, 5), 0.49), rtol=1e-12)
+    wide = tg.gram("dense attention gap", X)
+    plain = tg.gram("dense attention:bare dense dense gap", X)
+    for found, expected in zip(wide, plain, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def test_large_logits_do_not_overflow():
     found = tg.NTK("conv3 attention:query_std=1000 gap dense")(X)
     assert np.isfinite(found).all()
@@ -126,6 +148,8 @@ REFUSED: list[tuple[Layer | str, str]] = [
     ("posembed gap dense", "have the few channels of the inputs here, .* put Conv"),
     ("attention:positions=sum gap dense", "have the few channels of the inputs here"),
     ("attention:identity,root,positions=sum gap dense", "have the few channels of the inputs"),
+    ("flatten classtoken dense", r"ClassToken needs a grid of positions, got a vector"),
+    ("classtoken slice0 dense", "have the few channels of the inputs here, .* put Conv"),
 ]
 
 
@@ -146,6 +170,14 @@ def test_options_that_are_refused():
         tg.SelfAttention(positions="rotary")
     with pytest.raises(tg.NetworkError, match="key_std must be at least 0"):
         tg.SelfAttention(key_std=-1)
+    with pytest.raises(tg.NetworkError, match="weights=False takes linear_scaling=True"):
+        tg.SelfAttention("identity", linear_scaling=False, weights=False)
+    with pytest.raises(tg.NetworkError, match=r"out_std is that of weights which .*give it to the"):
+        tg.SelfAttention(out_std=2, weights=False)
+    with pytest.raises(tg.NetworkError, match="count must be at least 1"):
+        tg.ClassToken(count=0)
+    with pytest.raises(tg.NetworkError, match="Channels have no number here: write ClassToken"):
+        tg.ClassToken(64)
     with pytest.raises(tg.NetworkError, match="length must be greater than 0"):
         tg.PositionalEmbedding(length=0)
     with pytest.raises(tg.NetworkError, match="takes all pairs of the positions of a grid of 512"):

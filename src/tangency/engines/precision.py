@@ -230,7 +230,9 @@ def _step(step: Step, b: Bounds, eps: float) -> Bounds:
         case Weights() as weights:
             # Of a patch, all values may be as large, but only one need be other than zero.
             w, bias = plain(weights.weight_std) ** 2, plain(weights.bias_std) ** 2
-            return replace(b, most=w * b.most + bias, least=w * b.least / weights.fan + bias)
+            least = w * b.least / weights.fan if w else 0.0
+            # Of weights and a bias of zero come zeros alone, which do not count.
+            return replace(b, most=w * b.most + bias, least=least + bias if w or bias else math.inf)
         case Pointwise(activation):
             return _activation(activation, b, eps)
         case Normalize(space):

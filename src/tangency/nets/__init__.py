@@ -32,7 +32,7 @@ from .activations import (
     kappa0,
     kappa1,
 )
-from .attention import PositionalEmbedding, SelfAttention
+from .attention import ClassToken, PositionalEmbedding, SelfAttention
 from .base import Layer
 from .branches import Concatenate, Product, Sum
 from .cropping import Pad, Slice
@@ -69,6 +69,7 @@ __all__ = [
     "ActivationLayer",
     "Aggregate",
     "AvgPool",
+    "ClassToken",
     "Concatenate",
     "Conv",
     "ConvLocal",

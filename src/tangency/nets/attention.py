@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import NetworkError
 from . import meeting
-from .base import Layer, choice, number, truth
+from .base import Layer, choice, number, truth, whole
 from .branches import Product
-from .geometry import AxisMatrices
+from .geometry import AxisMatrices, GridMatrix, zeros
 from .linear import Dense
 from .operators import Attend, Embed, Operator, Stack
 from .signal import Signal
@@ -74,6 +74,58 @@ class PositionalEmbedding(Layer):
         return (Embed(self.weight_std, _covariance(space, self.length), self.trainable),)
 
 
+@dataclass(frozen=True, repr=False, kw_only=True)
+class ClassToken(Layer):
+    """Positions in front of all others that hold random vectors, the same for every input.
+
+    A grid of several axes is read row by row: (h, w) becomes (count + h·w,). Σ of a token with
+    itself is w² for any two inputs, and 0 with all other positions; Θ likewise. Attention then
+    carries what the others hold to it, and `Slice(0)` at the end reads it.
+
+    Args:
+        weight_std: standard deviation w of the vectors.
+        count: how many there are.
+        trainable: False freezes the vectors: their Θ is 0.
+
+    It comes after a layer with weights, which has infinitely many channels. Source: Dosovitskiy et
+    al. 2021; the covariance of a constant Gaussian vector.
+
+    >>> from tangency import parse
+    >>> parse("conv4:stride=4,pad=valid classtoken").output_shape((8, 8, 3))
+    (5,)
+    """
+
+    weight_std: Any = 1.0
+    count: int = 1
+    trainable: bool = True
+
+    token: ClassVar[str] = "classtoken"
+    hint: ClassVar[str] = (
+        "Channels have no number here: write ClassToken(), and ClassToken(weight_std=0.02, count=2)"
+    )
+    short: ClassVar[dict[str, str]] = {"weight_std": "w"}
+    flags: ClassVar[dict[str, tuple[str, Any]]] = {"frozen": ("trainable", False)}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "weight_std", number(self.weight_std, "weight_std", nonnegative=True)
+        )
+        object.__setattr__(self, "count", whole(self.count, "count", 1))
+        truth(self.trainable, "trainable")
+
+    def check(self, signal: Signal) -> None:
+        _check_grid(self, signal, self.count)
+
+    def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
+        size = math.prod(space)
+        moved = zeros(self.count + size, size)
+        moved[self.count :] = np.eye(size)
+        one = len(space) == 1
+        behind = AxisMatrices((moved,)) if one else GridMatrix(moved, (self.count + size,))
+        first = np.diag(np.r_[np.ones(self.count), np.zeros(size)])
+        return Stack((behind,)), Embed(self.weight_std, first, self.trainable)
+
+
 @dataclass(frozen=True, repr=False)
 class SelfAttention(Layer):
     """A sum over all positions for each, as its query meets their keys; heads are infinitely many.
@@ -94,6 +146,8 @@ class SelfAttention(Layer):
         bias_std: of the bias of the output.
         position_std: of the vectors of positions.
         trainable: False freezes all of them.
+        weights: False leaves out those of values and of the output, and with linear scaling only:
+            Σ' = G_x Σ G_x'ᵀ. Each may then stand behind as a Dense() with settings of its own.
 
     All but the mechanism are passed by name. In the limit of linear scaling the gradients of
     queries and keys (and of the vectors of positions) vanish: Θ' = v²(G_x Θ G_x'ᵀ + 2 G_x Σ G_x'ᵀ)
@@ -117,6 +171,7 @@ class SelfAttention(Layer):
     bias_std: Any = field(default=0.0, kw_only=True)
     position_std: Any = field(default=1.0, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
+    weights: bool = field(default=True, kw_only=True)
 
     token: ClassVar[str] = "attention"
     hint: ClassVar[str] = (
@@ -128,6 +183,7 @@ class SelfAttention(Layer):
         **{name: ("mechanism", name) for name in _MECHANISMS},
         "root": ("linear_scaling", False),
         "frozen": ("trainable", False),
+        "bare": ("weights", False),
     }
 
     def __post_init__(self) -> None:
@@ -143,6 +199,23 @@ class SelfAttention(Layer):
                 f"SelfAttention({self.mechanism!r}) of products divided by the root of the width "
                 "has no closed form; take mechanism='identity' with it, or linear_scaling=True"
             )
+        truth(self.weights, "weights")
+        if not self.weights:
+            self._check_bare()
+
+    def _check_bare(self) -> None:
+        if not self.linear_scaling:
+            raise NetworkError(
+                "products divided by the root of the width meet random weights of values; "
+                "weights=False takes linear_scaling=True"
+            )
+        for name in ("value_std", "out_std", "bias_std"):
+            given, usual = getattr(self, name), type(self).__dataclass_fields__[name].default
+            if hasattr(given, "detach") or given != usual:
+                raise NetworkError(
+                    f"{name} is that of weights which weights=False leaves out; give it to the "
+                    "Dense(weight_std=..., bias_std=...) behind it"
+                )
 
     def check(self, signal: Signal) -> None:
         _check_grid(self, signal)
@@ -153,6 +226,8 @@ class SelfAttention(Layer):
             before = Sequential(*seen).layers
             through: Any = tuple(o for layer in before for o in layer.lower(space))
             attend = Attend(self.mechanism, self.query_std, self.key_std, through)
+            if not self.weights:
+                return (attend,)
             return attend, *value.lower(space), *out.lower(space)
         # Heads of one channel each: q[u], times Σ_v k[v]·v[v].
         together = Sequential(Product(Sequential(*seen, key), value), _Everywhere())
@@ -174,8 +249,8 @@ class SelfAttention(Layer):
         out = Dense(weight_std=self.out_std, bias_std=self.bias_std, trainable=self.trainable)
         return seen, query, key, value, out
 
-    def on_vectors(self) -> Layer:
-        return Sequential(*self._parts()[-2:])
+    def on_vectors(self) -> Layer | None:
+        return Sequential(*self._parts()[-2:]) if self.weights else None
 
 
 @dataclass(frozen=True, repr=False)
@@ -189,15 +264,15 @@ class _Everywhere(Layer):
         return "SelfAttention('identity', linear_scaling=False)"
 
 
-def _check_grid(layer: Layer, signal: Signal) -> None:
-    """Refuses vectors, and grids whose pairs of positions are too many."""
+def _check_grid(layer: Layer, signal: Signal, more: int = 0) -> None:
+    """Refuses vectors, and grids whose pairs of positions, with `more` of them, are too many."""
     name = type(layer).__name__
     if not signal.space:
         raise NetworkError(
             f"{name} needs a grid of positions, got {signal.grid}; put it before the layer that "
             "makes vectors (GlobalAvgPool, Flatten)"
         )
-    if math.prod(signal.space) ** 2 > _MOST:
+    if (math.prod(signal.space) + more) ** 2 > _MOST:
         raise NetworkError(
             f"{name} takes all pairs of the positions of {signal.grid}, which are more than "
             f"{_MOST:,}; make patches first, as in Conv(8, stride=8)"

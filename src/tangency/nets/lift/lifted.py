@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from ... import checks
 from ...checks import shown
 from ...errors import InputError, NetworkError
-from ..activations import ActivationLayer
-from ..base import Layer, choice, truth
-from ..branches import Sum
-from ..pooling import LinearGridLayer
-from ..structure import Branches
+from ..base import choice, truth
 from ..structure import Sequential as Network
+from .moving import beside, preactivated
 
 
 def from_torch(
@@ -24,6 +20,7 @@ def from_torch(
     spreads: Mapping[str, tuple[float, float]] | None = None,
     batch_norm: str | None = None,
     max_pool: str | None = None,
+    attention: str | None = None,
     preactivate: bool = False,
     standard: bool = False,
 ) -> Network:
@@ -45,6 +42,10 @@ def from_torch(
         batch_norm: what stands for batch normalisation, "identity" (what it is at
             initialisation) or "layernorm"; it has no kernel itself.
         max_pool: "average" takes means in the place of maxima.
+        attention: "linear" gives queries and keys of attention the same weights, and divides their
+            products by the width of a head: softmax(w²Σ_xx), as `SelfAttention`. With weights of
+            their own and the root of the width, as most networks have it, the weights of a head
+            stay random, and there is no closed form.
         preactivate: read blocks relu(x + f(x)) as x + f(relu(x)), means between the activation
             and the block before both. Where x has been through an activation, x + f(x) is not
             Gaussian, and the first has no kernel in closed form.
@@ -78,6 +79,7 @@ def from_torch(
     replacing = Replacing(
         _allowed(batch_norm, "batch_norm", ("identity", "layernorm")),
         _allowed(max_pool, "max_pool", ("average",)),
+        _allowed(attention, "attention", ("linear",)),
     )
     truth(preactivate, "preactivate")
     truth(standard, "standard")
@@ -88,8 +90,10 @@ def from_torch(
     net = Nest(Translator(told, replacing), start, state).of(last)
     told.check_used()
     if preactivate:
-        net = _moved(net)
+        net = preactivated(net)
+    net = beside(net)
     _check(net, shape, state.axes[0] != "channels")
+    _check_last(net, last)
     return net
 
 
@@ -160,33 +164,50 @@ def _channels_last(start: Any, last: Any) -> bool:
     """Whether the channels of the input are its last axis: what takes it first tells."""
     if len(start.shape) < 2:
         return False
-    takers = [call for call in _calls(last) if start in call.inputs]
-    kinds = {type(call.target).__name__ for call in takers}
-    return bool(kinds & {"Linear", "LayerNorm", "MultiheadAttention", "TransformerEncoderLayer"})
+    calls = _calls(last)
+    pending = [(start, list(range(len(start.shape) + 1)))]
+    while pending:
+        call, order = pending.pop()
+        for taker in [each for each in calls if call in each.inputs]:
+            attends = taker.kind == "attention"
+            layer = taker.target.values.target if attends else taker.target
+            if type(layer).__name__ in ("Linear", "LayerNorm"):
+                return order[-1] == len(order) - 1
+            moved = _reordered(taker, order)
+            if moved is None and taker.shape == call.shape and len(taker.inputs) == 1:
+                moved = order
+            if moved is not None:
+                pending.append((taker, moved))
+    return False
 
 
-def _moved(net: Network) -> Network:
-    """Blocks relu(x + f(x)) as x + f(relu(x)): activations before an identity go into f.
+def _reordered(call: Any, order: list[int]) -> list[int] | None:
+    """The axes after a call that does no more than to move them; None for others."""
+    name = call.target if isinstance(call.target, str) else getattr(call.target, "__name__", "")
+    if name in ("transpose", "swapaxes"):
+        given = call.bound(("dim0", "dim1"))
+        order = list(order)
+        one, other = given["dim0"], given["dim1"]
+        order[one], order[other] = order[other], order[one]
+        return order
+    if name == "permute":
+        dims = call.args[1:] or (call.options["dims"],)
+        return [order[dim] for dim in (dims[0] if isinstance(dims[0], list | tuple) else dims)]
+    return None
 
-    A mean that stands between the activation and the block, in the place of a maximum (which an
-    increasing activation can follow as well), goes before the activation.
-    """
-    layers: list[Layer] = []
-    for layer, following in zip_longest(net.layers, net.layers[1:]):
-        if not isinstance(layer, Branches):
-            layers.append(layer)
-            continue
-        chains = [_moved(chain) for chain in layer.chains()]
-        activated = isinstance(layer, Sum) and isinstance(following, ActivationLayer)
-        if activated and any(not chain.layers for chain in chains):
-            between = len(layers)
-            while between and isinstance(layers[between - 1], LinearGridLayer):
-                between -= 1
-            if between and isinstance(layers[between - 1], ActivationLayer):
-                moved = layers.pop(between - 1)
-                chains = [Network(moved, *c.layers) if c.layers else c for c in chains]
-        layers.append(layer.rebuilt(chains))
-    return Network(*layers)
+
+def _check_last(net: Network, last: Any) -> None:
+    """A readout that begins at zero, which is not trained in the NTK parametrisation."""
+    layer: Any = net.layers[-1] if net.layers else None
+    zero = getattr(layer, "weight_std", 1) == getattr(layer, "bias_std", 1) == 0
+    if zero and not getattr(layer, "weight_rate", None):
+        name = last.inputs[0].name
+        raise NetworkError(
+            f"{name}: its weights begin at zero, and so does the module: its NNGP is zero, and so "
+            "is its NTK in the NTK parametrisation, where weights are multiplied by their standard "
+            f"deviation. Say what they would be, spreads={{{name!r}: (1.0, 0.0)}}, or take "
+            "standard=True"
+        )
 
 
 def _check(net: Network, shape: tuple[int, ...], last: bool) -> None:
@@ -196,7 +217,7 @@ def _check(net: Network, shape: tuple[int, ...], last: bool) -> None:
         net.output_shape(ours)
     except NetworkError as error:
         remedy = ""
-        if str(_moved(net)) != str(net):
+        if str(preactivated(net)) != str(net):
             remedy = (
                 ". A sum with what has been through an activation is not Gaussian: "
                 "preactivate=True reads relu(x + f(x)) as x + f(relu(x))"

@@ -7,6 +7,7 @@ whose ways cross elsewhere would share random weights, and so are no independent
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from .known import PRODUCTS, SUMS
 from .states import CHANNELS, State
 from .trace import Call
 from .translate import Translator
-from .weights import weights_of
+from .vectors import drawn
+from .weights import weighted
 
 _CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
 
@@ -31,11 +33,16 @@ class Nest:
         self.layers: dict[Call, list[Layer]] = {start: []}
         self.ways: dict[Call, list[Call]] = {start: [start]}  # the calls through which all come
         self.used: set[Call] = set()
-        self.owners: dict[int, str] = {}
+        self.owners: dict[int, tuple[str, Call]] = {}
+        self.weights: dict[Any, list[tuple[str, torch.Tensor]]] = {}  # by their first numbers
 
     def of(self, last: Call) -> Sequential:
         """The network up to this call. Raises `NetworkError` for what is none of layers here."""
         self._learn(last)
+        if self.states[last].batch != 0:
+            raise NetworkError(
+                "the axis of the batch is not the first of the result; move it back at the end"
+            )
         return Sequential(*self._chain(last, self.start))
 
     def _learn(self, last: Call) -> None:
@@ -70,29 +77,44 @@ class Nest:
             self.layers[call], self.states[call] = [], state
         elif len(inputs) == 1 and not _concatenates(call):
             self.layers[call], self.states[call] = self.translate(call, state)
+            if call.target in SUMS or call.target in _CONCATENATIONS:
+                for parameter in drawn(call):
+                    self._own(parameter, call)
         else:
             self.layers[call], self.states[call] = [], self._met(call)
 
     def _check_alone(self, call: Call) -> None:
         """Weights stand at one place: used twice, they are not independent of each other."""
-        weight = weights_of(call.target)
-        if weight is None:
-            return
-        other = self.owners.setdefault(weight.data_ptr(), call.name)
-        if other != call.name or any(
-            seen.kind == "module" and seen.target is call.target for seen in self.layers
-        ):
+        for module in weighted(call.target):
+            self._own(module.weight, call)
+            self._check_no_copy(call.name, module.weight)
+
+    def _own(self, weight: torch.Tensor, call: Call) -> None:
+        other, owner = self.owners.setdefault(weight.data_ptr(), (call.name, call))
+        if owner is not call:
             raise NetworkError(
                 f"{call.name} and {other} share their weights, so that what they do is not "
                 "independent; the limit is known for weights that are used once"
             )
+
+    def _check_no_copy(self, name: str, weight: torch.Tensor) -> None:
+        """`nn.TransformerEncoder` makes layers that begin as copies of one."""
+        key = (tuple(weight.shape), *weight.detach().flatten()[:4].tolist())
+        for other, seen in self.weights.setdefault(key, []):
+            if bool(weight.any()) and torch.equal(seen, weight):
+                raise NetworkError(
+                    f"{name} and {other} begin with equal weights (nn.TransformerEncoder copies "
+                    "one layer), so that what they do is not independent; draw them anew: for p in "
+                    "module.parameters(): if p.dim() > 1: nn.init.xavier_uniform_(p)"
+                )
+        self.weights[key].append((name, weight))
 
     def _met(self, call: Call) -> State:
         """What leaves a meeting of branches."""
         states = [self.states[each] for each in call.inputs]
         first = states[0]
         for state in states[1:]:
-            if state.axes != first.axes:
+            if (state.axes, state.batch) != (first.axes, first.batch):
                 raise NetworkError(f"{call.name}: the axes of its branches differ in their order")
         hidden = all(state.hidden for state in states)
         channels = first.channels
@@ -112,7 +134,7 @@ class Nest:
                 "are not independent of those that went into it; mix the channels by a pointwise "
                 "convolution before the product"
             )
-        return State(first.axes, channels, hidden, apart)
+        return replace(first, channels=channels, hidden=hidden, apart=apart)
 
     def _chain(self, call: Call, stop: Call) -> list[Layer]:
         """The layers behind `stop`, up to a call."""
@@ -178,8 +200,8 @@ def _check_meeting(call: Call) -> None:
         parts: Any = call.args[0] if call.args else call.options["tensors"]
         if len(call.inputs) != len(parts):
             raise NetworkError(
-                f"{call.name}: it puts constants beside a signal (a class token), which no layer "
-                "here does; leave them out, and take the mean over positions"
+                f"{call.name}: it puts constants beside several signals, which no layer here does; "
+                "put them beside one (a class token in front of all positions)"
             )
     if len(call.inputs) > 1 and not _concatenates(call):
         if call.kind != "output" and call.target not in (*PRODUCTS, *SUMS):
@@ -196,7 +218,11 @@ def _check_meeting(call: Call) -> None:
 
 
 def _concatenates(call: Call) -> bool:
-    return call.kind == "function" and call.target in _CONCATENATIONS
+    """Whether it puts signals side by side; constants beside one signal are another thing."""
+    if call.kind != "function" or call.target not in _CONCATENATIONS:
+        return False
+    parts: Any = call.args[0] if call.args else call.options["tensors"]
+    return len(call.inputs) > 1 or len(parts) == 1
 
 
 def _dim(call: Call, state: State) -> int:

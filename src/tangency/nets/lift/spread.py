@@ -20,6 +20,8 @@ from ...errors import NetworkError
 _ERRORS = 4.0
 # Of kurtosis: between that of uniform numbers, 1.8, and that of normal ones, 3.
 _BETWEEN = 2.4
+# Within which numbers look drawn, of kurtosis; and the usual spreads of learnt positions.
+_FLAT, _PEAKED, _USUAL = 1.4, 4.5, (0.02, 0.01, 1.0)
 # The largest of N uniform numbers is nearer to the bound than so many parts in N.
 _PARTS = 8.0
 # Variances that differ by less are not worth a question.
@@ -76,11 +78,16 @@ def near(weight: torch.Tensor) -> dict[str, float]:
     return {name: v for name, v in schemes.items() if abs(square / v - 1) <= error}
 
 
-def variance(weight: torch.Tensor, place: str, alike: Sequence[torch.Tensor]) -> float:
+def variance(
+    weight: torch.Tensor,
+    place: str,
+    explained: dict[str, float],
+    alike: Sequence[dict[str, float]],
+) -> float:
     """The variance of the scheme that explains these weights.
 
-    alike: the weights of all layers of the kind. Where several schemes explain those of one, the
-    one is taken that explains most of the others.
+    explained: what is `near` them. alike: what is near the weights of all layers of the kind; where
+    several schemes explain those of one, the one is taken that explains most of the others.
 
     Raises:
         NetworkError: none does, or two that differ, by the name of the place.
@@ -88,8 +95,7 @@ def variance(weight: torch.Tensor, place: str, alike: Sequence[torch.Tensor]) ->
     found = float(weight.detach().double().square().mean())
     if found == 0:
         return 0.0
-    explained = near(weight)
-    votes = Counter(name for other in alike for name in near(other))
+    votes = Counter(name for other in alike for name in other)
     most = max((votes[name] for name in explained), default=0)
     best = {name: v for name, v in explained.items() if votes[name] == most}
     if best and max(best.values()) <= _ALIKE * min(best.values()):
@@ -121,6 +127,35 @@ def bias_variance(bias: torch.Tensor | None, fans: Fans) -> float:
     if found and inside and abs(found / usual - 1) <= _ERRORS * math.sqrt(0.8 / len(values)):
         return usual
     return found
+
+
+def vector_std(parameter: torch.Tensor, place: str) -> float:
+    """The standard deviation of vectors that are added to a signal, or stand beside it.
+
+    Raises:
+        NetworkError: numbers that were not drawn around zero, each like the others.
+    """
+    values = parameter.detach().double().reshape(-1, parameter.shape[-1])
+    square, count = float(values.square().mean()), values.numel()
+    if square == 0:
+        return 0.0
+    kurtosis = float(values.pow(4).mean()) / square**2
+    centred = abs(float(values.mean())) <= _ERRORS * math.sqrt(square / count)
+    rows = values.square().mean(1) / square
+    spread = _ERRORS * math.sqrt(2 / values.shape[1]) * math.sqrt(1 + math.log(len(rows)))
+    # Vectors of near positions grow alike in training.
+    near = float((values[1:] * values[:-1]).mean()) / square if len(values) > 1 else 0.0
+    alike = abs(near) > _ERRORS / math.sqrt(count - values.shape[1]) if len(values) > 1 else False
+    uneven = not _FLAT < kurtosis < _PEAKED or float((rows - 1).abs().max()) > spread
+    if not centred or uneven or alike:
+        raise NetworkError(
+            f"it adds a constant that is not zero to a signal, {place!r}, whose numbers do not "
+            "look drawn around zero with one spread, or were trained; kernels are those of a "
+            "network at initialisation. Draw them (nn.init.normal_), or say "
+            f"spreads={{{place!r}: (std, 0.0)}}"
+        )
+    usual = [std for std in _USUAL if abs(square / std**2 - 1) <= _ERRORS * math.sqrt(2 / count)]
+    return usual[0] if usual else math.sqrt(square)
 
 
 def told(spreads: dict[str, Any], place: str) -> tuple[float, float] | None:

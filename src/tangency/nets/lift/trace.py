@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 from torch.fx.node import map_arg
 
 from ...errors import NetworkError
+from .attend import find_attention
+from .tracer import Tracer
+from .written import written_out
 
+_MOVES = {
+    *("expand", "expand_as", "repeat", "view", "reshape", "unsqueeze", "squeeze", "getitem"),
+    *("transpose", "permute", "flatten", "contiguous", "to", "type_as", "clone", "broadcast_to"),
+    *("float", "double", "tile"),
+}
 _KINDS = {
     "call_module": "module",
     "call_function": "function",
@@ -33,6 +42,7 @@ class Call:
     args, options: as they are passed; other calls stand in them that depend on the input.
     shape: of what it gives for one input, batch left out; None where that is no tensor.
     live: it depends on the values of the input, and not on their shape alone.
+    origins: (name, parameter) of constants that hold the values of a parameter, by their id.
     """
 
     name: str
@@ -42,6 +52,7 @@ class Call:
     options: dict[str, Any] = field(default_factory=dict)
     shape: tuple[int, ...] | None = None
     live: bool = True
+    origins: dict[int, Any] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[Call]:
@@ -68,62 +79,100 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
         NetworkError: a module that cannot be traced, or does not take such an input.
     """
     name = type(module).__name__
+    root = written_out(copy.deepcopy(module).eval())
+    dtype = next((p.dtype for p in root.parameters()), torch.get_default_dtype())
+    device = next((p.device for p in root.parameters()), torch.device("cpu"))
+    tracer = Tracer(torch.zeros((2, *shape), dtype=dtype, device=device))
     try:
-        graph = fx.symbolic_trace(copy.deepcopy(module).eval())
+        with torch.no_grad():
+            graph = tracer.trace(root, _defaults(root))
+    except NetworkError:
+        raise
     except Exception as error:
+        if tracer.failed or isinstance(error, AssertionError):
+            raise NetworkError(
+                f"{name} does not take an input of shape {shape} ({_first(error)}); input_shape is "
+                "that of one input as the module takes it, (channels, height, width) for images"
+                f"{_words(root)}"
+            ) from error
         raise NetworkError(
             f"{name} cannot be traced by torch.fx ({_first(error)}); its forward must not depend "
             "on the values of tensors. Lift its parts, or write its description yourself: "
             "tangency.parse(...), docs/networks.md"
         ) from error
-    dtype = next((p.dtype for p in module.parameters()), torch.get_default_dtype())
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    recorder = _Recorder(graph)
-    try:
-        with torch.no_grad():
-            recorder.run(torch.zeros((2, *shape), dtype=dtype, device=device))
-    except Exception as error:
-        raise NetworkError(
-            f"{name} does not take an input of shape {shape} ({_first(error)}); input_shape is "
-            "that of one input as the module takes it, (channels, height, width) for images"
-        ) from error
-    _check_places(graph)
-    return recorder.calls[next(n for n in graph.graph.nodes if n.op == "output")]
+    _check_places(graph, root)
+    calls = _recorded(graph, tracer, root)
+    find_attention(calls, tracer)
+    return calls[next(n for n in graph.nodes if n.op == "output")]
 
 
-class _Recorder(fx.Interpreter):
-    """Runs the graph once, and notes what each node is and gives."""
+def _words(root: nn.Module) -> str:
+    if not any(type(part) is nn.Embedding for part in root.modules()):
+        return ""
+    return (
+        ". Inputs are numbers, and no places in an nn.Embedding: take words as one-hot vectors, "
+        "(positions, words), and nn.Linear(words, width, bias=False) in its place"
+    )
 
-    def __init__(self, graph: fx.GraphModule) -> None:
-        super().__init__(graph)
-        self.calls: dict[fx.Node, Call] = {}
-        self.values: dict[fx.Node, Any] = {}
 
-    def run_node(self, n: fx.Node) -> Any:
-        value = super().run_node(n)
+def _defaults(module: torch.nn.Module) -> dict[str, Any]:
+    """Arguments of `forward` behind the first, as they are where nothing is passed."""
+    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+    known = (type(None), bool, int, float, str)
+    return {p.name: p.default for p in parameters if isinstance(p.default, known)}
+
+
+def _recorded(graph: fx.Graph, tracer: Tracer, root: torch.nn.Module) -> dict[fx.Node, Call]:
+    """What each node is and gives."""
+    calls: dict[fx.Node, Call] = {}
+    origins = _origins(graph, tracer, root)
+
+    def read(n: fx.Node) -> Any:
+        """A call, or the value where it does not depend on the input."""
+        return calls[n] if calls[n].live else tracer.values[n]
+
+    for n in graph.nodes:
         kind, name, target = _KINDS[n.op], str(n.name), n.target
+        value = tracer.values.get(n)
         if kind == "module":
-            name, target = str(n.target), self.module.get_submodule(str(n.target))
+            name, target = str(n.target), root.get_submodule(str(n.target))
         elif kind == "parameter":
             target, name = value, str(n.target)
-        tensor = isinstance(value, torch.Tensor)
+        shape = value.shape if isinstance(value, torch.Tensor) and kind != "parameter" else None
         call = Call(
             name,
             kind,
             target,
-            map_arg(n.args, self._read),
-            dict(map_arg(n.kwargs, self._read)),
-            tuple(value.shape[1:]) if tensor and kind != "parameter" else None,
+            map_arg(n.args, read),
+            dict(map_arg(n.kwargs, read)),
+            None if shape is None else tuple(shape[1:]),
+            origins=origins,
         )
         # Parts of a tuple, or numbers that are read from a tensor, depend on the input as well.
-        call.live = kind == "input" or (bool(call.inputs) and not _of_shape(n))
-        self.calls[n], self.values[n] = call, value
-        return value
+        call.live = kind == "input" or bool(call.inputs)
+        calls[n] = call
+    return calls
 
-    def _read(self, n: fx.Node) -> Any:
-        """A call, or the value where it does not depend on the input."""
-        call = self.calls[n]
-        return call if call.live else self.values[n]
+
+def _origins(graph: fx.Graph, tracer: Tracer, root: torch.nn.Module) -> dict[int, Any]:
+    """Of constants that are parameters, moved about but with the same values, which ones."""
+    parameters = dict(root.named_parameters())
+    found: dict[int, Any] = {}
+    for n in graph.nodes:
+        value = tracer.values.get(n)
+        if n.op == "get_attr" and str(n.target) in parameters:
+            found[id(value)] = (str(n.target), parameters[str(n.target)])
+        elif n.op == "call_module" and type(root.get_submodule(str(n.target))) is nn.Embedding:
+            weight: Any = root.get_submodule(str(n.target)).weight
+            found[id(value)] = (f"{n.target}.weight", weight)
+        elif n.op in ("call_function", "call_method") and n.args:
+            name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", "")
+            first = n.args[0]
+            if name in _MOVES and isinstance(first, fx.Node):
+                origin = found.get(id(tracer.values[first]))
+                if origin is not None and isinstance(value, torch.Tensor):
+                    found[id(value)] = origin
+    return found
 
 
 def _calls(values: Any) -> Iterator[Call]:
@@ -138,19 +187,11 @@ def _calls(values: Any) -> Iterator[Call]:
             yield from _calls((value.start, value.stop, value.step))
 
 
-def _of_shape(n: fx.Node) -> bool:
-    """Whether a node reads the shape of a tensor, or what kind it is."""
-    if n.op == "call_method":
-        return n.target in ("size", "dim", "ndimension", "numel", "nelement")
-    known = ("shape", "ndim", "dtype", "device")
-    return n.op == "call_function" and n.target is getattr and n.args[1] in known
-
-
-def _check_places(graph: fx.GraphModule) -> None:
+def _check_places(graph: fx.Graph, root: torch.nn.Module) -> None:
     """Refuse what changes a tensor in place that is read afterwards (`NetworkError`)."""
-    order = {n: place for place, n in enumerate(graph.graph.nodes)}
+    order = {n: place for place, n in enumerate(graph.nodes)}
     for n in order:
-        changed = n.args[0] if n.args and _in_place(graph, n) else None
+        changed = n.args[0] if n.args and _in_place(root, n) else None
         if isinstance(changed, fx.Node) and any(order[u] > order[n] for u in changed.users):
             raise NetworkError(
                 f"{n.target if n.op == 'call_module' else n.name}: it changes in place what is "
@@ -158,9 +199,9 @@ def _check_places(graph: fx.GraphModule) -> None:
             )
 
 
-def _in_place(graph: fx.GraphModule, n: fx.Node) -> bool:
+def _in_place(root: torch.nn.Module, n: fx.Node) -> bool:
     if n.op == "call_module":
-        return bool(getattr(graph.get_submodule(str(n.target)), "inplace", False))
+        return bool(getattr(root.get_submodule(str(n.target)), "inplace", False))
     name = n.target if isinstance(n.target, str) else getattr(n.target, "__name__", "")
     own = name.endswith("_") and not name.endswith("__")
     return own or name in ("iadd", "isub", "imul") or bool(n.kwargs.get("inplace"))

@@ -11,11 +11,23 @@ import torch
 from torch import nn
 
 from ...errors import NetworkError
-from ...nets import AvgPool, GlobalAvgPool, Layer, LayerNorm, Pad, Rescale, Upsample
-from .axes import Translated, flattened, mean, permuted, reshaped, squeezed, transposed
+from ...nets import Layer, LayerNorm, Rescale
+from .axes import (
+    Translated,
+    flattened,
+    mean,
+    permuted,
+    reshaped,
+    squeezed,
+    taken,
+    transposed,
+)
+from .grids import adaptive, padded, pooled, upsampled
+from .heads import attention
 from .known import PRODUCTS, SUMS, activation_of
-from .states import CHANNELS, State, alike
+from .states import CHANNELS, State
 from .trace import Call
+from .vectors import shifted, tokens
 from .weights import WEIGHTED, Spreads
 
 _NOTHING = {"contiguous", "clone", "float", "double", "to"}
@@ -36,6 +48,7 @@ class Replacing:
 
     batch_norm: str | None = None
     max_pool: str | None = None
+    attention: str | None = None
 
 
 @dataclass
@@ -52,10 +65,16 @@ class Translator:
             NetworkError: what has no limit, or no layer here, by its place in the module.
         """
         try:
-            found = self._module(call, state) if call.kind == "module" else self._call(call, state)
+            if call.kind == "attention":
+                replacing = self.replacing.attention
+                found = attention(call.target, call, state, self.spreads, replacing)
+            elif call.kind == "module":
+                found = self._module(call, state)
+            else:
+                found = self._call(call, state)
         except NetworkError as error:
             text = str(error)
-            named = text.startswith(f"{call.name}:")
+            named = text.split(":")[0] in {call.name, *self.spreads.used}
             raise error if named else NetworkError(f"{call.name}: {text}") from None
         if found is None:
             what = type(call.target).__name__ if call.kind == "module" else _named(call.target)
@@ -100,17 +119,17 @@ class Translator:
             )
         name = re.sub("[123]d$", "", type(module).__name__)
         if name in ("AvgPool", "MaxPool"):
-            return self._pool(name, vars(module), state)
+            return pooled(name, vars(module), state, self.replacing.max_pool)
         if name == "AdaptiveAvgPool":
-            return _adaptive(module.output_size, call, state)
+            return adaptive(module.output_size, call, state)
         if type(module) is nn.Flatten:
-            return flattened(module.start_dim, module.end_dim, state)
+            return flattened(module.start_dim, module.end_dim, state, call.shape_in)
         if type(module) is nn.Upsample and module.mode == "nearest":
-            return _upsample(call, state)
+            return upsampled(call, state)
         if name in ("ZeroPad", "CircularPad", "ReflectionPad", "ReplicationPad"):
             modes = {"Z": "zeros", "C": "circular"}
             mode = modes.get(name[0], "reflect" if name == "ReflectionPad" else "edge")
-            return _pad(module.padding, mode, state)
+            return padded(module.padding, mode, state)
         return None
 
     def _call(self, call: Call, state: State) -> Translated | None:
@@ -126,40 +145,45 @@ class Translator:
         if target in PRODUCTS or target is operator.truediv:
             return _rescaled(call, state)
         if target in SUMS:
-            return _shifted(call, state)
+            return shifted(call, state, self.spreads)
         match name:
             case "flatten":
                 dims = {"start_dim": 0, "end_dim": -1, **call.bound(("start_dim", "end_dim"))}
-                return flattened(dims["start_dim"], dims["end_dim"], state)
-            case "view" | "reshape":
+                return flattened(dims["start_dim"], dims["end_dim"], state, call.shape_in)
+            case "view" | "reshape" | "unflatten":
                 return reshaped(call, state)
             case "permute":
                 dims = args[0] if args and isinstance(args[0], list | tuple) else args
-                dims = options.get("dims", dims)
-                return permuted([state.place(d) for d in dims[1:]], dims[0], state)
+                return permuted(list(options.get("dims", dims)), state)
             case "transpose" | "swapaxes":
                 given = call.bound(("dim0", "dim1"))
                 return transposed(given["dim0"], given["dim1"], state)
             case "mean":
                 given = {"dim": None, "keepdim": False, **call.bound(("dim", "keepdim"))}
                 return mean(given["dim"], given["keepdim"], state)
+            case "getitem" | "select":
+                index = args[0] if name == "getitem" else _selected(call)
+                return taken(index, state)
+            case "cat" | "concat" | "concatenate":
+                return tokens(call, state, self.spreads)
             case "squeeze":
                 return squeezed(call.bound(("dim",)).get("dim"), state)
             case "adaptive_avg_pool1d" | "adaptive_avg_pool2d" | "adaptive_avg_pool3d":
-                return _adaptive(call.bound(("output_size",))["output_size"], call, state)
+                return adaptive(call.bound(("output_size",))["output_size"], call, state)
             case "avg_pool1d" | "avg_pool2d" | "avg_pool3d" | "max_pool1d" | "max_pool2d":
                 names = ("kernel_size", "stride", "padding")
                 given = {"stride": None, "padding": 0, **options, **call.bound(names)}
                 if len(args) > 3:
                     return None
-                return self._pool("AvgPool" if name[0] == "a" else "MaxPool", given, state)
+                kind = "AvgPool" if name[0] == "a" else "MaxPool"
+                return pooled(kind, given, state, self.replacing.max_pool)
             case "layer_norm":
                 given = call.bound(("normalized_shape", "weight", "bias", "eps"))
                 _check_eps(given.get("eps", 0.0))
                 _check_gain(given.get("weight"), given.get("bias"))
                 return _layer_norm(len(given["normalized_shape"]), state)
             case "interpolate" if options.get("mode", "nearest") == "nearest":
-                return _upsample(call, state)
+                return upsampled(call, state)
         return None
 
     def _batch_norm(self) -> list[Layer]:
@@ -174,28 +198,6 @@ class Translator:
             'in evaluation mode) or batch_norm="layernorm"'
         )
 
-    def _pool(self, name: str, given: dict[str, Any], state: State) -> Translated | None:
-        state.in_order()
-        if name == "MaxPool" and self.replacing.max_pool != "average":
-            raise NetworkError(
-                "the largest of several values has no Gaussian limit in closed form; say what "
-                'stands for it: max_pool="average", the mean over the same windows'
-            )
-        dims = len(state.space)
-        size = _per_axis(given["kernel_size"], dims)
-        stride = _per_axis(given["stride"] or given["kernel_size"], dims)
-        padding, dilation = (_per_axis(given.get(k, d), dims) for k, d in _DEFAULTS)
-        usual = not given.get("ceil_mode") and not given.get("divisor_override")
-        if not usual or set(dilation) != {1}:
-            return None
-        if any(padding) and name == "AvgPool" and not given.get("count_include_pad", True):
-            return None
-        pads: list[Layer] = [Pad(alike(padding))] if any(padding) else []
-        return [*pads, AvgPool(alike(size), None if stride == size else alike(stride))], state
-
-
-_DEFAULTS = (("padding", 0), ("dilation", 1))
-
 
 def _activated(layer: Layer, state: State) -> Translated:
     if state.apart:
@@ -209,6 +211,8 @@ def _activated(layer: Layer, state: State) -> Translated:
 
 def _layer_norm(count: int, state: State) -> Translated | None:
     """A LayerNorm over the last `count` axes: the channels, or these and all of space."""
+    if state.batch > len(state.axes) - count:
+        state.check_batch()
     last = state.axes[-count:]
     if last == (CHANNELS,):
         return [LayerNorm()], state
@@ -236,39 +240,6 @@ def _check_eps(eps: float) -> None:
         )
 
 
-def _adaptive(size: Any, call: Call, state: State) -> Translated | None:
-    state.in_order()
-    grid = call.shape_in[1:]
-    wanted = tuple(
-        n if w is None else w for n, w in zip(grid, _per_axis(size, len(grid)), strict=True)
-    )
-    if wanted == grid:
-        return [], state
-    if set(wanted) == {1}:
-        return [GlobalAvgPool()], state.without_space()
-    if any(n % w for n, w in zip(grid, wanted, strict=True)):
-        raise NetworkError(
-            f"windows of different sizes ({grid} to {wanted} positions) have no layer here; use an "
-            "output size that divides the grid"
-        )
-    return [AvgPool(alike(n // w for n, w in zip(grid, wanted, strict=True)))], state
-
-
-def _upsample(call: Call, state: State) -> Translated | None:
-    state.in_order()
-    before, after = call.shape_in[1:], (call.shape or ())[1:]
-    if any(b % a for a, b in zip(before, after, strict=True)):
-        return None
-    return [Upsample(alike(b // a for a, b in zip(before, after, strict=True)))], state
-
-
-def _pad(padding: Any, mode: str, state: State) -> Translated:
-    dims = len(state.in_order().space)
-    given = _per_axis(padding, 2 * dims)
-    pairs = [(given[2 * k], given[2 * k + 1]) for k in range(dims)][::-1]  # the last axis first
-    return [Pad(alike(low if low == high else (low, high) for low, high in pairs), mode)], state
-
-
 def _rescaled(call: Call, state: State) -> Translated | None:
     """A product with a constant."""
     others = [arg for arg in call.args if not isinstance(arg, Call)]
@@ -282,20 +253,12 @@ def _rescaled(call: Call, state: State) -> Translated | None:
     return [Rescale(float(values.flatten()[0]))], state
 
 
-def _shifted(call: Call, state: State) -> Translated | None:
-    """A sum with a constant, which must be zero."""
-    others = [arg for arg in call.args if not isinstance(arg, Call)]
-    if len(others) == 1 and not bool(torch.as_tensor(others[0]).any()):
-        return [], state
-    raise NetworkError(
-        "it adds a constant that is not zero to the values of a layer (a learnt position, or an "
-        "offset), which no layer here does; leave it out"
-    )
+def _selected(call: Call) -> Any:
+    """select(dim, index) as an index of all axes."""
+    given = call.bound(("dim", "index"))
+    dim = given["dim"] + len(call.shape_in) + 1 if given["dim"] < 0 else given["dim"]
+    return (slice(None),) * dim + (given["index"],)
 
 
 def _named(target: Any) -> str:
     return target if isinstance(target, str) else getattr(target, "__name__", str(target))
-
-
-def _per_axis(value: Any, count: int) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,) * count

@@ -12,7 +12,8 @@ from torch import nn
 
 from ...errors import NetworkError
 from ...nets import Conv, ConvTranspose, Dense, Layer, Pad, Slice
-from .spread import Fans, bias_variance, told, variance
+from .attend import Attention
+from .spread import Fans, bias_variance, near, told, variance, vector_std
 from .states import CHANNELS, State, alike
 
 _PADDING = {"zeros": "zeros", "circular": "circular", "reflect": "reflect", "replicate": "edge"}
@@ -31,6 +32,7 @@ class Spreads:
     module: nn.Module
     standard: bool = False
     used: set[str] = field(default_factory=set)
+    near: dict[Any, dict[str, float]] = field(default_factory=dict)
 
     def of(self, module: Any, count: int, place: str, state: State) -> dict[str, Any]:
         """Arguments of a layer here: standard deviations, whether it is trained, and how.
@@ -48,8 +50,9 @@ class Spreads:
         taken = count if state.hidden else count / state.channels
         if stds is None:
             layers: list[Any] = [m for m in self.module.modules() if type(m) is type(module)]
-            others = [layer.weight for layer in layers]
-            weight = math.sqrt(variance(module.weight, place, others) * taken)
+            others = [self._near(layer.weight) for layer in layers]
+            found = variance(module.weight, place, self._near(module.weight), others)
+            weight = math.sqrt(found * taken)
             stds = weight, math.sqrt(bias_variance(module.bias, Fans.of(module.weight)))
         options: dict[str, Any] = {"weight_std": stds[0], "bias_std": stds[1]}
         trained = module.weight.requires_grad
@@ -68,6 +71,19 @@ class Spreads:
             options["bias_rate"] = 0.0 if module.bias is None else 1.0
         return options
 
+    def _near(self, weight: torch.Tensor) -> dict[str, float]:
+        """The schemes that explain some weights, looked for once."""
+        key = (tuple(weight.shape), *weight.detach().flatten()[:4].tolist())
+        if key not in self.near:
+            self.near[key] = near(weight)
+        return self.near[key]
+
+    def of_vectors(self, parameter: torch.Tensor, place: str) -> float:
+        """The standard deviation of a parameter that is no weights, but numbers of a signal."""
+        self.used.add(place)
+        given = told(self.given, place)
+        return vector_std(parameter, place) if given is None else given[0]
+
     def check_used(self) -> None:
         """Raise `NetworkError` for places of the user's that are no layers with weights."""
         if unknown := sorted(set(self.given) - self.used):
@@ -83,10 +99,14 @@ def _hooked(module: nn.Module) -> bool:
 
 def dense(module: nn.Linear, place: str, state: State, spreads: Spreads) -> tuple[Any, State]:
     """A Linear, which acts on the last axis."""
+    if state.batch == len(state.axes):
+        state.check_batch()
     if state.axes[-1] != CHANNELS:
         raise NetworkError(
-            f"{place}: it mixes positions with one set of weights for all channels, and the limit "
-            "of many channels leaves these weights random; mix positions by Conv, or by attention"
+            f"{place}: it mixes positions with one set of weights for all channels (as in "
+            "MLP-Mixer). However many channels and hidden units there are, this is one random map "
+            "of finitely many positions, over which nothing is averaged, so that Σ stays random "
+            "and no kernel is its limit; mix positions by Conv, or by attention"
         )
     options = spreads.of(module, module.in_features, place, state)
     return [Dense(**options)], _mixed(state, module.out_features)
@@ -184,6 +204,9 @@ WEIGHTED: dict[type, Callable[[Any, str, State, Spreads], tuple[Any, State]]] = 
 }
 
 
-def weights_of(module: Any) -> torch.Tensor | None:
-    """The weights of a layer that has some of these; None for others."""
-    return module.weight if type(module) in WEIGHTED else None
+def weighted(target: Any) -> list[Any]:
+    """The modules of a call that have weights of these kinds."""
+    if isinstance(target, Attention):
+        calls = (target.queries, target.keys, target.values)
+        return list({id(call.target): call.target for call in calls}.values())
+    return [target] if type(target) in WEIGHTED else []
