@@ -52,6 +52,9 @@ def _compile(what: str) -> float:
         from ..engines.fused.warm import warm_up
 
         warm_up((what,))
+        from ..engines.blocked.warm import get_ready
+
+        get_ready(what)
         for loops in (duals, winograd):
             loops.get_ready(what)
     return time.perf_counter() - start

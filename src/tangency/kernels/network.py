@@ -45,7 +45,7 @@ class NetworkKernel(Kernel):
         input_shape: (*space, channels) of one input; then 2-d arrays, whose rows are inputs laid
             out flat, are accepted too (as scikit-learn passes them).
         normalize: divide by √(K(x,x)K(y,y)); 0 where one of these is 0.
-        engine: "auto", "fused" or "reference"; `explain` says what "auto" picks.
+        engine: "auto", "fused", "blocked" or "reference"; `explain` says what "auto" picks.
         max_memory: bytes to work in, beside the inputs; default: a quarter of what is free for the
             reference engine, while the fused one needs little beside the result.
         n_jobs: threads of the fused engine; default: what the machine, NUMBA_NUM_THREADS and
@@ -272,7 +272,7 @@ def explain(net: NetworkLike, X: Inputs, engine: str = "auto") -> str:
         net: as in `NetworkKernel`.
         X: inputs (n, *space, channels), also `Prepared` ones, or the shape (*space, channels) of
             one input as a tuple, which is taken as it is.
-        engine: "auto", "fused" or "reference".
+        engine: "auto", "fused", "blocked" or "reference".
 
     >>> from tangency import explain
     >>> print(explain("dense relu dense", (784,)))

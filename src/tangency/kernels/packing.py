@@ -70,15 +70,6 @@ class Structured:
         """Bytes of all that is held."""
         return sum(a.nbytes for a in (self.X, self.mask, self.adjacency) if a is not None)
 
-    def astype(self, dtype: Any) -> Structured:
-        """The same inputs with values and edges of another precision (NumPy's arrays)."""
-        if self.X.dtype == dtype:
-            return self
-        found = object.__new__(type(self))
-        edges = None if self.adjacency is None else self.adjacency.astype(dtype)
-        Structured.__init__(found, self.X.astype(dtype), self.mask, edges)
-        return found
-
     def on(self, space: tuple[int, ...]) -> Structured:
         """The same inputs on a larger grid, with masked positions at its ends."""
         old = self.mask.shape[1:]
@@ -105,6 +96,16 @@ class Structured:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
         refuse_structured(self, "X")
         raise AssertionError
+
+
+def in_dtype(inputs: Structured, dtype: Any) -> Structured:
+    """The same inputs with values and edges of another precision, of NumPy's arrays."""
+    if inputs.X.dtype == dtype:
+        return inputs
+    found = object.__new__(type(inputs))
+    edges = None if inputs.adjacency is None else inputs.adjacency.astype(dtype)
+    Structured.__init__(found, inputs.X.astype(dtype), inputs.mask, edges)
+    return found
 
 
 def refuse_structured(data: Any, name: str, what: str = "this function") -> None:

@@ -11,7 +11,7 @@ from array_api_compat import is_torch_array
 from ..checks import within_memory
 from ..errors import InputError
 from ..kernels.inputs import on_one_grid, signals
-from ..kernels.packing import Structured
+from ..kernels.packing import Structured, in_dtype
 from ..nets.attached import Attached
 
 # Bytes that are read at a time where a whole input set passes by.
@@ -117,10 +117,10 @@ class StructuredRows(Rows):
     @within_memory()
     def __getitem__(self, rows: slice) -> Any:
         """A block of inputs, which were checked when they were made."""
-        return self.data[rows].astype(self.dtype)
+        return in_dtype(self.data[rows], self.dtype)
 
     def take(self, places: np.ndarray) -> Any:
-        return self.data[places].astype(self.dtype)
+        return in_dtype(self.data[places], self.dtype)
 
     def digest(self) -> str:
         """SHA-256 of the kind of inputs, and of values, masks and edges."""

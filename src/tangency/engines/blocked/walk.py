@@ -214,10 +214,10 @@ class Walk:
         first = self.first["read", place].reshape(-1, 2 * dual.parts)
         second = self._rows(place, self.second["read", place], block)
         own = np.empty(second.shape[1] * second.shape[2], dtype=block.s.dtype)
-        tangent = block.t is not None
         flat = block.s.ravel()
+        tangent = flat if block.t is None else block.t.ravel()
         loops.pointwise(
-            dual.kind, flat, block.t.ravel() if tangent else flat, tangent, first, second, own,
+            dual.kind, flat, tangent, block.t is not None, first, second, own,
             block.size, self._steps(block), dual.parameters,
         )  # fmt: skip
 
