@@ -48,7 +48,7 @@ class NetworkKernel(Kernel):
         engine: "auto", "fused", "blocked" or "reference"; `explain` says what "auto" picks.
         max_memory: bytes to work in, beside the inputs; default: a quarter of what is free for the
             reference engine, while the fused one needs little beside the result.
-        n_jobs: threads of the fused engine; default: what the machine, NUMBA_NUM_THREADS and
+        n_jobs: threads of compiled engines; default: what the machine, NUMBA_NUM_THREADS and
             OMP_NUM_THREADS allow. Results do not depend on it.
         progress: show a progress bar on calls of more than two seconds.
 

@@ -1,11 +1,16 @@
 """The blocked engine held to the reference engine: values, bits, sizes, what it refuses."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import tangency as tg
 from cases import CASES
+from strategies import inputs, networks
 from tangency.engines.blocked import engine as blocked
 from tangency.engines.blocked.covers import uncovered
 from tangency.nets.plan import plan
@@ -169,3 +174,25 @@ def test_values_beyond_the_dtype_are_refused():
     x = np.full((2, 6, 1), 1e30, dtype=np.float32)
     with pytest.raises(tg.InputError, match="float32"):
         tg.NTK("dense attention:identity relu gap dense")(x)
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks(), st.integers(0, 2**20), st.sampled_from([np.float32, np.float64]))
+def test_random_networks(case, seed, dtype):
+    net, shape = case
+    steps = plan(net, shape)
+    assume(steps.space and uncovered(steps) is None)
+    x = inputs(shape, 5, seed).astype(dtype)
+    x[3] = x[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tg.kernels.InputWarning)  # of what float32 cannot tell
+        found = tg.gram(net, x, engine="blocked", n_jobs=1)
+        right = tg.gram(net, x.astype(np.float64), engine="reference")
+    # At c = ±1 the derivative of a ReLU has the root of what is rounded.
+    tolerance = 1e-7 if dtype == np.float64 else 5e-3
+    for matrix, exact in zip(found, right, strict=True):
+        roots = np.sqrt(np.abs(np.diag(exact)))
+        scale = np.maximum(np.outer(roots, roots), np.finfo(np.float32).tiny)
+        assert np.max(np.abs(matrix - exact) / scale) < tolerance
+        assert np.array_equal(matrix, matrix.T)
+        assert matrix[0, 3] == matrix[0, 0] == matrix[3, 3]

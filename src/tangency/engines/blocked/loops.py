@@ -12,7 +12,7 @@ import numpy as np
 from ..fused.elementwise import elementwise_row
 from ..fused.expanded import prepare_part
 from ..fused.rows import add
-from ..fused.scalars import lit
+from ..fused.scalars import NORMALIZE, lit
 from ..fused.simd import load, spread, store, width
 from .jit import jit
 
@@ -30,6 +30,14 @@ def prepare(kind, q, out, par, tiny):
 
 
 @jit
+def scaled(s, i, value, x, j, columns):
+    """A row times a number, and times a row of others, in place."""
+    i, j, step = _U(i), _U(j), _U(width(s))
+    for k in range(_U(0), _U(columns), step):
+        store(s, i + k, load(s, i + k) * (value * load(x, j + k)))
+
+
+@jit
 def pointwise(kind, s, t, tangent, first, second, own, size, steps, par):
     """A dual, in place: k(s), and t·k̇(s) if `tangent`.
 
@@ -41,12 +49,17 @@ def pointwise(kind, s, t, tangent, first, second, own, size, steps, par):
     at_input, at_position = steps
     flat = second.reshape(-1)
     for row in range(first.shape[0]):
+        other = (row // size) * at_input + (row % size) * at_position
+        at = row * columns
+        if kind == NORMALIZE:
+            scaled(s, at, first[row, 0], flat, other * parts * columns, columns)
+            if tangent:
+                scaled(t, at, first[row, 0], flat, other * parts * columns, columns)
+            continue
         for part in range(parts):
             value = first[row, part]
             for k in range(part * columns, (part + 1) * columns):
                 own[k] = value
-        other = (row // size) * at_input + (row % size) * at_position
-        at = row * columns
         elementwise_row(
             kind, s, at, t, at, own, 0, flat, other * parts * columns, columns, columns, par, 0,
             tangent, 2 * columns,
