@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import mpmath
 from mpmath import mp, mpf
@@ -136,14 +137,13 @@ def attention(layer, state):
             return mpmath.fsum(a[k] * b[k] for k in a)
 
         def of(s, seen):
-            return {k: ov2 * qk2 * v * dot(seen, s) + b2 for k, v in seen.items()}
+            whole = dot(seen, s)
+            return {k: ov2 * qk2 * v * whole + b2 for k, v in seen.items()}
 
         s, t, ss, tt = state.xy, state.tangent, seen.xy, seen.tangent
+        whole, changed = dot(ss, s), dot(ss, t) + dot(tt, s)
         tangent = {
-            k: ov2
-            * qk2
-            * (ss[k] * (dot(ss, t) + dot(tt, s)) + dot(ss, s) * (tt[k] + 4 * learn * ss[k]))
-            + learn * b2
+            k: ov2 * qk2 * (ss[k] * changed + whole * (tt[k] + 4 * learn * ss[k])) + learn * b2
             for k in s
         }
         parts = (of(getattr(state, p), getattr(seen, p)) for p in ("xx", "yy", "xy"))
@@ -587,15 +587,14 @@ def normalise(state, space):
 
 
 def activation(layer, state):
-    dual = DUALS[type(layer).__name__]
+    dual = cache(partial(DUALS[type(layer).__name__], layer))  # of equal inputs all are the same
 
     def k(d, first, second):
-        return {(u, v): dual(layer, s, first[u, u], second[v, v])[0] for (u, v), s in d.items()}
+        return {(u, v): dual(s, first[u, u], second[v, v])[0] for (u, v), s in d.items()}
 
     xx, yy, xy = state.xx, state.yy, state.xy
     tangent = {
-        (u, v): t * dual(layer, xy[u, v], xx[u, u], yy[v, v])[1]
-        for (u, v), t in state.tangent.items()
+        (u, v): t * dual(xy[u, v], xx[u, u], yy[v, v])[1] for (u, v), t in state.tangent.items()
     }
     return State(state.space, k(xx, xx, xx), k(yy, yy, yy), k(xy, xx, yy), tangent)
 

@@ -29,14 +29,14 @@ def network(net="dense:b=0.2 erf dense", width=24, outputs=1, seed=3, **options)
 def test_a_linear_model_learns_with_its_kernel(loss, flow):
     linear = finite.linearize(network(outputs=3))
     y = np.arange(6) % 3 if loss == "cross_entropy" else np.stack([SINE[:6]] * 3, axis=1)
-    how = {"time": 1.0, "steps": 15} if flow else {"lr": 0.05, "steps": 15}
-    run = train(linear, X[:6], y, **how, X_test=X[6:], loss=loss, record=[0, 9, 15])
+    how = {"time": 4.0, "steps": 60} if flow else {"lr": 0.05, "steps": 60}
+    run = train(linear, X[:6], y, **how, X_test=X[6:], loss=loss, record=[0, 9, 60])
     K = torch.as_tensor(finite.empirical_ntk(network(outputs=3), X, X[:6], outputs="full"))
     with torch.no_grad():
         start = linear(torch.as_tensor(X))
     chosen = find_loss(loss)
     targets = as_targets(y, start[:6].shape, chosen, start)
-    schedule = Schedule(1.0 / 15 if flow else 0.05, 15, (0, 9, 15), flow)
+    schedule = Schedule(4.0 / 60 if flow else 0.05, 60, (0, 9, 60), flow)
     expected = kernel_descent(K, start, targets, chosen, schedule).numpy()
     np.testing.assert_allclose(run.values, expected[:, :6], rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(run.test_values, expected[:, 6:], rtol=1e-8, atol=1e-10)

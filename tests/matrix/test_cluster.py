@@ -156,7 +156,7 @@ def test_killed_workers(tmp_path, slow_job, workers):
         def processes():
             return [process for process in worker_processes() if process not in others]
 
-        kills = pool.submit(kill_now_and_then, path, processes, 3 * workers, over)
+        kills = pool.submit(kill_now_and_then, path, processes, 2 * workers, over)
         try:
             K = tg.gram.compute(NET, X, store=path, tile=20, client=client)
         finally:

@@ -12,7 +12,16 @@ from ...nets.operators import Average, Normalize, Pointwise, Positions, Scale, S
 from ...nets.plan import Plan, Step
 from .activations import kind_and_parameters
 from .expanded import series_blocks
-from .pieces import Piece, pieces
+from .pieces import (
+    Piece,
+    breaks,
+    pieces,
+    total_stride,
+    two_axes,
+    two_offsets,
+    wraps,
+    wraps_and_strides,
+)
 from .program import INPUT, Code, Operation, Program, Stage, Uncovered
 from .scalars import NORMALIZE, SERIES
 
@@ -64,46 +73,6 @@ def _grid(space: tuple[int, ...]) -> tuple[int, int]:
     return (1, space[0]) if len(space) == 1 else (space[0], space[1])
 
 
-def breaks(piece: Piece) -> bool:
-    """The piece, or one inside it, mixes positions of one signal and so ends a stage."""
-    return any(map(breaks, piece.inner)) or mixes(piece) or _wraps_and_strides(piece)
-
-
-def mixes(piece: Piece) -> bool:
-    """It is a linear map of the grid."""
-    return isinstance(piece.operator, Stack)
-
-
-def _wraps(piece: Piece) -> bool | None:
-    """True: needs planes that wrap; False: needs planes that do not; None: either."""
-    patch = piece.patch
-    if patch is None:
-        return None
-    if any(w.circular for w in patch.axes):
-        return True
-    pointwise = isinstance(patch, Box) and patch.count == 1
-    return None if pointwise and all(w.stride == 1 for w in patch.axes) else False
-
-
-def _wraps_and_strides(piece: Piece) -> bool:
-    return bool(_wraps(piece)) and any(w.stride != 1 for w in piece.patch.axes)  # type: ignore[union-attr]
-
-
-def _total_stride(branch: tuple[Piece, ...]) -> tuple[int, int]:
-    """The product of the strides of a branch, per axis."""
-    down = (1, 1)
-    for piece in branch:
-        if piece.branches:
-            more = _total_stride(piece.branches[0])
-        elif piece.patch is not None:
-            first, second = _two_axes(piece.patch.axes)
-            more = (first.stride, second.stride)
-        else:
-            continue
-        down = (down[0] * more[0], down[1] * more[1])
-    return down
-
-
 class _Builder:
     """Lowers steps into stages, keeping track of slots, registers and marginals."""
 
@@ -132,14 +101,14 @@ class _Builder:
             return self._maps(stage, piece.operator.maps)
         if piece.branches and (breaks(piece) or self._mixed(piece)):
             return self._stored_sum(stage, piece)
-        if _wraps_and_strides(piece):
+        if wraps_and_strides(piece):
             return self._circular_stride(stage, piece)
         stage.slot = self.on_planes(stage, piece, stage.slot, keep=False)
         return stage
 
     def _wrap_of(self, piece: Piece) -> bool | None:
         if not piece.branches:
-            return _wraps(piece)
+            return wraps(piece)
         found = {self._wrap_of(inner) for inner in piece.inner} - {None}
         return found.pop() if len(found) == 1 else None
 
@@ -149,7 +118,7 @@ class _Builder:
         if len(found) > 1 or any(self._mixed(inner) for inner in piece.inner if inner.branches):
             return True
         # Grids can agree where strides do not: δ would then mean two things.
-        return len(set(map(_total_stride, piece.branches))) > 1
+        return len(set(map(total_stride, piece.branches))) > 1
 
     def store(
         self,
@@ -200,13 +169,13 @@ class _Builder:
         patch = piece.patch
         assert patch is not None
         axes = tuple(
-            Windows(w.size_in, w.size_in, 0, 1, w.taps, True) for w in _two_axes(patch.axes)
+            Windows(w.size_in, w.size_in, 0, 1, w.taps, True) for w in two_axes(patch.axes)
         )
-        dense = Box(axes) if isinstance(patch, Box) else Points(axes, _two_offsets(patch.offsets))
+        dense = Box(axes) if isinstance(patch, Box) else Points(axes, two_offsets(patch.offsets))
         plain = Piece(piece.operator, dense)
         stage.slot = self.on_planes(stage, plain, stage.slot, keep=False)
         kept = []
-        for w in _two_axes(patch.axes):
+        for w in two_axes(patch.axes):
             positions = [(w.start + w.stride * o) % w.size_in for o in range(w.size_out)]
             kept.append(np.eye(w.size_in)[positions])
         return self.store(stage, tuple(kept))
@@ -293,7 +262,7 @@ class _Builder:
         # Weights on their own are a convolution with a patch of one position.
         if patch is None:
             patch = Box(tuple(Windows(n, n, 0, 1, (0,)) for n in stage.end))
-        axes = _two_axes(patch.axes)
+        axes = two_axes(patch.axes)
         out = (axes[0].size_out, axes[1].size_out)
         target = self._take()
         trainable = weights.trainable and self.want_ntk
@@ -308,7 +277,7 @@ class _Builder:
                 stage.down,
                 stage.tangent_out,
                 axes=axes,
-                offsets=() if isinstance(patch, Box) else _two_offsets(patch.offsets),
+                offsets=() if isinstance(patch, Box) else two_offsets(patch.offsets),
                 parameters=(weight, float(weights.bias_std) ** 2),
                 trainable=trainable,
             )
@@ -342,13 +311,3 @@ class _Builder:
             if not (held and part == slot):
                 self.free.append(part)
         return total
-
-
-def _two_axes(axes: tuple[Windows, ...]) -> tuple[Windows, Windows]:
-    if len(axes) == 2:
-        return (axes[0], axes[1])
-    return (Windows(1, 1, 0, 1, (0,), axes[0].circular), axes[0])
-
-
-def _two_offsets(offsets: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, int], ...]:
-    return tuple((o[0], o[1]) if len(o) == 2 else (0, o[0]) for o in offsets)
