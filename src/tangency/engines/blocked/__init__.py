@@ -51,7 +51,9 @@ class BlockedEngine:
         series = fitted(plan, [one] if two is None else [one, two], computing.n_jobs)
         if series is None:
             return REFERENCE.gram(plan, first, second, wanted, computing)
-        numbers = sum(wanted) * len(first) * m
+        # Inputs of several sizes are computed apart, and put together.
+        copies = 1 if plan.attached is None else 2
+        numbers = copies * sum(wanted) * len(first) * m
         check_memory(x, numbers, working_bytes(plan, one.inputs.dtype), computing.max_memory)
         pair = gram(series, one, two, wanted, computing.n_jobs, computing.progress)
         return KernelPair(*(like(x, k) for k in pair))

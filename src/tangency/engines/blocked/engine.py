@@ -84,6 +84,9 @@ def gram(
             assert two is not None
             one, two = two, one
         found = _pairs(part.plan, one, two, wanted, jobs, progress)
+        if whole:
+            out = found
+            break
         for k, values in zip(out, found, strict=True):
             if k is None or values is None:
                 continue
