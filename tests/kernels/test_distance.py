@@ -97,6 +97,16 @@ def test_nearly_identical_inputs(kind, text, shape, size):
     assert np.allclose(np.diag(kernel.distance(np.concatenate([x, y]))[:3, 3:]), true, rtol=1e-9)
 
 
+def test_an_input_of_zeros_whose_bias_learns():
+    """Σ is 0 behind the first layer and Θ is not, so that σ'(0) counts."""
+    x, y = np.zeros((1, 2)), np.array([[0.3, -0.2]])
+    for name in ("silu", "softplus", "tanh"):
+        # Near enough for 32 digits, and far enough for what float64 keeps of the difference.
+        kernel = tg.NTK(f"dense:w=0.1,bias_rate=0.5 {name} dense:b=1 gelu dense:w=0.01,b=1")
+        exact = kernel.diag(x) + kernel.diag(y) - 2 * kernel(x, y)[0]
+        assert kernel.distance(x, y)[0, 0] ** 2 == pytest.approx(exact[0], rel=1e-6)
+
+
 def test_combinations_of_kernels_near_each_other():
     net, other = tg.parse(VECTOR), tg.parse("dense erf dense")
     x = data((3,), 1)

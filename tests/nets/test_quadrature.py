@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tangency as tg
-from tangency.nets.quadrature import FUNCTIONS, moments
+from tangency.nets.quadrature import FUNCTIONS, HermiteSeries, moments
 from tangency.nets.quadrature.family import Family
 from tangency.nets.quadrature.pieces import cut
 
@@ -345,3 +345,13 @@ def test_what_is_told_of_functions_that_need_too_many_pieces(function, told):
     one = np.ones(1)
     with pytest.raises(tg.NetworkError, match=told), np.errstate(over="ignore"):
         tg.Activation(function, normalized=False).dual(0.5 * one, one, one)
+
+
+@pytest.mark.parametrize("name", ["tanh", "softplus", "sigmoid", "silu", "gaussian"])
+def test_series_at_a_variance_of_zero(name):
+    """Σ of constants that are 0 may have a tangent, if their bias learns."""
+    activation = tg.Activation(name, normalized=False)
+    series = HermiteSeries(lambda u: activation(u), 64)
+    pairs = np.zeros(3), np.array([0.0, 0.0, 0.5]), np.array([0.0, 0.7, 0.0])
+    for found, expected in zip(series.dual(*pairs), activation.dual(*pairs), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)

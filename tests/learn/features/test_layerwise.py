@@ -106,6 +106,27 @@ def test_homogeneous_networks_have_homogeneous_features(scale, method):
 
 
 @pytest.mark.parametrize(
+    ("net", "shape"),
+    [
+        ("dense:bias_rate=2 relu dense layernorm dense", (2,)),
+        ("conv3:bias_rate=2 relu conv1 layernorm:space relu gap dense", (4, 2)),
+    ],
+)
+def test_where_nothing_is_left_of_a_signal_nothing_is_of_its_tangent(net, shape):
+    """A bias that is 0 but learns gives a zero input a tangent, which a norm of 0 makes 0."""
+    x = np.random.default_rng(0).normal(size=(5, *shape))
+    x[2] = 0
+    kernel = tg.NTK(net)
+    features = LayerwiseFeatures(kernel, random_state=0).fit(x).transform(x)
+    assert np.allclose(features @ features.T, kernel(x), rtol=0, atol=1e-6)
+    assert not features[2].any()
+    if len(shape) == 1:
+        drawn = tg.RandomFeatures(kernel, 64, random_state=0).fit(x).transform(x)
+        assert not drawn[2].any()
+        assert drawn[3].any()
+
+
+@pytest.mark.parametrize(
     ("layers", "worst"), [("dense relu", 1e-13), ("dense abs", 1e-12), ("dense:b=0.3 gelu", 1e-9)]
 )
 def test_rounding_is_not_multiplied_from_layer_to_layer(layers, worst):

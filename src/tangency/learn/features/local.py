@@ -144,7 +144,8 @@ def linear(operator: Operator, local: Local, variances: Array | None) -> Local:
                 axes = tuple(range(1, q.ndim))
                 q = array_namespace(q).mean(q, axis=axes, keepdims=True)
             xp, root = array_namespace(q), safe_sqrt(q)
-            length = xp.where(root > 0, root, xp.ones_like(root))[..., None]
+            # Where nothing is left of Σ nothing is left of Θ either.
+            length = xp.where(root > 0, root, xp.inf * xp.ones_like(root))[..., None]
             return done.each(lambda x: x / length)
         case Weights() as weights:
             return _weighted(weights, local)

@@ -242,11 +242,13 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Norm:
-    """Division by √Σ(x, x); zero stays zero."""
+    """Division by √Σ(x, x); where that is zero, Σ and Θ are."""
 
     def __call__(self, features: Features) -> Features:
-        norm = row_norms(features.sigma)
-        return Features(features.sigma / norm, features.theta / norm)
+        sigma, xp = features.sigma, array_namespace(features.sigma)
+        norm = row_norms(sigma)
+        empty = xp.all(sigma == 0, axis=1, keepdims=True)
+        return Features(sigma / norm, xp.where(empty, 0.0 * norm, features.theta / norm))
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,9 +77,21 @@ class HermiteSeries(ActivationLayer):
         for j in range(self.degree, -1, -1):
             k_dot = k_dot * c + k
             k = k * c + left[j, ...] * right[j, ...]
-        # At a zero variance σ is evaluated at 0 alone, and k̇ → σ'(0)² has no coefficient to
-        # stand on: the tangent kernel Θ it multiplies is then that of a constant zero signal.
-        return k, xp.where(positive, k_dot / safe, xp.zeros_like(k_dot))
+        # At a zero variance c = 0, and of k̇ the term of j = 1 is left.
+        first = self._slope(left[1, ...], q1) * self._slope(right[1, ...], q2)
+        return k, xp.where(positive, k_dot / safe, first)
+
+    def _slope(self, a1: Any, q: Any) -> Any:
+        """a_1(q)/√q = E[σ'(√q g)], also for q = 0, where it is σ'(0)."""
+        xp, root = array_namespace(q), safe_sqrt(q)
+        positive = root > 0
+        # At this step what rounding and the next term of σ leave out are of one size.
+        step = float(np.asarray(xp.finfo(q.dtype).eps)) ** (1 / 3)
+        near = xp.asarray(np.array([0.0, step * step]), dtype=q.dtype, device=device(q))
+        ends = self.coefficients(near)[1, ...]
+        at_zero = (ends[1:] - ends[:1]) / step
+        found = a1 / xp.where(positive, root, xp.ones_like(root))
+        return xp.where(positive, found, at_zero + xp.zeros_like(root))
 
 
 @lru_cache(maxsize=32)
