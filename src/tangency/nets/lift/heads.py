@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import NetworkError
 from ...nets import Dense, Layer, LinearMap, Product, Rescale, SelfAttention, Sequential
-from .attend import Attention
 from .axes import Translated
+from .probe import Attention
 from .states import CHANNELS, State
 from .trace import Call
 from .weights import Spreads
