@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import fx, nn
@@ -28,6 +28,7 @@ class Attention:
     width: how many channels a product adds up, those of one head.
     shared: queries and keys are the same numbers.
     grouped: several heads have the same keys.
+    apart: values are other numbers than queries and keys.
     channels: of the result.
     """
 
@@ -39,6 +40,7 @@ class Attention:
     width: int
     shared: bool
     grouped: bool
+    apart: bool
     channels: int
 
 
@@ -79,53 +81,76 @@ class Probe:
         if self.out is None or self.out.ndim < 3 or not self.out.requires_grad:
             return None
         out = self._laid(self.out)
-        inputs = torch.cat([self._laid(each) for each in self.given], -1).detach()
-        owners = [place for place, each in enumerate(self.given) for _ in range(self._count(each))]
+        inputs = torch.cat([self._laid(each) for each in self.given], -1).detach()[0]
         rng = torch.Generator().manual_seed(1)
-        found: set[Any] = set()
-        all_queries: list[frozenset[int]] = []
-        all_keys: list[frozenset[int]] = []
-        weightings: list[dict[str, float]] = []
+        seen: list[_Seen] = []
+        silent = 0
         for probe in range(_PROBES):
-            u = int(torch.randint(out.shape[1], (), generator=rng))
-            c = (0, out.shape[2] - 1)[probe] if probe < 2 else None
-            c = int(torch.randint(out.shape[2], (), generator=rng)) if c is None else c
-            grads = torch.autograd.grad(
-                out[0, u, c], self.given, retain_graph=True, materialize_grads=True
-            )
-            slopes = torch.cat([self._laid(each) for each in grads], -1)
-            if bool(slopes[1:].any()):
-                return None  # of other inputs
-            if not bool(torch.cat([slopes[0, :u], slopes[0, u + 1 :]]).any()):
-                continue  # all products with other positions were below the kink of a ReLU
-            seen = _seen(slopes[0], inputs[0], u, float(out[0, u, c].detach()))
-            if seen is None:
+            u, c = (int(torch.randint(size, (), generator=rng)) for size in out.shape[1:])
+            c = (0, out.shape[2] - 1)[probe] if probe < 2 else c
+            slopes = self._slopes(out[0, u, c])
+            if slopes is None:
                 return None
-            queries, keys, value, weighting = seen
-            parts = (queries, keys, [value])
-            places = tuple(frozenset(owners[s] for s in part) for part in parts)
-            found.add((*places, len(keys), queries == keys))
-            weightings.append(weighting)
-            all_queries.append(frozenset(queries))
-            all_keys.append(frozenset(keys))
-        agreed = _agreed(weightings)
-        if len(found) != 1 or len(weightings) < _LEAST or agreed is None:
+            there = slopes.any(0)
+            if int(there.sum()) != 1 and not bool(_but(slopes, u).any()):
+                silent += 1  # all products with other positions were below the kink of a ReLU
+                continue
+            found = _seen(slopes, inputs, u, float(out[0, u, c].detach()))
+            if found is None:
+                return None
+            seen.append(found)
+        return self._agreed(out, seen, silent)
+
+    def _agreed(self, out: torch.Tensor, seen: list[_Seen], silent: int) -> Attention | None:
+        """What all probes have in common."""
+        weighting = _common([each.weighting for each in seen])
+        owners = [(place, s) for place, given in enumerate(self.given)
+                  for s in range(self._laid(given).shape[-1])]  # fmt: skip
+        parts = [[owners[s] for each in seen for s in each.channels[part]] for part in range(3)]
+        kinds = {(len(each.keys), each.queries == each.keys) for each in seen}
+        alone = all(len({place for place, _ in part}) == 1 for part in parts)
+        if weighting is None or len(seen) < _LEAST or len(kinds) != 1 or not alone:
             return None
-        *places, width, shared = found.pop()
-        if any(len(place) != 1 for place in places):
+        if silent and weighting[0] != "relu":
             return None
-        q, k, v = (self.calls[self.sources[next(iter(place))]] for place in places)
-        grouped = len(frozenset().union(*all_keys)) < len(frozenset().union(*all_queries))
-        same = shared or q.target is k.target is not v.target
-        return Attention(q, k, v, *agreed, width, same, grouped, out.shape[2])
+        q, k, v = (self.calls[self.sources[part[0][0]]] for part in parts)
+        channels = [{(id(call.target), s) for _, s in part}
+                    for call, part in zip((q, k, v), parts, strict=True)]  # fmt: skip
+        width, shared = kinds.pop()
+        found = Attention(
+            *(q, k, v, *weighting, width),
+            shared=shared or channels[0] == channels[1],
+            grouped=len(channels[1]) < len(channels[0]),
+            apart=not channels[2] & (channels[0] | channels[1]),
+            channels=out.shape[2],
+        )
+        return found if found.grouped or self._everywhere(found, out) else None
+
+    def _everywhere(self, found: Attention, out: torch.Tensor) -> bool:
+        """Whether each channel of the result sums up one of the values, with weights of sum 1."""
+        if found.mechanism != "softmax":
+            return True
+        by = 1 + torch.rand(out.shape[2], generator=torch.Generator().manual_seed(2)).to(out)
+        slopes = self._slopes(out[0, -1] @ by)
+        if slopes is None:
+            return False
+        sums = slopes.sum(0)[slopes.bool().all(0)].sort().values
+        place = torch.searchsorted(sums, by).clamp(1, max(1, len(sums) - 1))
+        if len(sums) < 2:
+            return False
+        nearest = torch.minimum((sums[place] - by).abs(), (sums[place - 1] - by).abs())
+        return bool((nearest < _NEAR).all())
+
+    def _slopes(self, of: torch.Tensor) -> torch.Tensor | None:
+        """Derivatives of a number by what is given, (positions, channels); None of two inputs."""
+        grads = torch.autograd.grad(of, self.given, retain_graph=True, materialize_grads=True)
+        slopes = torch.cat([self._laid(each) for each in grads], -1)
+        return None if bool(slopes[1:].any()) else slopes[0]
 
     def _laid(self, x: torch.Tensor) -> torch.Tensor:
         """(inputs, positions, channels)."""
         x = x.movedim(1, -1) if self.first else x
         return x.flatten(1, -2)
-
-    def _count(self, x: torch.Tensor) -> int:
-        return x.shape[1 if self.first else -1]
 
 
 def _without(shape: Sequence[int], place: int) -> list[int]:
@@ -134,16 +159,32 @@ def _without(shape: Sequence[int], place: int) -> list[int]:
     return found
 
 
-def _seen(
-    slopes: torch.Tensor, x: torch.Tensor, u: int, out: float
-) -> tuple[list[int], list[int], int, dict[str, float]] | None:
-    """Channels of queries, keys and the value of one number `out`, and what `_weighting` finds.
+def _but(x: torch.Tensor, u: int) -> torch.Tensor:
+    """The rows but for one."""
+    return torch.cat([x[:u], x[u + 1 :]])
+
+
+class _Seen(NamedTuple):
+    """What one number of the result tells: channels, and what `_weighting` finds."""
+
+    queries: list[int]
+    keys: list[int]
+    values: list[int]
+    weighting: dict[str, float]
+
+    @property
+    def channels(self) -> tuple[list[int], ...]:
+        return self.queries, self.keys, self.values
+
+
+def _seen(slopes: torch.Tensor, x: torch.Tensor, u: int, out: float) -> _Seen | None:
+    """What the number `out` tells, at the position u.
 
     slopes: its derivatives by x, both (positions, channels). Those by the value are the weights of
     the sum, which is linear in it; it depends on the query at its own position u alone.
     """
     there = slopes != 0
-    elsewhere = torch.cat([there[:u], there[u + 1 :]]).any(0)
+    elsewhere = _but(there, u).any(0)
     wide = elsewhere.nonzero().flatten().tolist()
     queries = (there[u] & ~elsewhere).nonzero().flatten().tolist()
     if len(wide) < 2:
@@ -158,7 +199,7 @@ def _seen(
         return None
     products = x[:, keys] @ x[u, queries]
     found = _weighting(weights, products)
-    return (queries, keys, value, found) if found else None
+    return _Seen(queries, keys, [value], found) if found else None
 
 
 def _weighting(weights: torch.Tensor, products: torch.Tensor) -> dict[str, float]:
@@ -179,7 +220,7 @@ def _weighting(weights: torch.Tensor, products: torch.Tensor) -> dict[str, float
     return found
 
 
-def _agreed(found: Sequence[dict[str, float]]) -> tuple[str, float] | None:
+def _common(found: Sequence[dict[str, float]]) -> tuple[str, float] | None:
     """The ζ, and its scale, that all have in common; where products are positive, several fit."""
     for mechanism in found[0] if found else ():
         scales = [each.get(mechanism, 0.0) for each in found]
