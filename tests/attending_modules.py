@@ -90,6 +90,12 @@ def linear(m, x):
     return (q @ k.mT * (c / m.heads) ** -0.5 @ v).transpose(1, 2).reshape(b, n, c)
 
 
+def together(m, x):
+    """Queries and keys from one layer, values from another."""
+    q, k = m.kv(x).chunk(2, -1)
+    return F.scaled_dot_product_attention(q, k, m.v(x))
+
+
 QKV = ("q", "k", "v", "proj")
 WRITTEN = {
     "timm": (timm, ("qkv", "proj")),
@@ -97,6 +103,7 @@ WRITTEN = {
     "flash": (flash, QKV),
     "einsum": (einsum, ("q", "kv", "proj")),
     "single": (single, QKV),
+    "together": (together, ("kv", "v", "proj")),
 }
 
 
@@ -143,6 +150,12 @@ def _multi_query(m, x):
     return (q @ k.mT / 4 @ v).transpose(1, 2).reshape(b, n, c)
 
 
+def _part(m, x):
+    """The second half of the values goes on as it is."""
+    v, rest = m.v(x).split(32, -1)
+    return torch.cat([F.scaled_dot_product_attention(m.q(x), m.k(x), v), rest], -1)
+
+
 _UNREAD = "a product of two signals that cannot be read as self-attention"
 REFUSED = {
     "causal": (_causal, _UNREAD),
@@ -177,6 +190,8 @@ REFUSED = {
         lambda m, x: F.dropout((m.q(x) @ m.k(x).mT / m.width).softmax(-1), 0.5) @ m.v(x),
         _UNREAD,
     ),
+    "values are keys": (lambda m, x: m.q(x) @ m.k(x).mT @ m.k(x), "^q: identity attention"),
+    "a part of the channels": (_part, _UNREAD),
     "of itself": (lambda m, x: (x @ x.mT / m.width) @ m.v(x), _UNREAD),
     "biased": (
         lambda m, x: torch.relu(m.k(x) @ m.k(x).mT / m.width) @ m.v(x),

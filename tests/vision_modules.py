@@ -43,7 +43,7 @@ class Preactivated(BasicBlock):
 class ResNet(nn.Module):
     """resnet18 where layers=(2, 2, 2, 2) and width=64."""
 
-    def __init__(self, width=16, layers=(2, 2, 2, 2), block=BasicBlock, classes=8):
+    def __init__(self, width=16, layers=(2, 2, 2, 2), block=BasicBlock, classes=32):
         super().__init__()
         self.inplanes, self.block = width, block
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
@@ -111,7 +111,7 @@ class VGG(nn.Module):
             nn.Linear(4 * width, 4 * width),
             nn.ReLU(True),
             nn.Dropout(p=0.5),
-            nn.Linear(4 * width, 8),
+            nn.Linear(4 * width, 32),
         )
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
@@ -195,7 +195,7 @@ class DenseNet(nn.Module):
                 self.features.add_module(f"transition{i + 1}", Transition(channels, channels // 2))
                 channels //= 2
         self.features.add_module("norm5", nn.BatchNorm2d(channels))
-        self.classifier = nn.Linear(channels, 8)
+        self.classifier = nn.Linear(channels, 32)
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 nn.init.kaiming_normal_(m.weight)
@@ -242,10 +242,10 @@ class StochasticDepth(nn.Module):
 
 
 class CNBlock(nn.Module):
-    def __init__(self, dim, layer_scale):
+    def __init__(self, dim, layer_scale, kernel):
         super().__init__()
         self.block = nn.Sequential(
-            nn.Conv2d(dim, dim, kernel_size=7, padding=3, groups=dim, bias=True),
+            nn.Conv2d(dim, dim, kernel_size=kernel, padding=kernel // 2, groups=dim, bias=True),
             Permute([0, 2, 3, 1]),
             nn.LayerNorm(dim, eps=1e-6),
             nn.Linear(dim, 4 * dim, bias=True),
@@ -266,20 +266,22 @@ class CNBlock(nn.Module):
 class ConvNeXt(nn.Module):
     """convnext_tiny where dims=(96, 192, 384, 768), depths=(3, 3, 9, 3) and layer_scale=1e-6."""
 
-    def __init__(self, width=16, depths=(1, 1), layer_scale=0.7):
+    def __init__(self, width=16, depths=(1, 1), layer_scale=0.7, kernel=7):
         super().__init__()
         norm = partial(LayerNorm2d, eps=1e-6)
         dims = [width * 2**i for i in range(len(depths))]
         layers = [nn.Sequential(nn.Conv2d(3, width, 4, 4), norm(width))]
         for i, depth in enumerate(depths):
-            layers.append(nn.Sequential(*(CNBlock(dims[i], layer_scale) for _ in range(depth))))
+            layers.append(
+                nn.Sequential(*(CNBlock(dims[i], layer_scale, kernel) for _ in range(depth)))
+            )
             if i + 1 < len(dims):
                 layers.append(
                     nn.Sequential(norm(dims[i]), nn.Conv2d(dims[i], dims[i + 1], 2, stride=2))
                 )
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(norm(dims[-1]), nn.Flatten(1), nn.Linear(dims[-1], 8))
+        self.classifier = nn.Sequential(norm(dims[-1]), nn.Flatten(1), nn.Linear(dims[-1], 32))
         for m in self.modules():
             if isinstance(m, nn.Conv2d | nn.Linear):
                 nn.init.trunc_normal_(m.weight, std=0.02)
@@ -358,7 +360,7 @@ class VisionTransformer(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, 1, width))
         length = (size // patch) ** 2 + 1
         self.encoder = Encoder(length, layers, heads, width, 2 * width, shared, std)
-        self.heads = nn.Sequential(OrderedDict(head=nn.Linear(width, 8)))
+        self.heads = nn.Sequential(OrderedDict(head=nn.Linear(width, 32)))
         nn.init.trunc_normal_(self.conv_proj.weight, std=(1 / (3 * patch * patch)) ** 0.5)
         nn.init.zeros_(self.conv_proj.bias)
 

@@ -88,6 +88,16 @@ def test_bounds_hold():
         assert found.most < 1e4 * np.max(tg.NNGP(text).diag(x))
 
 
+def test_branches_that_begin_at_zero_are_not_taken_for_small_inputs():
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    net = "dense sum( | relu dense:w=0) layernorm relu dense"
+    plain = tg.NNGP("dense layernorm relu dense", engine="reference")(x)
+    found = tg.NNGP(net, engine="reference")(x)
+    np.testing.assert_allclose(found, plain, rtol=1e-12)
+    with pytest.raises(tg.InputError, match="some inputs are so small"):
+        tg.NNGP(net, engine="reference")(1e-170 * x)
+
+
 def test_the_loss_that_is_told_is_about_the_one_that_is():
     """float32 on inputs that nearly agree, computed without help."""
     from tangency.engines import dispatch

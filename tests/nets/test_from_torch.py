@@ -10,11 +10,10 @@ from torch.nn import functional as F
 
 import lifted_modules as modules
 import tangency as tg
+from instances import check_gradients, check_last_layer
 from manual import run_examples
 from tangency import NetworkError
 from tangency.nets import from_torch
-
-WIDTH = 48
 
 
 def test_the_examples_of_the_page_run():
@@ -22,54 +21,14 @@ def test_the_examples_of_the_page_run():
     run_examples("from-torch.md", 10)
 
 
-def signals(shape, n=3):
-    """Inputs with their channels first, for the module, and last, for the network."""
-    x = np.random.default_rng(0).standard_normal((n, *shape))
-    return torch.tensor(x), np.moveaxis(x, 1, -1)
-
-
-def instance(make, seed, width=WIDTH):
-    torch.manual_seed(seed)
-    module = make(width).double().eval()
-    for name, parameter in module.named_parameters():
-        # gains and offsets of normalisations, and scales, are no weights of the limit
-        parameter.requires_grad_(not name.startswith("norm") and "scale" not in name)
-    return module
-
-
 @pytest.mark.parametrize(("make", "shape"), modules.EXACT)
 def test_the_last_layer_kernel_is_that_of_random_instances(make, shape):
-    x, X = signals(shape)
-    kernel = tg.NNGP(from_torch(instance(make, 0), shape))(X)
-    found = []
-    with torch.no_grad():
-        for seed in range(100):
-            f = instance(make, seed)(x)
-            found.append((f @ f.T / f.shape[1]).numpy())
-    mean, error = np.mean(found, axis=0), np.std(found, axis=0) / np.sqrt(len(found))
-    # 1/width is the order of what finite width does.
-    assert (abs(mean - kernel) < 4 * error + 2 / WIDTH * kernel.max()).all()
-    assert (error < 0.09 * kernel.max()).all()
+    check_last_layer(make, shape)
 
 
 @pytest.mark.parametrize(("make", "shape"), modules.EXACT)
 def test_the_ntk_in_pytorchs_parametrisation_is_that_of_a_wide_instance(make, shape):
-    x, X = signals(shape, 2)
-    wide = 3 * WIDTH
-    kernel = tg.NTK(from_torch(instance(make, 0, wide), shape, standard=True))(X)
-    found = np.mean([tangents(instance(make, seed, wide), x) for seed in range(3)], axis=0)
-    assert abs(found / kernel - 1).max() < 0.2
-
-
-def tangents(module, x):
-    parameters = [p for p in module.parameters() if p.requires_grad]
-
-    def gradients(row, k):
-        grads = torch.autograd.grad(module(row[None])[0, k], parameters)
-        return torch.cat([g.flatten() for g in grads])
-
-    rows = [torch.stack([gradients(row, k) for row in x]) for k in range(4)]
-    return np.mean([(g @ g.T).numpy() for g in rows], axis=0)
+    check_gradients(make, shape)
 
 
 @pytest.mark.parametrize(("make", "shape", "text"), modules.TEXTS)

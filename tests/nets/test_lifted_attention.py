@@ -49,7 +49,7 @@ def made(make, *arguments, **options):
 def test_however_it_is_written(name):
     attend, parts = modules.WRITTEN[name]
     module = made(Block, attend, parts=parts)
-    with pytest.raises(NetworkError, match=r"^qk?v?: softmax attention, .* no limit in closed"):
+    with pytest.raises(NetworkError, match=r"^[qkv]+: softmax attention, .* no limit in closed"):
         tg.from_torch(module, SHAPE)
     same = made(Block, modules.shared, parts=("k", "v", "proj"))
     assert tg.from_torch(module, SHAPE, attention="linear") == tg.from_torch(same, SHAPE)
@@ -211,6 +211,11 @@ def test_a_readout_that_begins_at_zero():
     with pytest.raises(NetworkError, match=r"^head: its weights begin at zero.*'head': \(1.0, 0.0"):
         tg.from_torch(module, SHAPE)
     assert tg.from_torch(module, SHAPE, spreads={"head": (1.0, 0.0)}).layers[-1] == tg.Dense()
+    means = nn.Sequential(nn.Conv1d(CHANNELS, 64, 1), nn.AdaptiveAvgPool1d(1), nn.Flatten())
+    nn.init.zeros_(means[0].weight)
+    nn.init.zeros_(means[0].bias)
+    with pytest.raises(NetworkError, match=r"^0: its weights begin at zero"):
+        tg.from_torch(means, (CHANNELS, TOKENS))
     net = tg.from_torch(module, SHAPE, standard=True)
     x = np.random.default_rng(0).standard_normal((2, *SHAPE))
     assert (tg.NTK(net)(x) > 1).all()

@@ -22,7 +22,7 @@ EXACT = [
     (partial(vision.PreactivatedResNet, layers=(1, 1)), 16, NORMS),
     (partial(vision.VGG, cfg=(1, "M", 2), grid=2, pool=nn.AvgPool2d), 6, {}),
     (lambda width: vision.DenseNet(width // 2, pool=nn.AvgPool2d), 16, NORMS),
-    (partial(vision.ConvNeXt, layer_scale=30.0), 8, {}),
+    (partial(vision.ConvNeXt, layer_scale=30.0, kernel=3), 8, {}),
     (partial(vision.VisionTransformer, shared=True, std=1.0), 4, {"spreads": SPREADS}),
 ]
 NAMES = ["resnet", "vgg", "densenet", "convnext", "vit"]
@@ -30,12 +30,12 @@ NAMES = ["resnet", "vgg", "densenet", "convnext", "vit"]
 
 @pytest.mark.parametrize(("make", "size", "options"), EXACT, ids=NAMES)
 def test_the_last_layer_kernel_is_that_of_random_instances(make, size, options):
-    check_last_layer(make, (3, size, size), **options)
+    check_last_layer(make, (3, size, size), draws=40, **options)
 
 
 @pytest.mark.parametrize(("make", "size", "options"), EXACT, ids=NAMES)
 def test_the_ntk_is_that_of_wide_instances(make, size, options):
-    check_gradients(make, (3, size, size), **options)
+    check_gradients(make, (3, size, size), width=96, **options)
 
 
 def made(make, *arguments, **options):

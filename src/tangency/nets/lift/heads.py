@@ -10,8 +10,8 @@ import numpy as np
 
 from ...errors import NetworkError
 from ...nets import Dense, Layer, LinearMap, Product, Rescale, SelfAttention, Sequential
-from .attend import Attention
 from .axes import Translated
+from .probe import Attention
 from .states import CHANNELS, State
 from .trace import Call
 from .weights import Spreads
@@ -41,7 +41,7 @@ def attention(
         layers = _linear(found.mechanism, query, key, value)
     elif by_width and found.mechanism == "softmax":
         layers = [SelfAttention(query_std=0.0, weights=False), value]
-    elif found.mechanism == "identity" and not found.shared and not found.grouped:
+    elif found.mechanism == "identity" and found.apart and not found.shared | found.grouped:
         factor = found.scale * math.sqrt(found.width)
         layers = _without_softmax(query, key, value, factor, _grid(call, state))
     else:

@@ -197,17 +197,19 @@ def _reordered(call: Any, order: list[int]) -> list[int] | None:
 
 
 def _check_last(net: Network, last: Any) -> None:
-    """A readout that begins at zero, which is not trained in the NTK parametrisation."""
-    layer: Any = net.layers[-1] if net.layers else None
-    zero = getattr(layer, "weight_std", 1) == getattr(layer, "bias_std", 1) == 0
-    if zero and not getattr(layer, "weight_rate", None):
-        name = last.inputs[0].name
-        raise NetworkError(
-            f"{name}: its weights begin at zero, and so does the module: its NNGP is zero, and so "
-            "is its NTK in the NTK parametrisation, where weights are multiplied by their standard "
-            f"deviation. Say what they would be, spreads={{{name!r}: (1.0, 0.0)}}, or take "
-            "standard=True"
-        )
+    """Refuse a readout that begins at zero, which in the NTK parametrisation is never trained."""
+    held = [layer for layer in net.layers if hasattr(layer, "weight_std") or hasattr(layer, "held")]
+    end: Any = held[-1] if held else None
+    if getattr(end, "weight_std", 1) or getattr(end, "bias_std", 1) or end.weight_rate is not None:
+        return
+    while not hasattr(last.target, "weight"):
+        last = last.inputs[0]
+    raise NetworkError(
+        f"{last.name}: its weights begin at zero, and so does the module: its NNGP is zero, and so "
+        "is its NTK in the NTK parametrisation, where weights are multiplied by their standard "
+        f"deviation. Say what they would be, spreads={{{last.name!r}: (1.0, 0.0)}}, or take "
+        "standard=True"
+    )
 
 
 def _check(net: Network, shape: tuple[int, ...], last: bool) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ...errors import NetworkError
 from ...nets import Conv, ConvTranspose, Dense, Layer, Pad, Slice
-from .attend import Attention
+from .probe import Attention
 from .spread import Fans, bias_variance, near, told, variance, vector_std
 from .states import CHANNELS, State, alike
 
