@@ -305,7 +305,6 @@ def branches(activations, plain, dims: int, products: bool) -> st.SearchStrategy
         kinds += [
             attentions().map(lambda layer: [tg.Residual(layer)]),
             attentions().map(lambda layer: [tg.PositionalEmbedding(weight_std=0.5), layer]),
-            attentions().map(lambda layer: [tg.ClassToken(weight_std=0.5), layer]),
         ]
     if dims:
         kinds.append(plain.map(lambda layer: [tg.Concatenate(layer, None, axis=0)]))
