@@ -119,7 +119,8 @@ def sparse(a: AxisMatrices | GridMatrix, square: bool, dtype: Any) -> Sparse:
     rows, places = np.nonzero(matrix)
     values = matrix[rows, places]
     starts = np.searchsorted(rows, np.arange(len(matrix) + 1))
-    return Sparse(starts, places, (values * values if square else values).astype(dtype))
+    values = (values * values if square else values).astype(dtype)
+    return Sparse(starts, np.ascontiguousarray(places), values)
 
 
 def mapped(block: Block, maps: Sequence[AxisMatrices | GridMatrix], space: tuple[int, ...]) -> None:
