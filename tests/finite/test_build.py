@@ -233,3 +233,8 @@ def test_norms_need_two_channels(layer):
 def test_bad_inputs(x, message):
     with pytest.raises(tg.InputError, match=message):
         conv()(x)
+
+
+def test_an_empty_shape():
+    with pytest.raises(tg.InputError, match="input_shape is empty; it must be"):
+        tg.finite.build("dense relu dense", 8, ())

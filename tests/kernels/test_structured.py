@@ -343,3 +343,14 @@ def test_numbers_of_zeros_at_the_ends_are_what_they_stand_for(padding, word):
         assert np.allclose(k(x), same(x), rtol=1e-14)
     with pytest.raises(tg.NetworkError, match="depends on the size of the grid"):
         tg.NTK(tg.Sequential(tg.Conv(3, padding=2), tail))(x)
+
+
+def test_no_inputs_and_rows_of_unequal_length():
+    x = tg.Masked(sequences())
+    with pytest.raises(tg.InputError, match=r"X is empty: Masked\(0 inputs .*at least one input"):
+        tg.NTK("conv3 relu gap dense")(x[10:])
+    with pytest.raises(tg.InputError, match="X cannot be read as an array"):
+        tg.Masked([[1, 2], [3]], np.zeros((2, 2), dtype=bool))
+    for make in (tg.Masked, lambda values, mask: tg.Graphs(values, np.ones((2, 3, 3)), mask)):
+        with pytest.raises(tg.InputError, match="mask cannot be read as an array"):
+            make(np.ones((2, 3, 1)), [[True, False], [True]])

@@ -149,3 +149,9 @@ def test_transposed_convolutions_have_the_sizes_of_jax():
     for n, k, s in [(5, 3, 2), (4, 2, 2), (3, 1, 3), (2, 5, 1), (4, 4, 3)]:
         assert size(n, k, s, "same") == size(n, k, s, "circular") == n * s
         assert size(n, k, s, "valid") == n * s + max(k - s, 0)
+
+
+def test_places_of_a_slice_are_given_once():
+    for axes in ((1,), np.array([1, 2])):
+        with pytest.raises(tg.NetworkError, match="one by one or as axes="):
+            tg.Slice(1, axes=axes)

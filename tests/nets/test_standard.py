@@ -49,3 +49,9 @@ def test_layers_with_weights_of_their_own_kind(layer, function, shapes):
         np.testing.assert_allclose(
             tg.NTK(changed)(x), np.einsum(mean, expected) / terms, rtol=1e-12, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("ratio", [0, "", np.array([1.0, 2.0])])
+def test_ratios_of_widths_that_are_none(ratio):
+    with pytest.raises(tg.NetworkError, match="s must be"):
+        tg.standard("dense relu dense", (1, 512), ratio)

@@ -194,6 +194,11 @@ def _shape(input_shape: Any) -> tuple[int, ...]:
         raise InputError(
             f"input_shape must be (*space, channels), as in (28, 28, 1); got {shown(input_shape)}"
         ) from None
+    if not given:
+        raise InputError(
+            "input_shape is empty; it must be (*space, channels), as in (28, 28, 1), or (3,) for "
+            "vectors"
+        )
     return tuple(whole(n, "input_shape", 1) for n in given)
 
 

@@ -106,6 +106,8 @@ def checked(data: Any, input_shape: tuple[int, ...] | None, name: str = "X") -> 
 def _packed(given: Prepared, input_shape: tuple[int, ...] | None, name: str) -> Prepared:
     """Inputs with masks or edges in one array, on the grid of `input_shape` where it is given."""
     inputs = given.inputs
+    if not len(inputs):
+        raise InputError(f"{name} is empty: {inputs!r}; give at least one input")
     if input_shape is not None:
         shape = tuple(inputs.X.shape[1:])
         fits = len(shape) == len(input_shape) and shape[-1] == input_shape[-1]

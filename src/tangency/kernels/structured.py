@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
 
-from ..checks import within_memory
+from ..checks import plain_array, within_memory
 from ..errors import InputError
 from ..printable import shown
 from .inputs import signals
@@ -120,7 +120,7 @@ class Graphs(Structured):
 
 def _values(X: Any, mask: np.ndarray) -> tuple[Any, np.ndarray]:
     """Checked values, zero where they are masked, and the mask."""
-    X = np.asarray(X) if isinstance(X, list | tuple) else X
+    X = plain_array(X, "X") if isinstance(X, list | tuple) else X
     shape = tuple(getattr(X, "shape", ()))
     if len(shape) < 3 or mask.shape != shape[:-1]:
         raise InputError(
@@ -145,7 +145,7 @@ def _values(X: Any, mask: np.ndarray) -> tuple[Any, np.ndarray]:
 def _mask(mask: Any) -> np.ndarray:
     if is_torch_array(mask):
         mask = mask.detach().cpu().numpy()
-    found = np.asarray(mask)
+    found = plain_array(mask, "mask")
     if found.dtype != bool:
         raise InputError(
             "mask must be of booleans, True where a position is left out, got dtype "

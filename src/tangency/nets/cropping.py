@@ -107,7 +107,7 @@ class Slice(LinearGridLayer):
     lead: ClassVar[str | None] = "axes"
 
     def __init__(self, *places: Any, axes: Any = ()) -> None:
-        if places and axes:
+        if places and not (isinstance(axes, tuple | list) and not axes):
             raise NetworkError("places are given one by one or as axes=..., not both")
         given = places or (axes if isinstance(axes, Sequence) else (axes,))
         if not 1 <= len(given) <= 3 or isinstance(given, str):

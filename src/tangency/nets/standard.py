@@ -53,7 +53,11 @@ def standard(
     network = as_network(net)
     count = sum(1 for _ in _weighted(network))
     sizes = _sizes(widths, "widths", count)
-    ratios = _sizes(s, "s", count) if isinstance(s, tuple | list) else [_size(s or 1, "s")] * count
+    ratios = (
+        _sizes(s, "s", count)
+        if isinstance(s, tuple | list)
+        else [_size(1 if s is None else s, "s")] * count
+    )
     found = _changed(network, iter([n / m for n, m in zip(sizes, ratios, strict=True)]))
     return Sequential(found)
 
