@@ -280,3 +280,15 @@ def test_features_worse_than_none_are_said():
     assert rough.error_ > 1
     with pytest.warns(InputWarning):
         assert LayerwiseFeatures(net, 10**4, widths=100).fit(X).error_ < 1e-6
+
+
+def test_as_many_features_as_asked_though_fewer_samples_are_looked_at():
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((150, 6, 6, 1)).astype(np.float32)
+    kernel = tg.NTK("conv3 relu avg2 flatten dense")
+    few, all_of = (
+        LayerwiseFeatures(kernel, 100, widths=40, max_samples=most, random_state=0).fit(images)
+        for most in (30, 150)
+    )
+    assert few.transform(images[:2]).shape == (2, 100)
+    assert few.error_ < 1.3 * all_of.error_

@@ -57,7 +57,7 @@ class LayerwiseFeatures(FeatureMap):
     kernel : `NTK(net)` or `NNGP(net)` (or a multiple of one); a network or its text form stands
         for its NTK, None for that of `dense relu dense`. Any network of the library.
     n_components : the largest number of features. Where the last layers give more, they are
-        projected onto as many inputs of the fit.
+        projected onto as many inputs of the fit, or onto those that fit in 1 GiB in float32.
     widths : landmarks at each activation, one number for all or one for each in order of
         evaluation; None takes 256, or half of `n_components` where that is less, but at least 128,
         and at the last as many as `n_components` allows.
@@ -190,15 +190,27 @@ class LayerwiseFeatures(FeatureMap):
         self.widths_ = tuple(fit.found)
         kinds = (False, True) if subject.tangent else (False,)
         ends: list[list[Array]] = [[] for _ in kinds]
-        for start in starts:
+
+        def look_at(start: Any) -> int:
+            """Puts the features of a block at the end, and says how wide they are."""
             end = self._chain(start).local
-            found = [at_end(end, tangent) for tangent in kinds]
-            for rows, parts in zip(found, ends, strict=True):
-                parts.append(rows)
-            if all(rows.shape[1] <= most for rows in found):
+            for parts, tangent in zip(ends, kinds, strict=True):
+                parts.append(at_end(end, tangent))
+            return max(parts[0].shape[1] for parts in ends)
+
+        for start in starts:
+            width = look_at(start)
+            if width <= most:
                 break  # they are the features as they are, of which the first block tells
+        used = looked_at
+        if width > most:
+            # As many features take as many inputs, which nothing else needs to hold.
+            used = max(looked_at, min(most, len(X), _HELD // width))
+            more = np.sort(order[looked_at:used])
+            for rows in self._blocks(len(more)):
+                look_at(subject.start(_taken(X, more[rows])))
         self._readout = [Readout.fitted(parts, most, rng) for parts in ends]
-        others = np.sort(order[looked_at:][:_HELD_OUT])
+        others = np.sort(order[used:][:_HELD_OUT])
         self._measure(_taken(X, others if len(others) > 1 else pool[:_HELD_OUT]))
 
     def resolved_kernel(self) -> Any:
