@@ -17,6 +17,7 @@ from ..features.base import generator
 from ..grid import SearchWarning
 from ..plain import plain_targets, regression_targets
 from ..samples import in_a_few_lines
+from ..threads import torch_threads
 from ..units import in_units
 from . import free as free_parameters
 from .descent import descend, starts
@@ -79,7 +80,7 @@ def tune(
     have too (`without_effect` of the result) stays as it is: of ReLU networks without biases all
     weights do. Neither a shift nor a factor of y changes what is chosen, but for rounding.
 
-    Warns with `SearchWarning` of an optimum at a bound.
+    Warns with `SearchWarning` of an optimum at a bound, but for features that are scaled away.
 
     Raises:
         InputError: data or arguments that make no sense: a constant target, one sample, NaN, names
@@ -91,11 +92,13 @@ def tune(
 
     >>> import numpy as np
     >>> import tangency as tg
-    >>> X = np.linspace(-2, 2, 20)[:, None]
-    >>> y = np.sin(2 * X[:, 0]) + 0.1 * np.cos(50 * X[:, 0])
-    >>> found = tg.tune("dense:b=? relu dense:b=? relu dense", X, y, restarts=1)
-    >>> print(tg.tune(found.net, X, y, free=["0__bias_std"], restarts=0).table().columns[:3])
-    ('parameter', 'layer', 'value')
+    >>> X = np.linspace(-2, 2, 30)[:, None]
+    >>> y = np.sin(2 * X[:, 0] + 1) + 0.1 * np.random.default_rng(0).standard_normal(30)
+    >>> found = tg.tune("dense:w=?,b=? erf dense", X, y)
+    >>> list(found.chosen), found.text
+    (['0__weight_std', '0__bias_std', 'noise'], 'dense:w=?,b=? erf dense')
+    >>> found.estimator().score(X, y) > 0.9
+    True
     """
     _require_torch()
     kind = choice(kind, "kind", KINDS)
@@ -105,7 +108,7 @@ def tune(
     progress = None if progress is None else flag(progress, "progress")
     noise = None if noise is None else number(noise, "noise", least=0)
     random = generator(random_state)
-    network, names, _ = free_parameters.read(net, free)
+    network, names = free_parameters.read(net, free)
     x, targets, units = samples(X, y)
     size = float(np.sqrt(np.mean(np.sum(np.square(x), axis=-1)))) or 1.0
     columns = [f"{SCALES}__{i}" for i in range(x.shape[-1])] if scaled else []
@@ -124,7 +127,10 @@ def tune(
             "nothing is free: mark parameters by ? or name them in free, or leave noise=None"
         )
     whole_problem = Problem(network, kind, x, targets, units, objective, tuple(variables), noise)
-    return _chosen(whole_problem, restarts, random, progress, X, y)
+    with torch_threads(len(x)):
+        found = _chosen(whole_problem, restarts, random, progress, X, y)
+    _warn_at_bounds(found)
+    return found
 
 
 def _chosen(
@@ -142,20 +148,25 @@ def _chosen(
     problem = dataclasses.replace(problem, free=left)
     if not left:
         raise InputError(
-            f"nothing that is free has an effect of its own: {', '.join(idle)} only change the "
-            "amplitude, which is chosen in closed form, or what others change; leave noise=None"
+            f"nothing that is free has an effect of its own: the amplitude, which is chosen in "
+            f"closed form, has that of {', '.join(idle)}; free more, such as biases or the noise"
         )
     optimum = descend(problem, starts(problem, restarts, random), progress)
-    found = made(problem, optimum, tuple(idle), X, y)
-    if found.at_bounds:
-        words = [f"{n} at its {end} bound {value:.3g}" for n, end, value in found.at_bounds]
-        warnings.warn(
-            f"the best values stand at the edge of what was searched: {', '.join(words)}. To do: "
-            "widen bounds={name: (low, high)}; or standardise the inputs; or take another network.",
-            SearchWarning,
-            stacklevel=callers_level(),
-        )
-    return found
+    return made(problem, optimum, tuple(idle), X, y)
+
+
+def _warn_at_bounds(found: Tuned) -> None:
+    # A feature that is scaled away has found its place.
+    edges = [e for e in found.at_bounds if not (e[0].startswith(SCALES) and e[1] == "lower")]
+    if not edges:
+        return
+    words = [f"{name} at its {end} bound {value:.3g}" for name, end, value in edges]
+    warnings.warn(
+        f"the best values stand at the edge of what was searched: {', '.join(words)}. To do: "
+        "widen bounds={name: (low, high)}; or standardise the inputs; or take another network.",
+        SearchWarning,
+        stacklevel=callers_level(),
+    )
 
 
 @in_a_few_lines()

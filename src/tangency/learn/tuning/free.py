@@ -41,8 +41,8 @@ class Free:
         return self.name.rpartition("__")[2]
 
 
-def read(net: Any, free: Any) -> tuple[Sequential, tuple[str, ...], bool]:
-    """The network with numbers in it, the names of what is free, and whether these were asked for.
+def read(net: Any, free: Any) -> tuple[Sequential, tuple[str, ...]]:
+    """The network with numbers in it, and the names of what is free.
 
     Raises:
         NetworkError: no network. InputError: names of what is no parameter that can be chosen.
@@ -53,9 +53,11 @@ def read(net: Any, free: Any) -> tuple[Sequential, tuple[str, ...], bool]:
     for name in marked:
         if name not in can:
             raise InputError(_cannot(f"? as {name}", can))
+    if isinstance(net, str) and net.count("?") > len(marked):  # the layer has made a number of it
+        raise InputError(_cannot(f"? in {shown(net)}", can))
     network = changed(network, {name: _usual(name) for name in marked})
     if free is None:
-        return network, tuple(marked or _hidden(network, can)), bool(marked)
+        return network, tuple(marked or _hidden(can))
     if marked:
         raise InputError(
             f"free={shown(free)} and ? in the text say the same twice; leave one of them out"
@@ -64,13 +66,13 @@ def read(net: Any, free: Any) -> tuple[Sequential, tuple[str, ...], bool]:
     for name in names:
         if name not in can:
             raise InputError(_cannot(f"free has {shown(name)}, which", can))
-    return network, tuple(dict.fromkeys(names)), True
+    return network, tuple(dict.fromkeys(names))
 
 
 def marked_text(net: Sequential, names: Iterable[str]) -> str:
     """The text form of a network with `?` for what is free; `read` reads it back.
 
-    >>> net, names, _ = read("dense:w=?,b=? relu dense:w=?", None)
+    >>> net, names = read("dense:w=?,b=? relu dense:w=?", None)
     >>> names, marked_text(net, names)
     (('0__weight_std', '0__bias_std', '2__weight_std'), 'dense:w=?,b=? relu dense:w=?')
     """
@@ -102,7 +104,7 @@ def _layer(net: Sequential, prefix: str) -> Any:
     return dict(parameters(net)).get(prefix)
 
 
-def _hidden(net: Sequential, can: Mapping[str, float]) -> list[str]:
+def _hidden(can: Mapping[str, float]) -> list[str]:
     """Standard deviations of all layers with weights but the last one, whose kernel is a sum."""
     with_weights = list(dict.fromkeys(n.rpartition("__")[0] for n in can if n.endswith(WEIGHTS)))
     return [f"{layer}__{field}" for layer in with_weights[:-1] for field in WEIGHTS]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
+from ...nets.values import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,8 +108,8 @@ def _solve(K: Tensor, y: Tensor, noise: Any) -> _Solved:
     factor, info = torch.linalg.cholesky_ex(K + noise * eye)
     if int(info):
         raise NotDefiniteError(
-            f"K + noise·I is singular to working precision at noise={float(noise):.3g} (its "
-            f"leading block of {int(info)} of {len(y)} samples has no Cholesky factor); raise the "
+            f"K + noise·I is singular to working precision (its leading block of {int(info)} of "
+            f"{len(y)} samples has no Cholesky factor, at noise={plain(noise):.3g}); raise the "
             "noise, or drop samples that are copies of others"
         )
     inverse = torch.linalg.solve_triangular(factor, eye, upper=False)

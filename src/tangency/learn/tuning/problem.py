@@ -76,7 +76,7 @@ class Problem:
             variables = torch.tensor(point, dtype=torch.float64, requires_grad=True)
             loss = self._loss(variables.exp().unbind())
             (gradient,) = torch.autograd.grad(loss, variables)
-        return float(loss), gradient.numpy()
+        return float(loss.detach()), gradient.numpy()
 
     def value(self, point: Vector) -> float:
         """The loss alone."""

@@ -36,5 +36,5 @@ class ScaledInputs(TransformerMixin, BaseEstimator):
         found = np.asarray(plain(X, "X"))
         count = np.size(self.scales)
         if found.ndim < 2 or found.shape[-1] != count:
-            raise InputError(f"X has shape {found.shape}, but there are scales for {count} features")
+            raise InputError(f"X has shape {found.shape}, but scales are for {count} features")
         return found

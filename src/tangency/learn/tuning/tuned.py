@@ -11,10 +11,12 @@ from ...checks import whole
 from ...errors import InputError
 from ...kernels.network import NetworkKernel
 from ...nets import Sequential
+from ...nets.values import OPEN
 from ...results import Result, Table
 from ..estimators import KernelRegressor
 from ..gp import GaussianProcess
-from ..parameters import parameters
+from ..parameters import changed, parameters
+from ..threads import torch_threads
 from . import objectives
 from .descent import Optimum
 from .free import Free, marked_text
@@ -33,12 +35,16 @@ _FEW = 3
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The objective along one parameter, the others at their best: `values` and `scores`, (m,)."""
+    """The objective along one parameter, the others at their best: `values` and `scores`, (m,).
+
+    scores: NaN where K with its noise is singular. best: what was chosen. bounds: of the search.
+    """
 
     name: str
     values: Vector
     scores: Vector
     best: float
+    bounds: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,31 +84,33 @@ class Tuned(Result):
     @property
     def title(self) -> str:
         """What the figure shows."""
-        return f"The {_NAMES[self.objective]} along each parameter"
+        return f"{self.measure[0].upper()}{self.measure[1:]} along each parameter"
+
+    @property
+    def measure(self) -> str:
+        """What the objective is called in sentences and figures."""
+        return _NAMES[self.objective]
 
     @property
     def reading(self) -> str:
         """What was chosen, in one sentence."""
         kind = self.kernel.kind.upper()
-        parts = [f"{_words(n)} {v:.3g}" for n, v in self.chosen.items() if n[0].isdigit()]
+        parts = [f"{words(n)} {v:.3g}" for n, v in self.chosen.items() if n[0].isdigit()]
         parts.append(f"noise {self.noise:.3g} ({self._share:.2g} of the mean of K(x, x))")
         if self.input_scales is not None:
             order = np.argsort(-self.relevance, kind="stable")[:_FEW]
             largest = ", ".join(f"{i} ({self.relevance[i]:.2g})" for i in order)
             parts.append(f"most relevant features {largest}")
-        text = (
-            f"The {_NAMES[self.objective]} of the {kind} is best, {self.value:.4g}, at "
-            f"{'; '.join(parts)}"
-        )
+        text = f"The {self.measure} of the {kind} is best, {self.value:.4g}, at {'; '.join(parts)}"
         if self.without_effect:
-            idle = ", ".join(map(_words, self.without_effect))
-            text += f"; without an effect that others have not, and left as it is: {idle}"
+            idle = ", ".join(map(words, self.without_effect))
+            text += f"; left as it was, for the amplitude or others have its effect: {idle}"
         return text + "."
 
     @property
     def summary(self) -> str:
         """What was found, in one sentence."""
-        return f"{self.net}: {_NAMES[self.objective]} {self.value:.4g}, noise {self.noise:.3g}."
+        return f"{self.net}: {self.measure} {self.value:.4g}, noise {self.noise:.3g}."
 
     @property
     def relevance(self) -> Vector:
@@ -137,30 +145,40 @@ class Tuned(Result):
             value, note = self.chosen[each.name], f"at its {edge} bound" if edge else ""
             if each.name == NOISE:
                 note = note or "times the mean of K(x, x)"
-            layer = _layer(self.net, each.name)
-            rows.append((each.name, layer, value, each.start, each.lower, each.upper, note))
+            size = (value, each.start, each.lower, each.upper)
+            rows.append((each.name, self._layer(each.name), *size, note))
         for name in self.without_effect:
             value = float(dict(parameters(self.net))[name])
-            rows.append((name, _layer(self.net, name), value, value, "", "", "without effect"))
+            rows.append((name, self._layer(name), value, value, "", "", "without effect"))
         for s in np.atleast_1d(self.amplitude):
             rows.append(("amplitude", "", float(s), "", "", "", "in closed form"))
         names = ("parameter", "layer", "value", "start", "lower", "upper", "note")
         return Table(names, rows)
 
-    def profiles(self, points: int = 25) -> tuple[Profile, ...]:
+    def _layer(self, name: str) -> str:
+        """The layer of a parameter in the text form, `?` for what was free; else nothing."""
+        if not name[0].isdigit():
+            return ""
+        free = [n for n in (*self.chosen, *self.without_effect) if n[0].isdigit()]
+        marked = changed(self.net, dict.fromkeys(free, OPEN))
+        return str(dict(parameters(marked))[name.rpartition("__")[0]])
+
+    def profiles(self, points: int = 31) -> tuple[Profile, ...]:
         """The objective at values of each parameter within a factor 30, and within its bounds.
 
         points: how many values, an evaluation of the kernel each.
         """
-        points, found = whole(points, "points", 2, 10_000), []
-        for place, each in enumerate(self.problem.free):
-            low, high = np.log(each.lower), np.log(each.upper)
-            here = float(self.point[place])
-            ends = max(low, here - _AROUND), min(high, here + _AROUND)
-            grid = np.union1d(np.linspace(*ends, points), [here])
-            scores = np.array([self._score(place, float(u)) for u in grid])
-            found.append(Profile(each.name, np.exp(grid), scores, self.chosen[each.name]))
-        return tuple(found)
+        points = whole(points, "points", 2, 10_000)
+        with torch_threads(len(self.problem.x)):
+            return tuple(self._profile(i, points) for i in range(len(self.point)))
+
+    def _profile(self, place: int, points: int) -> Profile:
+        each, here = self.problem.free[place], float(self.point[place])
+        ends = max(np.log(each.lower), here - _AROUND), min(np.log(each.upper), here + _AROUND)
+        grid = np.union1d(np.linspace(*ends, points), [here])
+        scores = np.array([self._score(place, float(u)) for u in grid])
+        best, bounds = self.chosen[each.name], (each.lower, each.upper)
+        return Profile(each.name, np.exp(grid), scores, best, bounds)
 
     def _score(self, place: int, value: float) -> float:
         point = self.point.copy()
@@ -188,8 +206,8 @@ class Tuned(Result):
     def _fitted(self, X: Any) -> KernelRegressor | GaussianProcess:
         if self.kernel.kind == "ntk":
             return KernelRegressor(self.kernel, alpha=self.noise).fit(X, self.y)
-        if np.ndim(self.amplitude) == 0:
-            squared = float(self.amplitude) ** 2
+        if np.size(self.amplitude) == 1:
+            squared = float(np.ravel(self.amplitude)[0]) ** 2
             return GaussianProcess(squared * self.kernel, noise=squared * self.noise).fit(X, self.y)
         model = GaussianProcess(self.kernel, noise=self.noise).fit(X, self.y)
         model.amplitude_ = np.array(self.amplitude)
@@ -242,17 +260,10 @@ def _at_bounds(free: tuple[Free, ...], point: Vector) -> list[tuple[str, str, fl
     return found
 
 
-def _layer(net: Sequential, name: str) -> str:
-    """The layer of a parameter, in the text form; nothing for the noise and input scales."""
-    if not name[0].isdigit():
-        return ""
-    return str(dict(parameters(net))[name.rpartition("__")[0]])
-
-
-def _words(name: str) -> str:
+def words(name: str) -> str:
     """A name for a sentence.
 
-    >>> _words("0__bias_std"), _words("noise"), _words("input_scales__3")
+    >>> words("0__bias_std"), words("noise"), words("input_scales__3")
     ('bias_std of layer 0', 'noise', 'scale of feature 3')
     """
     if name.startswith(SCALES):
