@@ -85,10 +85,9 @@ class TestObjectives:
     def test_amplitudes_are_those_of_the_objective(self, K, y):
         centred = torch.from_numpy(y - y.mean(axis=0))
         matrix = torch.from_numpy(K)
-        likeliest = objectives.amplitudes(matrix, centred, 0.3, "marginal_likelihood").numpy()
-        model = GaussianProcess("precomputed", noise=[0.3, 1e9]).fit(K, y)
-        if model.noise_ == 0.3:
-            np.testing.assert_allclose(likeliest, model.amplitude_, rtol=1e-10)
+        model = GaussianProcess("precomputed", noise=[0.1, 0.3]).fit(K, y)
+        likeliest = objectives.amplitudes(matrix, centred, model.noise_, "marginal_likelihood")
+        np.testing.assert_allclose(likeliest.numpy(), model.amplitude_, rtol=1e-10)
         residuals, spreads = left_out(K, y, 0.3)
         expected = np.sqrt(np.mean(residuals**2 / spreads[:, None], axis=0))
         for name in ("leave_one_out", "predictive_density"):
@@ -119,7 +118,10 @@ class TestObjectives:
         refused(K[:3, :3], centred, 0.3, r"K has shape \(3, 3\), but y has 14")
         refused(K, centred.astype(np.float32), 0.3, "in float64")
         singular = np.ones((14, 14))
-        refused(singular, centred, 0.0, "singular to working precision .* at noise=0")
+        refused(singular, centred, 0.0, r"at noise=0 \(sample 2 of 14 says nothing")
+        copies = np.ix_([0, *range(13)], [0, *range(13)])
+        refused(K[copies], centred, 0.0, r"at noise=0 \(sample 2 of 14 says nothing")
+        assert np.isfinite(judged(name, K[copies], y, 1e-8)).all()
 
 
 GRID = np.array([1.0, 0.9, 1.1, 0.5])
@@ -242,6 +244,32 @@ class TestWhatIsFound:
         assert np.isfinite(found.value)
         assert np.isfinite(found.estimator().predict(X)).all()
 
+    def test_signals_have_a_scale_for_each_channel(self, rng):
+        X = rng.standard_normal((24, 4, 4, 2))
+        net = "conv3:b=0.5 erf gap dense"
+        y = drawn(net, X * [1.0, 0.05], noise=1e-4, amplitude=1.0, outputs=6)
+        found = tg.tune(net, X, y, free=(), input_scales=True, restarts=1)
+        assert found.input_scales is not None
+        assert found.input_scales[0] == pytest.approx(1.0, rel=0.5)
+        assert found.relevance[0] == 1.0
+        assert found.relevance[1] < 0.3
+        assert found.estimator().predict(X[:3]).shape == (3, 6)
+
+    def test_tables_tensors_and_what_is_read_only(self, wave):
+        pandas = pytest.importorskip("pandas")
+        X, y = wave
+        expected = tg.tune(ERF, X, y, restarts=0).chosen
+        table = pandas.DataFrame(X, columns=["a", "b"])
+        fixed = X.copy()
+        fixed.flags.writeable = False
+        with torch.inference_mode():
+            tensors = torch.tensor(X), torch.tensor(y)
+            kinds = [(table, pandas.Series(y)), tensors, (fixed, y.tolist())]
+            for one, other in kinds:
+                found = tg.tune(ERF, one, other, restarts=0)
+                assert found.chosen == expected
+                assert found.estimator().predict(one).shape == (40,)
+
 
 class TestTheResult:
     def test_its_estimator_has_noise_and_amplitude(self, wave):
@@ -305,7 +333,12 @@ class TestTheResult:
 
 class TestWhatIsFree:
     def test_question_marks_come_back(self):
-        for text in (ERF, "conv3:w=? relu res(relu conv3:b=?) gap dense", "dense leaky? dense:b=?"):
+        for text in (
+            ERF,
+            "conv3:w=? relu res(relu conv3:b=?) gap dense",
+            "dense leaky? dense:b=?",
+            "conv3:b=? sum(conv1 | conv3:w=? relu conv3) gap dense",
+        ):
             net, names = free.read(text, None)
             assert free.marked_text(net, names) == text
             assert free.read(free.marked_text(net, names), None) == (net, names)
@@ -315,6 +348,11 @@ class TestWhatIsFree:
         layers = ("0", "2__body__0", "2__body__2")
         assert names == tuple(f"{i}__{kind}" for i in layers for kind in free.WEIGHTS)
         assert str(net) == "dense relu res(dense relu dense) dense"
+        _, names = free.read("conv2 posembed:w=0.5 conv1 relu gap dense", None)
+        assert names == (
+            *("0__weight_std", "0__bias_std", "1__weight_std", "2__weight_std", "2__bias_std"),
+        )
+        assert free.read("flatten", None)[1] == ()
 
     @pytest.mark.parametrize(
         ("net", "names", "message"),
@@ -396,6 +434,11 @@ class TestRefusals:
             tg.tune("dense relu dense", *wave, free=(), noise=0.1)
         with pytest.raises(InputError, match=r"has an effect of its own: .* that of 0__weight_std"):
             tg.tune("dense:w=? relu dense", *wave, noise=0.0)
+
+    def test_copies_without_noise(self, wave):
+        X, y = wave
+        with pytest.raises(InputError, match=r"singular to working precision at noise=0 .*raise"):
+            tg.tune(ERF, np.concatenate([X, X[:1]]), [*y, y[0]], noise=0, restarts=1)
 
     def test_an_optimum_at_a_bound_is_said(self, wave):
         with pytest.warns(SearchWarning, match="0__weight_std at its upper bound 0.1"):

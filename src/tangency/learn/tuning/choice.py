@@ -69,9 +69,9 @@ def tune(
             begin within a factor 30 of these, drawn evenly in logarithms.
         bounds: by name, by kind ("bias_std", for all layers), for "noise" and "input_scales": two
             positive numbers. Usual ones are, for a bias 10⁻³ to 10 times the root-mean-square size
-            of an input; for a weight 10⁻² to 10²; for other numbers 10⁻² to 10² times their value;
-            for the noise 10⁻⁸ to 10² times the mean of K(x, x), which is its unit in `bounds`; for
-            input scales 10⁻³ to 10².
+            of an input; for other numbers in the network 10⁻² to 10² times their value; for the
+            noise 10⁻⁸ to 10² times the mean of K(x, x), which is its unit in `bounds`; for input
+            scales 10⁻³ to 10².
         random_state: of the restarts.
         progress: a bar after two seconds; None: where a terminal shows it.
 
@@ -176,7 +176,7 @@ def samples(X: Any, y: Any) -> tuple[Any, Any, Any]:
     Raises:
         InputError: as `tune`.
     """
-    x = np.asarray(signals(plain(X, "X"), None), np.float64)
+    x = np.array(signals(plain(X, "X"), None), np.float64)  # PyTorch minds what is read-only
     raw = np.asarray(plain_targets(y))
     if raw.ndim not in (1, 2) or len(raw) != len(x) or raw.size == 0:
         raise InputError(

@@ -106,8 +106,9 @@ def _layer(net: Sequential, prefix: str) -> Any:
 
 def _hidden(can: Mapping[str, float]) -> list[str]:
     """Standard deviations of all layers with weights but the last one, whose kernel is a sum."""
-    with_weights = list(dict.fromkeys(n.rpartition("__")[0] for n in can if n.endswith(WEIGHTS)))
-    return [f"{layer}__{field}" for layer in with_weights[:-1] for field in WEIGHTS]
+    found = [name for name in can if name.rpartition("__")[2] in WEIGHTS]
+    last = found[-1].rpartition("__")[0] if found else ""
+    return [name for name in found if name.rpartition("__")[0] != last]
 
 
 def _usual(name: str) -> float:

@@ -105,12 +105,17 @@ def _solve(K: Tensor, y: Tensor, noise: Any) -> _Solved:
     if not bool(torch.isfinite(K.detach()).all()):
         raise InputError("K has values that are not finite; scale the inputs down")
     eye = torch.eye(len(y), dtype=K.dtype, device=K.device)
-    factor, info = torch.linalg.cholesky_ex(K + noise * eye)
-    if int(info):
+    G = K + noise * eye
+    factor, info = torch.linalg.cholesky_ex(G)
+    # A pivot that is only rounding would make a density out of nothing.
+    rounding = len(y) * torch.finfo(G.dtype).eps * float(G.detach().diagonal().max())
+    pivots = factor.detach().diagonal().square()
+    if int(info) or not bool((pivots > rounding).all()):
+        place = int(info) or int(torch.argmin(pivots)) + 1
         raise NotDefiniteError(
-            f"K + noise·I is singular to working precision (its leading block of {int(info)} of "
-            f"{len(y)} samples has no Cholesky factor, at noise={plain(noise):.3g}); raise the "
-            "noise, or drop samples that are copies of others"
+            f"K + noise·I is singular to working precision at noise={plain(noise):.3g} (sample "
+            f"{place} of {len(y)} says nothing that those before it do not); raise the noise, or "
+            "drop samples that are copies of others"
         )
     inverse = torch.linalg.solve_triangular(factor, eye, upper=False)
     return _Solved(

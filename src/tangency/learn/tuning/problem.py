@@ -72,8 +72,8 @@ class Problem:
         """
         import torch
 
-        with torch.enable_grad():
-            variables = torch.tensor(point, dtype=torch.float64, requires_grad=True)
+        with torch.inference_mode(False), torch.enable_grad():
+            variables = torch.from_numpy(np.array(point)).requires_grad_()
             loss = self._loss(variables.exp().unbind())
             (gradient,) = torch.autograd.grad(loss, variables)
         return float(loss.detach()), gradient.numpy()
@@ -105,7 +105,9 @@ class Problem:
 
         x = torch.from_numpy(self.x[rows])
         if settings.scales is not None:
-            scales = [torch.as_tensor(each, dtype=x.dtype) for each in settings.scales]
+            scales = [
+                torch.as_tensor(each, dtype=x.dtype, device=x.device) for each in settings.scales
+            ]
             x = x * torch.stack(scales)
         return KINDS[self.kind](settings.net, engine="reference")(x)
 

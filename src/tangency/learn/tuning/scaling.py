@@ -20,7 +20,7 @@ class ScaledInputs(TransformerMixin, BaseEstimator):
     array([[2., 2.]])
     """
 
-    def __init__(self, scales: Any = None) -> None:
+    def __init__(self, scales: Any) -> None:
         self.scales = scales
 
     def fit(self, X: Any, y: Any = None) -> Self:

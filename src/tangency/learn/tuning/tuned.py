@@ -69,8 +69,8 @@ class Tuned(Result):
     value: float
     chosen: dict[str, float]
     without_effect: tuple[str, ...]
-    history: tuple[Vector, ...]
     at_bounds: tuple[tuple[str, str, float], ...]
+    history: tuple[Vector, ...] = field(repr=False)
     problem: Problem = field(repr=False)
     point: Vector = field(repr=False)
     X: Any = field(repr=False)
@@ -222,7 +222,9 @@ def made(
     """The result of a search."""
     import torch
 
-    values = np.exp(optimum.point).tolist()
+    # exp(log(bound)) may be beyond it by rounding
+    low, high = np.transpose([(each.lower, each.upper) for each in problem.free])
+    values = np.clip(np.exp(optimum.point), low, high).tolist()
     settings = problem.settings(values)
     with torch.no_grad():
         K = problem.kernel(settings)
