@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         LayerwiseFeatures,
         NystromFeatures,
         RandomFeatures,
+        tune,
     )
 
 # Loaded on first use: scikit-learn alone would double the time of the import.
@@ -107,6 +108,7 @@ _LATER = {
     "LayerwiseFeatures": "learn",
     "NystromFeatures": "learn",
     "RandomFeatures": "learn",
+    "tune": "learn",
 }
 _PACKAGES = (
     *("bias", "cli", "data", "engines", "finite", "kernels"),
@@ -209,6 +211,7 @@ __all__ = [
     "parse",
     "standard",
     "transformer",
+    "tune",
     "unet",
     "vit",
     "wide_resnet",

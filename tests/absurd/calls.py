@@ -350,7 +350,14 @@ report.learning_curves(panels={'p': {'NTK': report.Curve([1, 2], [[0.5], [0.7]])
 report.save_figure(figure=report.accuracy_comparison([report.Accuracy('NTK', 'ntk', 1, 2)]), path='f.png', dpi=20)
 """
 
+# Beside finite networks, what else needs PyTorch.
 FINITE = """
+learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, restarts=0, bounds={'noise': (1e-4, 1.0)}, random_state=0, progress=False)
+learn.tune(NET, X, y, kind='ntk', free=['0__bias_std'], noise=0.1, input_scales=True, restarts=1, bounds=None, random_state=1).table()
+learn.tune('dense:b=? erf dense', X, y, restarts=0).profiles(points=3)
+learn.tune('dense:b=? erf dense', X, y, restarts=0).scaled(X=X)
+learn.tune('dense:b=? erf dense', X, y, restarts=0).estimator().predict(X=Z, return_std=True)
+learn.tune('dense:b=? erf dense', X, y, restarts=0).plot(axes=None)
 finite.build(net=NET, width=4, input_shape=(3,), outputs=1, seed=0, dtype=torch.float32, scale=1.0, centred=False, inputs='arrays')
 finite.build(NET, 4, (3,))(T.float())
 finite.build(NET, 4, (3,)).forward(x=T.float())

@@ -27,8 +27,8 @@ LIGHT = [group for group in GROUPS if group != "finite"]
 GIVEN = {
     *("Choice", "EmpiricalSpectrum", "Estimate", "FiniteNetwork", "KernelPredictions"),
     "LayerKernels",
-    *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Status", "StoredGram"),
-    *("Training", "Verification"),
+    *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Profile", "Status"),
+    *("StoredGram", "Training", "Tuned", "Verification"),
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.
     "local_cluster",
     # Bases of users' own classes, without arguments.

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import tangency as tg
-from tangency import bias, figures, finite
+from tangency import bias, figures, finite, learn
 from tangency.errors import InputError
 from tangency.figures.lookup import DRAWINGS, NARROW, drawing
 from tangency.results import Result, Table
@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 
 
 def results():
-    for room in (bias, finite):
+    for room in (bias, finite, learn):
         for found in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             importlib.import_module(found.name)
     kinds = [Result]

@@ -89,3 +89,15 @@ def test_names_that_are_none_are_told():
         model.get_params(deep=3)
     with pytest.raises(ValueError, match="Invalid parameter 'beta'"):
         model.set_params(beta=1)
+
+
+def test_parameters_inside_branches():
+    net = "conv3 sum(conv1 | conv3 relu conv3) cat(conv1 | ):widths=1x2 gap dense"
+    model = tg.KernelRegressor(tg.NTK(net))
+    model.set_params(
+        kernel__net__1__branches__0__0__bias_std=0.5,
+        kernel__net__2__branches__0__0__weight_std=2.0,
+        kernel__net__2__widths=(1.0, 3.0),
+    )
+    changed = "conv3 sum(conv1:b=0.5 | conv3 relu conv3) cat(conv1:w=2 | ):widths=1x3 gap dense"
+    assert model.kernel == tg.NTK(changed)

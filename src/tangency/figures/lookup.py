@@ -26,6 +26,7 @@ DRAWINGS = {
     "LayerKernels": "depth.draw_layers",
     "Training": "training.draw_training",
     "LazyTraining": "training.draw_lazy",
+    "Tuned": "tuning.draw_tuned",
 }
 #: The few that are drawn in another way on a narrow page.
 NARROW = {"LazyTraining": "training.draw_lazy_narrow"}

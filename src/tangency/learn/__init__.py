@@ -7,6 +7,7 @@ Where things are:
   `process`; the path of networks in training: `predictions`; probabilities: `calibration`
 - ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
 - low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
+- the parameters of a network, chosen by gradients: `tuning`
 - weights of samples: `weights`; saving: `persist`
 """
 
@@ -20,6 +21,7 @@ from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
 from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
+from .tuning import Profile, Tuned, tune
 
 __all__ = [
     "CG",
@@ -36,10 +38,13 @@ __all__ = [
     "ModelFileError",
     "Nystrom",
     "NystromFeatures",
+    "Profile",
     "RandomFeatures",
     "SearchWarning",
+    "Tuned",
     "choose_solver",
     "kernel_predictions",
     "load",
     "low_rank",
+    "tune",
 ]

@@ -14,6 +14,7 @@ from ..checks import flag, shown
 from ..errors import InputError
 from ..kernels import Kernel
 from ..nets import Layer, Sequential
+from ..nets.structure import Branches
 
 _PREFIX = "kernel__"
 
@@ -80,9 +81,11 @@ def changed(value: Any, changes: Mapping[str, Any]) -> Any:
     items |= {first: changed(items[first], some) for first, some in inside.items()}
     if isinstance(value, Sequential):
         return Sequential(*items.values())
-    return (
-        tuple(items.values()) if isinstance(value, tuple) else dataclasses.replace(value, **items)
-    )
+    if isinstance(value, tuple):
+        return tuple(items.values())
+    if isinstance(value, Branches) and "branches" in items:
+        return type(value)(*items.pop("branches"), **items)  # one by one
+    return dataclasses.replace(value, **items)
 
 
 def _items(value: Any) -> dict[str, Any]:

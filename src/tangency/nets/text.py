@@ -43,6 +43,7 @@ from .base import Layer, options, plain, shown
 from .parentheses import BRANCHING, OPENING, branches, branches_text
 from .structure import Branches, Residual, Sequential
 from .teach import elsewhere
+from .values import OPEN
 
 LAYERS: dict[str, type[Layer]] = {
     cls.token: cls
@@ -120,6 +121,8 @@ def _flag(layer: Layer, name: str, value: Any) -> str | None:
 def _value_text(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if value is OPEN:
+        return _OPEN
     if isinstance(value, int):
         return str(value)
     if isinstance(value, tuple):
@@ -162,6 +165,16 @@ def parse(text: str, functions: Mapping[str, Callable[[Any], Any]] | None = None
     return net
 
 
+def parse_open(text: str) -> Sequential:
+    """The network of a text in which `?` may stand for numbers that are yet to be chosen.
+
+    >>> print(parse_open("dense:w=?,b=? relu dense"))
+    dense:w=?,b=? relu dense
+    """
+    return parse(text, {_OPEN: OPEN})  # pyright: ignore[reportArgumentType]
+
+
+_OPEN = "?"  # no name of a function
 _Functions = Mapping[str, Callable[[Any], Any]]
 _NAME = re.compile(r"[A-Za-z_]+")
 
@@ -245,7 +258,7 @@ def _layer(token: str, functions: _Functions, whole: str) -> Layer:
         if cls.lead is None:
             hint = _of(name) if lead[0].isdigit() else "; layers are separated by spaces"
             raise NetworkError(f"{shown(head[: -len(lead)])} takes no value, got {brief}{hint}")
-        values[cls.lead] = _value(lead, token)
+        values[cls.lead] = _value(lead, token, functions)
     if colon:
         values = _options(cls, tail, token, functions, values)
     missing = [
@@ -314,16 +327,20 @@ def _option(cls: type[Layer], word: str, token: str, functions: _Functions) -> t
         if field in {f.name for f in dataclasses.fields(cls)}:
             if field == "function":
                 return field, functions.get(value, value)
-            return field, _value(value, token)
+            return field, _value(value, token, functions)
     known = [*cls.flags, *(f"{cls.short.get(f.name, f.name)}=" for f in dataclasses.fields(cls))]
     raise NetworkError(
         f"unknown option {shown(word)} in {brief}; known: {', '.join(known) or 'none'}"
     )
 
 
-def _value(text: str, token: str) -> Any:
-    """A number, sizes per axis (3x5), a JSON list, true/false, or a word."""
+def _value(text: str, token: str, functions: _Functions) -> Any:
+    """A number, sizes per axis (3x5), a JSON list, true/false, a word, or `?` where it may be."""
     brief = shown(token)
+    if text == _OPEN:
+        if text in functions:
+            return functions[text]
+        raise NetworkError(f"? in {brief} is no number; tangency.tune(net, X, y) chooses one")
     if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
         return int(text)
     if re.fullmatch(r"[0-9]{1,300}(x[0-9]{1,300})+", text):

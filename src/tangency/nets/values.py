@@ -68,6 +68,22 @@ def _complex(value: Any) -> bool:
     return isinstance(value, np.complexfloating) or (is_torch_array(value) and value.is_complex())
 
 
+class _Open:
+    """Stands where a number will; a number without axes to all that checks one."""
+
+    ndim = 0
+
+    def __float__(self) -> float:
+        return 0.5  # good for whatever takes positive numbers
+
+    def __repr__(self) -> str:
+        return "?"
+
+
+OPEN = _Open()
+"""A parameter that is yet to be chosen: `?` in the text form, which `tangency.tune` alone reads."""
+
+
 def plain(value: Any) -> float:
     """The size of a parameter, without the gradient it may have."""
     return float(value.detach() if hasattr(value, "detach") else value)

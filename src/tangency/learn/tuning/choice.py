@@ -1,0 +1,212 @@
+"""`tune`: the continuous parameters of a network, chosen by gradients."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...checks import choice, flag, number, whole
+from ...errors import InputError, callers_level
+from ...kernels.inputs import signals
+from ...kernels.plain import plain
+from ..features.base import generator
+from ..grid import SearchWarning
+from ..plain import plain_targets, regression_targets
+from ..samples import in_a_few_lines
+from ..threads import torch_threads
+from ..units import in_units
+from . import free as free_parameters
+from .descent import descend, starts
+from .free import Free
+from .objectives import OBJECTIVES
+from .problem import KINDS, NOISE, SCALES, Problem, without_effect
+from .tuned import Tuned, made
+
+if TYPE_CHECKING:
+    from ...typing import ArrayLike, NetworkLike, RandomState
+
+_MOST_STARTS = 1000
+
+
+def tune(
+    net: NetworkLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    kind: str = "nngp",
+    objective: str = "marginal_likelihood",
+    free: Sequence[str] | None = None,
+    noise: float | None = None,
+    input_scales: bool = False,
+    restarts: int = 3,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    random_state: RandomState = 0,
+    progress: bool | None = None,
+) -> Tuned:
+    """Choose the positive numbers in a network, the noise and the amplitude that suit data best.
+
+    Args:
+        net: a network, or its text form, in which `?` marks what is free: `dense:w=?,b=? relu
+            dense`. Without a mark, and without `free`, the standard deviations of weights and
+            biases of all layers with weights but the last one are.
+        X, y: samples (n, d) or (n, *space, channels), and targets (n,) or (n, k), which are
+            centred; both are used in float64.
+        kind: "nngp" for the kernel of the Gaussian process, or "ntk", which is read as the
+            covariance of a prior just the same.
+        objective: "marginal_likelihood" (the log density of y, largest), "leave_one_out" (the mean
+            squared error, smallest) or "predictive_density" (of each sample given the others,
+            largest). The amplitude is the best one, in closed form.
+        free: names of what is free, as in `get_params` of an estimator: "0__bias_std"; () for the
+            noise alone.
+        noise: None for a free one, or a number in units of K, as in `GaussianProcess`.
+        input_scales: whether each feature (each channel of a signal) is multiplied by a number of
+            its own, which is free.
+        restarts: how many descents there are beside the one from the network's own numbers; they
+            begin within a factor 30 of these, drawn evenly in logarithms.
+        bounds: by name, by kind ("bias_std", for all layers), for "noise" and "input_scales": two
+            positive numbers. Usual ones are, for a bias 10⁻³ to 10 times the root-mean-square size
+            of an input; for other numbers in the network 10⁻² to 10² times their value; for the
+            noise 10⁻⁸ to 10² times the mean of K(x, x), which is its unit in `bounds`; for input
+            scales 10⁻³ to 10².
+        random_state: of the restarts.
+        progress: a bar after two seconds; None: where a terminal shows it.
+
+    The search is L-BFGS in logarithms, with gradients of the reference engine by PyTorch: memory
+    and time are some multiple of n² per layer. A parameter whose effect the others or the amplitude
+    have too (`without_effect` of the result) stays as it is: of ReLU networks without biases all
+    weights do. Neither a shift nor a factor of y changes what is chosen, but for rounding.
+
+    Warns with `SearchWarning` of an optimum at a bound, but for features that are scaled away.
+
+    Raises:
+        InputError: data or arguments that make no sense: a constant target, one sample, NaN, names
+            of what cannot be chosen, PyTorch missing; a K + noise·I that is singular from all
+            starts.
+        NetworkError: no network, or one that does not fit the inputs.
+
+    Source: Rasmussen and Williams 2006, chapter 5.
+
+    >>> import numpy as np
+    >>> import tangency as tg
+    >>> X = np.linspace(-2, 2, 30)[:, None]
+    >>> y = np.sin(2 * X[:, 0] + 1) + 0.1 * np.random.default_rng(0).standard_normal(30)
+    >>> found = tg.tune("dense:w=?,b=? erf dense", X, y)
+    >>> list(found.chosen), found.text
+    (['0__weight_std', '0__bias_std', 'noise'], 'dense:w=?,b=? erf dense')
+    >>> found.estimator().score(X, y) > 0.9
+    True
+    """
+    _require_torch()
+    kind = choice(kind, "kind", KINDS)
+    objective = choice(objective, "objective", OBJECTIVES)
+    restarts = whole(restarts, "restarts", 0, _MOST_STARTS)
+    scaled = flag(input_scales, "input_scales")
+    progress = None if progress is None else flag(progress, "progress")
+    noise = None if noise is None else number(noise, "noise", least=0)
+    random = generator(random_state)
+    network, names = free_parameters.read(net, free)
+    x, targets, units = samples(X, y)
+    size = float(np.sqrt(np.mean(np.sum(np.square(x), axis=-1)))) or 1.0
+    columns = [f"{SCALES}__{i}" for i in range(x.shape[-1])] if scaled else []
+    others = {*columns, *([] if noise is not None else [NOISE]), *([SCALES] if scaled else [])}
+    kinds = {name.rpartition("__")[2] for name in names}
+    given = free_parameters.read_bounds(bounds, {*names, *kinds, *others}.__contains__)
+    variables = free_parameters.bounded(network, names, size, given)
+    if noise is None:
+        low, high = given.get(NOISE, free_parameters.NOISE)
+        variables.append(Free(NOISE, min(max(1e-2, low), high), low, high))
+    for name in columns:
+        low, high = given.get(name, given.get(SCALES, free_parameters.SCALES))
+        variables.append(Free(name, min(max(1.0, low), high), low, high))
+    if not variables:
+        raise InputError(
+            "nothing is free: mark parameters by ? or name them in free, or leave noise=None"
+        )
+    whole_problem = Problem(network, kind, x, targets, units, objective, tuple(variables), noise)
+    with torch_threads(len(x)):
+        found = _chosen(whole_problem, restarts, random, progress, X, y)
+    _warn_at_bounds(found)
+    return found
+
+
+def _chosen(
+    problem: Problem,
+    restarts: int,
+    random: np.random.Generator,
+    progress: bool | None,
+    X: Any,
+    y: Any,
+) -> Tuned:
+    # At some point in general position, where nothing vanishes by chance.
+    (place,) = starts(problem, 1, np.random.default_rng(1))[1:]
+    idle = without_effect(problem, problem.start + 0.2 * (place - problem.start))
+    left = tuple(each for each in problem.free if each.name not in idle)
+    problem = dataclasses.replace(problem, free=left)
+    if not left:
+        raise InputError(
+            f"nothing that is free has an effect of its own: the amplitude, which is chosen in "
+            f"closed form, has that of {', '.join(idle)}; free more, such as biases or the noise"
+        )
+    optimum = descend(problem, starts(problem, restarts, random), progress)
+    return made(problem, optimum, tuple(idle), X, y)
+
+
+def _warn_at_bounds(found: Tuned) -> None:
+    # A feature that is scaled away has found its place.
+    edges = [e for e in found.at_bounds if not (e[0].startswith(SCALES) and e[1] == "lower")]
+    if not edges:
+        return
+    words = [f"{name} at its {end} bound {value:.3g}" for name, end, value in edges]
+    warnings.warn(
+        f"the best values stand at the edge of what was searched: {', '.join(words)}. To do: "
+        "widen bounds={name: (low, high)}; or standardise the inputs; or take another network.",
+        SearchWarning,
+        stacklevel=callers_level(),
+    )
+
+
+@in_a_few_lines()
+def samples(X: Any, y: Any) -> tuple[Any, Any, Any]:
+    """X in float64, y (n, k) centred with mean square 1, and the units (k,) that y was in.
+
+    Raises:
+        InputError: as `tune`.
+    """
+    x = np.array(signals(plain(X, "X"), None), np.float64)  # PyTorch minds what is read-only
+    raw = np.asarray(plain_targets(y))
+    if raw.ndim not in (1, 2) or len(raw) != len(x) or raw.size == 0:
+        raise InputError(
+            f"y must be (n,) or (n, k) with a target for each of the {len(x)} samples; got shape "
+            f"{raw.shape}"
+        )
+    targets = regression_targets(raw).reshape(len(raw), -1)
+    if len(targets) < 2:
+        raise InputError("one sample leaves nothing to choose by; give at least two")
+    if not np.isfinite(targets).all():
+        raise InputError("y has NaN or infinite values; drop these samples")
+    units = in_units(targets)
+    centred = units.targets - units.targets.mean(axis=0)
+    centred = centred - centred.mean(axis=0)  # what the first mean had rounded away
+    sizes = np.sqrt(np.mean(np.square(centred), axis=0))
+    # rounding of a mean is no variation
+    constant = sizes <= 4 * np.finfo(np.float64).eps * np.abs(units.targets).max(axis=0)
+    if constant.any():
+        raise InputError(
+            f"output {int(np.argmax(constant)) + 1} of y does not vary, so that any kernel "
+            "explains it; leave it out"
+        )
+    return x, centred / sizes, units.scales * sizes
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"tune takes its gradients from PyTorch, which cannot be imported ({error}); install "
+            'it with: pip install "tangency[torch]"'
+        ) from error

@@ -1,0 +1,84 @@
+"""L-BFGS from several starts, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...engines.progress import progress_bar
+from ...errors import InputError
+from .problem import Problem, Vector
+
+_SPREAD = np.log(30.0)  # of random starts, to either side of the first, in logarithms
+_STEPS = 200
+_EQUAL = 1e-9  # losses that differ by less are equal: the earlier start wins
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The best point found, with the losses of all evaluations from each start, (s) arrays."""
+
+    point: Vector
+    loss: float
+    history: tuple[Vector, ...]
+
+
+def starts(problem: Problem, restarts: int, random: np.random.Generator) -> list[Vector]:
+    """The network's own values, then random points within a factor 30 of these."""
+    first, (low, high) = problem.start, problem.box.T
+    drawn = random.uniform(-_SPREAD, _SPREAD, (restarts, len(first)))
+    return [first, *np.clip(first + drawn, low, high)]
+
+
+def descend(problem: Problem, points: list[Vector], progress: bool | None) -> Optimum:
+    """The smallest loss that L-BFGS finds from these points.
+
+    Raises:
+        InputError: no start has a loss at all.
+    """
+    best: tuple[float, Vector] | None = None
+    histories: list[Vector] = []
+    failure: InputError | None = None
+    with progress_bar(None, progress, "evaluation") as bar:
+        for place, point in enumerate(points):
+            bar.set_description(f"start {place + 1} of {len(points)}", refresh=False)
+            run = _Run(problem, bar)
+            loss, found = run.minimise(point)
+            histories.append(np.array(run.losses))
+            failure = failure or run.failure
+            if np.isfinite(loss) and (best is None or loss < best[0] - _EQUAL):
+                best = loss, found
+    if best is None:
+        raise failure or InputError("no start has a finite objective; scale the inputs down")
+    return Optimum(best[1], best[0], tuple(histories))
+
+
+class _Run:
+    """One descent, which remembers what it was told."""
+
+    def __init__(self, problem: Problem, bar: Any) -> None:
+        self.problem, self.bar = problem, bar
+        self.losses: list[float] = []
+        self.failure: InputError | None = None
+
+    def minimise(self, point: Vector) -> tuple[float, Vector]:
+        from scipy.optimize import minimize
+
+        options = {"maxiter": _STEPS, "ftol": 1e-12, "gtol": 1e-7}
+        found = minimize(
+            self, point, jac=True, method="L-BFGS-B", bounds=self.problem.box, options=options
+        )
+        good = bool(self.losses)  # else the first point failed
+        return (float(found.fun) if good else np.inf), np.asarray(found.x)
+
+    def __call__(self, point: Vector) -> tuple[float, Vector]:
+        self.bar.update(1)
+        try:
+            loss, gradient = self.problem.value_and_gradient(point)
+        except InputError as error:  # too large a step; a worse value makes it shorter
+            self.failure = error
+            return max(self.losses, default=0.0) + 10.0, np.zeros(len(point))
+        self.losses.append(loss)
+        return loss, gradient
