@@ -84,7 +84,7 @@ SEVERAL = {
 }
 
 #: Results, and functions of matrices.
-OTHERS = {"Accuracy", "KernelMatrices", "Repeated", "ZonalKernel", "kernel_matrices"}
+OTHERS = {"Accuracy", "KernelMatrices", "Repeated", "Tuned", "ZonalKernel", "kernel_matrices"}
 
 
 def _geometry(kernels):
