@@ -1,4 +1,4 @@
-"""What compiled engines take: NumPy's arrays, or PyTorch's in main memory, that fit."""
+"""What compiled engines share: the arrays that they take and give, series, room in memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,84 @@ from array_api_compat import is_torch_array
 
 from ..errors import MemoryLimitError
 from ..nets.plan import Plan
-from .gradients import differentiates
+from .driver import ReferenceEngine
+from .engine import Computing, KernelPair, Wanted
+from .gradients import differentiates, settled
 from .prepared import Prepared
 from .tiles import size_text
+
+REFERENCE = ReferenceEngine()
+
+
+class CompiledEngine:
+    """An `Engine` on NumPy's arrays, which takes series in place of activations by quadrature.
+
+    Where no series is long enough for the inputs, the reference engine computes. What an engine has
+    of its own are the methods that raise `NotImplementedError` here; their modules are loaded on
+    first use, as Numba takes as long as all else.
+    """
+
+    reason = "it knows every layer of this network"
+
+    def uncovered(self, plan: Plan) -> str | None:
+        """Why it cannot compute a network; None where it can."""
+        raise NotImplementedError
+
+    def fitted(self, plan: Plan, sets: list[Prepared], n_jobs: int | None) -> Plan | None:
+        """The plan with series that are long enough for some inputs; None where none is."""
+        raise NotImplementedError
+
+    def room(self, plan: Plan, dtype: Any, wanted: Wanted) -> tuple[int, int]:
+        """Numbers that are held for each pair of a matrix, and bytes to work in beside them."""
+        raise NotImplementedError
+
+    def matrices(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        wanted: Wanted,
+        computing: Computing,
+    ) -> tuple[Any, ...]:
+        """As `gram`, of NumPy's arrays."""
+        raise NotImplementedError
+
+    def diagonals(
+        self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
+    ) -> tuple[Any, ...]:
+        """As `diagonal`, of NumPy's arrays."""
+        raise NotImplementedError
+
+    def refusal(self, plan: Plan, *arrays: Any) -> str | None:
+        return unsuited(plan, *arrays) or self.uncovered(settled(plan, *arrays))
+
+    def gram(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        wanted: Wanted,
+        computing: Computing,
+    ) -> KernelPair:
+        one, two = as_numpy(first), None if second is None else as_numpy(second)
+        series = self.fitted(plan, [one] if two is None else [one, two], computing.n_jobs)
+        if series is None:
+            return REFERENCE.gram(plan, first, second, wanted, computing)
+        held, working = self.room(plan, one.inputs.dtype, wanted)
+        numbers = held * len(one) * len(one if two is None else two)
+        check_memory(one.inputs, numbers, working, computing.max_memory)
+        pair = self.matrices(series, one, two, wanted, computing)
+        return KernelPair(*(like(first.inputs, k) for k in pair))
+
+    def diagonal(
+        self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
+    ) -> KernelPair:
+        one = as_numpy(given)
+        series = self.fitted(plan, [one], computing.n_jobs)
+        if series is None:
+            return REFERENCE.diagonal(plan, given, want_ntk, computing)
+        pair = self.diagonals(series, one, want_ntk, computing)
+        return KernelPair(*(like(given.inputs, k) for k in pair))
 
 
 def unsuited(plan: Plan, *arrays: Any) -> str | None:

@@ -270,8 +270,10 @@ def _attended(attend: Attend, positions: int, b: Bounds) -> Bounds:
     if attend.mechanism == "softmax":
         # Rows of weights sum to 1, and have the relative errors that logits have absolutely.
         return replace(b, gain=b.gain * (1 + 4 * scale * most))
-    factors = (positions * scale * most) ** 2, (scale * least) ** 2
-    return replace(b, most=factors[0] * b.most, least=factors[1] * b.least, gain=3 * b.gain)
+    # By products, as powers beyond the range of floats are errors.
+    largest, smallest = positions * scale * most, scale * least
+    most, least = largest * largest * b.most, smallest * smallest * b.least
+    return replace(b, most=most, least=least, gain=3 * b.gain)
 
 
 def _met(operator: Branching, found: Sequence[Bounds]) -> Bounds:

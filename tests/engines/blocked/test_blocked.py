@@ -83,6 +83,8 @@ def test_float32(text, shape):
     assert_equal(text, x, rtol=2e-5)
 
 
+PRODUCT = "conv3:b=1 relu prod(conv3 | conv3) gap dense"
+
 SEQUENCES = [
     "conv3:b=0.3 relu conv3 gelu gap dense",
     "conv3 relu conv3:pad=valid,b=0.2 relu flatten dense",
@@ -170,10 +172,13 @@ def test_memory():
         k(x)
 
 
-def test_values_beyond_the_dtype_are_refused():
-    x = np.full((2, 6, 1), 1e30, dtype=np.float32)
-    with pytest.raises(tg.InputError, match="float32"):
-        tg.NTK("dense attention:identity relu gap dense")(x)
+@pytest.mark.parametrize("text", ["dense attention:identity relu gap dense", PRODUCT])
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e30), (np.float64, 1e150)])
+def test_values_beyond_the_dtype_are_refused(text, dtype, size):
+    """In words, and without NumPy's warnings, which are errors here."""
+    x = np.full((2, 6, 1), size, dtype=dtype) * np.arange(1, 3)[:, None, None].astype(dtype)
+    with pytest.raises(tg.InputError, match=np.dtype(dtype).name):
+        tg.NTK(text)(x)
 
 
 @settings(max_examples=60, deadline=None)

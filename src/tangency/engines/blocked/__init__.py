@@ -12,64 +12,51 @@ from __future__ import annotations
 from typing import Any
 
 from ...nets.plan import Plan
-from ..driver import ReferenceEngine
-from ..engine import Computing, KernelPair, Wanted
-from ..gradients import settled
-from ..host import as_numpy, check_memory, like, unsuited
+from ..engine import Computing, Wanted
+from ..host import CompiledEngine, as_numpy
 from ..prepared import Prepared
 
-REFERENCE = ReferenceEngine()
 
-
-class BlockedEngine:
-    """See `Engine`. Its modules are loaded on first use: Numba takes as long as all else."""
+class BlockedEngine(CompiledEngine):
+    """See `Engine`."""
 
     name = "blocked"
-    reason = "it knows every layer of this network"
     speed = 5e9
 
-    def refusal(self, plan: Plan, *arrays: Any) -> str | None:
-        if reason := unsuited(plan, *arrays):
-            return reason
+    def uncovered(self, plan: Plan) -> str | None:
         from .covers import uncovered
 
-        return uncovered(settled(plan, *arrays))
+        return uncovered(plan)
 
-    def gram(
+    def fitted(self, plan: Plan, sets: list[Prepared], n_jobs: int | None) -> Plan | None:
+        from .fitting import fitted
+
+        return fitted(plan, sets, n_jobs)
+
+    def room(self, plan: Plan, dtype: Any, wanted: Wanted) -> tuple[int, int]:
+        from .engine import working_bytes
+
+        # Inputs of several sizes are computed apart, and put together.
+        return sum(wanted) * (1 if plan.attached is None else 2), working_bytes(plan, dtype)
+
+    def matrices(
         self,
         plan: Plan,
         first: Prepared,
         second: Prepared | None,
         wanted: Wanted,
         computing: Computing,
-    ) -> KernelPair:
-        from .engine import gram, working_bytes
-        from .fitting import fitted
+    ) -> tuple[Any, ...]:
+        from .engine import gram
 
-        x, m = first.inputs, len(first if second is None else second)
-        one, two = as_numpy(first), None if second is None else as_numpy(second)
-        series = fitted(plan, [one] if two is None else [one, two], computing.n_jobs)
-        if series is None:
-            return REFERENCE.gram(plan, first, second, wanted, computing)
-        # Inputs of several sizes are computed apart, and put together.
-        copies = 1 if plan.attached is None else 2
-        numbers = copies * sum(wanted) * len(first) * m
-        check_memory(x, numbers, working_bytes(plan, one.inputs.dtype), computing.max_memory)
-        pair = gram(series, one, two, wanted, computing.n_jobs, computing.progress)
-        return KernelPair(*(like(x, k) for k in pair))
+        return gram(plan, first, second, wanted, computing.n_jobs, computing.progress)
 
-    def diagonal(
+    def diagonals(
         self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
-    ) -> KernelPair:
+    ) -> tuple[Any, ...]:
         from .engine import diagonal
-        from .fitting import fitted
 
-        one = as_numpy(given)
-        series = fitted(plan, [one], computing.n_jobs)
-        if series is None:
-            return REFERENCE.diagonal(plan, given, want_ntk, computing)
-        pair = diagonal(series, one, want_ntk, computing.n_jobs)
-        return KernelPair(*(like(given.inputs, k) for k in pair))
+        return diagonal(plan, given, want_ntk, computing.n_jobs)
 
     def note(self, plan: Plan, given: Prepared) -> str:
         from .fitting import note

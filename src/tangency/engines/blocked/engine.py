@@ -13,7 +13,7 @@ import numpy as np
 from ...nets.operators import Aggregate, Average, Need, Positions, Scale
 from ...nets.plan import Plan, has_masks, walk
 from ..engine import Wanted
-from ..overflow import check_values
+from ..overflow import check_values, quiet
 from ..prepared import Prepared
 from ..sides import follow_steps, positions, split
 from ..threads import run, threads
@@ -21,12 +21,12 @@ from ..twins import twins, write
 from . import warm
 from .each import Known, pad_maps
 from .sizes import cropped, parts
-from .state import Pairs, padded
+from .state import Pairs, buffers, padded
 from .walk import Route, Walk
 
 # Bytes of Σ in a block: with Θ, a result and what lies between it stays in the second cache.
 BLOCK = 2**18
-# Columns of a block, at least: rows of this length take little beside the work in them.
+# Columns of a block, unless one input has more: what a row takes beside its work is little then.
 _COLUMNS = 256
 # Bytes of what is known of a band of inputs.
 _BAND = 2**27
@@ -65,7 +65,7 @@ def gram(
     wanted: Wanted,
     n_jobs: int | None,
     progress: bool,
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+) -> tuple[np.ndarray | None, ...]:
     """K(x_i, y_j) for all pairs: (nngp, ntk), None for what is not wanted; no second: symmetric."""
     other = first if second is None else second
     x, y = first.inputs, other.inputs
@@ -97,7 +97,7 @@ def gram(
     _write_equal(plan, first, second, out, jobs)
     for k in out:
         check_values(k)
-    return out  # type: ignore[return-value]
+    return out
 
 
 def _pairs(
@@ -185,7 +185,8 @@ def _band(
                 left["x"].dtype, free,
             )  # fmt: skip
             here = Walk(route, _cut(left, rows), across, pairs)
-            end = here.through(route.steps, here.start(plan.need_in))
+            with quiet():
+                end = here.through(route.steps, here.start(plan.need_in))
             for k, array in zip(out, (end.s, end.t), strict=True):
                 if k is not None and array is not None:
                     tile = k[at[0] + rows.start : at[0] + rows.stop]
@@ -202,11 +203,7 @@ def _band(
 
     listed = list(items())
     total = sum(weight(*item) for item in listed)
-    run(listed, block, _buffers, jobs=jobs, total=total, progress=progress, weight=weight)
-
-
-def _buffers() -> Any:
-    return Pairs(0, 0, False, False, np.dtype(np.float64)).free
+    run(listed, block, buffers, jobs=jobs, total=total, progress=progress, weight=weight)
 
 
 def _cut(found: Known, rows: slice) -> Known:
@@ -281,7 +278,8 @@ def alone(
             own = _alone_columns(found, plan, dtype)
             pairs = Pairs(rows.stop - rows.start, 1, True, want_ntk, dtype, free)
             here = Walk(route, own, own, pairs)
-            end = here.through(route.steps, here.start(plan.need_in))
+            with quiet():
+                end = here.through(route.steps, here.start(plan.need_in))
             if not end.space and plan is whole:
                 ends[0, rows] = end.s[:, 0]
                 if end.t is not None:
@@ -290,7 +288,7 @@ def alone(
             pieces[group] = {k: v for k, v in own.items() if k not in ("columns", "positions")}
 
     groups = -(-len(x) // step)
-    run([(None, 0, groups)], block, _buffers, jobs=jobs, total=groups)
+    run([(None, 0, groups)], block, buffers, jobs=jobs, total=groups)
     listed = [pieces[group] for group in range(groups)]
     found = {key: np.concatenate([p[key] for p in listed]) for key in listed[0]}
     for key, values in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,18 @@ def padded(count: int, dtype: Any) -> int:
     return -(-count // lanes) * lanes
 
 
+Buffers = dict[tuple[int, ...], list[np.ndarray]]
+"""Arrays that nothing reads any more, by their shapes."""
+
+
+def buffers() -> Buffers:
+    """None yet."""
+    return defaultdict(list)
+
+
 @dataclass
 class Pairs:
-    """Which pairs of inputs a block holds, and its buffers, which are used again and again.
+    """Which pairs of inputs a block holds, and the buffers of a thread, used again and again.
 
     inputs, seconds: how many first and second inputs; alone: each first input with itself only.
     tangent: Θ is wanted.
@@ -31,23 +40,29 @@ class Pairs:
     alone: bool
     tangent: bool
     dtype: Any
-    free: dict[tuple[int, int], list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    free: Buffers
 
     def columns(self, space: tuple[int, ...], full: bool) -> int:
         """How many columns a block has on a grid."""
         one = padded(math.prod(space), self.dtype) if full and space else 1
         return padded(self.seconds * one, self.dtype)
 
-    def take(self, shape: tuple[int, int]) -> np.ndarray:
+    def take(self, shape: tuple[int, ...]) -> np.ndarray:
         """A buffer with whatever it held."""
         found = self.free[shape]
         return found.pop() if found else np.zeros(shape, dtype=self.dtype)
+
+    def copied(self, array: np.ndarray) -> np.ndarray:
+        """A copy in a buffer."""
+        out = self.take(array.shape)
+        np.copyto(out, array)
+        return out
 
     def give(self, *buffers: np.ndarray | None) -> None:
         """Buffers that nothing reads any more."""
         for each in buffers:
             if each is not None:
-                self.free[each.shape].append(each)  # type: ignore[index]
+                self.free[each.shape].append(each)
 
 
 @dataclass
@@ -85,14 +100,8 @@ class Block:
 
     def copy(self) -> Block:
         """The same in buffers of its own."""
-        copies = []
-        for array in self.arrays:
-            copies.append(self.pairs.take(array.shape))  # type: ignore[arg-type]
-            np.copyto(copies[-1], array)
-        return Block(copies[0], copies[1] if len(copies) > 1 else None, *self._kind())
-
-    def _kind(self) -> tuple[tuple[int, ...], bool, Pairs]:
-        return self.space, self.full, self.pairs
+        t = None if self.t is None else self.pairs.copied(self.t)
+        return replace(self, s=self.pairs.copied(self.s), t=t)
 
     def grid(self, array: np.ndarray) -> np.ndarray:
         """A view (inputs, positions, seconds, positions), or without the last axis."""

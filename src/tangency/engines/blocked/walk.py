@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...nets.meeting import Branching, Concatenate, Product, Sum
+from ...nets.meeting import Branching
 from ...nets.operators import (
     Aggregate,
     Attend,
@@ -28,6 +28,7 @@ from ...nets.plan import Plan, Step, walk
 from ..fused.scalars import SERIES
 from . import linear, loops
 from .each import Dual, Known, attention, dual_of, mean_over_space, pad_maps
+from .meeting import met
 from .state import Block, Pairs, padded
 
 
@@ -174,7 +175,7 @@ class Walk:
         own = None
         if trained and not weights.usual:
             factor, more = map(float, weights.rates)
-            own = self._copy(block.s)
+            own = self.pairs.copied(block.s)
             own *= factor
             own += more
         if scale != 1:
@@ -185,17 +186,12 @@ class Walk:
         if trained:
             gained = block.s if own is None else own
             if block.t is None:
-                block.t = self._copy(gained)
+                block.t = self.pairs.copied(gained)
             else:
                 block.t += gained
         self.pairs.give(own)
         if not weights.shared and not block.full and block.space and step.need_out is Need.FULL:
             linear.spread(block)
-
-    def _copy(self, array: np.ndarray) -> np.ndarray:
-        out = self.pairs.take(array.shape)  # type: ignore[arg-type]
-        np.copyto(out, array)
-        return out
 
     def _pointwise(self, step: Step, operator: Pointwise | Normalize, block: Block) -> None:
         route, place = self.route, self.route.place(step)
@@ -264,7 +260,7 @@ class Walk:
         block.grid(block.s)[...] += own
         if embed.trainable and self.pairs.tangent:
             if block.t is None:
-                block.t = self.pairs.take(block.s.shape)  # type: ignore[arg-type]
+                block.t = self.pairs.take(block.s.shape)
                 block.t.fill(0)
             block.grid(block.t)[...] += own
 
@@ -301,7 +297,7 @@ class Walk:
         for end in ends:
             if end.full and step.need_out is not Need.FULL:
                 linear.reduced(end)
-        return _met(step, ends)
+        return met(step, ends)
 
 
 def _dropped(block: Block, keep: float) -> None:
@@ -313,73 +309,3 @@ def _dropped(block: Block, keep: float) -> None:
             grid[:, places, places] /= keep
         else:
             grid /= keep
-
-
-def _met(step: Step, ends: list[Block]) -> Block:
-    """Where branches meet: one block, that of the last branch or a new one."""
-    match step.operator:
-        case Concatenate(parts=None, axis=axis):
-            return _one_after_the_other(step, ends, axis)
-        case Concatenate(parts=parts) if parts is not None:
-            for end, part in zip(ends, parts, strict=True):
-                for array in end.arrays:
-                    array *= float(part)
-            return _summed(ends)
-        case Product():
-            return _multiplied(ends)
-        case Sum():
-            return _summed(ends)
-    raise AssertionError("uncovered() lets no other pass")
-
-
-def _summed(ends: list[Block]) -> Block:
-    total, *others = ends
-    for other in others:
-        total.s += other.s
-        total.t = _added(total.t, other.t)
-        total.pairs.give(other.s, None if other.t is total.t else other.t)
-    return total
-
-
-def _added(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
-    if one is None or other is None:
-        return other if one is None else one
-    one += other
-    return one
-
-
-def _multiplied(ends: list[Block]) -> Block:
-    """Π Σ_i and Σ_i Θ_i·Π_{j≠i} Σ_j."""
-    for place, end in enumerate(ends):
-        for other in ends[:place] + ends[place + 1 :]:
-            if end.t is not None:
-                end.t *= other.s
-    tangent = None
-    for end in ends:
-        tangent = _added(tangent, end.t)
-    total, *others = ends
-    for other in others:
-        total.s *= other.s
-    for end in ends:
-        total.pairs.give(None if end is total else end.s, None if end.t is tangent else end.t)
-    total.t = tangent
-    return total
-
-
-def _one_after_the_other(step: Step, ends: list[Block], axis: int) -> Block:
-    """Blocks of Σ and Θ; between positions of two branches both are zero."""
-    first, space = ends[0], step.space_out
-    pairs, tangent = first.pairs, any(end.t is not None for end in ends)
-    shape = (pairs.inputs * math.prod(space), pairs.columns(space, first.full))
-    made = [pairs.take(shape) for _ in range(1 + tangent)]
-    for array in made:
-        array.fill(0)
-    out = Block(made[0], made[1] if tangent else None, space, first.full, pairs)
-    grid, begin = np.arange(math.prod(space)).reshape(space), 0
-    for end in ends:
-        stop = begin + end.space[axis]
-        places = np.take(grid, np.arange(begin, stop), axis=axis).ravel()
-        linear.placed(end, out, places)
-        pairs.give(end.s, end.t)
-        begin = stop
-    return out
