@@ -47,7 +47,7 @@ class NetworkKernel(Kernel):
         normalize: divide by √(K(x,x)K(y,y)); 0 where one of these is 0.
         engine: "auto", "fused", "blocked" or "reference"; `explain` says what "auto" picks.
         max_memory: bytes to work in, beside the inputs; default: a quarter of what is free for the
-            reference engine, while the fused one needs little beside the result.
+            reference engine, while compiled ones need little beside the result.
         n_jobs: threads of compiled engines; default: what the machine, NUMBA_NUM_THREADS and
             OMP_NUM_THREADS allow. Results do not depend on it.
         progress: show a progress bar on calls of more than two seconds.
