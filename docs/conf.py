@@ -20,6 +20,7 @@ extensions = [
     "sphinx_copybutton",
     "docstrings",
     "links",
+    "names",
 ]
 exclude_patterns = ["_build", "reference/_templates"]
 templates_path = ["reference/_templates"]

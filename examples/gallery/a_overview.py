@@ -22,7 +22,7 @@ net = tg.parse("conv3 relu avg2 conv3 relu flatten dense")
 kernels = {"NTK": tg.NTK(net), "last-layer": tg.NNGP(net)}
 styles = {"NTK": ("#0072B2", "o-"), "last-layer": ("#D55E00", "s--")}
 
-figure = Figure(figsize=(12, 3.7), layout="constrained")
+figure = Figure(figsize=(10.5, 3.5), layout="constrained")
 matrix, curve, spectrum = figure.subplots(1, 3)
 order = np.argsort(y[:200], kind="stable")
 matrix.imshow(tg.NTK(net, normalize=True)(x[:200][order]))
@@ -34,6 +34,9 @@ for name, kernel in kernels.items():
     errors = [100 * (1 - model.score(x_test, y_test)) for model in models]
     curve.loglog(sizes, errors, styles[name][1], color=styles[name][0], label=name)
 curve.set(title="Learning with it", xlabel="training images", ylabel="test error, %")
+curve.set_xticks(sizes, [str(n) for n in sizes], minor=False)
+curve.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+curve.minorticks_off()
 curve.legend()
 
 dense = {"NTK": tg.NTK("dense relu dense"), "last-layer": tg.NNGP("dense relu dense")}

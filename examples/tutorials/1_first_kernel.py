@@ -34,7 +34,7 @@ x.shape, x_test.shape
 import tangency as tg
 
 net = tg.parse("conv3 relu avg2 conv3 relu flatten dense")
-print(net.summary((8, 8, 1)))
+net
 
 # %%
 # Its two kernels
@@ -47,7 +47,8 @@ ntk, last_layer = tg.NTK(net), tg.NNGP(net)
 ntk(x[:100]).shape, ntk(x[:100], x_test[:5]).shape
 
 # %%
-# ``explain`` says which engine computes a kernel, and why:
+# ``explain`` says which engine computes a kernel, why, and what each layer costs for a pair of
+# images:
 
 print(tg.explain(net, x))
 
