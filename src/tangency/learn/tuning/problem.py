@@ -109,7 +109,7 @@ class Problem:
                 torch.as_tensor(each, dtype=x.dtype, device=x.device) for each in settings.scales
             ]
             x = x * torch.stack(scales)
-        return KINDS[self.kind](settings.net, engine="reference")(x)
+        return KINDS[self.kind](settings.net)(x)
 
     def noise_of(self, settings: Settings, K: Any) -> Any:
         """The noise in units of K."""
