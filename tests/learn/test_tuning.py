@@ -292,6 +292,15 @@ class TestTheResult:
         _, std = found.estimator().predict(X, return_std=True)
         np.testing.assert_allclose(std[:, 1], 100 * std[:, 0], rtol=1e-9)
 
+    def test_errors_of_several_outputs_are_in_their_variances(self, wave):
+        X, y = wave
+        two = np.stack([y, 1000 * y[::-1]], axis=1)
+        found = tg.tune(ERF, X, two, objective="leave_one_out", restarts=0)
+        residuals, _ = left_out(found.kernel(X), two, found.noise)
+        errors = np.square(residuals).mean(axis=0) / two.var(axis=0)
+        assert found.value == pytest.approx(errors.mean(), rel=1e-6)
+        assert "error / variance" in found.reading
+
     def test_the_ntk_is_for_ridge_regression(self, wave):
         X, y = wave
         found = tg.tune(ERF, X, y, kind="ntk", objective="leave_one_out", restarts=0)

@@ -54,9 +54,10 @@ class Tuned(Result):
     net: the network with the numbers chosen in it. kernel: its NTK or NNGP, for inputs times
     `input_scales` ((d,), or None without). noise: in units of that kernel. amplitude: s, a number
     or (k,) as y was: the prior is s²K, the noise has the variance s²·noise. value: of the
-    `objective`, in units of y. chosen: the free parameters by name, with their values; the noise
-    there is in units of the mean of K(x, x). without_effect: what was free, but stayed as it is, as
-    others have its effect. history: for each start, the objective after each evaluation.
+    `objective`, in units of y; for errors of several outputs the mean of each one's divided by its
+    variance, which is what was made small. chosen: the free parameters by name, with their values;
+    the noise there is in units of the mean of K(x, x). without_effect: what was free, but stayed as
+    it is, as others have its effect. history: for each start, the objective after each evaluation.
     at_bounds: (name, "lower" or "upper", value).
     """
 
@@ -89,7 +90,8 @@ class Tuned(Result):
     @property
     def measure(self) -> str:
         """What the objective is called in sentences and figures."""
-        return _NAMES[self.objective]
+        relative = self.objective == "leave_one_out" and self.problem.y.shape[1] > 1
+        return _NAMES[self.objective] + (" / variance" if relative else "")
 
     @property
     def reading(self) -> str:
