@@ -13,7 +13,7 @@ from manual import follow_links, run_examples
 from tangency import NNGP, NTK, GaussianProcess, KernelRegressor
 from tangency.errors import InputError, NetworkError
 from tangency.learn import SearchWarning
-from tangency.learn.tuning import free, objectives
+from tangency.learn.tuning import descent, free, objectives
 from tangency.learn.tuning.choice import samples
 from tangency.learn.tuning.free import Free
 from tangency.learn.tuning.problem import NOISE, Problem, without_effect
@@ -209,6 +209,12 @@ class TestWhatIsFound:
         for profile in found.profiles(9):
             assert np.nanmax(profile.scores) <= found.value + 1e-6
             assert profile.best in profile.values
+
+    def test_a_descent_that_stops_on_a_slope_goes_on(self, wave, monkeypatch):
+        monkeypatch.setattr(descent, "_STEPS", 3)
+        found = tg.tune(ERF, *wave, restarts=0)
+        monkeypatch.setattr(descent, "_AGAIN", 1)
+        assert found.value > tg.tune(ERF, *wave, restarts=0).value + 0.01
 
     def test_the_same_seed_finds_the_same(self, wave):
         one, two = (tg.tune(ERF, *wave, restarts=1, random_state=3) for _ in range(2))
