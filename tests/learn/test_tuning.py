@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -38,6 +39,15 @@ def wave(rng):
     """40 samples of a smooth function with noise; no best value stands at a bound."""
     X = rng.standard_normal((40, 2))
     return X, np.sin(2 * X[:, 0] + 1.5) + 0.5 * X[:, 1] ** 2 + 0.1 * rng.standard_normal(40)
+
+
+def tables(X):
+    """X as tables of the libraries that are here."""
+    for name in ("pandas", "polars"):
+        try:
+            yield import_module(name).DataFrame({"a": X[:, 0]})
+        except ImportError:
+            continue
 
 
 def judged(name, K, y, noise):
@@ -297,6 +307,23 @@ class TestTheResult:
         assert found.amplitude[1] == pytest.approx(100 * found.amplitude[0], rel=1e-9)
         _, std = found.estimator().predict(X, return_std=True)
         np.testing.assert_allclose(std[:, 1], 100 * std[:, 0], rtol=1e-9)
+
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_float32_inputs_are_learned_from_in_float64(self, scaled):
+        X = np.linspace(-2, 2, 30, dtype=np.float32)[:, None]
+        for data in (X, torch.from_numpy(X), X.tolist(), *tables(X)):
+            found = tg.tune(ERF, data, np.sin(2 * X[:, 0]), restarts=0, input_scales=scaled)
+            model = found.estimator()[-1] if scaled else found.estimator()
+            assert model.log_marginal_likelihood_ == pytest.approx(found.value, rel=1e-5)
+
+    @pytest.mark.parametrize("unit", [1e-170, 1e-160, 1e300])
+    def test_amplitudes_whose_squares_are_no_numbers(self, wave, unit):
+        X, y = wave
+        mean, std = tg.tune(ERF, X, y, restarts=0).estimator().predict(X[:3], return_std=True)
+        found = tg.tune(ERF, X, unit * y, restarts=0).estimator()
+        means, stds = found.predict(X[:3], return_std=True)
+        np.testing.assert_allclose(means / unit, mean, rtol=1e-5)
+        np.testing.assert_allclose(stds / unit, std, rtol=1e-4)
 
     def test_errors_of_several_outputs_are_in_their_variances(self, wave):
         X, y = wave
