@@ -308,6 +308,7 @@ class TestTheResult:
         _, std = found.estimator().predict(X, return_std=True)
         np.testing.assert_allclose(std[:, 1], 100 * std[:, 0], rtol=1e-9)
 
+    @pytest.mark.filterwarnings("ignore::tangency.learn.SearchWarning")
     @pytest.mark.parametrize("scaled", [False, True])
     def test_float32_inputs_are_learned_from_in_float64(self, scaled):
         X = np.linspace(-2, 2, 30, dtype=np.float32)[:, None]
