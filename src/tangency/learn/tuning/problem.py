@@ -86,10 +86,10 @@ class Problem:
             return float(self._loss(np.exp(point).tolist()))
 
     def in_words(self, loss: float) -> float:
-        """The objective in the units of the targets, for a loss."""
+        """The objective for a loss, in units of the target; of several, errors / variance."""
         n, k = self.y.shape
         if self.objective == "leave_one_out":
-            return math.exp(2.0 * loss) * float(np.mean(np.square(self.units)))
+            return math.exp(2.0 * loss) * (float(self.units[0]) ** 2 if k == 1 else 1.0)
         return -n * k * loss - n * float(np.log(self.units).sum())
 
     def settings(self, values: Sequence[Any]) -> Settings:
@@ -120,7 +120,7 @@ class Problem:
     def _loss(self, values: Sequence[Any]) -> Any:
         """For densities minus their mean over samples and outputs, else half the log of the error.
 
-        Errors of several outputs count in units of their targets.
+        Errors of several outputs count in units of their variances.
         """
         import torch
 
