@@ -232,6 +232,8 @@ fitted(learn.KernelRegressor, solver=learn.CG(checkpoint='here', probes=2), alph
 learn.CG().rank_for(n=100)
 learn.Nystrom(n_components=10, method='rpcholesky', seed=0)
 learn.Features(n_components=8, widths=[4], method='uniform', max_samples=5, seed=0, device='cpu', progress=False, client=None)
+learn.LogNormal(median=1.0, factor=3.0)
+learn.Gamma(mean=1.0, shape=2.0)
 learn.choose_solver(n=100, alpha=0.1, training_time=None, solver='auto', available=10**9, evaluations=1e15)
 learn.low_rank(lambda i: np.eye(6)[:, i], np.ones(6), 3, method='rpcholesky', seed=0, tol=0.0, progress=None, entries=None)
 learn.low_rank(columns=lambda i: np.eye(6)[:, i], diagonal=np.ones(6), rank=3)
@@ -352,7 +354,7 @@ report.save_figure(figure=report.accuracy_comparison([report.Accuracy('NTK', 'nt
 
 # Beside finite networks, what else needs PyTorch.
 FINITE = """
-learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, restarts=0, bounds={'noise': (1e-4, 1.0)}, random_state=0, progress=False)
+learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, restarts=0, bounds={'noise': (1e-4, 1.0)}, priors={'noise': (1e-2, 10.0)}, random_state=0, progress=False, checkpoint=None)
 learn.tune(NET, X, y, kind='ntk', free=['0__bias_std'], noise=0.1, input_scales=True, restarts=1, bounds=None, random_state=1).table()
 learn.tune('dense:b=? erf dense', X, y, restarts=0).profiles(points=3)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).scaled(X=X)

@@ -32,7 +32,7 @@ GIVEN = {
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.
     "local_cluster",
     # Bases of users' own classes, without arguments.
-    *("ActivationLayer", "Deformation", "Kernel", "Layer"),
+    *("ActivationLayer", "Deformation", "Kernel", "Layer", "Prior"),
 }
 # What engines call with their own numbers.
 INNER = {
@@ -40,10 +40,12 @@ INNER = {
     *(
         "geometry",
         "infer",
+        "log_density",
         "lower",
         "on",
         "rebuilt",
         "second_moment_at",
+        "slope",
         "strides",
         "tiles",
         "train",

@@ -21,23 +21,26 @@ from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
 from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
-from .tuning import Profile, Tuned, tune
+from .tuning import Gamma, LogNormal, Prior, Profile, Tuned, tune
 
 __all__ = [
     "CG",
     "Cholesky",
     "Eigh",
     "Features",
+    "Gamma",
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",
     "KernelPredictions",
     "KernelRegressor",
     "LayerwiseFeatures",
+    "LogNormal",
     "LowRank",
     "ModelFileError",
     "Nystrom",
     "NystromFeatures",
+    "Prior",
     "Profile",
     "RandomFeatures",
     "SearchWarning",
