@@ -7,7 +7,8 @@ Where things are:
   `process`; the path of networks in training: `predictions`; probabilities: `calibration`
 - ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
 - low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
-- the parameters of a network, chosen by gradients: `tuning`
+- the parameters of a network, chosen by gradients: `tuning`, with `priors`; before a fit:
+  `optimized`
 - weights of samples: `weights`; saving: `persist`
 """
 
@@ -20,8 +21,9 @@ from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
+from .priors import Gamma, LogNormal, Prior
 from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
-from .tuning import Gamma, LogNormal, Prior, Profile, Tuned, tune
+from .tuning import Profile, Tuned, tune
 
 __all__ = [
     "CG",

@@ -101,8 +101,10 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
                 f"{shown(self.classes_.tolist()[0])}"
             )
         targets = np.eye(len(self.classes_))[codes]
+        regularization = self._chosen(data, targets, alike=True)
         residual, mean = centred(targets, self.center, data.weights)
-        fit = self._fit_dual(data, as_they_are(data.scaled(residual)), mean, flat=False)
+        units = as_they_are(data.scaled(residual))
+        fit = self._fit_dual(data, units, mean, regularization, flat=False)
         self.loo_score_ = self.temperature_ = None
         if fit.residuals is not None:
             held_out = targets - fit.residuals

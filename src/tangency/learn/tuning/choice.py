@@ -16,6 +16,7 @@ from ...kernels.plain import plain
 from ..features.base import generator
 from ..grid import SearchWarning
 from ..plain import plain_targets, regression_targets
+from ..priors import Prior, read_priors
 from ..samples import in_a_few_lines
 from ..threads import torch_threads
 from ..units import in_units
@@ -23,7 +24,6 @@ from . import free as free_parameters
 from .descent import descend, starts
 from .free import SCALES
 from .objectives import OBJECTIVES
-from .priors import Prior, read_priors
 from .problem import KINDS, Problem, without_effect
 from .record import Record
 from .tuned import Tuned, made

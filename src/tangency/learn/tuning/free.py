@@ -18,7 +18,7 @@ from ...nets.coerce import as_network
 from ...nets.text import parse_open
 from ...nets.values import OPEN, plain
 from ..parameters import changed, parameters
-from .priors import Prior
+from ..priors import Prior
 
 WEIGHTS = ("weight_std", "bias_std")
 

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ...checks import is_number, items, mapping, number, shown
-from ...errors import InputError
+from ..checks import is_number, items, mapping, number, shown
+from ..errors import InputError
 
 
 class Prior:
@@ -77,6 +77,10 @@ class Gamma(Prior):
 
     def slope(self, value: float) -> float:
         return self.shape * (1.0 - value / self.mean)
+
+
+PRIORS: dict[str, type[Any]] = {"LogNormal": LogNormal, "Gamma": Gamma}
+"""Those that a file can name."""
 
 
 def read_priors(priors: Any) -> dict[str, Prior]:
