@@ -28,7 +28,7 @@ GIVEN = {
     *("Choice", "EmpiricalSpectrum", "Estimate", "FiniteNetwork", "KernelPredictions"),
     "LayerKernels",
     *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Profile", "Status"),
-    *("StoredGram", "Training", "Tuned", "Verification"),
+    *("Searched", "StoredGram", "Training", "Trial", "Tuned", "Verification"),
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.
     "local_cluster",
     # Bases of users' own classes, without arguments.

@@ -8,10 +8,11 @@ Where things are:
 - ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
 - low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
 - the parameters of a network, chosen by gradients: `tuning`, with `priors`; before a fit:
-  `optimized`
+  `optimized`; among networks: `candidates`
 - weights of samples: `weights`; saving: `persist`
 """
 
+from .candidates import Searched, Trial, search, variants
 from .classifier import KernelClassifier
 from .conditioning import IllConditionedWarning
 from .estimators import KernelRegressor
@@ -46,10 +47,14 @@ __all__ = [
     "Profile",
     "RandomFeatures",
     "SearchWarning",
+    "Searched",
+    "Trial",
     "Tuned",
     "choose_solver",
     "kernel_predictions",
     "load",
     "low_rank",
+    "search",
     "tune",
+    "variants",
 ]

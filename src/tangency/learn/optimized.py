@@ -40,13 +40,7 @@ def as_options(optimize: Any) -> dict[str, Any] | None:
     if isinstance(optimize, bool | np.bool_):
         return {} if optimize else None
     if isinstance(optimize, Mapping):
-        options = dict(optimize)
-        if unknown := [name for name in options if name not in _OPTIONS]:
-            raise InputError(
-                f"optimize has {shown(unknown[0])}; options of tune that it takes are "
-                f"{', '.join(_OPTIONS)}"
-            )
-        return options
+        return read_options(optimize, "optimize", _OPTIONS)
     try:
         return {"free": items(optimize, "optimize")}
     except InputError:
@@ -54,6 +48,15 @@ def as_options(optimize: Any) -> dict[str, Any] | None:
             "optimize must be True, names of parameters that are free, or options of tune by name; "
             f"got {shown(optimize)}"
         ) from None
+
+
+def read_options(given: Mapping[Any, Any], what: str, known: tuple[str, ...]) -> dict[str, Any]:
+    """Options of `tune` by name. Raises `InputError` for others than are known."""
+    if unknown := [name for name in given if name not in known]:
+        raise InputError(
+            f"{what} has {shown(unknown[0])}; options of tune that it takes are {', '.join(known)}"
+        )
+    return dict(given)
 
 
 def kernel_to_fit(model: Any, of_network: Kind = NTK) -> Any:

@@ -341,8 +341,8 @@ def _value(text: str, token: str, functions: _Functions) -> Any:
         if text in functions:
             return functions[text]
         raise NetworkError(
-            f"? in {brief} is no number; tangency.tune(net, X, y) chooses one, and so do estimators "
-            "with optimize=True"
+            f"? in {brief} is no number; tangency.tune(net, X, y) chooses one, and so does an "
+            "estimator with optimize=True"
         )
     if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
         return int(text)

@@ -130,7 +130,7 @@ def tuned(
     **options: Any,
 ) -> Tuned:
     """`tune`; `alike` says that all outputs have the same unit, as those of classes do."""
-    _require_torch()
+    require_torch()
     kind = choice(kind, "kind", KINDS)
     objective = choice(objective, "objective", OBJECTIVES)
     restarts = whole(restarts, "restarts", 0, _MOST_STARTS)
@@ -248,7 +248,8 @@ def samples(X: Any, y: Any, alike: bool = False) -> tuple[Any, Any, Any]:
     return x, centred / size, np.full(len(sizes), largest * size)
 
 
-def _require_torch() -> None:
+def require_torch() -> None:
+    """Refuse to go on without PyTorch."""
     try:
         import torch  # noqa: F401
     except ImportError as error:
