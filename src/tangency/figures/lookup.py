@@ -27,6 +27,7 @@ DRAWINGS = {
     "Training": "training.draw_training",
     "LazyTraining": "training.draw_lazy",
     "Tuned": "tuning.draw_tuned",
+    "Searched": "searching.draw_searched",
 }
 #: The few that are drawn in another way on a narrow page.
 NARROW = {"LazyTraining": "training.draw_lazy_narrow"}

@@ -7,10 +7,12 @@ Where things are:
   `process`; the path of networks in training: `predictions`; probabilities: `calibration`
 - ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
 - low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
-- the parameters of a network, chosen by gradients: `tuning`
+- the parameters of a network, chosen by gradients: `tuning`, with `priors`; before a fit:
+  `optimized`; among networks: `candidates`
 - weights of samples: `weights`; saving: `persist`
 """
 
+from .candidates import Searched, Trial, search, variants
 from .classifier import KernelClassifier
 from .conditioning import IllConditionedWarning
 from .estimators import KernelRegressor
@@ -20,6 +22,7 @@ from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
+from .priors import Gamma, LogNormal, Prior
 from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
 from .tuning import Profile, Tuned, tune
 
@@ -28,23 +31,30 @@ __all__ = [
     "Cholesky",
     "Eigh",
     "Features",
+    "Gamma",
     "GaussianProcess",
     "IllConditionedWarning",
     "KernelClassifier",
     "KernelPredictions",
     "KernelRegressor",
     "LayerwiseFeatures",
+    "LogNormal",
     "LowRank",
     "ModelFileError",
     "Nystrom",
     "NystromFeatures",
+    "Prior",
     "Profile",
     "RandomFeatures",
     "SearchWarning",
+    "Searched",
+    "Trial",
     "Tuned",
     "choose_solver",
     "kernel_predictions",
     "load",
     "low_rank",
+    "search",
     "tune",
+    "variants",
 ]
