@@ -4,10 +4,11 @@ Where things are:
 
 - estimators: `estimators`, `classifier`, `gp`, with what they share in `base`
 - leave-one-out: `loo`; gradient flow: `flow`; the posterior, the ensemble and the likelihood:
-  `process`; the path of networks in training: `predictions`; probabilities: `calibration`
+  `process`; the path of networks in training: `predictions`
 - ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
 - low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
 - the parameters of a network, chosen by gradients: `tuning`
+- intervals, probabilities, and how well they hold: `uncertainty`
 - weights of samples: `weights`; saving: `persist`
 """
 

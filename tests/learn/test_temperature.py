@@ -17,7 +17,7 @@ from sklearn.model_selection import cross_val_predict
 from tangency import NTK, KernelClassifier
 from tangency.errors import InputError
 from tangency.learn import CG, Nystrom, load
-from tangency.learn.calibration import fit_temperature
+from tangency.learn.uncertainty.temperature import fit_temperature
 
 NETWORK = NTK("dense relu dense")
 
