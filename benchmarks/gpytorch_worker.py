@@ -74,23 +74,13 @@ def fitted(kind: str, x: Any, y: Any, new: Any, rows: Any, lengths: list[float])
         evaluations += count
         tried.append((value, length, model))
     value, length, model = max(tried, key=lambda each: each[0])
-    if len(rows) < len(x):
-        whole = made(x, y, kind, length)
-        whole.load_state_dict(model.state_dict())
-        model = whole
-        value, count = descend(model)
-        evaluations += count
+    model.set_train_data(x, y, strict=False)
     model.eval()
     with torch.no_grad():
         found = model.likelihood(model(new))
         mean, std = found.mean.numpy(), found.stddev.numpy()
-    return {
-        "mean": mean,
-        "std": std,
-        "chosen": f"{length:.3g}",
-        "likelihood": value,
-        "evaluations": evaluations,
-    }
+    about = {"chosen": f"{length:.3g}", "likelihood": value, "evaluations": evaluations}
+    return {"mean": mean, "std": std, **about}
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

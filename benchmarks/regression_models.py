@@ -2,8 +2,8 @@
 
 Each takes standardised inputs and targets of the training part, and gives means and standard
 deviations, noise included, for new inputs. Each makes three descents of the log marginal
-likelihood: ours one for each of three networks, the others one from each of three length scales.
-Of more than `WHOLE` rows the three are made on a draw of that many, and the best goes on with all.
+likelihood, on at most 500 rows: ours one for each of three networks, the others one from each of
+three length scales. The process is that of all rows, with the numbers of the likeliest.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteK
 
 import tangency as tg
 
-WHOLE = 1000
-#: Beyond this scikit-learn's gradient, several arrays of n² d numbers, takes 10 GB.
-SKLEARN_WHOLE = 2500
+#: Rows for the descents; the process is that of all.
+ROWS = 500
 NETWORKS = {
     "relu, one hidden layer": "dense:b=1 relu dense",
     "relu, two hidden layers": "dense:b=1 relu dense:b=0.1 relu dense",
@@ -30,8 +29,8 @@ LENGTHS = (1.0, 3.0, 1 / 3)
 
 
 def drawn(n: int) -> np.ndarray:
-    """The rows for the three descents."""
-    return np.sort(np.random.default_rng(0).permutation(n)[:WHOLE])
+    """The rows for the descents."""
+    return np.sort(np.random.default_rng(0).permutation(n)[:ROWS])
 
 
 def network(kind: str, x: np.ndarray, y: np.ndarray, new: np.ndarray) -> dict[str, Any]:
@@ -45,19 +44,15 @@ def network(kind: str, x: np.ndarray, y: np.ndarray, new: np.ndarray) -> dict[st
             print(f"  {kind}, {name}: {error}")
     best = max(found, key=lambda name: found[name].value)
     one, scales = found[best], found[best].input_scales
-    if len(rows) < len(x):
-        one = tuned(one.net, kind, x * scales, y)
-        scales = scales * one.input_scales
     squared = float(one.amplitude) ** 2
     model = tg.GaussianProcess(squared * one.kernel, noise=squared * one.noise)
     mean, deviation = model.fit(x * scales, y).predict(new * scales, return_std=True)
-    searches = [*found.values(), *([one] if len(rows) < len(x) else [])]
     return {
         "mean": mean,
         "std": np.sqrt(deviation**2 + squared * one.noise),
         "chosen": best,
         "likelihood": one.value,
-        "evaluations": sum(len(h) for each in searches for h in each.history),
+        "evaluations": sum(len(h) for each in found.values() for h in each.history),
     }
 
 
@@ -77,15 +72,15 @@ def sklearn_process(kind: str, x: np.ndarray, y: np.ndarray, new: np.ndarray) ->
         found[factor] = GaussianProcessRegressor(kernel).fit(x[rows], y[rows])
     best = max(found, key=lambda name: found[name].log_marginal_likelihood_value_)
     model = found[best]
+    likelihood = model.log_marginal_likelihood_value_
     if len(rows) < len(x):
-        how = "fmin_l_bfgs_b" if len(x) <= SKLEARN_WHOLE else None
-        model = GaussianProcessRegressor(model.kernel_, optimizer=how).fit(x, y)
+        model = GaussianProcessRegressor(model.kernel_, optimizer=None).fit(x, y)
     mean, deviation = model.predict(new, return_std=True)
     return {
         "mean": mean,
         "std": deviation,
         "chosen": f"{best:.2g} √d",
-        "likelihood": model.log_marginal_likelihood_value_,
+        "likelihood": likelihood,
     }
 
 

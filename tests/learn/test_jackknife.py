@@ -112,9 +112,7 @@ def test_units_of_the_targets_are_those_of_the_intervals():
 def test_too_much_coverage_says_how_many_samples_it_takes():
     X, y, new, _ = made(n=10)
     model = KernelRegressor(KERNEL, alpha=0.1).fit(X, y)
-    with pytest.raises(
-        InputError, match=r"takes 19 samples, and there are 10; ask for"
-    ):
+    with pytest.raises(InputError, match=r"takes 19 samples, and there are 10; ask for"):
         model.predict_interval(new, coverage=0.95)
     with pytest.raises(InputError, match="infinitely many samples"):
         model.predict_interval(new, coverage=1.0)

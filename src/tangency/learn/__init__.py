@@ -23,14 +23,26 @@ from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
 from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
 from .tuning import Profile, Tuned, tune
+from .uncertainty import (
+    ClassCalibration,
+    ClassScores,
+    Intervals,
+    IntervalScores,
+    RegressionCalibration,
+    calibration,
+)
 
 __all__ = [
     "CG",
     "Cholesky",
+    "ClassCalibration",
+    "ClassScores",
     "Eigh",
     "Features",
     "GaussianProcess",
     "IllConditionedWarning",
+    "IntervalScores",
+    "Intervals",
     "KernelClassifier",
     "KernelPredictions",
     "KernelRegressor",
@@ -41,8 +53,10 @@ __all__ = [
     "NystromFeatures",
     "Profile",
     "RandomFeatures",
+    "RegressionCalibration",
     "SearchWarning",
     "Tuned",
+    "calibration",
     "choose_solver",
     "kernel_predictions",
     "load",
