@@ -89,12 +89,13 @@ class _LeftOut:
     residuals: Matrix  # ρ, (n, k)
     shifts: Matrix  # δ, (n, k)
     roots: Matrix  # √w, (n,)
+    scaled: Matrix  # √w W (n, n)
     inverse: Matrix  # W (n, n) with W Wᵀ = G⁻¹
 
     def at(self, raw: np.ndarray) -> Iterator[Matrix]:
         """For each output what all n fits say where K(x, X) are the rows of `raw`, (b, n)."""
         whole = times(raw, self.dual) + self.intercept
-        solved = times(raw, self.roots[:, None] * self.inverse) @ self.inverse.T
+        solved = times(raw, self.scaled) @ self.inverse.T
         rest = 1.0 - solved @ self.roots
         for j, values in enumerate(whole.T):
             left = values[:, None] - np.outer(rest, self.shifts[:, j])
@@ -114,8 +115,9 @@ def _left_out(model: Any, residuals: Matrix) -> _LeftOut:
         shifts = targets * (squares / sums_of_others(squares))[:, None]
     gram = weighted(gram, None if weights is None else roots)
     inverse = _inverse_root(gram, model.alpha_)
-    own = roots[:, None] * residuals
-    return _LeftOut(dual, np.ravel(model.intercept_), own, shifts, roots, inverse)
+    scaled = inverse if weights is None else roots[:, None] * inverse
+    own, intercept = roots[:, None] * residuals, np.ravel(model.intercept_)
+    return _LeftOut(dual, intercept, own, shifts, roots, scaled, inverse)
 
 
 @with_blas_threads
