@@ -69,7 +69,9 @@ def learning_code(subject: Subject, state: State, result: LearningCurves) -> str
     sizes = list(next(iter(result.curves.values())).sizes)
     regression = subject.classes is None
     model = "KernelRegressor" if regression else "KernelClassifier"
-    split = "random_split(len(y), 1 / 3, draw)" if regression else "stratified_split(y, 1 / 3, draw)"
+    split = (
+        "random_split(len(y), 1 / 3, draw)" if regression else "stratified_split(y, 1 / 3, draw)"
+    )
     part = (
         "np.sort(np.random.default_rng(draw).permutation(len(train))[:size])"
         if regression

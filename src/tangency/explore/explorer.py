@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +12,8 @@ from ..errors import InputError, NetworkError
 from ..kernels.work import vector_plan
 from .cards import Card, card, without
 from .measure import Tick, matrices, network
-from .state import State
+from .networks import start
+from .state import Motion, State
 from .subject import Subject
 from .views import VIEWS, View, matrices_key
 
@@ -82,6 +83,15 @@ class Explorer:
         """Both kernel matrices of the examples."""
         make = lambda: matrices(self.subject, state, tick)  # noqa: E731
         return self._matrices.get(matrices_key(state), make)
+
+
+def first_state(explorer: Explorer, net: str | None = None) -> State:
+    """What a page begins with."""
+    subject = explorer.subject
+    text = net or start(subject.shape)
+    state = State(text, subject.first, min(10, max(2, subject.X[0].size)))
+    explorer.check(state)
+    return replace(state, image=int(subject.rows(state.examples)[0]), motion=Motion(angle=15))
 
 
 class _Kept(Generic[_T]):

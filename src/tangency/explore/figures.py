@@ -1,7 +1,8 @@
-"""Small figures, one for each card: fixed margins, so that they are drawn in a tenth of a second."""
+"""Small figures, one for each card, with fixed margins, which are quick to draw."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..bias.mercer import SpectrumComparison
-from ..figures.style import INK, LABEL, TICK, legend_name, line_style, owner, plain_axes
+from ..figures.style import INK, LABEL, TICK, legend_name, line_style, plain_axes
 from ..report.matrices import KernelMatrices, cosine_matrix, mark_classes
 from .results import Moved, Profile
 
@@ -17,14 +18,14 @@ _WIDTH, _HEIGHT = 4.8, 3.4
 _MARGINS = (0.15, 0.15, 0.82, 0.82)
 
 
-def panel(result: Any, draw: Any = None) -> Figure:
-    """The main panel of a result's figure; `draw` draws it where the result itself does not."""
-    axes = _panel()
-    (draw or type(result).plot)(result, axes)
-    return owner(axes)
+def panel(draw: Callable[[Any, Axes], None], result: Any) -> Figure:
+    """A figure of one panel, into which a result is drawn."""
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")
+    draw(result, figure.add_axes(_MARGINS))
+    return figure
 
 
-def _legend(axes: Axes, place: str) -> None:
+def _legend(axes: Axes, place: Any) -> None:
     """A legend of short names: the page says what they stand for."""
     handles, labels = axes.get_legend_handles_labels()
     short = [_short(label) for label in labels]
@@ -37,21 +38,14 @@ def _short(label: str) -> str:
     return label
 
 
-def _panel() -> Axes:
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")
-    return figure.add_axes(_MARGINS)
-
-
-def draw_profile(found: Profile, axes: Axes | None = None) -> Figure:
+def draw_profile(found: Profile, axes: Axes) -> None:
     """κ(u)/κ(1) against u."""
-    axes = axes or _panel()
     for position, name in enumerate(found.values):
         look = {**line_style(name, position), "marker": ""}
         axes.plot(found.u, found.share(name), linewidth=1.8, label=legend_name(name), **look)
     plain_axes(axes, "cosine u", "κ(u) / κ(1)", grid="both")
     axes.set_xlim(-1, 1.01)
     _legend(axes, "upper left")
-    return owner(axes)
 
 
 def draw_spectra(found: SpectrumComparison, axes: Axes) -> None:
@@ -62,9 +56,8 @@ def draw_spectra(found: SpectrumComparison, axes: Axes) -> None:
     axes.set_ylim(low - 0.12 * (high - low), high)
 
 
-def draw_moved(found: Moved, axes: Axes | None = None) -> Figure:
+def draw_moved(found: Moved, axes: Axes) -> None:
     """Relative distances against t, with those to the class and to other classes."""
-    axes = axes or _panel()
     for position, (name, way) in enumerate(found.distances.items()):
         look = line_style(name, position)
         axes.plot(found.shares, way, label=legend_name(name), markersize=4.5, **look)
@@ -76,7 +69,6 @@ def draw_moved(found: Moved, axes: Axes | None = None) -> Figure:
     low, high = axes.get_ylim()
     axes.set_ylim(0, max(high, low + 1e-3) * 1.22)  # room for the legend
     _legend(axes, "upper left")
-    return owner(axes)
 
 
 def draw_matrices(found: KernelMatrices) -> Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def matrices(subject: Subject, state: State, tick: Tick) -> dict[str, np.ndarray
     # Below the diagonal, rows of about as many pairs each.
     cuts = np.unique(np.round(n * np.sqrt(np.linspace(0, 1, blocks + 1))).astype(int))
     found = {name: np.empty((n, n)) for name in labelled(gram(net, X[:1]))}
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in pairwise(cuts.tolist()):
         for name, part in labelled(gram(net, X[start:stop], X[:stop])).items():
             found[name][start:stop, :stop] = part
             found[name][:stop, start:stop] = part.T

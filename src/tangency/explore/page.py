@@ -14,8 +14,7 @@ from markupsafe import escape
 from .cards import Card, choices, templates
 from .explorer import FOUND_OUT, Explorer, Step, Stopped
 from .looks import CARD, PAGE, SCRIPT, WIDGET
-from .networks import start
-from .state import Motion, State
+from .state import State
 from .views import VIEWS, View
 from .widgets import MotionControls, NetworkControls, number_slider
 from .worker import Worker
@@ -26,15 +25,6 @@ _BETWEEN = 0.1
 _CHOICES = 2
 _COLUMNS = (("profile", "spectrum"), ("nearest", "matrices"), ("moved", "learning"))
 _WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-
-
-def first_state(explorer: Explorer, net: str | None = None) -> State:
-    """What a page begins with."""
-    subject = explorer.subject
-    text = net or start(subject.shape)
-    state = State(text, subject.first, min(10, max(2, subject.X[0].size)))
-    explorer.check(state)
-    return replace(state, image=int(subject.rows(state.examples)[0]), motion=Motion(angle=15))
 
 
 class Shelf:
@@ -106,8 +96,13 @@ class Page:
         self.net = NetworkControls(subject, state.net, self.change_net)
         self.motion = MotionControls(subject, state.motion, lambda m: self.change(motion=m))
         self.image = pn.widgets.IntInput(
-            **{"label": f"{subject.noun.capitalize()}, by row", "value": state.image, "start": 0},
-            **{"end": len(subject.X) - 1, "tags": ["image"], "stylesheets": [WIDGET], "margin": 0},
+            label=f"{subject.noun.capitalize()}, by row",
+            value=state.image,
+            start=0,
+            end=len(subject.X) - 1,
+            tags=["image"],
+            stylesheets=[WIDGET],
+            margin=0,
             width=120,
         )
         self.image.param.watch(lambda event: self.change(image=event.new or 0), "value")
@@ -138,8 +133,8 @@ class Page:
         try:
             self.explorer.check(replace(self.state, net=text))
         except FOUND_OUT as error:
-            note = f"Shown is still <code>{escape(before)}</code>."
-            self.message.object = f'<p class="error" role="alert">{escape(error)}. {note}</p>'
+            note = f"<br>Shown is still <code>{escape(before)}</code>."
+            self.message.object = f'<p class="error" role="alert">{escape(error)}{note}</p>'
             return
         self.message.object = ""
         self.change(net=text)
@@ -235,7 +230,7 @@ class Page:
         if self.stop.label == "Stop":
             self.worker.stop()
             self.status.object = '<p class="busy" role="status">Stopped; faded cards are old.</p>'
-            self.stop.label = "Go on"
+            self.stop.label = "Compute"
         else:
             self.change()
 
@@ -248,7 +243,12 @@ class Page:
         subject = self.explorer.subject
         source = templates().loader.get_source(templates(), "explore.html")[0]
         page = pn.Template(source)
-        said = {"sheet": PAGE, "script": SCRIPT, "columns": _columns(), "images": len(subject.space) == 2}
+        said = {
+            "sheet": PAGE,
+            "script": SCRIPT,
+            "columns": _columns(),
+            "images": len(subject.space) == 2,
+        }
         for name, value in {**said, "about": subject.data.summary()}.items():
             page.add_variable(name, value)
         page.add_panel("net", pn.Column(self.net.text, self.message, **_WIDE))

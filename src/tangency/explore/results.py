@@ -1,25 +1,20 @@
 """What the page shows and no other part of the library does: profiles, neighbours, a moved image.
 
-As all results: a title, how to read the figure, what was found, a table, a drawing.
+Like all results they have a title, how to read the figure, what was found, and a table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..results import Result, Table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from ..results import Table
 
 
 @dataclass(frozen=True, eq=False)
-class Profile(Result):
+class Profile:
     """Kernels as functions of the cosine: u (m,), values name -> κ(u) (m,), u from −1 to 1.
 
     net: the dense network that they belong to. own: whether that is the network of the page.
@@ -69,11 +64,6 @@ class Profile(Result):
             columns, [[float(self.u[i]), *(v[i] for v in self.values.values())] for i in shown]
         )
 
-    def plot(self, axes: Axes | None = None) -> Figure:
-        from .figures import draw_profile
-
-        return draw_profile(self, axes)
-
 
 @dataclass(frozen=True)
 class Neighbour:
@@ -85,7 +75,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, eq=False)
-class Nearest(Result):
+class Nearest:
     """What lies near an example: kernel -> its nearest others among `count`, the nearest first.
 
     label: of the example at `row`. alike: kernel -> share of the nearest with its label, None
@@ -131,7 +121,7 @@ class Nearest(Result):
 
 
 @dataclass(frozen=True, eq=False)
-class Moved(Result):
+class Moved:
     """An image on its way through a deformation t·τ, t from 0 to 1.
 
     shares: (s,) the t. distances: kernel -> (s,) ‖Φ(x_t) − Φ(x)‖/‖Φ(x)‖. images: (s, ...) the x_t.
@@ -174,8 +164,3 @@ class Moved(Result):
     def table(self) -> Table:
         rows = zip(self.shares.tolist(), *self.distances.values(), strict=True)
         return Table(("t", *self.distances), list(rows))
-
-    def plot(self, axes: Axes | None = None) -> Figure:
-        from .figures import draw_moved
-
-        return draw_moved(self, axes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 from typing import Any
 
@@ -24,9 +25,9 @@ def free_port() -> int:
 
 
 def page_server(explorer: Explorer, state: State, port: int | None = None) -> tuple[Any, str]:
-    """A server, which is not started yet, and the address of its page.
+    """A server that listens but does not answer yet, and the address of its page.
 
-    Every path begins with a random token, files and the socket too, so that other programs and
+    Every path begins with a random token, those of files and of the socket too: other programs and
     pages on this machine get nothing. Raises `OSError` where the port is taken.
     """
     port = free_port() if port is None else port
@@ -40,7 +41,26 @@ def page_server(explorer: Explorer, state: State, port: int | None = None) -> tu
     host = f"{LOOPBACK}:{port}"
     server = get_server(
         {"/": opened},
-        **{"port": port, "address": LOOPBACK, "prefix": f"/{token}", "websocket_origin": host},
-        **{"start": False, "show": False},
+        port=port,
+        address=LOOPBACK,
+        prefix=f"/{token}",
+        websocket_origin=host,
+        ico_path="none",
+        start=False,
+        show=False,
     )
     return server, f"http://{host}/{token}/"
+
+
+def serve(server: Any) -> None:
+    """Answer until Ctrl-C, or until the server's loop is stopped."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(
+        signal.SIGINT, lambda *_: server.io_loop.add_callback_from_signal(server.io_loop.stop)
+    )
+    server.start()
+    try:
+        server.io_loop.start()
+    finally:
+        server.stop()
+        signal.signal(signal.SIGINT, before)

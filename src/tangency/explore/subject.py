@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..data import Dataset
+from ..nets import Sequential
 from ..report.material import drawn, work
 from ..report.samples import picture_address
-from ..nets import Sequential
 
 SEED = 0
 _MOST, _LEAST, _FIRST = 600, 20, 100

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from . import code, measure
-from .figures import draw_learning, draw_matrices, draw_spectra, panel
+from .figures import (
+    draw_learning,
+    draw_matrices,
+    draw_moved,
+    draw_profile,
+    draw_spectra,
+    panel,
+)
 from .state import State
-from .subject import Subject
 
 Key = Callable[[State], Hashable]
 
@@ -30,7 +37,7 @@ class View:
     key: Key
     measure: Callable[..., Any]
     code: Callable[..., str]
-    draw: Callable[[Any], Figure] | None = panel
+    draw: Callable[[Any], Figure] | None = None
     matrices: bool = False
 
 
@@ -44,18 +51,18 @@ def _image_key(state: State) -> Hashable:
 
 
 VIEWS = (
-    View("profile", "Profile κ(u)", lambda s: s.net, measure.profile, code.profile_code),
+    View(
+        *("profile", "Profile κ(u)", lambda s: s.net, measure.profile, code.profile_code),
+        partial(panel, draw_profile),
+    ),
     View(
         *("spectrum", "Spectrum on the sphere", lambda s: (s.net, s.dim)),
-        *(measure.spectra, code.spectrum_code, lambda result: panel(result, draw_spectra)),
+        *(measure.spectra, code.spectrum_code, partial(panel, draw_spectra)),
     ),
-    View(
-        *("nearest", "What lies near", _image_key, measure.nearest, code.nearest_code),
-        draw=None,
-    ),
+    View("nearest", "What lies near", _image_key, measure.nearest, code.nearest_code),
     View(
         *("moved", "A deformation", lambda s: (_image_key(s), s.motion)),
-        *(measure.moved, code.moved_code),
+        *(measure.moved, code.moved_code, partial(panel, draw_moved)),
     ),
     View(
         *("matrices", "Kernel matrices by class", matrices_key),
@@ -63,8 +70,8 @@ VIEWS = (
         matrices=True,
     ),
     View(
-        *("learning", "Learning curve", matrices_key, measure.learning, code.learning_code),
-        draw=lambda result: panel(result, draw_learning),
+        *("learning", "Learning curve", matrices_key),
+        *(measure.learning, code.learning_code, partial(panel, draw_learning)),
         matrices=True,
     ),
 )

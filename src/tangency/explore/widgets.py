@@ -26,7 +26,11 @@ from .subject import Subject
 
 _CHOOSE = "choose …"
 _BLOCK: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": 0}
-_LOOK: dict[str, Any] = {"sizing_mode": "stretch_width", "stylesheets": [WIDGET], "margin": (0, 0, 12, 0)}
+_LOOK: dict[str, Any] = {
+    "sizing_mode": "stretch_width",
+    "stylesheets": [WIDGET],
+    "margin": (0, 0, 12, 0),
+}
 
 
 class NetworkControls:
@@ -119,8 +123,16 @@ class MotionControls:
         }
         self.sliders = {
             name: pn.widgets.FloatSlider(
-                **{"label": label, "start": start, "end": end, "step": step},
-                **{"value": getattr(motion, name), "tags": [name], "styles": {"flex": "1 1 8rem"}, **_LOOK},
+                label=label,
+                start=start,
+                end=end,
+                step=step,
+                **{
+                    "value": getattr(motion, name),
+                    "tags": [name],
+                    "styles": {"flex": "1 1 8rem"},
+                    **_LOOK,
+                },
             )
             for name, (label, start, end, step) in limits.items()
         }
@@ -162,5 +174,7 @@ def _switch(name: str, options: tuple[str, ...]) -> Any:
 
 def _labelled(switch: Any) -> Any:
     """A switch under its name, which it does not show by itself."""
-    name = pn.pane.HTML(f"<span class='label'>{switch.label}</span>", stylesheets=[WIDGET], margin=0)
+    name = pn.pane.HTML(
+        f"<span class='label'>{switch.label}</span>", stylesheets=[WIDGET], margin=0
+    )
     return pn.Column(name, switch, **_BLOCK)

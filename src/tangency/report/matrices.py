@@ -182,9 +182,7 @@ def cosine_matrix(K: np.ndarray, n: int, name: str) -> np.ndarray:
     return K / np.outer(size, size)
 
 
-def mark_classes(
-    axes: Axes, counts: np.ndarray, names: Sequence[str], y_too: bool = True
-) -> None:
+def mark_classes(axes: Axes, counts: np.ndarray, names: Sequence[str], y_too: bool = True) -> None:
     """Lines between classes, and their names above and, with `y_too`, at the left."""
     ends = np.cumsum(counts)
     middles = ends - counts / 2 - 0.5

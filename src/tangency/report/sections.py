@@ -87,9 +87,7 @@ def matrices_section(material: Material) -> Section:
     return Section("matrices", "Kernel matrices", text, exhibits=[exhibit(result, "kernel-matrix")])
 
 
-def groups(
-    data: Dataset, y: np.ndarray | None, rows: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
+def groups(data: Dataset, y: np.ndarray | None, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """A group for each of the rows, and the groups' names: classes, or quarters of the target."""
     if y is None:
         return np.zeros(len(rows), dtype=int), ["all"]
