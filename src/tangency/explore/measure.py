@@ -31,7 +31,7 @@ from .subject import SEED, Subject
 Tick = Callable[[float], None]
 """Told how much of a matrix is done, from 0 to 1; it stops the work by raising an error."""
 
-POINTS, DEGREE, NEAR, STEPS, DRAWS = 201, 30, 6, 8, 5
+POINTS, DEGREE, NEAR, STEPS, DRAWS = 201, 30, 5, 8, 5
 # Multiply-adds between two ticks, about a quarter of a second.
 _BETWEEN = 2e9
 
