@@ -66,6 +66,13 @@ def words(browser, root, css):
     return browser.execute_script(ALL, root, css, True)
 
 
+def press(browser, root, css, position):
+    """Press one of the buttons there as soon as it can be seen."""
+    wait(lambda: len(found(browser, root, css)) > position)
+    wait(lambda: found(browser, root, css)[position].is_displayed())
+    browser.execute_script("arguments[0].click()", found(browser, root, css)[position])
+
+
 def wait(ready):
     end = time.monotonic() + PATIENCE
     while not ready():
@@ -106,7 +113,7 @@ def test_controls_text_and_messages(browser, served):
     show(browser, served[1])
     change(browser, "depth", 2)
     (field,) = found(browser, ".net", "input")
-    assert field.get_attribute("value") == "conv3 relu conv3 relu gap dense"
+    wait(lambda: field.get_attribute("value") == "conv3 relu conv3 relu gap dense")
     browser.execute_script(SET, "net", "conv3 rely gap dense")
     wait(lambda: words(browser, ".net", ".error"))
     assert "did you mean relu or abrelu?" in words(browser, ".net", ".error")[0]
@@ -118,13 +125,13 @@ def test_an_image_is_chosen_and_dragged(browser, served):
     from selenium.webdriver.common.action_chains import ActionChains
 
     show(browser, served[1])
-    found(browser, "#nearest", ".choices button")[1].click()
-    wait(
-        lambda: found(browser, "#nearest", ".choices button")[1].get_attribute("class") > "choice "
-    )
-    wait(lambda: len(found(browser, "#moved", "img.pad")) == 1)
+    before = words(browser, "#moved .body", ".summary")
+    press(browser, "#nearest", ".choices button", 1)
+    wait(lambda: words(browser, "#moved .body", ".summary") not in ([], before))
+    wait(lambda: len(found(browser, "#nearest", ".choices .chosen")) == 1)
     before = words(browser, "#moved .body", ".summary")
     (pad,) = found(browser, "#moved", "img.pad")
+    wait(pad.is_displayed)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", pad)
     ActionChains(browser).click_and_hold(pad).move_by_offset(16, 0).release().perform()
     # 6 pixels are shown 96 wide.
@@ -137,11 +144,9 @@ def test_code_is_copied(browser, served):
     origin = "/".join(served[1].split("/")[:3])
     allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
     browser.execute_cdp_cmd("Browser.grantPermissions", {"origin": origin, "permissions": allowed})
-    found(browser, "#spectrum .foot", "button.bk-btn")[1].click()
-    (button,) = found(browser, "#spectrum .foot", "button.copy")
-    wait(lambda: button.is_displayed())
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-    button.click()
+    press(browser, "#spectrum .foot", "button.bk-btn", 1)
+    wait(lambda: found(browser, "#spectrum .foot", "button.copy")[0].is_displayed())
+    press(browser, "#spectrum .foot", "button.copy", 0)
     wait(lambda: words(browser, "#spectrum .foot", "button.copy") == ["Copied"])
     copied = browser.execute_async_script(
         "navigator.clipboard.readText().then(arguments[0], e => arguments[0](String(e)))"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..report.page import numeric_columns, with_powers
@@ -15,6 +16,9 @@ from .subject import Subject
 
 if TYPE_CHECKING:
     from .views import View
+
+#: Matplotlib draws in one thread at a time; windows have a thread each.
+_DRAWING = Lock()
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ def card(view: View, state: State, result: Any, code: str, subject: Subject) -> 
     """The card of a result."""
     figure = ""
     if view.draw is not None:
-        figure = inline_svg(view.draw(result), view.name, result.summary)
+        with _DRAWING:
+            figure = inline_svg(view.draw(result), view.name, result.summary)
     body = _render(
         "body.html",
         result=result,

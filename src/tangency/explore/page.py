@@ -118,13 +118,16 @@ class Page:
         self.stop.on_click(lambda event: self._stop_or_go())
 
     def open(self) -> Any:
-        """What Panel serves; computing begins."""
+        """What Panel serves; the rest is computed as soon as the window is there to receive it."""
         self._show_choices()
         for view in VIEWS:
             kept = self.explorer.kept(view, self.state)
             if kept is not None:
                 self._put(kept)
-        self.change()
+        if self._document is None:
+            self.change()
+        else:
+            pn.state.onload(self.change)
         return self._template()
 
     def change_net(self, text: str) -> None:
