@@ -51,6 +51,18 @@ class ReferenceEngine:
     ) -> KernelPair:
         return diagonal_of(plan, given, want_ntk=want_ntk, max_memory=computing.max_memory)
 
+    def pull(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        cotangents: KernelPair,
+        computing: Computing,
+        parameters: bool,
+    ) -> None:
+        # `backward` differentiates the recursion itself.
+        return None
+
     def note(self, plan: Plan, given: Prepared) -> str:
         return ""
 
@@ -148,6 +160,18 @@ def store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
         else:
             out[cols, rows] = xp.matrix_transpose(value)
     out[rows, cols] = value
+
+
+def triangle(cotangent: Any, rows: slice, cols: slice, grid: Tiles) -> Any:
+    """The cotangent of a tile, given that of the matrix that `store` made of it."""
+    part = cotangent[rows, cols]
+    if not grid.symmetric:
+        return part
+    xp = array_namespace(cotangent)
+    mirrored = xp.matrix_transpose(cotangent[cols, rows])
+    if rows != cols:
+        return part + mirrored
+    return xp.triu(part) + xp.triu(mirrored, k=1)
 
 
 def marginals(plan: Plan, x: Any, side: int) -> list[Any]:

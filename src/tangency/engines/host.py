@@ -10,7 +10,7 @@ from array_api_compat import is_torch_array
 from ..errors import MemoryLimitError
 from ..nets.plan import Plan
 from .driver import ReferenceEngine
-from .engine import Computing, KernelPair, Wanted
+from .engine import Computing, KernelPair, Pulled, Wanted
 from .gradients import differentiates, settled
 from .prepared import Prepared
 from .tiles import size_text
@@ -77,6 +77,17 @@ class CompiledEngine:
         check_memory(one.inputs, numbers, working, computing.max_memory)
         pair = self.matrices(series, one, two, wanted, computing)
         return KernelPair(*(like(first.inputs, k) for k in pair))
+
+    def pull(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        cotangents: KernelPair,
+        computing: Computing,
+        parameters: bool,
+    ) -> Pulled | None:
+        return None
 
     def diagonal(
         self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
