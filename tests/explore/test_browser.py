@@ -3,9 +3,11 @@
 import json
 import shutil
 import time
-from dataclasses import replace
 
+import numpy as np
 import pytest
+
+from tangency.data import Dataset
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 pytest.importorskip("panel", reason="Panel is not installed")
@@ -43,7 +45,7 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
-def show(browser, address, width=1440, scheme="light"):
+def show(browser, address, width=1440, scheme="light", figures=5):
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
@@ -53,7 +55,7 @@ def show(browser, address, width=1440, scheme="light"):
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
     )
     browser.get(address)
-    wait(lambda: len(found(browser, "main", "svg.plot")) == 5)
+    wait(lambda: len(found(browser, "main", "svg.plot")) == figures)
 
 
 def found(browser, root, css):
@@ -155,14 +157,18 @@ def test_code_is_copied(browser, served):
     assert "tg.bias.spectrum(kernels, dim=10, degree=30)" in copied
 
 
-def test_hostile_names_do_nothing(browser, explorer, state, serving):
-    from made import small_images
-    from tangency.explore.explorer import Explorer
+def test_vectors_with_hostile_names(browser, serving):
+    """A page without images; names do nothing but are shown."""
+    from tangency.explore.explorer import Explorer, first_state
     from tangency.explore.subject import Subject
 
     word = "<img src=x onerror=\"document.title='owned'\">"
-    data = replace(small_images(name=word), class_names=(word, "b"))
-    with serving(Explorer(Subject(data, "load('x')")), state) as (_, address):
-        show(browser, address)
-        assert browser.title == "tangency explore"
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    data = Dataset(X, (X[:, 0] > 0).astype(int), name=word, class_names=(word, "b"))
+    explorer = Explorer(Subject(data, "load('x')"))
+    with serving(explorer, first_state(explorer)) as (_, address):
+        show(browser, address, figures=4)
         assert word in browser.find_element("css selector", ".about").text
+        assert word in " ".join(words(browser, "#nearest", "button.choice"))
+        assert "only images can be deformed" in words(browser, "#moved", ".missing")[0]
+        assert browser.title == "tangency explore"

@@ -258,7 +258,8 @@ class Page:
         page.add_panel("controls", pn.Column(self.net.layout(), self.examples, self.dim, **_WIDE))
         page.add_panel("status", pn.Row(self.status, self.stop, **_WIDE))
         page.add_panel("image", pn.Column(self.choices, self.image, **_WIDE))
-        page.add_panel("motion", self.motion.layout())
+        if len(subject.space) == 2:  # what is added must have a place on the page
+            page.add_panel("motion", self.motion.layout())
         for name, shelf in self.shelves.items():
             page.add_panel(f"{name}_body", shelf.body)
             page.add_panel(f"{name}_foot", shelf.foot)
