@@ -60,6 +60,7 @@ def serving():
 
 @pytest.fixture(scope="module")
 def served(explorer, state):
-    """A server, and the address of its page."""
+    """A server, and the address of its page; the engine is compiled, and the cards are there."""
+    assert len(list(explorer.cards(state, {}, lambda step: None))) == 6
     with running(explorer, state) as found:
         yield found

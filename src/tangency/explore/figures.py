@@ -80,9 +80,11 @@ def draw_matrices(found: KernelMatrices) -> Figure:
         for name, K in found.kernels.items()
     }
     low = min(float(np.quantile(c, 0.01)) for c in cosines.values())
-    figure = Figure(figsize=(_WIDTH, 2.75), facecolor="white")
+    long = max(len(str(name)) for name in found.names) > 3  # names then stand upright
+    left, wide, high, top = (0.24, 0.355, 3.25, 0.56) if long else (0.07, 0.43, 2.75, 0.75)
+    figure = Figure(figsize=(_WIDTH, high), facecolor="white")
     for position, (name, matrix) in enumerate(cosines.items()):
-        axes = figure.add_axes((0.07 + 0.48 * position, 0.02, 0.43, 0.75))
+        axes = figure.add_axes((left + (wide + 0.03) * position, 0.02, wide, top))
         axes.imshow(matrix, cmap="viridis", vmin=low, vmax=1, interpolation="nearest")
         mark_classes(axes, counts, [str(name) for name in found.names], y_too=position == 0)
         axes.set_title(_short(legend_name(name)), fontsize=LABEL - 1, color=INK, pad=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -174,6 +175,11 @@ class Page:
     def _work(self, job: _Job, given_up: Callable[[], bool]) -> None:
         begun = said = time.monotonic()
 
+        def tell(act: Callable[[], None]) -> None:
+            if given_up():  # perhaps because the window is closed
+                raise Stopped
+            self._later(act)
+
         def tick(step: Step) -> None:
             nonlocal said
             if given_up():
@@ -181,21 +187,21 @@ class Page:
             now = time.monotonic()
             if now - begun > _SOON and now - said > _BETWEEN:
                 said = now
-                self._later(partial(self._busy, step, given_up))
+                tell(partial(self._busy, step, given_up))
 
-        try:
-            for card in self.explorer.cards(job.state, job.shown, tick):
-                self._later(partial(self._put_if, card, job.state))
-        except Stopped:
-            return
-        except Exception as error:  # the page must go on, whatever it was
-            words = f"{type(error).__name__}: {error}"
-            self._later(partial(self._failed, words))
-        self._later(partial(self._done, given_up))
+        with suppress(Stopped):
+            try:
+                for card in self.explorer.cards(job.state, job.shown, tick):
+                    tell(partial(self._put_if, card))
+            except Stopped:
+                raise
+            except Exception as error:  # the page must go on, whatever it was
+                tell(partial(self._failed, f"{type(error).__name__}: {error}"))
+            tell(partial(self._done, given_up))
 
     # In the window's thread.
 
-    def _put_if(self, card: Card, state: State) -> None:
+    def _put_if(self, card: Card) -> None:
         """A card that is still asked for."""
         view = next(view for view in VIEWS if view.name == card.name)
         if view.key(self.state) == card.key:
