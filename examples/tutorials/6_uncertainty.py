@@ -94,4 +94,16 @@ for low, high in ((0.0, 0.7), (0.7, 0.9), (0.9, 1.0)):
     print(f"says {sure[those].mean():.2f}: right {right[those].mean():.2f} of {those.sum()} images")
 
 # %%
-# More: :doc:`/learning` (Gaussian processes, probabilities), :doc:`/tuning`.
+# Intervals that hold
+# -------------------
+# ``predict_interval`` needs no prior: its intervals follow from what every sample would have been
+# predicted without it.
+
+z = random.uniform(-3, 3, (600, 1))
+t = np.sin(2 * z[:, 0] + 1) + 0.1 * random.standard_normal(600)
+regressor = tg.KernelRegressor(net, alpha=0.01).fit(z[:200], t[:200])
+lower, upper = regressor.predict_interval(z[200:], coverage=0.9)
+print(f"90 % intervals hold {np.mean((lower <= t[200:]) & (t[200:] <= upper)):.1%} of new targets")
+
+# %%
+# More: :doc:`/uncertainty`, :doc:`/learning` (Gaussian processes, probabilities), :doc:`/tuning`.
