@@ -30,7 +30,7 @@ def _found(monkeypatch):
             "Attributes\n----------\nnoise_ (k,) : the noise.",
             ".. rubric:: Attributes\n\n``noise_`` (k,)\n    the noise.",
         ),
-        ("Returns:\n    A matrix: of\n    numbers_.", ".. rubric:: Returns\n\nA matrix: of\nnumbers\\_."),
+        ("Returns:\n    A matrix:\n    n_.", ".. rubric:: Returns\n\nA matrix:\nn\\_."),
         (">>> a_ * |b|\n2", ">>> a_ * |b|\n2"),
         ("By this:\n\n    K = |x|", "By this:\n\n.. code-block:: python\n\n    K = |x|"),
         ("- one\n\n    two*", "- one\n\n    two\\*"),
