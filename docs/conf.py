@@ -6,6 +6,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_site"))
 
 import tangency
+from tangency.engines.fused import warm
+
+warm._PATIENCE = 1e6  # no word on compiling in the output of examples
 
 project = "tangency"
 author = "the tangency developers"

@@ -2,8 +2,8 @@
 A network's kernels, in three figures
 =====================================
 
-The kernel matrix of 200 digits, what is learnt from more and more of them, and how the
-eigenvalues of both kernels fall: the figure of the :doc:`first page </index>`.
+The kernel matrix of 200 digits, what is learnt from more and more of them, and how
+the eigenvalues of both kernels fall: the figure of the :doc:`first page </index>`.
 """
 
 import numpy as np
@@ -45,7 +45,12 @@ for name in dense:
     values = found[name].eigenvalues
     degrees = np.flatnonzero(values)
     spectrum.loglog(
-        degrees[1:], values[degrees[1:]], styles[name][1], color=styles[name][0], ms=3, label=name
+        degrees[1:],
+        values[degrees[1:]],
+        styles[name][1],
+        color=styles[name][0],
+        ms=3,
+        label=name,
     )
 spectrum.set(title="What it prefers", xlabel="frequency", ylabel="eigenvalue")
 spectrum.legend()

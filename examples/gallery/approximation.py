@@ -2,8 +2,8 @@ r"""
 Approximation of a function outside the space
 =============================================
 
-How near functions of norm δ come to \|u\|, which lies in neither space. The result is an
-``ApproximationCurve``.
+How near functions of norm δ come to \|u\|, which lies in neither space. The result is
+an ``ApproximationCurve``.
 """
 
 import tangency as tg

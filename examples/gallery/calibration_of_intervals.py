@@ -2,8 +2,8 @@
 Do intervals hold what they promise?
 ====================================
 
-The share of new targets inside of intervals, against their level, for a Gaussian process and for
-intervals by leaving out. The result is a ``RegressionCalibration``.
+The share of new targets inside of intervals, against their level, for a Gaussian
+process and for intervals by leaving out. The result is a ``RegressionCalibration``.
 """
 
 import numpy as np

@@ -13,7 +13,9 @@ import tangency as tg
 x, y = load_digits(return_X_y=True)
 models = {
     "NTK": tg.KernelClassifier(tg.NTK("dense relu dense")).fit(x[:400] / 16, y[:400]),
-    "last-layer": tg.KernelClassifier(tg.NNGP("dense relu dense")).fit(x[:400] / 16, y[:400]),
+    "last-layer": tg.KernelClassifier(tg.NNGP("dense relu dense")).fit(
+        x[:400] / 16, y[:400]
+    ),
 }
 found = tg.learn.calibration(models, x[400:] / 16, y[400:])
 figure = found.plot()

@@ -2,8 +2,8 @@
 Constants of stability
 ======================
 
-The constants of the paper's bound, fitted to seven kinds of deformation of several sizes. The
-result is a ``StabilityConstants``.
+The constants of the paper's bound, fitted to seven kinds of deformation of several
+sizes. The result is a ``StabilityConstants``.
 """
 
 from sklearn.datasets import load_digits

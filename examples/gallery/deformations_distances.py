@@ -2,8 +2,8 @@
 Stability to deformations
 =========================
 
-How far an image moves in feature space when smooth random fields deform it. The result is a
-``StabilityCurve``.
+How far an image moves in feature space when smooth random fields deform it. The
+result is a ``StabilityCurve``.
 """
 
 from sklearn.datasets import load_digits

@@ -2,8 +2,8 @@
 What lies near an image
 =======================
 
-Distances from a digit to its deformations and translations, beside those to its own class and to
-others: the paper's figure. The result is a ``Geometry``.
+Distances from a digit to its deformations and translations, beside those to its own
+class and to others: the paper's figure. The result is a ``Geometry``.
 """
 
 from sklearn.datasets import load_digits

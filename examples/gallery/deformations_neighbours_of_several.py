@@ -2,7 +2,8 @@
 What lies near an image, for several networks
 =============================================
 
-The same distances for networks with and without pooling. The result is a ``Geometries``.
+The same distances for networks with and without pooling. The result is a
+``Geometries``.
 """
 
 from sklearn.datasets import load_digits
@@ -17,6 +18,8 @@ networks = {
     "pooling 2": "conv3 relu gauss2 flatten dense",
     "pooling 4": "conv3 relu gauss4 flatten dense",
 }
-found = tg.bias.geometries(networks, images[:200], labels[:200], draws=2, count=4, others=30)
+found = tg.bias.geometries(
+    networks, images[:200], labels[:200], draws=2, count=4, others=30
+)
 figure = found.plot()
 print(found.summary)

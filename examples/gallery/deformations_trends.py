@@ -2,8 +2,8 @@
 How pooling changes stability
 =============================
 
-The same constants for several networks, here with more and more pooling. The result is a
-``StabilityTrends``.
+The same constants for several networks, here with more and more pooling. The result
+is a ``StabilityTrends``.
 """
 
 from sklearn.datasets import load_digits

@@ -2,7 +2,8 @@
 Kernels behind each layer
 =========================
 
-How alike inputs become on their way through a deep network. The result is a ``LayerKernels``.
+How alike inputs become on their way through a deep network. The result is a
+``LayerKernels``.
 """
 
 from sklearn.datasets import load_digits

@@ -2,8 +2,8 @@
 A finite network in training
 ============================
 
-The loss of one network of width 256, and how far its weights and its kernel move. Needs PyTorch.
-The result is a ``Training``.
+The loss of one network of width 256, and how far its weights and its kernel move.
+Needs PyTorch. The result is a ``Training``.
 """
 
 from sklearn.datasets import load_digits

@@ -2,8 +2,8 @@
 The norm of one function
 ========================
 
-Whether a function lies in the space of a kernel, and how much each degree adds to its norm. The
-result is an ``RkhsNorm``.
+Whether a function lies in the space of a kernel, and how much each degree adds to its
+norm. The result is an ``RkhsNorm``.
 """
 
 import tangency as tg

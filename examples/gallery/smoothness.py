@@ -2,8 +2,9 @@
 Smoothness of the features
 ==========================
 
-How far a small step of the input moves its features: by the root of the step for the NTK of a
-ReLU network, in proportion for its last-layer kernel. The result is a ``Modulus``.
+How far a small step of the input moves its features: by the root of the step for the
+NTK of a ReLU network, in proportion for its last-layer kernel. The result is a
+``Modulus``.
 """
 
 import numpy as np

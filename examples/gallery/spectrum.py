@@ -2,9 +2,9 @@
 Eigenvalues on the sphere
 =========================
 
-How fast a dense network's eigenvalues fall with the degree, its NTK beside its last-layer kernel:
-the slower they fall, the more of the high frequencies a kernel keeps. The result is a
-``SpectrumComparison``.
+How fast a dense network's eigenvalues fall with the degree, its NTK beside its
+last-layer kernel: the slower they fall, the more of the high frequencies a kernel
+keeps. The result is a ``SpectrumComparison``.
 """
 
 import tangency as tg

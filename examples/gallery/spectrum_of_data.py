@@ -2,8 +2,8 @@
 Eigenvalues on data
 ===================
 
-Eigenvalues of the kernel matrix divided by the number of inputs, for both kernels of a
-convolutional network on images of digits. The result is an ``EmpiricalComparison``.
+Eigenvalues of the kernel matrix divided by the number of inputs, for both kernels of
+a convolutional network on images of digits. The result is an ``EmpiricalComparison``.
 """
 
 from sklearn.datasets import load_digits

@@ -2,8 +2,8 @@
 Eigenvalues on data, beside theory
 ==================================
 
-On uniform points of a sphere the eigenvalues of the matrix come in clusters around those of
-theory. The result is an ``EmpiricalSpectrum``.
+On uniform points of a sphere the eigenvalues of the matrix come in clusters around
+those of theory. The result is an ``EmpiricalSpectrum``.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 Eigenvalues of one kernel
 =========================
 
-The same of a single kernel, here with a bias, which fills the odd degrees. The result is a
-``MercerSpectrum``.
+The same of a single kernel, here with a bias, which fills the odd degrees. The result
+is a ``MercerSpectrum``.
 """
 
 import tangency as tg

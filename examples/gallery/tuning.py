@@ -2,8 +2,8 @@
 Weights, biases and noise by the marginal likelihood
 ====================================================
 
-The objective along each parameter that was chosen, the others at their best. Needs PyTorch. The
-result is a ``Tuned``.
+The objective along each parameter that was chosen, the others at their best. Needs
+PyTorch. The result is a ``Tuned``.
 """
 
 import numpy as np

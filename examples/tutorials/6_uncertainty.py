@@ -2,8 +2,9 @@
 Uncertainty and tuning
 ======================
 
-How sure is a prediction, and which weights, biases and noise suit the data? A wide network before
-training is a Gaussian process, so both questions have answers in closed form.
+How sure is a prediction, and which weights, biases and noise suit the data? A wide
+network before training is a Gaussian process, so both questions have answers in
+closed form.
 """
 
 # %%
@@ -24,16 +25,19 @@ grid = np.linspace(-4, 4, 200)[:, None]
 # %%
 # A Gaussian process
 # ------------------
-# ``GaussianProcess`` gives a mean and a standard deviation. The noise is chosen by the marginal
-# likelihood.
+# ``GaussianProcess`` gives a mean and a standard deviation. The noise is chosen by the
+# marginal likelihood.
 
 net = "dense:b=1 erf dense"
 gp = tg.GaussianProcess(net).fit(x, y)
-print(f"noise {gp.noise_:.2g}, log marginal likelihood {gp.log_marginal_likelihood_:.1f}")
+print(
+    f"noise {gp.noise_:.2g}, log marginal likelihood {gp.log_marginal_likelihood_:.1f}"
+)
 
 # %%
-# ``inference="ensemble"`` is another model: networks drawn at random and trained by gradient
-# descent in all their layers. Its spread is what many trained networks would disagree by.
+# ``inference="ensemble"`` is another model: networks drawn at random and trained by
+# gradient descent in all their layers. Its spread is what many trained networks would
+# disagree by.
 
 ensemble = tg.GaussianProcess(net, inference="ensemble", noise=1e-3).fit(x, y)
 
@@ -56,9 +60,9 @@ left.legend(loc="upper left")
 # %%
 # Tuning
 # ------
-# In the text form of a network ``?`` marks a number that is to be chosen; ``tune`` follows
-# gradients of the marginal likelihood (it needs ``tangency[torch]``). Or choose by
-# ``objective="leave_one_out"``.
+# In the text form of a network ``?`` marks a number that is to be chosen; ``tune``
+# follows gradients of the marginal likelihood (it needs ``tangency[torch]``). Or choose
+# by ``objective="leave_one_out"``.
 
 found = tg.tune("dense:w=?,b=? erf dense", x, y)
 print(found.reading)
@@ -68,20 +72,22 @@ found.chosen
 tuned_figure = found.plot()
 
 # %%
-# ``estimator()`` is a fitted model with all of it. It is surer in the gap only if the likelihood is
-# higher:
+# ``estimator()`` is a fitted model with all of it. It is surer in the gap only if the
+# likelihood is higher:
 
 tuned = found.estimator()
 for name, process in (("before", gp), ("after", tuned)):
-    print(f"log marginal likelihood {name} tuning: {process.log_marginal_likelihood_:.1f}")
+    print(
+        f"log marginal likelihood {name} tuning: {process.log_marginal_likelihood_:.1f}"
+    )
 last = Figure(figsize=(6, 3.8), layout="constrained")
 draw(last.subplots(), tuned, "After tuning")
 
 # %%
 # Probabilities
 # -------------
-# A classifier's probabilities are calibrated on leave-one-out predictions at the end of ``fit``.
-# Does it know how often it is right?
+# A classifier's probabilities are calibrated on leave-one-out predictions at the end of
+# ``fit``. Does it know how often it is right?
 
 from sklearn.datasets import load_digits
 
@@ -91,19 +97,22 @@ sure = model.predict_proba(X[500:] / 16).max(axis=1)
 right = model.predict(X[500:] / 16) == labels[500:]
 for low, high in ((0.0, 0.7), (0.7, 0.9), (0.9, 1.0)):
     those = (sure > low) & (sure <= high)
-    print(f"says {sure[those].mean():.2f}: right {right[those].mean():.2f} of {those.sum()} images")
+    says, is_right = sure[those].mean(), right[those].mean()
+    print(f"says {says:.2f}: right {is_right:.2f} of {those.sum()} images")
 
 # %%
 # Intervals that hold
 # -------------------
-# ``predict_interval`` needs no prior: its intervals follow from what every sample would have been
-# predicted without it.
+# ``predict_interval`` needs no prior: its intervals follow from what every sample would
+# have been predicted without it.
 
 z = random.uniform(-3, 3, (600, 1))
 t = np.sin(2 * z[:, 0] + 1) + 0.1 * random.standard_normal(600)
 regressor = tg.KernelRegressor(net, alpha=0.01).fit(z[:200], t[:200])
 lower, upper = regressor.predict_interval(z[200:], coverage=0.9)
-print(f"90 % intervals hold {np.mean((lower <= t[200:]) & (t[200:] <= upper)):.1%} of new targets")
+held = (lower <= t[200:]) & (t[200:] <= upper)
+print(f"90 % intervals hold {held.mean():.1%} of new targets")
 
 # %%
-# More: :doc:`/uncertainty`, :doc:`/learning` (Gaussian processes, probabilities), :doc:`/tuning`.
+# More: :doc:`/uncertainty`, :doc:`/learning` (Gaussian processes, probabilities),
+# :doc:`/tuning`.
