@@ -495,5 +495,5 @@ class TestRefusals:
 
 
 def test_the_page_says_what_the_code_does():
-    run_examples("tuning.md", 8)
-    follow_links("tuning.md", 1)
+    run_examples("tuning.md", 16)
+    follow_links("tuning.md", 2)

@@ -6,9 +6,11 @@ from typing import Any
 
 from ..checks import within_memory
 from ..nets.plan import Plan
+from . import backward
 from .blas import blas_limit
 from .engine import BOTH, DEFAULTS, Computing, KernelPair, Wanted
-from .gradients import settled
+from .gradients import differentiates, settled
+from .order import REFERENCE
 from .prepared import prepared
 from .select import select
 
@@ -25,6 +27,8 @@ def gram(
     """K(x_i, y_j) for all pairs of arrays or `Prepared` ones; `y=None` is a symmetric call."""
     first, second = prepared(x), None if y is None else prepared(y)
     arrays = [each.inputs for each in (first, second) if each is not None]
+    if differentiates(plan.net, *arrays):
+        return backward.gram(plan, first, second, wanted, computing)
     plan = settled(plan, *arrays)
     engine = select(plan, *arrays, engine=computing.engine).engine
     return engine.gram(plan, first, second, wanted, computing)
@@ -37,6 +41,8 @@ def diagonal(
 ) -> KernelPair:
     """K(x_i, x_i) for each input, an array or a `Prepared` one."""
     given = prepared(x)
+    if differentiates(plan.net, given.inputs):
+        return REFERENCE.diagonal(plan, given, want_ntk, computing)
     plan = settled(plan, given.inputs)
     engine = select(plan, given.inputs, engine=computing.engine).engine
     return engine.diagonal(plan, given, want_ntk, computing)

@@ -51,6 +51,18 @@ class ReferenceEngine:
     ) -> KernelPair:
         return diagonal_of(plan, given, want_ntk=want_ntk, max_memory=computing.max_memory)
 
+    def pull(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        cotangents: KernelPair,
+        computing: Computing,
+        parameters: bool,
+    ) -> None:
+        # `backward` differentiates the recursion itself.
+        return None
+
     def note(self, plan: Plan, given: Prepared) -> str:
         return ""
 
@@ -113,8 +125,23 @@ def gram(
                     store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
     without_gradients(x, lambda: _write_equal(plan, first, second, results, max_memory))
+    if gradient and symmetric and has_masks(plan):
+        results = _with_masks(plan, x, results, max_memory)
     check_kernels(*results, plan)
     return results
+
+
+def _with_masks(plan: Plan, x: Any, results: KernelPair, budget: int | None) -> KernelPair:
+    """The diagonal of inputs under masks, which has other derivatives than the pairs beside it."""
+    import torch
+
+    alone = diagonal(plan, x, want_ntk=results.ntk is not None, max_memory=budget)
+    return KernelPair(
+        *(
+            None if k is None else k - torch.diag(torch.diagonal(k)) + torch.diag(own)
+            for k, own in zip(results, alone, strict=True)
+        )
+    )
 
 
 def _write_equal(
@@ -148,6 +175,18 @@ def store(out: Any, value: Any, rows: slice, cols: slice, grid: Tiles) -> None:
         else:
             out[cols, rows] = xp.matrix_transpose(value)
     out[rows, cols] = value
+
+
+def triangle(cotangent: Any, rows: slice, cols: slice, grid: Tiles) -> Any:
+    """The cotangent of a tile, given that of the matrix that `store` made of it."""
+    part = cotangent[rows, cols]
+    if not grid.symmetric:
+        return part
+    xp = array_namespace(cotangent)
+    mirrored = xp.matrix_transpose(cotangent[cols, rows])
+    if rows != cols:
+        return part + mirrored
+    return xp.triu(part) + xp.triu(mirrored, k=1)
 
 
 def marginals(plan: Plan, x: Any, side: int) -> list[Any]:

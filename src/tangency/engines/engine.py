@@ -39,6 +39,25 @@ class Wanted(NamedTuple):
         return cls(*(kind in kinds for kind in cls._fields))
 
 
+class Pulled(NamedTuple):
+    """Where a cotangent of kernel matrices leads, one way back through all pairs.
+
+    Attributes:
+        x, y: gradients in the two sets of inputs, their shapes, through products of two inputs;
+            y is None for a symmetric call, x holds both sides then.
+        marginals_x, marginals_y: gradients in what is read of each input alone, the arrays of
+            `reference.marginals`; None as above.
+        weights: gradients in w²/fan and b² of each step with weights, in the order of `walk`,
+            through all pairs; empty where they were not asked for.
+    """
+
+    x: Array
+    y: Array | None
+    marginals_x: list[Any]
+    marginals_y: list[Any] | None
+    weights: list[tuple[float, float]]
+
+
 @dataclass(frozen=True)
 class Computing:
     """How to compute, of which no result depends but for rounding.
@@ -109,6 +128,22 @@ class Engine(Protocol):
         self, plan: Plan, given: Prepared, want_ntk: bool, computing: Computing
     ) -> KernelPair:
         """K(x_i, x_i) for each input, (n,) each; errors as above."""
+        ...
+
+    def pull(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        cotangents: KernelPair,
+        computing: Computing,
+        parameters: bool,
+    ) -> Pulled | None:
+        """The gradient of Σ_ij ⟨cotangents, kernels⟩_ij, in loops of its own; None where it cannot.
+
+        cotangents: (n, m) each, None for a kernel that is not there. parameters: whether gradients
+        in weights are wanted.
+        """
         ...
 
     def note(self, plan: Plan, given: Prepared) -> str:

@@ -50,14 +50,16 @@ def tiles(
     symmetric: bool,
     gradient: bool,
     kinds: int = 2,
+    kept: bool = True,
 ) -> Tiles:
     """The tiles for a budget of bytes.
 
     Args:
         itemsize: bytes of a number.
         budget: bytes that may be used beside the inputs.
-        gradient: intermediate results are kept for a backward pass, all of them.
+        gradient: intermediate results are kept for a backward pass.
         kinds: matrices of the result.
+        kept: they are kept of all tiles, not of one at a time.
 
     Raises:
         MemoryLimitError: the result, or one single pair, does not fit.
@@ -77,7 +79,7 @@ def tiles(
             f"one pair), but {size_text(budget)} are allowed; raise max_memory, pass "
             "fewer inputs at a time, or use float32"
         )
-    if gradient:
+    if gradient and kept:
         # Every tile is kept until the backward pass: smaller tiles would not save anything.
         if fixed + pair * n * m > budget:
             raise MemoryLimitError(

@@ -35,12 +35,21 @@ def numbers_only(layer: Any) -> Any:
     >>> numbers_only(parse("dense:w=2 relu dense"))
     Sequential(Dense(weight_std=2.0), ReLU(), Dense())
     """
+    return with_tensors(layer, plain)
+
+
+def with_tensors(layer: Any, change: Callable[[Any], Any]) -> Any:
+    """The same layer or network with `change(tensor)` in the place of each tensor."""
+
+    def inner(each: Any) -> Any:
+        return with_tensors(each, change)
+
     if isinstance(layer, Sequential):
-        return Sequential(*map(numbers_only, layer.layers))
+        return Sequential(*map(inner, layer.layers))
     if isinstance(layer, Branches) and not foreign(layer):
-        return layer.rebuilt(list(map(numbers_only, layer.chains()))) if _has(layer) else layer
+        return layer.rebuilt(list(map(inner, layer.chains()))) if _has(layer) else layer
     given = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
-    changes = {k: _numbers(v) for k, v in given.items() if _has(v)}
+    changes = {k: _changed(v, change) for k, v in given.items() if _has(v)}
     return replace(layer, **changes) if changes else layer
 
 
@@ -48,12 +57,12 @@ def _has(value: Any) -> bool:
     return any(True for _ in tensors(value))
 
 
-def _numbers(value: Any) -> Any:
+def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, Layer):
-        return numbers_only(value)
+        return with_tensors(value, change)
     if isinstance(value, tuple):
-        return tuple(map(_numbers, value))
-    return plain(value) if hasattr(value, "detach") else value
+        return tuple(_changed(each, change) for each in value)
+    return change(value) if hasattr(value, "detach") else value
 
 
 def with_activations(net: Any, change: Callable[[ActivationLayer], ActivationLayer]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...nets.plan import Plan
-from ..engine import Computing, Wanted
+from ..engine import Computing, KernelPair, Pulled, Wanted
 from ..host import CompiledEngine, as_numpy
 from ..prepared import Prepared
 
@@ -54,6 +54,23 @@ class FusedEngine(CompiledEngine):
         from .engine import diagonal
 
         return diagonal(plan, given, want_ntk=want_ntk, n_jobs=computing.n_jobs)
+
+    def pull(
+        self,
+        plan: Plan,
+        first: Prepared,
+        second: Prepared | None,
+        cotangents: KernelPair,
+        computing: Computing,
+        parameters: bool,
+    ) -> Pulled | None:
+        from .adjoint.engine import no_way_back, pull
+
+        if no_way_back(plan, parameters):
+            return None
+        one, two = as_numpy(first), None if second is None else as_numpy(second)
+        pair = KernelPair(*(None if k is None else k.detach().numpy() for k in cotangents))
+        return pull(plan, one, two, pair, parameters, computing.n_jobs)
 
     def note(self, plan: Plan, given: Prepared) -> str:
         from .fitting import note

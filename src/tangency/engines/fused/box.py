@@ -44,13 +44,15 @@ def is_box(tb, work, o, follower, wrap, lanes):
 
 
 @jit
-def convolve_box(tb, work, o, follower, src, dst, d1, d2, lanes, marginals):
+def convolve_box(tb, work, o, follower, src, dst, kept, d1, d2, lanes, marginals):
     """A patch of up to three rows of three columns, and the activation behind it, on a plane.
 
-    Sums over a column of the patch stay in registers while it moves along a row.
+    Sums over a column of the patch stay in registers while it moves along a row. What is there
+    before the activation is kept on the tape from `kept` on, if that is not below 0.
     """
     # Local names: every access to a field of a tuple would count references in the loop.
     s, t, second, one, par, taps = work.s, work.t, work.second, work.one, tb.par, tb.taps
+    tape_s, tape_t, keeps = work.tape_s, work.tape_t, kept >= 0
     height, across, across_out, bits = o[H], o[W], o[W_OUT], bits_of(lanes)
     a1, b1 = first_of(d1, False), last_of(height, d1, False)
     a2, b2 = first_of(d2, False), last_of(across, d2, False)
@@ -77,6 +79,7 @@ def convolve_box(tb, work, o, follower, src, dst, d1, d2, lanes, marginals):
                 r0, r1, r2 = r1, r2, at
         mine = i * across_out + a2
         out, first = _U(dst + mine * lanes), _U(marginal + mine)
+        tape = _U(max(kept, 0) + mine * lanes)
         other = _U((marginal + (i + d1) * across_out + a2 + d2) * lanes)
         for c in range(_U(0), step, _U(width(s))):
             x0, x1, y0, y1 = nothing, nothing, nothing, nothing
@@ -101,8 +104,15 @@ def convolve_box(tb, work, o, follower, src, dst, d1, d2, lanes, marginals):
                 norm = one[first + near + _U(k)] * load(second, other + far + p)
                 value, slope = piecewise(cov, corr, norm, a, b)
                 store(s, out + p, value)
+                if keeps:
+                    store(tape_s, tape + p, cov)
                 if tangent:
-                    store(t, out + p, (w * (y0 + y1 + y2) + own * cov) * slope)
+                    tan = w * (y0 + y1 + y2) + own * cov
+                    store(t, out + p, tan * slope)
+                    if keeps:
+                        store(tape_t, tape + p, tan)
                 elif trainable:
                     store(t, out + p, cov * slope)
+                    if keeps:
+                        store(tape_t, tape + p, cov)
                 x0, x1, y0, y1 = x1, x2, y1, y2

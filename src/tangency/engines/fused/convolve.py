@@ -47,6 +47,14 @@ def partner(i, d, n):
 
 
 @jit
+def keep(work, to, at, n, tangent):
+    """Copies a row of Σ, and of Θ where there is one, to the tape."""
+    copy(work.tape_s, to, work.s, at, n)
+    if tangent:
+        copy(work.tape_t, to, work.t, at, n)
+
+
+@jit
 def elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step):
     """An activation or LayerNorm on row i of a plane; `step` is from u to v in `first`."""
     height, width, base = o[H], o[W], o[MARGINAL] * lanes
@@ -65,8 +73,11 @@ def elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step):
 
 
 @jit
-def convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
-    """A box patch: rows are summed over the first axis, the sum over the second; then affine."""
+def convolve(tb, work, o, follower, src, dst, kept, d1, d2, wrap, lanes, marginals):
+    """A box patch: rows are summed over the first axis, the sum over the second; then affine.
+
+    kept: where on the tape the result is kept too, before the activation; below 0 for nowhere.
+    """
     # Local names: every access to a field of a tuple would count references in the loop.
     s, t, sums_s, sums_t = work.s, work.t, work.sums_s, work.sums_t
     first, second, par, taps = work.first, work.second, tb.par, tb.taps
@@ -112,6 +123,8 @@ def convolve(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
                 add(t, at, s, at, n_out)
         elif trainable:
             copy(t, at, s, at, n_out)
+        if kept >= 0:
+            keep(work, kept + at - dst, at, n_out, tangent or trainable)
         if follower >= 0:
             f = tb.ops[follower]
             elementwise(s, t, first, second, par, f, dst, i, e1, e2, wrap, lanes, step)
@@ -181,7 +194,7 @@ def _sum_taps(taps, out, sums, at, base, taps2, count, step, w, shift, width, la
 
 
 @jit
-def convolve_points(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, marginals):
+def convolve_points(tb, work, o, follower, src, dst, kept, d1, d2, wrap, lanes, marginals):
     """A patch given by a list of offsets: one pass for each."""
     s, t, first, second, par = work.s, work.t, work.first, work.second, tb.par
     e1, e2 = d1 // o[STRIDE1], d2 // o[STRIDE2]
@@ -200,6 +213,8 @@ def convolve_points(tb, work, o, follower, src, dst, d1, d2, wrap, lanes, margin
                 add(t, at, s, at, n)
         elif trainable:
             copy(t, at, s, at, n)
+        if kept >= 0:
+            keep(work, kept + at - dst, at, n, tangent or trainable)
         if follower >= 0:
             f, step = tb.ops[follower], marginals * lanes
             elementwise(s, t, first, second, par, f, dst, i, e1, e2, wrap, lanes, step)

@@ -129,8 +129,8 @@ def gram(
         pair = gram(plan, second, first, wanted=wanted, n_jobs=n_jobs, progress=progress)
         nngp, ntk = (None if k is None else np.ascontiguousarray(k.T) for k in pair)
         return nngp, ntk
-    one = _rows(first)
-    two = one if second is None else _rows(second)
+    one = rows_of(first)
+    two = one if second is None else rows_of(second)
     symmetric, jobs = second is None, threads(n_jobs)
     found = twins(one, None if symmetric else two)
     compute = _of_grids if plan.space else _of_vectors
@@ -171,7 +171,7 @@ def _of_grids(
     head.gram(one, two, out, symmetric, jobs, progress)
     tail = Tail(head.program.rest, wanted.ntk, head.program.tangent, x.dtype)
     if symmetric or not tail.empty:
-        aux = _marginals(plan, tail, one, jobs), _marginals(plan, tail, two, jobs)
+        aux = marginals_behind(plan, tail, one, jobs), marginals_behind(plan, tail, two, jobs)
 
         def tile(work: Any, rows: tuple[int, int], cols: tuple[int, int]) -> None:
             if not tail.empty:
@@ -195,7 +195,7 @@ def _of_vectors(
     """As `_of_grids`; of Σ, where it is not wanted, there is one tile at a time."""
     x, y = one.inputs, two.inputs
     tail = Tail(plan.steps, wanted.ntk, False, x.dtype)
-    aux = _passed(plan, tail, one)[2], _passed(plan, tail, two)[2]
+    aux = passed(plan, tail, one)[2], passed(plan, tail, two)[2]
     products = Products(plan, tail, one, two, aux, wanted.nngp)
     s, t = (np.zeros((len(x), len(y)), dtype=x.dtype) if each else None for each in wanted)
 
@@ -259,7 +259,7 @@ def diagonal(
     """K(x_i, x_i) for each input: (nngp, ntk)."""
     given = prepared(x)
     warm.get_ready(given.inputs.dtype, bool(plan.space))
-    return _diagonal(plan, _rows(given), want_ntk, threads(n_jobs))
+    return _diagonal(plan, rows_of(given), want_ntk, threads(n_jobs))
 
 
 def _diagonal(
@@ -275,7 +275,7 @@ def _diagonal(
             tail = Tail(head.program.rest, want_ntk, head.program.tangent, x.dtype)
             tail.diagonal(s, t)
         else:
-            s, t, _ = _passed(plan, Tail(plan.steps, want_ntk, False, x.dtype), given)
+            s, t, _ = passed(plan, Tail(plan.steps, want_ntk, False, x.dtype), given)
         for values in (s, t):
             check_values(values)
         return s, t if want_ntk else None
@@ -283,7 +283,7 @@ def _diagonal(
     return given.derive(("diagonal", plan, want_ntk), make)
 
 
-def _passed(plan: Plan, tail: Tail, given: Prepared) -> tuple[np.ndarray, ...]:
+def passed(plan: Plan, tail: Tail, given: Prepared) -> tuple[np.ndarray, ...]:
     """Vectors taken through all layers alone: K(x, x) of both kinds, and (u, v) of all marginals.
 
     They start from the one sum of squares that products of two vectors are measured against.
@@ -298,7 +298,7 @@ def _passed(plan: Plan, tail: Tail, given: Prepared) -> tuple[np.ndarray, ...]:
     return given.derive(("tail", plan, tail.want_ntk), make)
 
 
-def _marginals(plan: Plan, tail: Tail, given: Prepared, jobs: int) -> np.ndarray:
+def marginals_behind(plan: Plan, tail: Tail, given: Prepared, jobs: int) -> np.ndarray:
     """(u, v) of each image at every layer of the tail that asks for them."""
 
     def make() -> np.ndarray:
@@ -312,7 +312,7 @@ def _marginals(plan: Plan, tail: Tail, given: Prepared, jobs: int) -> np.ndarray
     return given.derive(("tail", plan, tail.want_ntk), make)
 
 
-def _rows(given: Prepared) -> Prepared:
+def rows_of(given: Prepared) -> Prepared:
     """Inputs as rows, in the one kind of array that the loops are compiled for."""
 
     def make() -> Prepared:

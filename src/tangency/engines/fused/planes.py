@@ -8,7 +8,7 @@ with both u and u + δ on the grid are filled, unless the stage wraps around.
 from __future__ import annotations
 
 from .box import convolve_box, is_box
-from .convolve import convolve, convolve_points, elementwise, partner
+from .convolve import convolve, convolve_points, elementwise, keep, partner
 from .expanded import prepare_part, series_blocks
 from .jit import jit
 from .rows import (
@@ -28,6 +28,9 @@ from .tables import (
     DOWN1,
     DOWN2,
     DST,
+    KEEPS,
+    KEPT_BEFORE,
+    KEPT_BEHIND,
     KIND,
     MARGINAL,
     OP_FIRST,
@@ -57,9 +60,9 @@ def run_plane(tb, work, stage, d1, d2, lanes, plane, marginals, channels, record
     row = tb.stages[stage]
     wrap = row[WRAP] != 0
     if row[SOURCE] < 0:
-        _from_input(work, row[S_H], row[S_W], d1, d2, wrap, lanes, channels)
+        from_input(work, row[S_H], row[S_W], d1, d2, wrap, lanes, channels)
     else:
-        _from_register(tb, work, row, d1, d2, wrap, lanes)
+        from_register(tb, work, row, d1, d2, wrap, lanes)
     run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record)
 
 
@@ -68,7 +71,7 @@ def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
     """Takes the plane in slot 0 through the operations of a stage."""
     row, ops, par = tb.stages[stage], tb.ops, tb.par
     s, t, first, second = work.s, work.t, work.first, work.second
-    wrap = row[WRAP] != 0
+    wrap, marks = row[WRAP] != 0, tb.marks
     op, end = row[OP_FIRST], row[OP_LAST]
     while op < end:
         o = ops[op]
@@ -81,20 +84,26 @@ def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
             behind = op + 1 < end and ops[op + 1, CODE] == ELEMENTWISE
             if behind and not record and ops[op + 1, SRC] == o[DST]:
                 follower = op + 1
+            kept = marks[op, KEPT_BEHIND] * plane * lanes
             if code == CONV and is_box(tb, work, o, follower, wrap, lanes):
-                convolve_box(tb, work, o, follower, src, dst, e1, e2, lanes, marginals)
+                convolve_box(tb, work, o, follower, src, dst, kept, e1, e2, lanes, marginals)
             elif code == CONV:
-                convolve(tb, work, o, follower, src, dst, e1, e2, wrap, lanes, marginals)
+                convolve(tb, work, o, follower, src, dst, kept, e1, e2, wrap, lanes, marginals)
             else:
-                convolve_points(tb, work, o, follower, src, dst, e1, e2, wrap, lanes, marginals)
+                convolve_points(
+                    tb, work, o, follower, src, dst, kept, e1, e2, wrap, lanes, marginals
+                )
             op += 1 if follower < 0 else 2
             continue
         height, width, value = o[H], o[W], par[o[PAR]]
         j0 = first_of(e2, wrap)
         n = (last_of(width, e2, wrap) - j0) * lanes
+        kept = marks[op, KEPT_BEFORE] * plane * lanes if marks[op, KEEPS] > 0 else -1
         for i in range(first_of(e1, wrap), last_of(height, e1, wrap)):
             at = (i * width + j0) * lanes
             a, b = src + at, dst + at
+            if kept >= 0:
+                keep(work, kept + at, a, n, tangent)
             if code == ELEMENTWISE:
                 if record:
                     _record(tb, work, o, dst, i, lanes, marginals)
@@ -118,7 +127,7 @@ def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
 
 
 @jit
-def _from_input(work, height, width, d1, d2, wrap, lanes, channels):
+def from_input(work, height, width, d1, d2, wrap, lanes, channels):
     """Σ[u, u+δ] = Σ_c x_c[u]·y_c[u+δ]."""
     s, x, y, image, groups = work.s, work.x, work.y, work.image, work.groups[0] != 0
     positions, bits = height * width, bits_of(lanes)
@@ -150,7 +159,7 @@ def plane_address(plane_at, table, h, w, d1, d2, i, j):
 
 
 @jit
-def _from_register(tb, work, row, d1, d2, wrap, lanes):
+def from_register(tb, work, row, d1, d2, wrap, lanes):
     height, width, tangent = row[S_H], row[S_W], row[TANGENT_IN] != 0
     s, t, stored_s, stored_t = work.s, work.t, work.stored_s, work.stored_t
     for i in range(first_of(d1, wrap), last_of(height, d1, wrap)):

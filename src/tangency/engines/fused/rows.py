@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit
-from .simd import load, store, width
+from .simd import load, store, total, width
 
 _U = np.uint64
 
@@ -209,3 +209,45 @@ def strided(out, at, x, i, w, step, count, lanes):
         o, p = _U(at) + k * _U(lanes), _U(i) + k * _U(step) * _U(lanes)
         for lane in range(_U(lanes)):
             out[o + lane] += w * x[p + lane]
+
+
+@jit
+def add_affine3(out, at, x, i, j, h, w, n):
+    at, i, j, h = _U(at), _U(i), _U(j), _U(h)
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        both = w * (load(x, i + k) + load(x, j + k) + load(x, h + k))
+        store(out, at + k, load(out, at + k) + both)
+    for k in range(end, _U(n)):
+        out[at + k] += w * (x[i + k] + x[j + k] + x[h + k])
+
+
+@jit
+def add_lanes(out, at, stride, x, i, count, lanes):
+    """out[at + stride·k] += the sum of x[i + lanes·k] over its lanes, for k < count."""
+    at, i, stride, lanes = _U(at), _U(i), _U(stride), _U(lanes)
+    step = _U(width(x))
+    end = whole(x, lanes)
+    for k in range(_U(count)):
+        here = i + k * lanes
+        value = x[here] - x[here]
+        for lane in range(_U(0), end, step):
+            value += total(load(x, here + lane))
+        for lane in range(end, lanes):
+            value += x[here + lane]
+        out[at + stride * k] += value
+
+
+@jit
+def add_products(out, at, x, i, y, j, channels, size, n):
+    """out_c += x·y_c: numbers of a channel follow `size` numbers behind those of the one before."""
+    at, i, j, size = _U(at), _U(i), _U(j), _U(size)
+    end, step = whole(out, n), _U(width(out))
+    for k in range(_U(0), end, step):
+        value = load(x, i + k)
+        for c in range(_U(channels)):
+            p, q = at + c * size + k, j + c * size + k
+            store(out, p, load(out, p) + value * load(y, q))
+    for k in range(end, _U(n)):
+        for c in range(_U(channels)):
+            out[at + c * size + k] += x[i + k] * y[j + c * size + k]

@@ -106,6 +106,25 @@ def spread(typing: Any, value: Any) -> Any:
 
 
 @intrinsic
+def total(typing: Any, vector: Any) -> Any:
+    """The sum of the numbers of a vector, by halves."""
+
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value, count = args[0], sig.args[0].count
+        while count > 1:
+            count //= 2
+            halves = [
+                ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(k, k + count)))
+                for k in (0, count)
+            ]
+            low, high = (builder.shuffle_vector(value, value, half) for half in halves)
+            value = builder.fadd(low, high)
+        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+    return vector.dtype(vector), build
+
+
+@intrinsic
 def width(typing: Any, array: Any) -> Any:
     """How many numbers of this array make a vector."""
 

@@ -25,6 +25,7 @@ class Tables(NamedTuple):
             several pairs (u, v) it is.
         plane_at: where the plane of each displacement begins in a register, in positions.
         tiny: the smallest normal number.
+        marks: one row an operation, what a way back needs of it; nothing on the way there.
     """
 
     ops: Any
@@ -41,6 +42,7 @@ class Tables(NamedTuple):
     plane_at: Any
     marginals: Any
     tiny: Any
+    marks: Any
 
 
 # Columns of `ops`.
@@ -55,6 +57,11 @@ OP_COLUMNS = 23
 (SHIFT1_FIRST, SHIFT1_LAST, SHIFT2_FIRST, SHIFT2_LAST) = range(16, 20)
 (AXIS1, AXIS2, SOURCE_PLANES, SINK_PLANES, SOURCE_AT, SINK_AT) = range(20, 26)
 STAGE_COLUMNS = 26
+
+# Columns of `marks`: the tapes that hold the planes an operation reads, or makes (−1: none);
+# whether it writes the former; whether no gradient was written to its source before.
+KEPT_BEFORE, KEPT_BEHIND, KEEPS, FRESH = range(4)
+MARK_COLUMNS = 4
 
 
 class Sizes(NamedTuple):
@@ -150,6 +157,7 @@ def tables(
         plane_at=integers(flat.plane_at),
         marginals=_marginals(integers(ops, OP_COLUMNS), max(int(starts[-1]), 1), par),
         tiny=np.asarray([np.finfo(dtype).smallest_normal], dtype=dtype),
+        marks=np.full((len(ops), MARK_COLUMNS), -1),
     )
     return result, _sizes(program, channels, int(starts[-1]), total)
 

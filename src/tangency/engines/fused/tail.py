@@ -42,6 +42,10 @@ class Tail:
         return self._tables[0]
 
     @property
+    def sizes(self) -> Any:
+        return self._tables[1]
+
+    @property
     def empty(self) -> bool:
         return not self.program.stages[0].operations
 
@@ -55,7 +59,7 @@ class Tail:
 
     def variances(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         """As `diagonal`; returns all marginals (n, marginals)."""
-        table, sizes = self._tables
+        table, sizes = self.table, self.sizes
         count = len(self.program.marginals)
         q = np.zeros((max(count, 1), len(s)), dtype=self.dtype)
         work = room(sizes, COLUMNS, self.dtype)
@@ -70,11 +74,11 @@ class Tail:
         self, work: Any, s: np.ndarray, t: np.ndarray, aux: tuple[Any, Any], rows: Any, cols: Any
     ) -> None:
         """Takes a tile of Σ and Θ through the layers in place."""
-        table, sizes = self._tables
+        table, sizes = self.table, self.sizes
         none = np.zeros((1, 1), dtype=self.dtype)
         blocks.vector_block(
             table, work, s, t, *aux, rows, cols, COLUMNS, sizes.marginals, none, False
         )
 
     def room(self) -> Any:
-        return room(self._tables[1], COLUMNS, self.dtype)
+        return room(self.sizes, COLUMNS, self.dtype)

@@ -18,7 +18,7 @@ from .engine import flat, uncovered
 from .head import head_of
 from .program import Code, Program
 
-__all__ = ["on_grid", "uncovered", "variances"]
+__all__ = ["on_grid", "starts", "uncovered", "variances"]
 
 
 @lru_cache(maxsize=64)
@@ -41,19 +41,19 @@ def variances(plan: Plan, x: NDArray, n_jobs: int | None = None) -> list[NDArray
     head = head_of(plan, False, x.dtype)
     found = head.variances(flat(x), threads(n_jobs))
     check_values(found)
-    starts = iter(_starts(head.program))
+    places = iter(starts(head.program))
     out: list[NDArray | None] = []
     for step, grid in zip(_readers(plan.steps), on_grid(plan), strict=True):
         if not grid:
             out.append(None)
             continue
-        start = next(starts)
+        start = next(places)
         q = found[:, start : start + math.prod(step.space_in)]
         out.append(q.reshape(-1, *step.space_in))
     return out
 
 
-def _starts(program: Program) -> list[int]:
+def starts(program: Program) -> list[int]:
     """Where the marginals of each activation begin, in order; series take them several times."""
     ends = np.cumsum([0, *(h * w for h, w in program.marginals)])
     operations = [op for stage in program.stages for op in stage.operations]

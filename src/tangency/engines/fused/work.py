@@ -18,6 +18,7 @@ class Work(NamedTuple):
     that there are groups of images on both sides instead.
     q: marginals, when they are being found. total_s, total_t: the readout of each lane.
     touched: which rows of a pooled sum have been begun.
+    tape_s, tape_t: planes that are kept for a way back.
     """
 
     s: Any
@@ -39,9 +40,11 @@ class Work(NamedTuple):
     total_s: Any
     total_t: Any
     touched: Any
+    tape_s: Any
+    tape_t: Any
 
 
-def room(sizes: Any, lanes: int, dtype: Any) -> Work:
+def room(sizes: Any, lanes: int, dtype: Any, tapes: int = 0) -> Work:
     """The buffers of one thread."""
 
     def numbers(count: int) -> np.ndarray:
@@ -67,6 +70,8 @@ def room(sizes: Any, lanes: int, dtype: Any) -> Work:
         total_s=np.zeros(lanes),
         total_t=np.zeros(lanes),
         touched=np.zeros(sizes.row_pairs, dtype=np.uint8),
+        tape_s=numbers(tapes * sizes.plane),
+        tape_t=numbers(tapes * sizes.plane),
     )
 
 

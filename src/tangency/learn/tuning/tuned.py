@@ -56,9 +56,11 @@ class Tuned(Result):
     `input_scales` ((d,), or None without). noise: in units of that kernel. amplitude: s, a number
     or (k,) as y was: the prior is s²K, the noise has the variance s²·noise. value: of the
     `objective`, in units of y; for errors of several outputs the mean of each one's divided by its
-    variance, which is what was made small. chosen: the free parameters by name, with their values;
-    the noise there is in units of the mean of K(x, x). without_effect: what was free, but stayed as
-    it is, as others have its effect. history: for each start, the objective after each evaluation.
+    variance, which is what was made small. `score`, `history` and profiles have the priors in it,
+    by which the search went. log_prior: the log density of what was chosen under `priors`, 0
+    without. chosen: the free parameters by name, with their values; the noise there is in units of
+    the mean of K(x, x). without_effect: what was free, but stayed as it is, as others have its
+    effect. history: for each start, the score after each evaluation.
     at_bounds: (name, "lower" or "upper", value).
     """
 
@@ -69,6 +71,8 @@ class Tuned(Result):
     input_scales: Vector | None
     objective: str
     value: float
+    score: float
+    log_prior: float
     chosen: dict[str, float]
     without_effect: tuple[str, ...]
     at_bounds: tuple[tuple[str, str, float], ...]
@@ -86,7 +90,8 @@ class Tuned(Result):
     @property
     def title(self) -> str:
         """What the figure shows."""
-        return f"{self.measure[0].upper()}{self.measure[1:]} along each parameter"
+        priors = " with priors" if self._has_priors else ""
+        return f"{self.measure[0].upper()}{self.measure[1:]}{priors} along each parameter"
 
     @property
     def measure(self) -> str:
@@ -104,7 +109,10 @@ class Tuned(Result):
             order = np.argsort(-self.relevance, kind="stable")[:_FEW]
             largest = ", ".join(f"{i} ({self.relevance[i]:.2g})" for i in order)
             parts.append(f"most relevant features {largest}")
-        text = f"The {self.measure} of the {kind} is best, {self.value:.4g}, at {'; '.join(parts)}"
+        best = f"best, {self.value:.4g},"
+        if self._has_priors:
+            best = f"{self.value:.4g}, best with the priors' log density, {self.log_prior:.4g},"
+        text = f"The {self.measure} of the {kind} is {best} at {'; '.join(parts)}"
         if self.without_effect:
             idle = ", ".join(map(words, self.without_effect))
             text += f"; left as it was, for the amplitude or others have its effect: {idle}"
@@ -129,6 +137,10 @@ class Tuned(Result):
         return spread / (spread.max() or 1.0)
 
     @property
+    def _has_priors(self) -> bool:
+        return any(each.prior is not None for each in self.problem.free)
+
+    @property
     def _share(self) -> float:
         settings = self.problem.settings(np.exp(self.point).tolist())
         if settings.noise is not None:
@@ -148,6 +160,8 @@ class Tuned(Result):
             value, note = self.chosen[each.name], f"at its {edge} bound" if edge else ""
             if each.name == NOISE:
                 note = note or "times the mean of K(x, x)"
+            if each.prior is not None:
+                note = "; ".join(filter(None, (note, str(each.prior))))
             size = (value, each.start, each.lower, each.upper)
             rows.append((each.name, self._layer(each.name), *size, note))
         for name in self.without_effect:
@@ -237,7 +251,7 @@ def made(
         noise = float(problem.noise_of(settings, K))
         targets = torch.from_numpy(problem.y)
         sizes = objectives.amplitudes(K, targets, noise, problem.objective).numpy()
-    sizes = sizes * problem.units
+    sizes, log_prior = sizes * problem.units, problem.log_prior(optimum.point)
     flat = np.ndim(y) == 1
     names = [each.name for each in problem.free]
     return Tuned(
@@ -247,7 +261,9 @@ def made(
         amplitude=float(sizes[0]) if flat else sizes,
         input_scales=None if settings.scales is None else np.array(settings.scales),
         objective=problem.objective,
-        value=problem.in_words(optimum.loss),
+        value=problem.in_words(optimum.loss + log_prior / problem.y.size),
+        score=problem.in_words(optimum.loss),
+        log_prior=log_prior,
         chosen=dict(zip(names, values, strict=True)),
         without_effect=without_effect,
         history=tuple(np.array(list(map(problem.in_words, h))) for h in optimum.history),
