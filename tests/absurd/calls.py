@@ -360,7 +360,7 @@ report.save_figure(figure=report.accuracy_comparison([report.Accuracy('NTK', 'nt
 # Beside finite networks, what else needs PyTorch.
 FINITE = """
 learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, restarts=0, bounds={'noise': (1e-4, 1.0)}, priors={'noise': (1e-2, 10.0)}, random_state=0, progress=False, checkpoint=None)
-learn.tune(NET, X, y, kind='ntk', free=['0__bias_std'], noise=0.1, input_scales=True, restarts=1, bounds=None, random_state=1).table()
+learn.tune(NET, X, y, kind='ntk', free=['0__bias_std'], noise=0.1, input_scales=True, landmarks=3, restarts=1, bounds=None, random_state=1).table()
 learn.tune('dense:b=? erf dense', X, y, restarts=0).profiles(points=3)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).scaled(X=X)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).estimator().predict(X=Z, return_std=True)
