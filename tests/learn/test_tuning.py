@@ -452,5 +452,5 @@ class TestRefusals:
 
 
 def test_the_page_says_what_the_code_does():
-    run_examples("tuning.md", 18)
+    run_examples("tuning.md", 21)
     follow_links("tuning.md", 2)
