@@ -26,7 +26,8 @@ LIGHT = [group for group in GROUPS if group != "finite"]
 # What persons are given, and do not make: arguments of these come from the package.
 GIVEN = {
     *("Choice", "EmpiricalSpectrum", "Estimate", "FiniteNetwork", "KernelPredictions"),
-    *("LayerKernels", "Likelihood"),
+    *("LayerKernels", "ClassCalibration", "ClassScores", "IntervalScores", "Intervals"),
+    *("Likelihood", "RegressionCalibration"),
     *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Profile", "Status"),
     *("Searched", "StoredGram", "Training", "Trial", "Tuned", "Verification"),
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.

@@ -16,12 +16,12 @@ from ..checks import is_number, plain_array, shown
 from ..errors import InputError
 from .attempt import whole_or_not_at_all
 from .base import PlainScore, centred
-from .calibration import fit_temperature
 from .estimators import RidgeEstimator
 from .plain import plain_targets
 from .samples import in_a_few_lines
 from .solvers.options import CG
 from .streaming import batch, one_alpha, take_in, takes_batches
+from .uncertainty.temperature import fit_temperature
 from .units import as_they_are
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
     by their mean squared error.
 
     Probabilities are softmax(f(x)/T), in the order of the values, with T, `temperature_`, chosen at
-    the end of the fit by the log loss of the leave-one-out predictions (`calibration`). Without
+    the end of the fit by the log loss of the leave-one-out predictions. Without
     these, for a finite `training_time` and `CG(probes=0)`, there is no `predict_proba`.
 
     Examples

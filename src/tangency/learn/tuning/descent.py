@@ -14,6 +14,7 @@ from .record import Record
 
 _SPREAD = np.log(30.0)  # of random starts, to either side of the first, in logarithms
 _STEPS = 200
+_AGAIN, _FLAT, _GAIN = 5, 1e-4, 1e-6
 _EQUAL = 1e-9  # losses that differ by less are equal: the earlier start wins
 
 
@@ -71,11 +72,18 @@ class _Run:
         from scipy.optimize import minimize
 
         options = {"maxiter": _STEPS, "ftol": 1e-12, "gtol": 1e-7}
-        found = minimize(
-            self, point, jac=True, method="L-BFGS-B", bounds=self.problem.box, options=options
-        )
-        good = bool(self.losses)  # else the first point failed
-        return (float(found.fun) if good else np.inf), np.asarray(found.x)
+        box, before = self.problem.box, np.inf
+        for _ in range(_AGAIN):
+            found = minimize(self, point, jac=True, method="L-BFGS-B", bounds=box, options=options)
+            if not self.losses:  # the first point failed
+                return np.inf, point
+            loss, point = float(found.fun), np.asarray(found.x)
+            downhill = np.abs(np.clip(point - found.jac, *box.T) - point).max()
+            # What it remembers of curved valleys can stop it on a slope; afresh it goes on.
+            if downhill < _FLAT or loss > before - _GAIN:
+                break
+            before = loss
+        return loss, point
 
     def __call__(self, point: Vector) -> tuple[float, Vector]:
         self.bar.update(1)

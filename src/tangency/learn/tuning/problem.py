@@ -98,10 +98,13 @@ class Problem:
         return sum(each.prior.log_density(value) for each, value in pairs if each.prior is not None)
 
     def in_words(self, loss: float) -> float:
-        """The objective in the units of the targets, for a loss; with the priors' part in it."""
+        """The objective for a loss, in units of the target; of several, errors / variance.
+
+        The priors have their part in it.
+        """
         n, k = self.y.shape
         if self.objective == "leave_one_out":
-            return math.exp(2.0 * loss) * float(np.mean(np.square(self.units)))
+            return math.exp(2.0 * loss) * (float(self.units[0]) ** 2 if k == 1 else 1.0)
         return -n * k * loss - n * float(np.log(self.units).sum())
 
     def settings(self, values: Sequence[Any]) -> Settings:
@@ -124,7 +127,7 @@ class Problem:
         return objectives.low_rank(columns, columns[list(self.landmarks)], kernel.diag(x))
 
     def _kernel(self, settings: Settings) -> Any:
-        return KINDS[self.kind](settings.net, engine="reference")
+        return KINDS[self.kind](settings.net)
 
     def _scaled(self, settings: Settings, rows: Any = slice(None)) -> Any:
         import torch
@@ -148,7 +151,7 @@ class Problem:
 
         Half the log is for an error what that mean is for a density: minus the log density of a
         residual, each normal with the variance of all. Priors are added to either alike. Errors of
-        several outputs count in units of their targets.
+        several outputs count in units of their variances.
         """
         import torch
 

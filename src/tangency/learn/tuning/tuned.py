@@ -22,7 +22,7 @@ from . import objectives
 from .descent import Optimum
 from .free import Free, marked_text
 from .problem import KINDS, NOISE, SCALES, Problem, Vector
-from .scaling import ScaledInputs
+from .scaling import ScaledInputs, in_float64
 
 _NAMES = {
     "marginal_likelihood": "log marginal likelihood",
@@ -32,6 +32,7 @@ _NAMES = {
 _AROUND = np.log(30.0)  # how far a profile goes to either side, in logarithms
 _AT_BOUND = 1e-6
 _FEW = 3
+_LEAST = 1e-140  # of amplitudes whose squares, times any noise, are numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,12 @@ class Tuned(Result):
     net: the network with the numbers chosen in it. kernel: its NTK or NNGP, for inputs times
     `input_scales` ((d,), or None without). noise: in units of that kernel. amplitude: s, a number
     or (k,) as y was: the prior is s²K, the noise has the variance s²·noise. value: of the
-    `objective`, in units of y; `score`, `history` and profiles have the priors in it, by which the
-    search went. log_prior: the log density of what was chosen under `priors`, 0 without. chosen:
-    the free parameters by name, with their values; the noise there is in units of the mean of
-    K(x, x). without_effect: what was free, but stayed as it is, as others have its effect. history:
-    for each start, the score after each evaluation.
+    `objective`, in units of y; for errors of several outputs the mean of each one's divided by its
+    variance, which is what was made small. `score`, `history` and profiles have the priors in it,
+    by which the search went. log_prior: the log density of what was chosen under `priors`, 0
+    without. chosen: the free parameters by name, with their values; the noise there is in units of
+    the mean of K(x, x). without_effect: what was free, but stayed as it is, as others have its
+    effect. history: for each start, the score after each evaluation.
     at_bounds: (name, "lower" or "upper", value).
     """
 
@@ -95,7 +97,8 @@ class Tuned(Result):
     @property
     def measure(self) -> str:
         """What the objective is called in sentences and figures."""
-        return _NAMES[self.objective]
+        relative = self.objective == "leave_one_out" and self.problem.y.shape[1] > 1
+        return _NAMES[self.objective] + (" / variance" if relative else "")
 
     @property
     def reading(self) -> str:
@@ -207,16 +210,18 @@ class Tuned(Result):
         """An estimator with what was chosen, fitted to the data that it was chosen by.
 
         A `GaussianProcess` for an NNGP, with noise and amplitude, and a `KernelRegressor` with the
-        noise as its alpha for an NTK, or, by solver="nystrom", with landmarks; behind a step that scales inputs, in a pipeline of
-        scikit-learn, where there are `input_scales`. The amplitude of a single output is part of
-        the kernel; of several, `amplitude_` is set after the fit.
+        noise as its alpha for an NTK, or, by solver="nystrom", with landmarks; behind a step that
+        scales inputs, in a pipeline of scikit-learn, where there are `input_scales`. It is fitted
+        in float64, as the choice was made: small noise is lost in a float32 kernel. The amplitude
+        of a single output is part of the kernel; of several, `amplitude_` is set after the fit.
         """
+        X = in_float64(self.X)
         if self.input_scales is None:
-            return self._fitted(self.X)
+            return self._fitted(X)
         from sklearn.pipeline import Pipeline
 
-        scaling = ScaledInputs(tuple(self.input_scales.tolist())).fit(self.X)
-        return Pipeline([("scales", scaling), ("model", self._fitted(scaling.transform(self.X)))])
+        scaling = ScaledInputs(tuple(self.input_scales.tolist())).fit(X)
+        return Pipeline([("scales", scaling), ("model", self._fitted(scaling.transform(X)))])
 
     def _fitted(self, X: Any) -> KernelRegressor | GaussianProcess:
         if self.problem.landmarks is not None:
@@ -224,11 +229,12 @@ class Tuned(Result):
             return KernelRegressor(self.kernel, alpha=self.noise, solver=solver).fit(X, self.y)
         if self.kernel.kind == "ntk":
             return KernelRegressor(self.kernel, alpha=self.noise).fit(X, self.y)
-        if np.size(self.amplitude) == 1:
+        if np.size(self.amplitude) == 1 and _LEAST < np.max(self.amplitude) < 1 / _LEAST:
             squared = float(np.ravel(self.amplitude)[0]) ** 2
             return GaussianProcess(squared * self.kernel, noise=squared * self.noise).fit(X, self.y)
         model = GaussianProcess(self.kernel, noise=self.noise).fit(X, self.y)
-        model.amplitude_ = np.array(self.amplitude)
+        one = np.ndim(self.amplitude) == 0
+        model.amplitude_ = self.amplitude if one else np.array(self.amplitude)
         # that of the fit is for amplitude 1
         model.log_marginal_likelihood_ = model.log_marginal_likelihoods_ = None
         return model
