@@ -176,10 +176,10 @@ tg.gram.open(F / 'K.zarr').__array__(dtype='float32', copy=True)
 """
 
 LEARN = """
-learn.KernelRegressor(kernel=tg.NTK(NET), alpha=0.1, training_time=None, center=True, solver='auto', store=None).fit(X, y)
+learn.KernelRegressor(kernel=tg.NTK(NET), alpha=0.1, training_time=None, center=True, solver='auto', store=None, optimize=None, random_state=0).fit(X, y)
 fitted(learn.KernelRegressor, kernel=tg.NTK(NET), alpha=0.1, training_time=2.0, center=True, solver='auto', store=None)
-fitted(learn.KernelClassifier, kernel=NTK, alpha=0.1, training_time=None, center=True, solver='cholesky', store='new.zarr')
-fitted(learn.GaussianProcess, kernel=NET, noise=0.1, inference='posterior', training_time=None, center=True)
+fitted(learn.KernelClassifier, kernel=NTK, alpha=0.1, training_time=None, center=True, solver='cholesky', store='new.zarr', optimize=False, random_state=None)
+fitted(learn.GaussianProcess, kernel=NET, noise=0.1, inference='posterior', training_time=None, center=True, optimize=None, random_state=0)
 fitted(learn.GaussianProcess, kernel=NTK, noise='ml', inference='posterior', training_time=None, center=True)
 fitted(learn.GaussianProcess, kernel=NTK, noise=0.1, inference='ensemble', training_time=2.0, center=False)
 fitted(learn.NystromFeatures, kernel=tg.NTK(NET), n_components=4, method='rpcholesky', max_samples=100, random_state=0)
@@ -233,6 +233,13 @@ fitted(learn.KernelRegressor, solver=learn.CG(checkpoint='here', probes=2), alph
 learn.CG().rank_for(n=100)
 learn.Nystrom(n_components=10, method='rpcholesky', seed=0)
 learn.Features(n_components=8, widths=[4], method='uniform', max_samples=5, seed=0, device='cpu', progress=False, client=None)
+learn.search(candidates=[NET, 'dense erf dense'], X=X, y=y, kind='both', task='regression', tune=None, keep=0.5, least=2, most=6, solver='eigh', random_state=0, progress=False, checkpoint=None)
+learn.search({'a': tg.NTK(NET), 'b': 'dense erf dense'}, X, labels, task='classification', tune=False, checkpoint='search.npz').table()
+learn.search('{dense relu}*1..2 dense', X, y).plot(axes=None)
+learn.search(NET, X, y).estimator().predict(X=Z)
+learn.variants(spec='dense {relu | erf} dense')
+learn.LogNormal(median=1.0, factor=3.0)
+learn.Gamma(mean=1.0, shape=2.0)
 learn.choose_solver(n=100, alpha=0.1, training_time=None, solver='auto', available=10**9, evaluations=1e15)
 learn.low_rank(lambda i: np.eye(6)[:, i], np.ones(6), 3, method='rpcholesky', seed=0, tol=0.0, progress=None, entries=None)
 learn.low_rank(columns=lambda i: np.eye(6)[:, i], diagonal=np.ones(6), rank=3)
@@ -353,12 +360,14 @@ report.save_figure(figure=report.accuracy_comparison([report.Accuracy('NTK', 'nt
 
 # Beside finite networks, what else needs PyTorch.
 FINITE = """
-learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, restarts=0, bounds={'noise': (1e-4, 1.0)}, random_state=0, progress=False)
+learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, restarts=0, bounds={'noise': (1e-4, 1.0)}, priors={'noise': (1e-2, 10.0)}, random_state=0, progress=False, checkpoint=None)
 learn.tune(NET, X, y, kind='ntk', free=['0__bias_std'], noise=0.1, input_scales=True, restarts=1, bounds=None, random_state=1).table()
 learn.tune('dense:b=? erf dense', X, y, restarts=0).profiles(points=3)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).scaled(X=X)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).estimator().predict(X=Z, return_std=True)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).plot(axes=None)
+fitted(learn.KernelRegressor, kernel='dense:b=? erf dense', alpha=None, solver='auto', optimize={'restarts': 0}, random_state=0)
+fitted(learn.GaussianProcess, kernel='dense erf dense', noise='ml', center=True, optimize=['0__bias_std'], random_state=0)
 learn.calibration(models=learn.GaussianProcess(NET, noise=0.1).fit(X, y), X=Z, y=y[:len(Z)], levels=[0.5], bins=3)
 learn.calibration((y, 1.0), None, y, levels=[0.5, 0.9]).plot(axes=None)
 learn.calibration({'sure': np.full((6, 2), 0.5)}, None, np.zeros(6, int), bins=2).plot(axes=None)

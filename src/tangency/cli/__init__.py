@@ -6,6 +6,7 @@ Private by convention: the commands are public, not the functions.
 from .app import app
 from .demo import demo
 from .estimates import gram_estimate
+from .explore import explore
 from .features import features
 from .lazy import lazy
 from .matrices import gram
@@ -20,6 +21,7 @@ app.command("demo", short_help="Neural kernels on real digits: table and figures
 app.command("fit", short_help="Fit a classifier or a regression and save it.")(fit)
 app.command("predict", short_help="Predict with a saved model.")(predict)
 app.command("report", short_help="A page on a network's inductive bias.")(report)
+app.command("explore", short_help="A page on which networks are changed by hand.")(explore)
 app.command("spectrum", short_help="Eigenvalues on the sphere, degree by degree.")(spectrum)
 app.command("smoothness", short_help="How far small changes move in feature space.")(smoothness)
 app.command("stability", short_help="How far deformations move in feature space.")(stability)

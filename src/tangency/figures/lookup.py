@@ -27,6 +27,7 @@ DRAWINGS = {
     "Training": "training.draw_training",
     "LazyTraining": "training.draw_lazy",
     "Tuned": "tuning.draw_tuned",
+    "Searched": "searching.draw_searched",
     "RegressionCalibration": "uncertainty.draw_coverage",
     "ClassCalibration": "uncertainty.draw_reliability",
 }

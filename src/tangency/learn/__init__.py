@@ -7,11 +7,13 @@ Where things are:
   `process`; the path of networks in training: `predictions`
 - ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
 - low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
-- the parameters of a network, chosen by gradients: `tuning`
+- the parameters of a network, chosen by gradients: `tuning`, with `priors`; before a fit:
+  `optimized`; among networks: `candidates`
 - intervals, probabilities, and how well they hold: `uncertainty`
 - weights of samples: `weights`; saving: `persist`
 """
 
+from .candidates import Searched, Trial, search, variants
 from .classifier import KernelClassifier
 from .conditioning import IllConditionedWarning
 from .estimators import KernelRegressor
@@ -21,6 +23,7 @@ from .grid import SearchWarning
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
+from .priors import Gamma, LogNormal, Prior
 from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
 from .tuning import Profile, Tuned, tune
 from .uncertainty import (
@@ -39,6 +42,7 @@ __all__ = [
     "ClassScores",
     "Eigh",
     "Features",
+    "Gamma",
     "GaussianProcess",
     "IllConditionedWarning",
     "IntervalScores",
@@ -47,19 +51,25 @@ __all__ = [
     "KernelPredictions",
     "KernelRegressor",
     "LayerwiseFeatures",
+    "LogNormal",
     "LowRank",
     "ModelFileError",
     "Nystrom",
     "NystromFeatures",
+    "Prior",
     "Profile",
     "RandomFeatures",
     "RegressionCalibration",
     "SearchWarning",
+    "Searched",
+    "Trial",
     "Tuned",
     "calibration",
     "choose_solver",
     "kernel_predictions",
     "load",
     "low_rank",
+    "search",
     "tune",
+    "variants",
 ]

@@ -212,7 +212,7 @@ def check_names(kind: str, fitted: dict[str, Any]) -> None:
     """
     known = {**_FUNCTION, **_OWN[kind]}
     for name in fitted:
-        if name not in known and name not in _OPTIONAL:
+        if name not in known and name not in (*_OPTIONAL, "kernel_"):
             raise KeyError(name)
     for name in known:
         if name not in fitted and name not in _LATER:

@@ -87,7 +87,7 @@ class Material:
 
     def subset(self, size: int) -> np.ndarray:
         """At most `size` rows, classes in proportion where there are any; always the same ones."""
-        return _drawn(self.classes, len(self.X), size, self.options.seed)
+        return drawn(self.classes, len(self.X), size, self.options.seed)
 
     def affordable(self, share: float, least: int, most: int) -> int:
         """How many examples a measurement takes on `share` of the work of the largest matrix."""
@@ -111,10 +111,10 @@ def prepare(
             f"a report needs one label for each example, got labels of shape {y.shape}"
         )
     size = _size(net, data, options)
-    train = _drawn(None if data.task == "regression" else y, len(data.X_train), size, options.seed)
+    train = drawn(None if data.task == "regression" else y, len(data.X_train), size, options.seed)
     raw, labels, test = data.X_train[train], None if y is None else y[train], None
     if data.X_test is not None and data.y_test is not None and labels is not None:
-        rows = _drawn(None, len(data.X_test), max(size // 2, 1), options.seed)
+        rows = drawn(None, len(data.X_test), max(size // 2, 1), options.seed)
         test = len(raw) + np.arange(len(rows))
         raw = np.concatenate([raw, data.X_test[rows]])
         labels = np.concatenate([labels, data.y_test[rows]])
@@ -143,7 +143,8 @@ def _size(net: Sequential, data: Dataset, options: Options) -> int:
     return int(np.clip(quick, _LEAST, _MOST))
 
 
-def _drawn(y: np.ndarray | None, n: int, size: int, seed: int) -> np.ndarray:
+def drawn(y: np.ndarray | None, n: int, size: int, seed: int) -> np.ndarray:
+    """At most `size` of n rows in increasing order, classes in proportion where that can be."""
     if size >= n:
         return np.arange(n)
     if (

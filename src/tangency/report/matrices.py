@@ -136,7 +136,7 @@ def kernel_matrices(
     image = None
     for axes, (name, matrix) in zip(grid, cosines.items(), strict=True):
         image = axes.imshow(matrix, cmap="viridis", vmin=low, vmax=1, interpolation="nearest")
-        _mark_classes(axes, counts, names)
+        mark_classes(axes, counts, names)
         axes.set_title(
             f"{legend_name(name)}\n{_means_text(matrix, labels[order])}",
             fontsize=LABEL,
@@ -182,7 +182,8 @@ def cosine_matrix(K: np.ndarray, n: int, name: str) -> np.ndarray:
     return K / np.outer(size, size)
 
 
-def _mark_classes(axes: Axes, counts: np.ndarray, names: Sequence[str]) -> None:
+def mark_classes(axes: Axes, counts: np.ndarray, names: Sequence[str], y_too: bool = True) -> None:
+    """Lines between classes, and their names above and, with `y_too`, at the left."""
     ends = np.cumsum(counts)
     middles = ends - counts / 2 - 0.5
     for end in ends[:-1]:
@@ -193,7 +194,7 @@ def _mark_classes(axes: Axes, counts: np.ndarray, names: Sequence[str]) -> None:
         shown = [""] * len(shown)
     turn = 90 if max(map(len, shown)) > 3 else 0
     axes.set_xticks(middles, shown, fontsize=TICK, rotation=turn)
-    axes.set_yticks(middles, shown, fontsize=TICK)
+    axes.set_yticks(middles, shown if y_too else [""] * len(shown), fontsize=TICK)
     axes.tick_params(length=0, colors=INK, top=True, labeltop=True, bottom=False, labelbottom=False)
     for tick in [*axes.xaxis.get_major_ticks(), *axes.yaxis.get_major_ticks()]:
         for label in (tick.label1, tick.label2):

@@ -55,6 +55,13 @@ def _columns(n: int, y: np.ndarray | None, seed: int) -> list[np.ndarray]:
     ]
 
 
+def picture_address(x: np.ndarray, low: float, high: float) -> str:
+    """The address (a data URI) of an image (height, width, 1 or 3); low is black, high white."""
+    sheet = np.ones((*x.shape[:2], 4))
+    sheet[..., :3] = np.clip((x - low) / (high - low or 1), 0, 1)
+    return _png(sheet, x.shape[-1])
+
+
 def _png(sheet: np.ndarray, channels: int) -> str:
     from PIL import Image
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..data import Dataset
 from ..data.dataset import shape_text
 from ..data.errors import DataError
 from ..errors import InputError
@@ -72,7 +73,7 @@ def data_section(material: Material) -> Section:
 def matrices_section(material: Material) -> Section:
     """Both kernel matrices by class, or by quarters of the target."""
     shown = material.subset(_SHOWN)
-    labels, names = _groups(material, shown)
+    labels, names = groups(material.data, material.y, shown)
     result = KernelMatrices(
         {name: K[np.ix_(shown, shown)] for name, K in material.matrices.items()},
         labels,
@@ -86,13 +87,12 @@ def matrices_section(material: Material) -> Section:
     return Section("matrices", "Kernel matrices", text, exhibits=[exhibit(result, "kernel-matrix")])
 
 
-def _groups(material: Material, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    y = material.y
+def groups(data: Dataset, y: np.ndarray | None, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """A group for each of the rows, and the groups' names: classes, or quarters of the target."""
     if y is None:
         return np.zeros(len(rows), dtype=int), ["all"]
-    if material.classes is not None:
-        found = np.unique(y[rows])
-        return y[rows], [material.data.label_name(label) for label in found]
+    if y.dtype.kind != "f":
+        return y[rows], [data.label_name(label) for label in np.unique(y[rows])]
     quarter = np.searchsorted(np.quantile(y[rows], [0.25, 0.5, 0.75]), y[rows])
     words = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
     return quarter, [words[i] for i in np.unique(quarter)]
