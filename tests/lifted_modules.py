@@ -163,7 +163,23 @@ class Residual(nn.Module):
         return self.head(F.relu(x).mean((-2, -1)))
 
 
+class Scales(nn.Module):
+    """A readout of all positions of two grids, the second coarser."""
+
+    def __init__(self, width=32):
+        super().__init__()
+        self.fine = nn.Conv2d(2, width, 3, padding=1)
+        self.coarse = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.head = nn.Linear(20 * width, 8)
+
+    def forward(self, x):
+        fine = torch.relu(self.fine(x))
+        coarse = torch.relu(self.coarse(fine))
+        return self.head(torch.cat([fine.flatten(1), coarse.flatten(1)], 1))
+
+
 EXACT = [
+    (Scales, (2, 4, 4)),
     (UNet, (2, 4, 4)),
     (DenseNet, (3, 4, 4)),
     (VGG, (3, 6, 6)),
@@ -246,6 +262,18 @@ def _in_place(m, x):
     return x + m.b(y)
 
 
+def _view_in_place(m, x):
+    x = m.a(x)
+    torch.relu_(x.view(-1, 8, 8))
+    return m.b(x)
+
+
+def without_gradients(m, x):
+    with torch.no_grad():
+        x = torch.relu(m.a(x))
+    return m.b(x)
+
+
 def _token(m, x):
     x = m.a(x)[:, None]
     return torch.cat([m.b.weight[None, :1].expand(x.shape[0], -1, -1), x], 1)
@@ -282,6 +310,9 @@ MISLEADING = [
     (lambda m, x: torch.stack([m.a(x), m.b(x)], 1).mean(1), "^stack: branches meet here by sums"),
     (lambda m, x: m.b(F.layer_norm(m.a(x), (64,), eps=1.0)), "^layer_norm: its normalis.* eps=1"),
     (_in_place, "^relu_: it changes in place what is read again"),
+    (_view_in_place, "^relu_: it changes in place what is read again"),
+    (without_gradients, "^a: torch.no_grad.. in its forward keeps a from learning"),
+    (lambda m, x: m.b(F.softplus(m.a(x), 1.0, 0.5)), "^softplus: softplus has no layer"),
     (_token, "^getitem: getitem has no layer"),
     (lambda m, x: torch.cat([m.a.weight[:2], m.a(x)], 0), "^cat: it puts constants beside"),
 ]
@@ -291,7 +322,36 @@ def _chain(*layers):
     return lambda: nn.Sequential(*layers)
 
 
+def _started(start, name="weight"):
+    """A layer whose weights, or biases, are started by a function."""
+
+    def make():
+        layer = nn.Linear(64, 64)
+        start(getattr(layer, name))
+        return nn.Sequential(nn.Linear(4, 64), nn.ReLU(), layer)
+
+    return make
+
+
+class Bilinear(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 64, 3)
+
+    def forward(self, x):
+        return F.interpolate(self.stem(x), None, 2, "bilinear")
+
+
 REFUSED = [
+    (_started(lambda bias: nn.init.constant_(bias, 0.1), "bias"), (4,), "^2: its biases, of mean"),
+    (_started(lambda weight: weight.data.abs_()), (4,), "^2: its weights, .* none of the usual"),
+    (_started(nn.init.eye_), (4,), "^2: its weights, .* come from none of the usual"),
+    (Bilinear, (1, 5, 5), "^interpolate: interpolate has no layer"),
+    (
+        _chain(nn.Conv1d(1, 64, 3), nn.Upsample(scale_factor=2.3)),
+        (1, 5),
+        "^1: Upsample has no layer here",
+    ),
     (Gated, (3, 8), "^mul: a product with what a depthwise convolution gives"),
     (Shifted, (4,), "^add: it adds a constant that is not zero"),
     (Twice, (64,), "^layer and layer share their weights"),

@@ -97,7 +97,9 @@ if TYPE_CHECKING:
         LayerwiseFeatures,
         NystromFeatures,
         RandomFeatures,
+        search,
         tune,
+        variants,
     )
 
 # Loaded on first use: scikit-learn alone would double the time of the import.
@@ -108,7 +110,9 @@ _LATER = {
     "LayerwiseFeatures": "learn",
     "NystromFeatures": "learn",
     "RandomFeatures": "learn",
+    "search": "learn",
     "tune": "learn",
+    "variants": "learn",
 }
 _PACKAGES = (
     *("bias", "cli", "data", "engines", "finite", "kernels"),
@@ -209,10 +213,12 @@ __all__ = [
     "mlp",
     "myrtle",
     "parse",
+    "search",
     "standard",
     "transformer",
     "tune",
     "unet",
+    "variants",
     "vit",
     "wide_resnet",
 ]

@@ -26,13 +26,14 @@ LIGHT = [group for group in GROUPS if group != "finite"]
 # What persons are given, and do not make: arguments of these come from the package.
 GIVEN = {
     *("Choice", "EmpiricalSpectrum", "Estimate", "FiniteNetwork", "KernelPredictions"),
-    "LayerKernels",
+    *("LayerKernels", "ClassCalibration", "ClassScores", "IntervalScores", "Intervals"),
+    "RegressionCalibration",
     *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Profile", "Status"),
-    *("StoredGram", "Training", "Tuned", "Verification"),
+    *("Searched", "StoredGram", "Training", "Trial", "Tuned", "Verification"),
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.
     "local_cluster",
     # Bases of users' own classes, without arguments.
-    *("ActivationLayer", "Deformation", "Kernel", "Layer"),
+    *("ActivationLayer", "Deformation", "Kernel", "Layer", "Prior"),
 }
 # What engines call with their own numbers.
 INNER = {
@@ -40,10 +41,12 @@ INNER = {
     *(
         "geometry",
         "infer",
+        "log_density",
         "lower",
         "on",
         "rebuilt",
         "second_moment_at",
+        "slope",
         "strides",
         "tiles",
         "train",

@@ -24,10 +24,13 @@ def test_tensor_changed_in_place_is_noticed(engine, library):
             np.testing.assert_allclose(kernel.diag(x), tg.NTK(fixed).diag(x), rtol=1e-12)
 
 
-def test_engine_fused_refuses_a_gradient():
-    x = torch.ones((2, 3), dtype=torch.float64, requires_grad=True)
-    with pytest.raises(tg.InputError, match="a gradient is asked for"):
-        tg.NTK("dense relu dense", engine="fused")(x)
+@pytest.mark.parametrize("engine", ["fused", "blocked", "reference"])
+def test_any_engine_serves_where_a_gradient_is_asked_for(engine):
+    text = "conv2 attention:identity gap" if engine == "blocked" else "conv2 relu gap"
+    x = torch.ones((2, 3, 1), dtype=torch.float64, requires_grad=True)
+    values = tg.NTK(f"{text} dense", engine=engine)(x)
+    assert values.requires_grad
+    assert torch.allclose(values, tg.NTK(f"{text} dense", engine="reference")(x.detach()))
 
 
 def test_explain_takes_tensors_as_numbers():

@@ -155,8 +155,10 @@ def test_a_differentiable_matrix_counts_what_is_kept():
     x = torch.ones((16, 4, 4, 1), dtype=torch.float64)
     kernel = oracle.NTK("conv3 relu conv3 relu gap dense", max_memory=2**20)
     kernel(x)
+    values = kernel(x.requires_grad_(True))
+    values.sum().backward(retain_graph=True)
     with pytest.raises(tg.MemoryLimitError, match=r"keeps .* for the backward pass.*no_grad"):
-        kernel(x.requires_grad_(True))
+        torch.autograd.grad(values.sum(), x, create_graph=True)
     with torch.no_grad():
         kernel(x)
     w = torch.tensor(1.0, requires_grad=True)

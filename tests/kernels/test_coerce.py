@@ -84,7 +84,9 @@ SEVERAL = {
 }
 
 #: Results, and functions of matrices.
-OTHERS = {"Accuracy", "KernelMatrices", "Repeated", "Tuned", "ZonalKernel", "kernel_matrices"}
+OTHERS = {
+    *("Accuracy", "KernelMatrices", "Repeated", "Trial", "Tuned", "ZonalKernel", "kernel_matrices"),
+}
 
 
 def _geometry(kernels):

@@ -1,234 +1,205 @@
-"""Probabilities: a temperature that suits held-out scores, in any units, never in another order."""
+"""Scores of uncertainty against other computations, and of models known to be right."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.special import log_softmax, softmax
-from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
-from sklearn.datasets import load_digits, load_iris
-from sklearn.ensemble import VotingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import cross_val_predict
+from scipy.integrate import quad
+from scipy.stats import norm
+from sklearn.datasets import load_iris
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.linear_model import BayesianRidge, LogisticRegression, Ridge
+from sklearn.metrics import brier_score_loss
+from sklearn.metrics import log_loss as sklearn_log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from tangency import NTK, KernelClassifier
+from tangency import GaussianProcess, KernelClassifier, KernelRegressor
 from tangency.errors import InputError
-from tangency.learn import CG, Nystrom, load
-from tangency.learn.calibration import fit_temperature
+from tangency.learn import calibration
+from tangency.learn.uncertainty.scores import binned, crps, log_loss
 
-NETWORK = NTK("dense relu dense")
+NET = "dense:b=0.5 erf dense"
 
 
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return X[:300] / 16, y[:300], X[300:] / 16, y[300:]
+def made(n=40, m=30, seed=0):
+    random = np.random.default_rng(seed)
+    X = random.uniform(-2, 2, (n + m, 2))
+    y = 3 + np.sin(2 * X[:, 0]) + X[:, 1] + 0.2 * random.standard_normal(n + m)
+    return X[:n], y[:n], X[n:], y[n:]
 
 
 @pytest.fixture(scope="module")
 def iris():
     X, y = load_iris(return_X_y=True)
     order = np.random.default_rng(1).permutation(len(y))
-    return X[order] / 4, y[order]
+    X, y = X[order] / 4, np.array(["b", "a", "c"])[y[order]]
+    return X[:90], y[:90], X[90:], y[90:]
 
 
-def calibration_error(probabilities, y, bins=10):
-    """ECE: the mean gap between confidence and accuracy over bins of confidence."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [(confidence[place == b] - right[place == b]).sum() for b in range(bins)]
-    return np.abs(gaps).sum() / len(y)
+def test_scores_of_densities():
+    y, mean, std = np.array([0.3, -2.0, 5.0]), np.array([0.0, 1.0, 5.0]), np.array([0.5, 2.0, 0.1])
+    np.testing.assert_allclose(log_loss(y, mean, std), -norm.logpdf(y, mean, std), rtol=1e-12)
+    for t, m, s, found in zip(y, mean, std, crps(y, mean, std), strict=True):
+        below = quad(lambda u, m=m, s=s: norm.cdf(u, m, s) ** 2, m - 12 * s, t)[0]
+        above = quad(lambda u, m=m, s=s: norm.sf(u, m, s) ** 2, t, max(t, m) + 12 * s)[0]
+        assert found == pytest.approx(below + above, rel=1e-6)
+
+
+def test_bins_hold_equal_counts_and_what_chance_alone_gives():
+    random = np.random.default_rng(0)
+    confidence = random.uniform(0.4, 1.0, 400)
+    draws = [binned(confidence, random.random(400) < confidence, 8) for _ in range(400)]
+    found = draws[0]
+    assert found.counts.tolist() == [50] * 8
+    assert np.all(np.diff(found.confidence) > 0)
+    errors = [each.ece for each in draws]
+    assert np.mean(errors) == pytest.approx(found.by_chance, rel=0.05)
+    assert np.std(errors) < np.mean([each.error for each in draws])
+    shares = np.mean([np.abs(e.accuracy - e.confidence) < 2 * e.errors for e in draws])
+    assert shares == pytest.approx(0.95, abs=0.02)
+
+
+def test_equal_confidences_stay_together_whatever_their_order():
+    confidence = np.array([0.5] * 7 + [1.0] * 5)
+    right = np.array([1, 0, 1, 0, 0, 0, 1] + [1] * 5, float)
+    order = np.random.default_rng(0).permutation(12)
+    for found in (binned(confidence, right, 5), binned(confidence[order], right[order], 5)):
+        assert found.counts.tolist() == [7, 5]
+        assert found.ece == pytest.approx(abs(3 - 3.5) / 12)
+    assert binned(np.ones(4), np.ones(4), 10).ece == 0.0
+
+
+def test_a_density_that_is_right_is_found_to_be():
+    random = np.random.default_rng(0)
+    mean, std = random.standard_normal(4000), random.uniform(0.1, 2.0, 4000)
+    y = mean + std * random.standard_normal(4000)
+    found = calibration({"right": (mean, std), "too sure": (mean, std / 2)}, None, y)
+    right, sure = found.scores.values()
+    assert np.all(np.abs(right.coverage - found.levels) < 3 * found.errors)
+    assert right.gap < 2 * found.by_chance < 0.3 * sure.gap
+    assert right.nll < sure.nll - 3 * sure.nll_error
+    assert right.crps < sure.crps
+    assert right.nll == pytest.approx(-norm.logpdf(y, mean, std).mean())
+    np.testing.assert_allclose(sure.width, right.width / 2)
+
+
+def test_the_noise_of_a_process_is_part_of_what_it_says_of_targets():
+    X, y, new, truth = made()
+    model = GaussianProcess(NET).fit(X, y)
+    mean, std = model.predict(new, return_std=True)
+    whole = np.sqrt(std**2 + model.amplitude_**2 * model.noise_)
+    of_model = calibration(model, new, truth).scores["GaussianProcess"]
+    by_hand = calibration((mean, whole), None, truth).scores["model"]
+    assert of_model.nll == pytest.approx(by_hand.nll, rel=1e-12)
+    np.testing.assert_array_equal(of_model.coverage, by_hand.coverage)
+    scaled = make_pipeline(StandardScaler(), GaussianProcess(NET)).fit(X, y)
+    other = GaussianProcess(NET).fit((X - X.mean(axis=0)) / X.std(axis=0), y)
+    moved = (new - X.mean(axis=0)) / X.std(axis=0)
+    one, two = calibration(scaled, new, truth), calibration(other, moved, truth)
+    assert one.scores["Pipeline"].crps == pytest.approx(two.scores["GaussianProcess"].crps)
+
+
+def test_an_ensemble_and_models_of_others_say_it_themselves():
+    X, y, new, truth = made()
+    models = {
+        "ensemble": GaussianProcess(NET, inference="ensemble", noise=0.1).fit(X, y),
+        "sklearn": GaussianProcessRegressor(alpha=0.04).fit(X, y),
+        "linear": BayesianRidge().fit(X, y),
+    }
+    found = calibration(models, new, truth)
+    for name, model in models.items():
+        mean, std = model.predict(new, return_std=True)
+        assert found.scores[name].nll == pytest.approx(-norm.logpdf(truth, mean, std).mean())
+
+
+def test_a_ridge_fit_is_judged_by_its_intervals():
+    X, y, new, truth = made()
+    model = KernelRegressor(NET).fit(X, y)
+    piped = make_pipeline(StandardScaler(), KernelRegressor(NET)).fit(X, y)
+    found = calibration({"plain": model, "piped": piped}, new, truth, levels=(0.9, 0.5))
+    lower, upper = model.predict_interval(new, coverage=[0.5, 0.9])
+    np.testing.assert_array_equal(found.levels, [0.5, 0.9])
+    plain = found.scores["plain"]
+    np.testing.assert_allclose(plain.width, np.mean(upper - lower, axis=1))
+    np.testing.assert_allclose(plain.coverage, np.mean((lower <= truth) & (truth <= upper), axis=1))
+    assert np.isnan(plain.nll)
+    assert found.scores["piped"].coverage[1] > 0.6
+    assert found.table().rows[0][2] == ""
+    assert "90 % intervals hold plain" in found.summary
+
+
+def test_probabilities_are_scored_as_others_score_them(iris):
+    X, y, new, truth = iris
+    models = {"ours": KernelClassifier(NET).fit(X, y), "linear": LogisticRegression().fit(X, y)}
+    found = calibration(models, new, truth, bins=5)
+    for name, model in models.items():
+        chances, scores = model.predict_proba(new), found.scores[name]
+        assert scores.nll == pytest.approx(sklearn_log_loss(truth, chances))
+        assert scores.brier == pytest.approx(brier_score_loss(truth, chances, scale_by_half=False))
+        assert scores.accuracy == model.score(new, truth)
+        assert scores.bins.counts.sum() == found.count == len(truth)
+    codes = np.searchsorted(models["ours"].classes_, truth)
+    given = calibration(models["ours"].predict_proba(new), None, codes, bins=5).scores["model"]
+    assert given.brier == pytest.approx(found.scores["ours"].brier)
+    assert given.bins.ece == pytest.approx(found.scores["ours"].bins.ece)
+    assert found.table().columns[6] == "ECE"
+    assert "by chance alone" in found.summary
+
+
+def test_a_class_that_was_ruled_out_costs_infinitely_much():
+    found = calibration(np.array([[1.0, 0.0], [0.5, 0.5]]), None, [1, 0]).scores["model"]
+    assert found.nll == np.inf
+    assert found.brier == pytest.approx((2.0 + 0.5) / 2)
+
+
+def test_figures_show_each_model(iris):
+    X, y, new, truth = made()
+    found = calibration({"a": (truth, 1.0), "b": KernelRegressor(NET).fit(X, y)}, new, truth)
+    figure = found.plot()
+    left, right = figure.axes
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["a", "b"]
+    assert len(right.lines) == 2
+    assert "diagonal" in found.reading
+    X, y, new, truth = iris
+    classes = calibration(KernelClassifier(NET).fit(X, y), new, truth)
+    panel = figure.add_subplot()
+    assert classes.plot(panel) is figure
+    assert "KernelClassifier: ECE" in panel.get_legend().get_texts()[0].get_text()
+    assert "diagonal" in classes.reading
+    assert found.plot(figure.add_subplot()) is figure
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"alpha": 0.1}, {"alpha": 10.0}, {"solver": "nystrom"}, {"alpha": 0.1, "solver": "cg"}],
-)
-def test_probabilities_of_digits_are_calibrated(digits, options):
-    X, y, new, truth = digits
-    model = KernelClassifier(NETWORK, **options).fit(X, y)
-    found = model.predict_proba(new)
-    values = model.decision_function(new)
-    plain = log_loss(truth, softmax(values, axis=1))
-    best = min(log_loss(truth, softmax(values / t, axis=1)) for t in np.geomspace(0.02, 1, 80))
-    assert best <= log_loss(truth, found) < 1.02 * best < 0.3 * plain
-    assert calibration_error(found, truth) < 0.04
-    np.testing.assert_array_equal(found.argmax(axis=1), model.predict(new))
-    assert calibration_error(softmax(values, axis=1), truth) > 0.5
-
-
-@pytest.mark.parametrize("center", [True, False])
-@pytest.mark.parametrize("classes", [2, 3])
-def test_they_are_probabilities_in_the_order_of_the_values(iris, classes, center):
-    X, y = iris
-    X, y = X[y < classes], np.array(["x", "b", "a"])[y[y < classes]]
-    model = KernelClassifier(NETWORK, alpha=0.1, center=center).fit(X[:60], y[:60])
-    found = model.predict_proba(X)
-    assert found.shape == (len(X), classes)
-    assert found.dtype == np.float64
-    assert found.min() >= 0
-    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
-    np.testing.assert_array_equal(model.classes_[found.argmax(axis=1)], model.predict(X))
-    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), found, rtol=1e-12)
-    if classes == 2:
-        sigmoid = 1 / (1 + np.exp(-model.decision_function(X) / model.temperature_))
-        np.testing.assert_allclose(found[:, 1], sigmoid, rtol=1e-9)
-    again = KernelClassifier(NETWORK, alpha=0.1, center=center).fit(X[:60], y[:60])
-    assert again.temperature_ == model.temperature_
-
-
-def objective(scores, codes, weights, temperature):
-    """The log loss towards the targets of the docstring, written out."""
-    n, k = weights.sum() ** 2 / np.sum(weights**2), scores.shape[1]
-    targets = np.full(scores.shape, 1 / (n + 2) / (k - 1))
-    targets[np.arange(len(codes)), codes] = (n + 1) / (n + 2)
-    return -np.average(
-        np.sum(targets * log_softmax(scores / temperature, axis=1), axis=1), weights=weights
-    )
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(2, 30), st.integers(2, 5), st.integers(0, 10**6), st.floats(-0.5, 3))
-def test_the_temperature_is_the_minimum(n, k, seed, signal):
-    rng = np.random.default_rng(seed)
-    codes, weights = rng.integers(0, k, n), rng.uniform(0.1, 2.0, n)
-    scores = rng.standard_normal((n, k)) + signal * np.eye(k)[codes]
-    found = fit_temperature(scores, codes, weights)
-    reached = objective(scores, codes, weights, found)
-    for other in found * np.array([0.9, 0.99, 1.01, 1.1, 2.0]):
-        if objective(scores, codes, weights, other) < reached - 1e-12:
-            # cut where the scores mislead: as faint as it may be
-            assert found > 100
-            assert other > found
-    assert 0 < found < 1e5
-
-
-@pytest.mark.parametrize("factor", [1e-150, 1e-8, 1e6, 1e150])
-def test_scores_in_other_units_or_shifted_are_the_same(factor):
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 3, 40)
-    scores = rng.standard_normal((40, 3)) + 2 * np.eye(3)[codes]
-    expected = fit_temperature(scores, codes, None)
-    assert fit_temperature(factor * scores, codes, None) == pytest.approx(factor * expected)
-    assert fit_temperature(scores + rng.random((40, 1)), codes, None) == pytest.approx(expected)
-
-
-def test_scores_that_never_miss_leave_some_doubt():
-    """Of n held-out samples none was missed: as if of n + 2 one had been, (n + 1)/(n + 2)."""
-    codes = np.arange(40) % 2
-    sure = np.eye(2)[codes]
-    temperature = fit_temperature(sure, codes, None)
-    assert softmax(sure[0] / temperature)[0] == pytest.approx(41 / 42, rel=1e-9)
-    weighted = fit_temperature(sure, codes, np.full(40, 7.0))
-    assert weighted == pytest.approx(temperature, rel=1e-12)
-    few = fit_temperature(sure, codes, np.where(np.arange(40) < 4, 1.0, 1e-12))
-    assert softmax(sure[0] / few)[0] == pytest.approx(5 / 6, rel=1e-6)
-
-
-def test_scores_that_say_nothing_or_mislead():
-    codes = np.arange(10) % 2
-    assert fit_temperature(np.full((10, 2), 0.3), codes, None) == 1.0
-    misleading = np.eye(2)[1 - codes]
-    faint = softmax(misleading / fit_temperature(misleading, codes, None), axis=1)
-    assert np.all(np.abs(faint - 0.5) < 1e-3)
-    np.testing.assert_array_equal(faint.argmax(axis=1), misleading.argmax(axis=1))
-    one_row = np.zeros((10, 2))
-    one_row[0] = 1.0, -1.0
-    assert fit_temperature(one_row, codes, np.where(np.arange(10) == 0, 1e-300, 1.0)) > 0
-
-
-@pytest.mark.parametrize("alpha", [0, 1e-3, 1e9])
-@pytest.mark.filterwarnings("ignore::tangency.learn.IllConditionedWarning")
-def test_odd_fits_have_probabilities_too(iris, alpha):
-    X, y = iris
-    pair = KernelClassifier(NETWORK, alpha=alpha).fit(X[y != 2][:2], ["a", "b"])  # one of each
-    once = np.where(np.arange(40) == 3, 7, y[:40])
-    rare = KernelClassifier(NETWORK, alpha=alpha).fit(X[:40], once)
-    random = KernelClassifier(NETWORK, alpha=alpha).fit(X, np.arange(len(X)) % 2)
-    for model in (pair, rare, random):
-        assert np.isfinite(model.predict_log_proba(X)).all()
-        probabilities = model.predict_proba(X)
-        np.testing.assert_array_equal(
-            model.classes_[probabilities.argmax(axis=1)], model.predict(X)
-        )
-
-
-def test_weights_count_in_the_calibration(iris):
-    """Samples that are wrong on purpose cost certainty as far as they weigh."""
-    X, y = iris
-    noisy = np.where(np.arange(len(y)) % 5 == 0, (y + 1) % 3, y)
-    wrong = noisy != y
-    found = {}
-    for weight in (1e-9, 0.3, 1.0):
-        weights = np.where(wrong, weight, 1.0)
-        model = KernelClassifier(NETWORK, alpha=0.1).fit(X, noisy, sample_weight=weights)
-        found[weight] = model.predict_proba(X).max(axis=1).mean()
-    assert found[1e-9] > found[0.3] > found[1.0]
-    clean = KernelClassifier(NETWORK, alpha=0.1).fit(X[~wrong], y[~wrong])
-    assert found[1e-9] == pytest.approx(clean.predict_proba(X).max(axis=1).mean(), rel=1e-4)
-
-
-def test_without_leave_one_out_there_are_none(iris):
-    X, y = iris
-    for model, reason in (
+    ("models", "options", "message"),
+    [
+        ({}, {}, "models is empty"),
+        ({"r": (0.0, 1.0), "c": np.eye(3)}, {}, "c give classes, and r do not"),
         (
-            KernelClassifier(NETWORK, training_time=2.0),
-            r"closed form for training_time=2\.0; leave",
+            {"r": (np.zeros(2), 1.0)},
+            {},
+            r"r predicts \(2,\) of float64, and y has 3 targets of one",
         ),
-        (KernelClassifier(NETWORK, alpha=0.1, solver=CG(probes=0)), r"which CG\(probes=0\) does w"),
-    ):
-        assert model.fit(X, y).temperature_ is None
-        for name in ("predict_proba", "predict_log_proba"):
-            assert not hasattr(model, name)
-            with pytest.raises(AttributeError, match=f"has no attribute '{name}'") as raised:
-                getattr(model, name)
-            assert raised.match("has no attribute")
-            with pytest.raises(InputError, match=reason):
-                raise raised.value.__cause__
-        wrapped = CalibratedClassifierCV(model, method="temperature", cv=3).fit(X, y)
-        assert log_loss(y, wrapped.predict_proba(X)) < 0.4
-    endless = KernelClassifier(NETWORK, training_time=np.inf, alpha=0.1).fit(X, y)
-    assert endless.predict_proba(X).shape == (len(X), 3)
+        ({"r": (np.zeros(3), 0.0)}, {}, "standard deviations that are not above zero"),
+        ({"r": Ridge()}, {}, "X is None, but r must predict"),
+        (np.zeros(3), {}, r"model must be a fitted estimator, a pair \(mean, std\)"),
+        (np.ones((3, 2)), {}, "no probabilities: each must add up to 1"),
+        ({"r": (np.zeros(3), 1.0)}, {"levels": [0.5, 1.0]}, "levels must be numbers between 0"),
+        ({"r": (np.zeros(3), 1.0)}, {"bins": 0}, "bins must be a whole number of at least 1"),
+    ],
+)
+def test_errors_are_in_words(models, options, message):
+    with pytest.raises(InputError, match=message):
+        calibration(models, None, [0, 1, 0], **options)
 
 
-def test_they_come_back_from_a_file_and_files_without_a_temperature_say_so(tmp_path, iris):
-    X, y = iris
-    model = KernelClassifier(NETWORK).fit(X, y)
-    again = load(model.save(tmp_path / "m.npz"))
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
-    del model.temperature_
-    older = load(model.save(tmp_path / "old.npz"))
-    np.testing.assert_array_equal(older.predict(X), again.predict(X))
-    with pytest.raises(InputError, match=r"holds no temperature_.*fit it again"):
-        older.predict_proba(X)
-
-
-def test_scikit_learns_tools_take_them(iris):
-    X, y = iris
-    model = KernelClassifier(NETWORK, alpha=0.1)
-    held_out = cross_val_predict(model, X, y, cv=3, method="predict_proba")
-    assert log_loss(y, held_out) < 0.3
-    voting = VotingClassifier(
-        [("kernel", model), ("linear", LogisticRegression())], voting="soft"
-    ).fit(X, y)
-    assert voting.score(X, y) > 0.9
-
-
-def test_a_calibration_display(iris):
-    pytest.importorskip("matplotlib")
-    X, y = iris
-    two = KernelClassifier(NETWORK, alpha=0.1).fit(X[y > 0], y[y > 0] == 2)
-    shown = CalibrationDisplay.from_estimator(two, X[y > 0], y[y > 0] == 2, n_bins=5)
-    assert shown.estimator_name == "KernelClassifier"
-
-
-def test_nystrom_and_precomputed_agree_with_samples(iris):
-    X, y = iris
-    direct = KernelClassifier(NETWORK, alpha=0.1).fit(X, y).predict_proba(X[:9])
-    given = KernelClassifier("precomputed", alpha=0.1).fit(NETWORK(X), y)
-    np.testing.assert_allclose(given.predict_proba(NETWORK(X[:9], X)), direct, rtol=1e-9)
-    landmarks = KernelClassifier(NETWORK, alpha=0.1, solver=Nystrom(len(X))).fit(X, y)
-    np.testing.assert_allclose(landmarks.predict_proba(X[:9]), direct, rtol=1e-4)
+def test_errors_of_samples_and_models():
+    X, y, new, truth = made()
+    with pytest.raises(InputError, match=r"lin is Ridge\(\), which gives no uncertainty"):
+        calibration({"lin": Ridge().fit(X, y)}, new, truth)
+    with pytest.raises(InputError, match=r"shape \(30, 2\); score several outputs one by one"):
+        calibration((0.0, 1.0), new, np.zeros((30, 2)))
+    with pytest.raises(InputError, match="y has NaN"):
+        calibration((np.zeros(2), 1.0), None, [0.0, np.nan])
+    with pytest.raises(InputError, match=r"y holds 7, which is none of the classes of model"):
+        calibration(np.eye(2), None, [0, 7])

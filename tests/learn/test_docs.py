@@ -7,3 +7,7 @@ from manual import run_examples
 
 def test_the_examples_of_the_page_run():
     run_examples("learning.md", 9)
+
+
+def test_the_examples_about_uncertainty_run():
+    run_examples("uncertainty.md", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from manual import follow_links, run_examples
 from tangency import NNGP, NTK, GaussianProcess, KernelRegressor
 from tangency.errors import InputError, NetworkError
 from tangency.learn import SearchWarning
-from tangency.learn.tuning import free, objectives
+from tangency.learn.tuning import descent, free, objectives
 from tangency.learn.tuning.choice import samples
 from tangency.learn.tuning.free import Free
 from tangency.learn.tuning.problem import NOISE, Problem, without_effect
@@ -38,6 +39,15 @@ def wave(rng):
     """40 samples of a smooth function with noise; no best value stands at a bound."""
     X = rng.standard_normal((40, 2))
     return X, np.sin(2 * X[:, 0] + 1.5) + 0.5 * X[:, 1] ** 2 + 0.1 * rng.standard_normal(40)
+
+
+def tables(X):
+    """X as tables of the libraries that are here."""
+    for name in ("pandas", "polars"):
+        try:
+            yield import_module(name).DataFrame({"a": X[:, 0]})
+        except ImportError:
+            continue
 
 
 def judged(name, K, y, noise):
@@ -210,6 +220,12 @@ class TestWhatIsFound:
             assert np.nanmax(profile.scores) <= found.value + 1e-6
             assert profile.best in profile.values
 
+    def test_a_descent_that_stops_on_a_slope_goes_on(self, wave, monkeypatch):
+        monkeypatch.setattr(descent, "_STEPS", 3)
+        found = tg.tune(ERF, *wave, restarts=0)
+        monkeypatch.setattr(descent, "_AGAIN", 1)
+        assert found.value > tg.tune(ERF, *wave, restarts=0).value + 0.01
+
     def test_the_same_seed_finds_the_same(self, wave):
         one, two = (tg.tune(ERF, *wave, restarts=1, random_state=3) for _ in range(2))
         assert one.chosen == two.chosen
@@ -291,6 +307,33 @@ class TestTheResult:
         assert found.amplitude[1] == pytest.approx(100 * found.amplitude[0], rel=1e-9)
         _, std = found.estimator().predict(X, return_std=True)
         np.testing.assert_allclose(std[:, 1], 100 * std[:, 0], rtol=1e-9)
+
+    @pytest.mark.filterwarnings("ignore::tangency.learn.SearchWarning")
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_float32_inputs_are_learned_from_in_float64(self, scaled):
+        X = np.linspace(-2, 2, 30, dtype=np.float32)[:, None]
+        for data in (X, torch.from_numpy(X), X.tolist(), *tables(X)):
+            found = tg.tune(ERF, data, np.sin(2 * X[:, 0]), restarts=0, input_scales=scaled)
+            model = found.estimator()[-1] if scaled else found.estimator()
+            assert model.log_marginal_likelihood_ == pytest.approx(found.value, rel=1e-5)
+
+    @pytest.mark.parametrize("unit", [1e-170, 1e-160, 1e300])
+    def test_amplitudes_whose_squares_are_no_numbers(self, wave, unit):
+        X, y = wave
+        mean, std = tg.tune(ERF, X, y, restarts=0).estimator().predict(X[:3], return_std=True)
+        found = tg.tune(ERF, X, unit * y, restarts=0).estimator()
+        means, stds = found.predict(X[:3], return_std=True)
+        np.testing.assert_allclose(means / unit, mean, rtol=1e-5)
+        np.testing.assert_allclose(stds / unit, std, rtol=1e-4)
+
+    def test_errors_of_several_outputs_are_in_their_variances(self, wave):
+        X, y = wave
+        two = np.stack([y, 1000 * y[::-1]], axis=1)
+        found = tg.tune(ERF, X, two, objective="leave_one_out", restarts=0)
+        residuals, _ = left_out(found.kernel(X), two, found.noise)
+        errors = np.square(residuals).mean(axis=0) / two.var(axis=0)
+        assert found.value == pytest.approx(errors.mean(), rel=1e-6)
+        assert "error / variance" in found.reading
 
     def test_the_ntk_is_for_ridge_regression(self, wave):
         X, y = wave
@@ -452,5 +495,5 @@ class TestRefusals:
 
 
 def test_the_page_says_what_the_code_does():
-    run_examples("tuning.md", 8)
-    follow_links("tuning.md", 1)
+    run_examples("tuning.md", 16)
+    follow_links("tuning.md", 2)

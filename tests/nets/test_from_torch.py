@@ -113,6 +113,21 @@ def test_frozen_layers():
         from_torch(module, (8,))
 
 
+def test_numbers_keep_their_digits():
+    torch.manual_seed(0)
+    module = modules.Written(lambda m, x: m.b(m.a(x) / 2.5 * 0.1))
+    assert from_torch(module, (64,)).layers[1:3] == (tg.Rescale(0.4), tg.Rescale(0.1))
+
+
+def test_frozen_parts_may_be_kept_from_gradients_as_well():
+    torch.manual_seed(0)
+    module = modules.Written(modules.without_gradients)
+    module.a.requires_grad_(False)
+    for context in (torch.no_grad, torch.inference_mode, torch.enable_grad):
+        with context():
+            assert not from_torch(module, (64,)).layers[0].trainable
+
+
 @pytest.mark.parametrize(("make", "shape", "message"), modules.REFUSED)
 def test_what_has_no_limit_is_refused_by_its_place(make, shape, message):
     torch.manual_seed(0)

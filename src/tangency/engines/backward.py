@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..nets.meeting import Branching
 from ..nets.operators import Weights
 from ..nets.parameters import numbers_only, tensors, with_tensors
-from ..nets.plan import Plan, walk
+from ..nets.plan import Plan, has_masks, walk
 from . import reference
 from .driver import marginals, triangle
 from .engine import Computing, KernelPair, Pulled, Wanted
@@ -95,7 +96,7 @@ class _Job:
             leaf.detach().requires_grad_(need) for leaf, need in zip(leaves, needs, strict=True)
         ]
         x, y, parameters = self.split(leaves)
-        total = _Total(leaves)
+        total = _Total(leaves, parameters)
         plan = self.plan_with(parameters)
         numbers = plan.of(numbers_only(plan.net)) if parameters else plan
         first, second = Prepared(x.detach()), None if y is None else Prepared(y.detach())
@@ -103,7 +104,7 @@ class _Job:
         engine = select(numbers, *arrays, engine=self.computing.engine).engine
         wants = any(needs[len(leaves) - len(parameters) :])
         pulled = None
-        if not (wants and _inside(plan, parameters)):
+        if not (wants and _elsewhere(plan, parameters)):
             found = twins(first, second)
             rest = _without(pair, found, y is None)
             pulled = engine.pull(numbers, first, second, rest, self.computing, wants)
@@ -123,22 +124,28 @@ class _Job:
         return total.found
 
 
-def _inside(plan: Plan, parameters: Sequence[Any]) -> bool:
-    """A parameter that wants a gradient is none of those of weights."""
-    of_weights = {
-        id(each)
-        for step in walk(plan.steps)
-        if isinstance(step.operator, Weights) and step.operator.usual
-        for each in (step.operator.weight_std, step.operator.bias_std)
+def _elsewhere(plan: Plan, parameters: Sequence[Any]) -> bool:
+    """A parameter that wants a gradient is in another place than weights or biases."""
+    operators = [step.operator for step in walk(plan.steps)]
+    usual = [each for each in operators if isinstance(each, Weights) and each.usual]
+    weights = {id(value) for each in usual for value in (each.weight_std, each.bias_std)}
+    others = {
+        id(tensor)
+        for operator in operators
+        if operator not in usual and not isinstance(operator, Branching)
+        for value in vars(operator).values()
+        for tensor in tensors(value)
     }
-    return any(p.requires_grad and id(p) not in of_weights for p in parameters)
+    wanted = {id(p) for p in parameters if p.requires_grad}
+    return bool(wanted - weights or wanted & others)
 
 
 class _Total:
     """Gradients in some tensors, as far as they were added up."""
 
-    def __init__(self, leaves: Sequence[Any]) -> None:
-        self.leaves, self.found = leaves, [None] * len(leaves)
+    def __init__(self, leaves: Sequence[Any], parameters: Sequence[Any]) -> None:
+        self.leaves, self.parameters = leaves, parameters
+        self.found: list[Any] = [None] * len(leaves)
 
     def add(self, leaves: Sequence[Any], gradients: Sequence[Any]) -> None:
         places = {id(leaf): k for k, leaf in enumerate(self.leaves)}
@@ -164,7 +171,7 @@ class _Total:
         """Adds what goes through some values into the parameters; gives what goes into `others`."""
         import torch
 
-        own = [leaf for leaf in self.leaves if leaf.requires_grad and leaf.ndim == 0]
+        own = [leaf for leaf in self.parameters if leaf.requires_grad]
         used = [(v, g) for v, g in zip(values, cotangents, strict=True) if v.requires_grad]
         wanted = [*others, *own]
         if not used or not wanted:
@@ -259,11 +266,10 @@ def _pull_twins(
         if value is None:
             continue
         # The parameters take all pairs of the group, the inputs each its own.
-        found = total.through([value * given.sum()], [torch.ones_like(value)])
-        with torch.enable_grad():
-            q1, q2 = (reference.marginals(plan, side) for side in (left, right))
-            value = reference.block(plan, left, right, q1, q2, place == 1)[place]
-        found = torch.autograd.grad(value, [left, right], torch.ones_like(value), allow_unused=True)
+        own = [p for p in total.parameters if p.requires_grad]
+        ones = torch.ones_like(value)
+        found = torch.autograd.grad(value, [left, right, *own], ones, allow_unused=True)
+        total.add(own, [None if g is None else given.sum() * g for g in found[2:]])
         shape = (-1, *(1,) * (x.ndim - 1))
         for side, part, gradient, axis in (
             (x, equal.rows, found[0], 1),
@@ -325,12 +331,22 @@ def _function() -> Any:
         @staticmethod
         def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
             leaves, needs = ctx.saved_tensors, ctx.needs_input_grad[1:]
-            if not torch.is_grad_enabled():
+            kept = torch.is_grad_enabled()
+            # Under masks of their own, inputs with themselves are no pairs like others.
+            if not kept and not has_masks(ctx.job.plan):
                 return None, *ctx.job.backward(leaves, needs, cotangents)
+            with torch.enable_grad():
+                # Views, as a tensor of the call may be a function of another one.
+                leaves = [leaf.view_as(leaf) if kept else leaf.detach() for leaf in leaves]
+                leaves = [
+                    leaf.requires_grad_() if need and not kept else leaf
+                    for leaf, need in zip(leaves, needs, strict=True)
+                ]
+                values = ctx.job.graph(leaves)
             wanted = [leaf for leaf, need in zip(leaves, needs, strict=True) if need]
             found = iter(
                 torch.autograd.grad(
-                    ctx.job.graph(leaves), wanted, cotangents, create_graph=True, allow_unused=True
+                    values, wanted, cotangents, create_graph=kept, allow_unused=True
                 )
             )
             return None, *(next(found) if need else None for need in needs)

@@ -125,8 +125,23 @@ def gram(
                     store(out, value, rows, cols, grid)
             bar.update((rows.stop - rows.start) * (cols.stop - cols.start))
     without_gradients(x, lambda: _write_equal(plan, first, second, results, max_memory))
+    if gradient and symmetric and has_masks(plan):
+        results = _with_masks(plan, x, results, max_memory)
     check_kernels(*results, plan)
     return results
+
+
+def _with_masks(plan: Plan, x: Any, results: KernelPair, budget: int | None) -> KernelPair:
+    """The diagonal of inputs under masks, which has other derivatives than the pairs beside it."""
+    import torch
+
+    alone = diagonal(plan, x, want_ntk=results.ntk is not None, max_memory=budget)
+    return KernelPair(
+        *(
+            None if k is None else k - torch.diag(torch.diagonal(k)) + torch.diag(own)
+            for k, own in zip(results, alone, strict=True)
+        )
+    )
 
 
 def _write_equal(

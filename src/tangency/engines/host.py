@@ -11,7 +11,7 @@ from ..errors import MemoryLimitError
 from ..nets.plan import Plan
 from .driver import ReferenceEngine
 from .engine import Computing, KernelPair, Pulled, Wanted
-from .gradients import differentiates, settled
+from .gradients import settled
 from .prepared import Prepared
 from .tiles import size_text
 
@@ -58,7 +58,7 @@ class CompiledEngine:
         raise NotImplementedError
 
     def refusal(self, plan: Plan, *arrays: Any) -> str | None:
-        return unsuited(plan, *arrays) or self.uncovered(settled(plan, *arrays))
+        return unsuited(*arrays) or self.uncovered(settled(plan, *arrays))
 
     def gram(
         self,
@@ -100,13 +100,11 @@ class CompiledEngine:
         return KernelPair(*(like(given.inputs, k) for k in pair))
 
 
-def unsuited(plan: Plan, *arrays: Any) -> str | None:
+def unsuited(*arrays: Any) -> str | None:
     """Why compiled loops cannot take these arrays, or anything; None where they can."""
     for x in arrays:
         if is_torch_array(x) and x.device.type != "cpu":
             return f"the inputs are on {x.device}"
-    if arrays and differentiates(plan.net, *arrays):
-        return "a gradient is asked for"
     for x in arrays:
         if str(x.dtype).removeprefix("torch.") not in ("float32", "float64"):
             return f"the inputs have dtype {x.dtype}"

@@ -11,8 +11,8 @@ from array_api_compat import array_namespace, is_numpy_array, is_torch_array
 from ..nets.plan import Plan
 from ..nets.special import positive_part, safe_sqrt
 from . import dispatch, reference
-from .engine import DEFAULTS, Computing, Wanted
-from .gradients import settled
+from .engine import DEFAULTS, Computing, Engine, Wanted
+from .gradients import differentiates, settled
 from .order import REFERENCE
 from .overflow import check_kernels
 from .select import select
@@ -72,7 +72,9 @@ def pairs(
         kind: "ntk", or "nngp" for the last-layer kernel.
     """
     plan = settled(plan, x, y)
-    engine = select(plan, x, y, engine=computing.engine).engine
+    engine: Engine = REFERENCE
+    if not differentiates(plan.net, x, y):
+        engine = select(plan, x, y, engine=computing.engine).engine
     if engine is not REFERENCE:
         runs = list(_runs(x))
         asked = computing.engine == engine.name

@@ -27,6 +27,9 @@ DRAWINGS = {
     "Training": "training.draw_training",
     "LazyTraining": "training.draw_lazy",
     "Tuned": "tuning.draw_tuned",
+    "Searched": "searching.draw_searched",
+    "RegressionCalibration": "uncertainty.draw_coverage",
+    "ClassCalibration": "uncertainty.draw_reliability",
 }
 #: The few that are drawn in another way on a narrow page.
 NARROW = {"LazyTraining": "training.draw_lazy_narrow"}

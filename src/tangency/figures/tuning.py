@@ -23,7 +23,7 @@ def draw_tuned(found: Tuned, axes: Axes | None) -> Figure:
     if axes is not None:
         for profile in profiles[:_MOST]:
             axes.plot(profile.values / profile.best, profile.scores, label=words(profile.name))
-        axes.plot(1.0, found.value, color=VERMILION, marker="o", zorder=3)
+        axes.plot(1.0, found.score, color=VERMILION, marker="o", zorder=3)
         plain_axes(axes, "value / best value", found.measure, "both")
         axes.set_xscale("log")
         axes.set_ylim(low, high)
@@ -48,7 +48,7 @@ def draw_tuned(found: Tuned, axes: Axes | None) -> Figure:
 
 def _panel(found: Tuned, profile: Profile, axes: Axes) -> None:
     axes.plot(profile.values, profile.scores, color=BLUE, linewidth=1.6)
-    axes.plot(profile.best, found.value, color=VERMILION, marker="o", markersize=7, zorder=3)
+    axes.plot(profile.best, found.score, color=VERMILION, marker="o", markersize=7, zorder=3)
     for bound in profile.bounds:
         if profile.values[0] <= bound * (1 + 1e-9) and bound <= profile.values[-1] * (1 + 1e-9):
             axes.axvline(bound, color=GREY, linewidth=0.9, linestyle="-.")
@@ -62,7 +62,7 @@ def _window(found: Tuned, profiles: tuple[Profile, ...]) -> tuple[float, float]:
     """From the worst of what is shown to the best, with room: far away it falls without end."""
     scores = np.concatenate([profile.scores for profile in profiles])
     scores = scores[np.isfinite(scores)]
-    best, largest = found.value, float(scores.max(initial=found.value))
+    best, largest = found.score, float(scores.max(initial=found.score))
     if found.objective == "leave_one_out":
         top = min(largest, _TALL * best)
         room = 0.06 * (top - best) or best or 1.0

@@ -11,9 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks import shown
 from ..kernels.plain import plain
 from ..matrix.checked import is_precomputed, require_finite
-from .grams import resolve_kernel, times
+from .archive import ModelFileError
+from .grams import times
+from .optimized import as_options, is_chosen_from, kernel_to_fit
 from .parameters import KernelParameters
 from .persist import save_model
 from .plain import plain_targets
@@ -50,6 +53,7 @@ class DualEstimator(KernelParameters, BaseEstimator):
     intercept_: Any
     X_fit_: np.ndarray | None
     features_: Any = None
+    tuned_: Any = None
     kernel_: Any
     n_features_in_: int
 
@@ -70,13 +74,20 @@ class DualEstimator(KernelParameters, BaseEstimator):
         return tags
 
     def _fitted_kernel(self) -> Any:
-        """Return the kernel whose values `dual_coef_` multiplies."""
-        return resolve_kernel(self.kernel)  # pyright: ignore[reportAttributeAccessIssue]
+        """Return the kernel whose values `dual_coef_` multiplies; what `optimize` begins with."""
+        return kernel_to_fit(self)
 
     def _restore(self) -> None:
         """Complete a model read from a file; raise `ValueError` if no fit gives its parts."""
         check_parameters(self)
-        self.kernel_ = self._fitted_kernel()
+        start = self._fitted_kernel()
+        if as_options(self.optimize) is None:  # pyright: ignore[reportAttributeAccessIssue]
+            self.kernel_ = start
+        elif not is_chosen_from(self.kernel_, start):
+            raise ModelFileError(
+                f"the model is damaged: kernel_ is {shown(self.kernel_)}, which is not "
+                f"{shown(start)} with other numbers; save it again"
+            )
         check_restored(self)
 
     def _set_function(self, X: np.ndarray, dual: Matrix, intercept: Matrix, flat: bool) -> None:

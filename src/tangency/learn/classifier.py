@@ -16,12 +16,12 @@ from ..checks import is_number, shown
 from ..errors import InputError
 from .attempt import whole_or_not_at_all
 from .base import PlainScore, centred
-from .calibration import fit_temperature
 from .estimators import RidgeEstimator
 from .plain import plain_targets
 from .samples import in_a_few_lines
 from .solvers.options import CG
 from .streaming import batch, one_alpha, take_in, takes_batches
+from .uncertainty.temperature import fit_temperature
 from .units import as_they_are
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
     by their mean squared error.
 
     Probabilities are softmax(f(x)/T), in the order of the values, with T, `temperature_`, chosen at
-    the end of the fit by the log loss of the leave-one-out predictions (`calibration`). Without
+    the end of the fit by the log loss of the leave-one-out predictions. Without
     these, for a finite `training_time` and `CG(probes=0)`, there is no `predict_proba`.
 
     Examples
@@ -91,7 +91,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
         none of `classes_`.
         """
         data = self._begin(X, y, sample_weight)
-        self.classes_, codes = _classes(data.y)
+        self.classes_, codes = labels_and_places(data.y)
         with in_a_few_lines():
             check_classification_targets(data.y)
         if len(self.classes_) < 2:
@@ -101,8 +101,10 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
                 f"{shown(self.classes_.tolist()[0])}"
             )
         targets = np.eye(len(self.classes_))[codes]
+        regularization = self._chosen(data, targets, alike=True)
         residual, mean = centred(targets, self.center, data.weights)
-        fit = self._fit_dual(data, as_they_are(data.scaled(residual)), mean, flat=False)
+        units = as_they_are(data.scaled(residual))
+        fit = self._fit_dual(data, units, mean, regularization, flat=False)
         self.loo_score_ = self.temperature_ = None
         if fit.residuals is not None:
             held_out = targets - fit.residuals
@@ -176,13 +178,13 @@ def _all_classes(classes: Any) -> np.ndarray:
             "the first call of partial_fit needs classes, all labels that there will be, such as "
             "np.unique(y) of all samples"
         )
-    found = _classes(np.asarray(plain_targets(classes)))[0]
+    found = labels_and_places(np.asarray(plain_targets(classes)))[0]
     if found.ndim != 1 or len(found) < 2:
         raise InputError(f"classes must be at least two labels, got {shown(classes)}")
     return found
 
 
-def _classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def labels_and_places(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the different labels in order, and the place of each sample's among them."""
     try:
         return np.unique(y, return_inverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..nets import Layer, Sequential
 from ..nets.identity import described, from_description, unsaved
 from .features import LayerwiseFeatures
 from .features.saved import map_from_dict, map_to_dict
+from .priors import PRIORS
 from .solvers.options import Solver, solver_from_dict
 
 Arrays = dict[str, np.ndarray]
@@ -76,6 +78,11 @@ def encode(name: str, value: Any, arrays: Arrays) -> Any:
     if isinstance(value, np.ndarray):
         arrays[name], texts = _plain(name, value)
         return {"array": name, "texts": texts}
+    if type(value) in PRIORS.values():
+        return {"prior": type(value).__name__, **vars(value)}
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        items = value.items()
+        return {"mapping": {k: encode(f"{name}.{k}", each, arrays) for k, each in items}}
     if isinstance(value, list | tuple):
         return [encode(name, each, arrays) for each in value]
     raise TypeError(f"{name}={value!r} has no form in a file; expected numbers, texts or arrays")
@@ -89,6 +96,10 @@ def decode(value: Any, arrays: Arrays) -> Any:
         return value
     if "float" in value:
         return float(value["float"])
+    if "mapping" in value:
+        return {key: decode(each, arrays) for key, each in value["mapping"].items()}
+    if "prior" in value:
+        return PRIORS[value["prior"]](**{k: v for k, v in value.items() if k != "prior"})
     if "kernel" in value:
         # Files of earlier versions have "options", how it was computed when it was fitted.
         return kernel_from_dict(value["kernel"])

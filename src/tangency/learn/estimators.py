@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -22,9 +22,9 @@ from ..matrix.view import is_stored
 from .attempt import whole_or_not_at_all
 from .base import DualEstimator, PlainScore, centred
 from .fitted import DualFit
-from .grams import resolve_kernel
+from .optimized import as_options, chosen, refuse
 from .plain import regression_targets
-from .regularization import Penalty, make_regularization
+from .regularization import Penalty, Regularization, make_regularization
 from .samples import fit_samples, require_square
 from .solvers.fit import Problem
 from .solvers.fit import fit as solve
@@ -32,11 +32,13 @@ from .solvers.options import Features, as_solver
 from .solvers.rules import check_applies
 from .solvers.stream import Stream
 from .streaming import batch, one_alpha, take_in, takes_batches
+from .uncertainty.jackknife import Intervals, jackknife_plus
 from .units import Units, in_units
 from .weights import Training, training
 
 if TYPE_CHECKING:
-    from ..typing import ArrayLike, KernelLike
+    from ..typing import ArrayLike, KernelLike, RandomState
+    from .optimized import Optimize
     from .solvers.options import Solver
 
 Matrix = NDArray[np.float64]
@@ -66,6 +68,8 @@ class RidgeEstimator(DualEstimator):
         center: bool = True,
         solver: str | Solver = "auto",
         store: str | os.PathLike[str] | None = None,
+        optimize: Optimize = None,
+        random_state: RandomState = 0,
     ) -> None:
         self.kernel = kernel
         self.alpha = alpha
@@ -73,6 +77,8 @@ class RidgeEstimator(DualEstimator):
         self.center = center
         self.solver = solver
         self.store = store
+        self.optimize = optimize
+        self.random_state = random_state
 
     @property
     def streams(self) -> bool:
@@ -91,14 +97,37 @@ class RidgeEstimator(DualEstimator):
         samples: Any = X if known else plain_array(plain(X, "X"), "X")
         if len(samples.shape) < 2 and not known:
             raise InputError(f"X must have a row for each sample, got {shown(samples)}")
-        regularization = make_regularization(self.alpha, self.training_time)
-        problem = Problem(resolve_kernel(self.kernel), samples, self.store)
+        regularization = self._penalty()
+        problem = Problem(self._fitted_kernel(), samples, self.store)
         return str(problem.choose(regularization, self.solver))
+
+    def _penalty(self) -> Regularization:
+        """What is asked for; with `optimize` some alpha, until it is chosen. Refuse what is not."""
+        found = make_regularization(self.alpha, self.training_time)
+        if as_options(self.optimize) is None:
+            return found
+        refuse(self, found)
+        return Regularization((1.0,), math.inf) if found.chooses else found
+
+    def _chosen(self, data: Training, targets: Matrix, *, alike: bool) -> Regularization:
+        """The ridge; with `optimize`, that which is chosen together with the kernel."""
+        found = make_regularization(self.alpha, self.training_time)
+        vars(self).pop("tuned_", None)  # of a fit before
+        if as_options(self.optimize) is None:
+            return found
+        if data.weights is not None:
+            raise InputError(
+                "optimize chooses for samples that count alike; leave sample_weight out, or give "
+                "weights of 0 and 1 only"
+            )
+        noise = None if found.chooses or found.alphas is None else found.alphas[0]
+        tuned = chosen(self, data.X, targets, "leave_one_out", noise, alike=alike)
+        return Regularization((tuned.noise,), math.inf)
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, **y_checks: Any) -> Training:
         """Check parameters and data before anything is computed; set `kernel_`."""
-        regularization = make_regularization(self.alpha, self.training_time)
-        kernel = resolve_kernel(self.kernel)
+        regularization = self._penalty()
+        kernel = self._fitted_kernel()
         if (asked := as_solver(self.solver)) is not None:
             check_applies(asked, regularization)
         flag(self.center, "center")
@@ -119,12 +148,19 @@ class RidgeEstimator(DualEstimator):
         vars(self).pop("_stream", None)  # of batches before
         return data
 
-    def _fit_dual(self, data: Training, units: Units, mean: Matrix, *, flat: bool) -> DualFit:
+    def _fit_dual(
+        self,
+        data: Training,
+        units: Units,
+        mean: Matrix,
+        regularization: Regularization,
+        *,
+        flat: bool,
+    ) -> DualFit:
         """Fit scaled targets less their `mean` (k,); set all attributes but the score.
 
         Returns the fit of the `units`, with residuals as they are without weights.
         """
-        regularization = make_regularization(self.alpha, self.training_time)
         problem = Problem(self.kernel_, data.X, self.store, data.roots)
         choice = problem.choose(regularization, self.solver)
         scaled = solve(
@@ -175,6 +211,12 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         or one of them with options, such as `CG(tol=1e-4)`; see `tangency.learn.solvers`.
     store : None, or the path of a Zarr store that K(X, X) is computed into, and where it is taken
         up or read if it is there already, as `tangency.gram.compute` does it.
+    optimize : whether `fit` first chooses numbers in the network by `tangency.tune`, those of the
+        least leave-one-out error, and alpha with them (unless it is a number). True: the marks `?`
+        in a text form, or without marks the standard deviations of weights and biases of all layers
+        but the last; or names of parameters; or options of `tune` by name, as in {"restarts": 1}.
+        Needs PyTorch, and not for "cg", "nystrom", "features" and `store`. None: what is given.
+    random_state : of the restarts of `optimize`.
 
     Attributes
     ----------
@@ -184,6 +226,8 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         values equally good to nine digits the larger is taken. Several outputs count alike,
         whatever their units: the error of each is multiplied by the mean variance of the outputs
         over its own.
+    loo_residuals_ : y less the leave-one-out predictions, as y was, without samples of weight 0;
+        None as `loo_score_`. `sample_weight_` are the weights of these, None where all are 1.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
     loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
         finite `training_time` or a single sample, which have no closed form, and for
@@ -195,6 +239,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         "features"; `kernel_` the kernel used.
     features_ : the `LayerwiseFeatures` of "features", whose coefficients `dual_coef_` (r,) or
         (r, k) then has; its `error_` says how far ⟨φ(x), φ(y)⟩ is from the kernel. Else None.
+    tuned_ : what `optimize` found, as `tune` gives it; None without, and in a model from a file.
 
     X is (n, d) or (n, *space, channels). K is computed in the dtype of X, everything else in
     float64; predictions are float64. Warns with `IllConditionedWarning`, and with `SearchWarning`
@@ -211,6 +256,9 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
     array([1., 2., 3., 5.])
     """
 
+    loo_residuals_: Matrix | None
+    sample_weight_: Matrix | None
+
     @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self.
@@ -221,11 +269,15 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         """
         data = self._begin(X, y, sample_weight, multi_output=True, y_numeric=True)
         targets = regression_targets(data.y).reshape(len(data.y), -1)
+        regularization = self._chosen(data, targets, alike=False)
         residual, mean = centred(targets, self.center, data.weights)
         units = in_units(data.scaled(residual))
-        fit = self._fit_dual(data, units, mean, flat=data.y.ndim == 1)
-        self.loo_score_ = None
+        fit = self._fit_dual(data, units, mean, regularization, flat=data.y.ndim == 1)
+        self.loo_score_ = self.loo_residuals_ = None
+        self.sample_weight_ = data.weights
         if fit.residuals is not None:
+            left = fit.residuals * units.scales
+            self.loo_residuals_ = left[:, 0] if data.y.ndim == 1 else left
             fitted = data.unscaled(units.targets)
             found = r2_score(fitted, fitted - fit.residuals, sample_weight=data.weights)
             self.loo_score_ = float(found)
@@ -247,8 +299,37 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         if data is not None:
             targets = regression_targets(data.y).reshape(len(data.y), -1)
             take_in(self, data, targets, regularization, flat=data.y.ndim == 1)
+            self.loo_residuals_ = self.sample_weight_ = None
         return self
 
     def predict(self, X: ArrayLike) -> Matrix:
         """Return f(X), (m,) or (m, k) as y was, float64."""
         return self._function(X)
+
+    def predict_interval(self, X: ArrayLike, coverage: float | Sequence[float] = 0.9) -> Intervals:
+        """Return the ends of intervals that hold new targets with at least this coverage.
+
+        Conformal prediction by the jackknife+, exact, from one factorisation of K: however wrong
+        the kernel, a new sample drawn as the others were lies inside with a probability of at least
+        2·coverage - 1, and in practice of about `coverage`; over samples, not for each x. It holds
+        for each output by itself, and for an alpha that was not chosen by the same samples; one
+        number of many samples costs it little. Samples with weights count alike: the weights bend
+        the fit, and no promise.
+
+        `lower` and `upper` are (m,) or (m, k), as predictions; for several coverages (c, m, ...).
+        Each call takes what "cholesky" does, and then 4n² operations for each row of X.
+
+        Raises `InputError` for a coverage above n/(n + 1), for `kernel="precomputed"`, a finite
+        `training_time`, and solvers other than "cholesky" and "eigh". Source: Barber, Candès,
+        Ramdas & Tibshirani 2021, "Predictive inference with the jackknife+".
+
+        >>> import numpy as np
+        >>> random = np.random.default_rng(0)
+        >>> X = random.uniform(-3, 3, (200, 1))
+        >>> y = np.sin(X[:, 0]) + 0.1 * random.standard_normal(200)
+        >>> model = KernelRegressor("dense:b=1 erf dense").fit(X[:100], y[:100])
+        >>> lower, upper = model.predict_interval(X[100:], coverage=0.9)
+        >>> bool(np.mean((lower <= y[100:]) & (y[100:] <= upper)) > 0.8)
+        True
+        """
+        return jackknife_plus(self, self._check(X), coverage)

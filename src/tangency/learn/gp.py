@@ -29,6 +29,7 @@ from .grams import (
     times,
     train_gram,
 )
+from .optimized import as_options, chosen, kernel_to_fit, refuse_process
 from .plain import regression_targets
 from .process import fit_ensemble, fit_posterior
 from .regularization import Penalty, Regularization, make_noise_regularization
@@ -36,7 +37,8 @@ from .samples import fit_samples, require_square
 from .solvers.predict import DEVIATION_BYTES, prepared_for, quiet, row_blocks, shows_progress
 
 if TYPE_CHECKING:
-    from ..typing import ArrayLike, KernelLike
+    from ..typing import ArrayLike, KernelLike, RandomState
+    from .optimized import Optimize
 
 Matrix = NDArray[np.float64]
 
@@ -66,6 +68,8 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
     inference : "posterior" or "ensemble".
     training_time : t ≥ 0 for the ensemble, ∞ (None) for networks trained to the end.
     center : whether the mean ȳ of the targets is removed before the fit and added back.
+    optimize, random_state : as in `KernelRegressor`, by the marginal likelihood, for the posterior
+        with noise "ml", which then is chosen among all numbers.
 
     Attributes
     ----------
@@ -76,6 +80,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
     log_marginal_likelihood_ : of y - ȳ at `noise_` and `amplitude_`, summed over outputs. Both
         likelihoods are None for the ensemble, and at noise 0 with a singular K, where there is no
         density.
+    tuned_ : as in `KernelRegressor`.
     whitener_ (n, r) : W Wᵀ = (K + noise·I)⁻¹, for the posterior.
     operator_, prior_gram_ (n, n) : of the ensemble; B = Θ(x, X) operator_, and K(X, X).
 
@@ -117,22 +122,32 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
         inference: str = "posterior",
         training_time: float | None = None,
         center: bool = True,
+        optimize: Optimize = None,
+        random_state: RandomState = 0,
     ) -> None:
         self.kernel = kernel
         self.noise = noise
         self.inference = inference
         self.training_time = training_time
         self.center = center
+        self.optimize = optimize
+        self.random_state = random_state
 
     @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to X, (n, d) or (n, *space, channels), and y, (n,) or (n, k). Returns self."""
         regularization = make_noise_regularization(self.noise, self.training_time, self.inference)
+        if as_options(self.optimize) is not None:
+            refuse_process(self)
         self.kernel_ = self._fitted_kernel()
         flag(self.center, "center")
         X, y = fit_samples(self, X, y, min_samples=1, multi_output=True, y_numeric=True)
         if is_precomputed(self.kernel_):
             require_square(X)
+        vars(self).pop("tuned_", None)  # of a fit before
+        if as_options(self.optimize) is not None:
+            found = chosen(self, X, y, "marginal_likelihood", None)
+            regularization = Regularization((found.noise,), regularization.time, profiled=True)
         targets, mean = centred(regression_targets(y).reshape(len(y), -1), self.center)
         fit = self._fit_ensemble if self.inference == "ensemble" else self._fit_posterior
         self._set_function(X, fit(X, targets, regularization), mean, flat=y.ndim == 1)
@@ -204,7 +219,7 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
     def _fitted_kernel(self) -> Any:
         if self.inference == "ensemble":
             return ensemble_kernel(self.kernel)
-        return resolve_kernel(self.kernel, NNGP)
+        return kernel_to_fit(self, NNGP)
 
     def _fit_posterior(
         self, X: np.ndarray, targets: Matrix, regularization: Regularization

@@ -17,6 +17,7 @@ from .archive import ModelFileError, read_archive, write_archive
 from .encode import decode, encode, kernel_problem
 from .features import LayerwiseFeatures
 from .features.saved import map_from_dict
+from .optimized import as_options
 from .restored import check_names
 
 # what a header can lead to that says other things than a model does
@@ -35,8 +36,9 @@ def save_model(model: Any, path: str | Path) -> Path:
     params = model.get_params(deep=False)
     if problem := kernel_problem(params["kernel"]):
         raise ModelFileError(f"this {type(model).__name__} cannot be saved: {problem}")
-    # kernel_ follows from the parameter `kernel`
-    fitted = {k: v for k, v in vars(model).items() if _is_fitted_name(k) and k != "kernel_"}
+    # kernel_ follows from the parameter `kernel`, but where it was chosen
+    left = ("tuned_",) if as_options(params["optimize"]) is not None else ("tuned_", "kernel_")
+    fitted = {k: v for k, v in vars(model).items() if _is_fitted_name(k) and k not in left}
     try:
         header = {
             "class": type(model).__name__,

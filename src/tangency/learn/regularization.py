@@ -19,15 +19,17 @@ class Regularization:
     """One alpha, or several to choose among, and the time that gradient flow runs for.
 
     `alphas` is None for the grid that leave-one-out searches; `time` is ∞ without early stopping.
+    `profiled` says that amplitudes go with a single one, as they do with several.
     """
 
     alphas: tuple[float, ...] | None
     time: float
+    profiled: bool = False
 
     @property
     def chooses(self) -> bool:
-        """Whether alpha is chosen by leave-one-out."""
-        return self.alphas is None or len(self.alphas) > 1
+        """Whether alpha is chosen: by leave-one-out, or by the marginal likelihood."""
+        return self.alphas is None or len(self.alphas) > 1 or self.profiled
 
 
 def make_regularization(alpha: Any, training_time: Any) -> Regularization:

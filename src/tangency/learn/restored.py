@@ -118,6 +118,15 @@ def _fits_model(value: Any, model: Any) -> bool:
     return value.size == len(model.dual_coef_) and value.n_features_in_ == model.n_features_in_
 
 
+def _residuals(value: Any, model: Any) -> bool:
+    # of all samples, where coefficients may belong to some, or to features
+    return _real(value) and value.shape[1:] == _outputs(model)
+
+
+def _weights(value: Any, model: Any) -> bool:
+    return _real(value, 1, 0.0) and bool(np.all(value > 0))
+
+
 def _float(value: Any, model: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -168,7 +177,11 @@ _PROCESS: dict[str, tuple[Test, str]] = {
     ),
 }
 _OWN: dict[str, dict[str, tuple[Test, str]]] = {
-    "KernelRegressor": _RIDGE,
+    "KernelRegressor": {
+        **_RIDGE,
+        "loo_residuals_": (_or_none(_residuals), "None or a finite number for each target"),
+        "sample_weight_": (_or_none(_weights), "None or a number above zero for each sample"),
+    },
     "KernelClassifier": {
         **_RIDGE,
         "classes_": (_labels, "different labels in ascending order, one for each output"),
@@ -183,6 +196,8 @@ _LATER: dict[str, Any] = {
     "features_": None,
     "amplitude_": 1.0,
     "temperature_": None,
+    "loo_residuals_": None,
+    "sample_weight_": None,
 }  # not in files of earlier versions
 
 
@@ -197,7 +212,7 @@ def check_names(kind: str, fitted: dict[str, Any]) -> None:
     """
     known = {**_FUNCTION, **_OWN[kind]}
     for name in fitted:
-        if name not in known and name not in _OPTIONAL:
+        if name not in known and name not in (*_OPTIONAL, "kernel_"):
             raise KeyError(name)
     for name in known:
         if name not in fitted and name not in _LATER:

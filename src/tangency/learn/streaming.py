@@ -12,6 +12,7 @@ from ..checks import shown
 from ..errors import InputError
 from .base import centred
 from .grams import resolve_kernel
+from .optimized import as_options, refuse
 from .regularization import Regularization, make_regularization
 from .samples import fit_samples
 from .solvers.features import layerwise
@@ -35,6 +36,8 @@ def takes_batches(model: Any) -> bool:
 def one_alpha(model: Any) -> Regularization:
     """The ridge of a model that is fitted by batches. Raises `InputError` for a choice of them."""
     found = make_regularization(model.alpha, model.training_time)
+    if as_options(model.optimize) is not None:
+        refuse(model, found)
     if found.chooses or found.alphas is None:
         raise InputError(
             "partial_fit keeps no samples, of which leave-one-out would choose alpha; give one "

@@ -340,7 +340,10 @@ def _value(text: str, token: str, functions: _Functions) -> Any:
     if text == _OPEN:
         if text in functions:
             return functions[text]
-        raise NetworkError(f"? in {brief} is no number; tangency.tune(net, X, y) chooses one")
+        raise NetworkError(
+            f"? in {brief} is no number; tangency.tune(net, X, y) chooses one, and so does an "
+            "estimator with optimize=True"
+        )
     if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
         return int(text)
     if re.fullmatch(r"[0-9]{1,300}(x[0-9]{1,300})+", text):

@@ -84,7 +84,7 @@ def gram(
             assert two is not None
             one, two = two, one
         found = _pairs(part.plan, one, two, wanted, jobs, progress)
-        if whole:
+        if whole and not part.turned:
             out = found
             break
         for k, values in zip(out, found, strict=True):

@@ -40,12 +40,16 @@ def digest(*parts: Any) -> str:
 class Checkpoint:
     """A file for the state of one problem, which `problem` identifies part by part.
 
+    `format` and `what` say whose state it is, to the file and in messages.
+
     It is written at most every `SECONDS`, beside its final place and then renamed, so that an
     interrupted write leaves the previous state.
     """
 
     path: Path
     problem: dict[str, str]
+    format: str = FORMAT
+    what: tuple[str, str] = ("solver", "fit")
     _last: float = -math.inf
 
     def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
@@ -61,24 +65,24 @@ class Checkpoint:
             with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             header = json.loads(arrays.pop("header").tobytes())
-            good = header["format"] == FORMAT and header["format_version"] == FORMAT_VERSION
+            good = header["format"] == self.format and header["format_version"] == FORMAT_VERSION
             problem, numbers = dict(header["problem"]), dict(header["numbers"])
         except Exception as error:  # whatever damaged bytes happen to mean to zipfile
             raise InputError(
-                f"{self.path} is no checkpoint of this solver, or is damaged ({error!r}); delete "
-                "it, or give another path as checkpoint"
+                f"{self.path} is no checkpoint of this {self.what[0]}, or is damaged ({error!r}); "
+                "delete it, or give another path as checkpoint"
             ) from None
         if not good:
             raise InputError(
                 f"{self.path} has the format {header['format']!r}, version "
-                f"{header['format_version']!r}; expected {FORMAT!r}, version {FORMAT_VERSION}; "
-                "delete it, or give another path as checkpoint"
+                f"{header['format_version']!r}; expected {self.format!r}, version "
+                f"{FORMAT_VERSION}; delete it, or give another path as checkpoint"
             )
         other = [name for name, value in self.problem.items() if problem.get(name) != value]
         if other:
             raise InputError(
-                f"{self.path} is the checkpoint of another fit: it differs in {', '.join(other)}; "
-                "delete it, or give another path as checkpoint"
+                f"{self.path} is the checkpoint of another {self.what[1]}: it differs in "
+                f"{', '.join(other)}; delete it, or give another path as checkpoint"
             )
         return numbers, arrays
 
@@ -95,7 +99,7 @@ class Checkpoint:
     def write(self, numbers: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Replace the file's content."""
         header = {
-            "format": FORMAT,
+            "format": self.format,
             "format_version": FORMAT_VERSION,
             "problem": self.problem,
             "numbers": numbers,

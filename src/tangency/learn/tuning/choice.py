@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...checks import choice, flag, number, whole
+from ...checks import choice, flag, number, path, whole
 from ...errors import InputError, callers_level
 from ...kernels.inputs import signals
 from ...kernels.plain import plain
 from ..features.base import generator
 from ..grid import SearchWarning
 from ..plain import plain_targets, regression_targets
+from ..priors import Prior, read_priors
 from ..samples import in_a_few_lines
 from ..threads import torch_threads
 from ..units import in_units
 from . import free as free_parameters
 from .descent import descend, starts
-from .free import Free
+from .free import SCALES
 from .objectives import OBJECTIVES
-from .problem import KINDS, NOISE, SCALES, Problem, without_effect
+from .problem import KINDS, Problem, without_effect
+from .record import Record
 from .tuned import Tuned, made
 
 if TYPE_CHECKING:
-    from ...typing import ArrayLike, NetworkLike, RandomState
+    from ...typing import ArrayLike, FilePath, NetworkLike, RandomState
 
 _MOST_STARTS = 1000
 
@@ -44,8 +46,10 @@ def tune(
     input_scales: bool = False,
     restarts: int = 3,
     bounds: Mapping[str, tuple[float, float]] | None = None,
+    priors: Mapping[str, Prior | tuple[float, float]] | None = None,
     random_state: RandomState = 0,
     progress: bool | None = None,
+    checkpoint: FilePath | None = None,
 ) -> Tuned:
     """Choose the positive numbers in a network, the noise and the amplitude that suit data best.
 
@@ -72,8 +76,13 @@ def tune(
             of an input; for other numbers in the network 10⁻² to 10² times their value; for the
             noise 10⁻⁸ to 10² times the mean of K(x, x), which is its unit in `bounds`; for input
             scales 10⁻³ to 10².
+        priors: by the same names, `LogNormal(median, factor)` (a pair stands for it) or
+            `Gamma(mean, shape)`: the log density of a parameter's logarithm is added to a log
+            density of the data, and to -n/2 log of an error.
         random_state: of the restarts.
         progress: a bar after two seconds; None: where a terminal shows it.
+        checkpoint: a file that is written every 30 seconds; the same search, started again, goes on
+            from there, and finds the same to the last bit.
 
     The search is L-BFGS in logarithms, with gradients of the reference engine by PyTorch: memory
     and time are some multiple of n² per layer. A parameter whose effect the others or the amplitude
@@ -85,7 +94,7 @@ def tune(
     Raises:
         InputError: data or arguments that make no sense: a constant target, one sample, NaN, names
             of what cannot be chosen, PyTorch missing; a K + noise·I that is singular from all
-            starts.
+            starts; a checkpoint of other data or of another search.
         NetworkError: no network, or one that does not fit the inputs.
 
     Source: Rasmussen and Williams 2006, chapter 5.
@@ -100,59 +109,89 @@ def tune(
     >>> found.estimator().score(X, y) > 0.9
     True
     """
-    _require_torch()
+    options = {"objective": objective, "free": free, "noise": noise, "bounds": bounds}
+    options |= {"input_scales": input_scales, "priors": priors, "restarts": restarts}
+    options |= {"random_state": random_state, "progress": progress, "checkpoint": checkpoint}
+    return tuned(net, X, y, kind=kind, **options)
+
+
+def tuned(
+    net: Any,
+    X: Any,
+    y: Any,
+    *,
+    kind: Any,
+    objective: Any,
+    restarts: Any = 3,
+    random_state: Any = 0,
+    progress: Any = None,
+    checkpoint: Any = None,
+    alike: bool = False,
+    **options: Any,
+) -> Tuned:
+    """`tune`; `alike` says that all outputs have the same unit, as those of classes do."""
+    require_torch()
     kind = choice(kind, "kind", KINDS)
     objective = choice(objective, "objective", OBJECTIVES)
     restarts = whole(restarts, "restarts", 0, _MOST_STARTS)
-    scaled = flag(input_scales, "input_scales")
     progress = None if progress is None else flag(progress, "progress")
-    noise = None if noise is None else number(noise, "noise", least=0)
+    place = None if checkpoint is None else path(checkpoint, "checkpoint")
     random = generator(random_state)
-    network, names = free_parameters.read(net, free)
-    x, targets, units = samples(X, y)
-    size = float(np.sqrt(np.mean(np.sum(np.square(x), axis=-1)))) or 1.0
-    columns = [f"{SCALES}__{i}" for i in range(x.shape[-1])] if scaled else []
-    others = {*columns, *([] if noise is not None else [NOISE]), *([SCALES] if scaled else [])}
-    kinds = {name.rpartition("__")[2] for name in names}
-    given = free_parameters.read_bounds(bounds, {*names, *kinds, *others}.__contains__)
-    variables = free_parameters.bounded(network, names, size, given)
-    if noise is None:
-        low, high = given.get(NOISE, free_parameters.NOISE)
-        variables.append(Free(NOISE, min(max(1e-2, low), high), low, high))
-    for name in columns:
-        low, high = given.get(name, given.get(SCALES, free_parameters.SCALES))
-        variables.append(Free(name, min(max(1.0, low), high), low, high))
-    if not variables:
-        raise InputError(
-            "nothing is free: mark parameters by ? or name them in free, or leave noise=None"
-        )
-    whole_problem = Problem(network, kind, x, targets, units, objective, tuple(variables), noise)
-    with torch_threads(len(x)):
-        found = _chosen(whole_problem, restarts, random, progress, X, y)
+    problem = _problem(net, samples(X, y, alike), kind, objective, **options)
+    with torch_threads(len(problem.x)):
+        problem, idle = _with_effect(problem)
+        points = starts(problem, restarts, random)
+        optimum = descend(problem, points, progress, Record(problem, points, place))
+        found = made(problem, optimum, tuple(idle), X, y)
     _warn_at_bounds(found)
     return found
 
 
-def _chosen(
-    problem: Problem,
-    restarts: int,
-    random: np.random.Generator,
-    progress: bool | None,
-    X: Any,
-    y: Any,
-) -> Tuned:
+def _problem(
+    net: Any,
+    data: tuple[Any, Any, Any],
+    kind: str,
+    objective: str,
+    free: Any = None,
+    noise: Any = None,
+    input_scales: Any = False,
+    bounds: Any = None,
+    priors: Any = None,
+) -> Problem:
+    """What is minimised, from what `tune` was given."""
+    x, targets, units = data
+    columns = x.shape[-1] if flag(input_scales, "input_scales") else 0
+    noise = None if noise is None else number(noise, "noise", least=0)
+    network, names = free_parameters.read(net, free)
+    size = float(np.sqrt(np.mean(np.sum(np.square(x), axis=-1)))) or 1.0
+    others = free_parameters.beside(noise is None, columns, {})
+    known = {*names, *(each.name for each in others), *(each.kind for each in others)}
+    known |= {name.rpartition("__")[2] for name in names}
+    given = free_parameters.read_bounds(bounds, known.__contains__)
+    variables = free_parameters.bounded(network, names, size, given)
+    variables += free_parameters.beside(noise is None, columns, given)
+    if not variables:
+        raise InputError(
+            "nothing is free: mark parameters by ? or name them in free, or leave noise=None"
+        )
+    variables = free_parameters.with_priors(variables, read_priors(priors))
+    return Problem(network, kind, x, targets, units, objective, tuple(variables), noise)
+
+
+def _with_effect(problem: Problem) -> tuple[Problem, list[str]]:
+    """The problem without what changes nothing, and the names of that; a prior is an effect."""
     # At some point in general position, where nothing vanishes by chance.
     (place,) = starts(problem, 1, np.random.default_rng(1))[1:]
+    known = {each.name for each in problem.free if each.prior is not None}
     idle = without_effect(problem, problem.start + 0.2 * (place - problem.start))
+    idle = [name for name in idle if name not in known]
     left = tuple(each for each in problem.free if each.name not in idle)
-    problem = dataclasses.replace(problem, free=left)
     if not left:
         raise InputError(
             f"nothing that is free has an effect of its own: the amplitude, which is chosen in "
             f"closed form, has that of {', '.join(idle)}; free more, such as biases or the noise"
         )
-    optimum = descend(problem, starts(problem, restarts, random), progress)
-    return made(problem, optimum, tuple(idle), X, y)
+    return dataclasses.replace(problem, free=left), idle
 
 
 def _warn_at_bounds(found: Tuned) -> None:
@@ -170,8 +209,10 @@ def _warn_at_bounds(found: Tuned) -> None:
 
 
 @in_a_few_lines()
-def samples(X: Any, y: Any) -> tuple[Any, Any, Any]:
+def samples(X: Any, y: Any, alike: bool = False) -> tuple[Any, Any, Any]:
     """X in float64, y (n, k) centred with mean square 1, and the units (k,) that y was in.
+
+    alike: all outputs have one unit, that of their mean square.
 
     Raises:
         InputError: as `tune`.
@@ -199,10 +240,16 @@ def samples(X: Any, y: Any) -> tuple[Any, Any, Any]:
             f"output {int(np.argmax(constant)) + 1} of y does not vary, so that any kernel "
             "explains it; leave it out"
         )
-    return x, centred / sizes, units.scales * sizes
+    if not alike:
+        return x, centred / sizes, units.scales * sizes
+    largest = units.scales.max()
+    centred = centred * (units.scales / largest)
+    size = np.sqrt(np.mean(np.square(centred)))
+    return x, centred / size, np.full(len(sizes), largest * size)
 
 
-def _require_torch() -> None:
+def require_torch() -> None:
+    """Refuse to go on without PyTorch."""
     try:
         import torch  # noqa: F401
     except ImportError as error:

@@ -7,7 +7,7 @@ A parameter is known by its name as an estimator's is: `0__weight_std` of the fi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...checks import is_number, items, mapping, number, shown
@@ -18,27 +18,34 @@ from ...nets.coerce import as_network
 from ...nets.text import parse_open
 from ...nets.values import OPEN, plain
 from ..parameters import changed, parameters
+from ..priors import Prior
 
 WEIGHTS = ("weight_std", "bias_std")
 
 # Bounds of a parameter beside its usual size.
 _STD, _BIAS, _OTHER = (1e-2, 1e2), (1e-3, 1e1), (1e-2, 1e2)
-NOISE, SCALES = (1e-8, 1e2), (1e-3, 1e2)
+_NOISE, _SCALES = (1e-8, 1e2), (1e-3, 1e2)
+
+NOISE = "noise"
+SCALES = "input_scales"
+"""What the name of a feature's scale begins with."""
 
 
 @dataclass(frozen=True)
 class Free:
-    """A positive number to be chosen: its name, where the choice begins, and its bounds."""
+    """A positive number to be chosen: its name, where the choice begins, its bounds and prior."""
 
     name: str
     start: float
     lower: float
     upper: float
+    prior: Prior | None = None
 
     @property
     def kind(self) -> str:
-        """The last part of the name, such as weight_std."""
-        return self.name.rpartition("__")[2]
+        """The last part of the name, such as weight_std; of a feature's scale, input_scales."""
+        first, _, last = self.name.rpartition("__")
+        return SCALES if first == SCALES else last
 
 
 def read(net: Any, free: Any) -> tuple[Sequential, tuple[str, ...]]:
@@ -141,6 +148,17 @@ def bounded(
     return found
 
 
+def beside(noise: bool, columns: int, bounds: Mapping[str, tuple[float, float]]) -> list[Free]:
+    """What is free beside the network: the noise, and a scale for each of so many features."""
+    wanted = [(NOISE, 1e-2, _NOISE)] if noise else []
+    wanted += [(f"{SCALES}__{i}", 1.0, _SCALES) for i in range(columns)]
+    found: list[Free] = []
+    for name, start, usual in wanted:
+        low, high = bounds.get(name, bounds.get(name.partition("__")[0], usual))
+        found.append(Free(name, min(max(start, low), high), low, high))
+    return found
+
+
 def read_bounds(bounds: Any, known: Callable[[str], bool]) -> dict[str, tuple[float, float]]:
     """Bounds by name, checked: pairs of positive numbers, the first one smaller.
 
@@ -149,11 +167,7 @@ def read_bounds(bounds: Any, known: Callable[[str], bool]) -> dict[str, tuple[fl
     """
     found: dict[str, tuple[float, float]] = {}
     for name, pair in ({} if bounds is None else mapping(bounds, "bounds")).items():
-        if not isinstance(name, str) or not known(name):
-            raise InputError(
-                f"bounds has {shown(name)}, which is not free; give names such as 0__bias_std, "
-                "bias_std for all layers, noise or input_scales"
-            )
+        require_known(name, known, "bounds")
         ends = items(pair, f"bounds[{shown(name)}]")
         if len(ends) != 2 or not all(map(is_number, ends)):
             raise InputError(f"bounds[{shown(name)}] must be two numbers, got {shown(pair)}")
@@ -162,3 +176,20 @@ def read_bounds(bounds: Any, known: Callable[[str], bool]) -> dict[str, tuple[fl
             raise InputError(f"bounds[{shown(name)}] must rise, got {shown(pair)}")
         found[name] = (low, high)
     return found
+
+
+def with_priors(variables: list[Free], priors: Mapping[str, Prior]) -> list[Free]:
+    """The same with priors, those given for a name or for a kind."""
+    known = {each.name for each in variables} | {each.kind for each in variables}
+    for name in priors:
+        require_known(name, known.__contains__, "priors")
+    return [replace(each, prior=priors.get(each.name, priors.get(each.kind))) for each in variables]
+
+
+def require_known(name: Any, known: Callable[[str], bool], what: str) -> None:
+    """Refuse a name, in bounds or priors, that nothing free has."""
+    if not isinstance(name, str) or not known(name):
+        raise InputError(
+            f"{what} has {shown(name)}, which is not free; give names such as 0__bias_std, "
+            "bias_std for all layers, noise or input_scales"
+        )

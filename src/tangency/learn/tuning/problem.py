@@ -14,12 +14,10 @@ from ...kernels import NNGP, NTK
 from ...nets import Sequential
 from ..parameters import changed
 from . import objectives
-from .free import Free
+from .free import NOISE, SCALES, Free
 
 Vector = NDArray[np.float64]
 
-NOISE = "noise"
-SCALES = "input_scales"
 KINDS = {"nngp": NNGP, "ntk": NTK}
 
 # Steps of differences in logarithms: their error, and rounding over them, are below 1e-9.
@@ -76,20 +74,35 @@ class Problem:
             variables = torch.from_numpy(np.array(point)).requires_grad_()
             loss = self._loss(variables.exp().unbind())
             (gradient,) = torch.autograd.grad(loss, variables)
-        return float(loss.detach()), gradient.numpy()
+        size, values = self.y.size, np.exp(point).tolist()
+        priors = [(i, each.prior) for i, each in enumerate(self.free) if each.prior is not None]
+        slopes = np.zeros(len(point))
+        for i, prior in priors:
+            slopes[i] = prior.slope(values[i]) / size
+        return float(loss.detach()) - self.log_prior(point) / size, gradient.numpy() - slopes
 
     def value(self, point: Vector) -> float:
         """The loss alone."""
         import torch
 
         with torch.no_grad():
-            return float(self._loss(np.exp(point).tolist()))
+            found = float(self._loss(np.exp(point).tolist()))
+        return found - self.log_prior(point) / self.y.size
+
+    def log_prior(self, point: Vector) -> float:
+        """The log density of the logarithms (p,) under the priors; 0 without any."""
+        values = np.exp(point).tolist()
+        pairs = zip(self.free, values, strict=True)
+        return sum(each.prior.log_density(value) for each, value in pairs if each.prior is not None)
 
     def in_words(self, loss: float) -> float:
-        """The objective in the units of the targets, for a loss."""
+        """The objective for a loss, in units of the target; of several, errors / variance.
+
+        The priors have their part in it.
+        """
         n, k = self.y.shape
         if self.objective == "leave_one_out":
-            return math.exp(2.0 * loss) * float(np.mean(np.square(self.units)))
+            return math.exp(2.0 * loss) * (float(self.units[0]) ** 2 if k == 1 else 1.0)
         return -n * k * loss - n * float(np.log(self.units).sum())
 
     def settings(self, values: Sequence[Any]) -> Settings:
@@ -109,7 +122,7 @@ class Problem:
                 torch.as_tensor(each, dtype=x.dtype, device=x.device) for each in settings.scales
             ]
             x = x * torch.stack(scales)
-        return KINDS[self.kind](settings.net, engine="reference")(x)
+        return KINDS[self.kind](settings.net)(x)
 
     def noise_of(self, settings: Settings, K: Any) -> Any:
         """The noise in units of K."""
@@ -120,7 +133,9 @@ class Problem:
     def _loss(self, values: Sequence[Any]) -> Any:
         """For densities minus their mean over samples and outputs, else half the log of the error.
 
-        Errors of several outputs count in units of their targets.
+        Half the log is for an error what that mean is for a density: minus the log density of a
+        residual, each normal with the variance of all. Priors are added to either alike. Errors of
+        several outputs count in units of their variances.
         """
         import torch
 

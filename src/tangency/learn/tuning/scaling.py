@@ -11,6 +11,14 @@ from ...errors import InputError
 from ...kernels.plain import plain
 
 
+def in_float64(X: Any) -> Any:
+    """Arrays, tensors and tables with their numbers in float64; lists as they are."""
+    for name, dtype in (("double", None), ("astype", np.float64), ("cast", float)):
+        if hasattr(X, name):
+            return getattr(X, name)(*([] if dtype is None else [dtype]))
+    return X
+
+
 class ScaledInputs(TransformerMixin, BaseEstimator):
     """Multiplies features, or the channels of signals, by numbers that are known.
 

@@ -21,7 +21,7 @@ from . import objectives
 from .descent import Optimum
 from .free import Free, marked_text
 from .problem import KINDS, NOISE, SCALES, Problem, Vector
-from .scaling import ScaledInputs
+from .scaling import ScaledInputs, in_float64
 
 _NAMES = {
     "marginal_likelihood": "log marginal likelihood",
@@ -31,6 +31,7 @@ _NAMES = {
 _AROUND = np.log(30.0)  # how far a profile goes to either side, in logarithms
 _AT_BOUND = 1e-6
 _FEW = 3
+_LEAST = 1e-140  # of amplitudes whose squares, times any noise, are numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +55,12 @@ class Tuned(Result):
     net: the network with the numbers chosen in it. kernel: its NTK or NNGP, for inputs times
     `input_scales` ((d,), or None without). noise: in units of that kernel. amplitude: s, a number
     or (k,) as y was: the prior is s²K, the noise has the variance s²·noise. value: of the
-    `objective`, in units of y. chosen: the free parameters by name, with their values; the noise
-    there is in units of the mean of K(x, x). without_effect: what was free, but stayed as it is, as
-    others have its effect. history: for each start, the objective after each evaluation.
+    `objective`, in units of y; for errors of several outputs the mean of each one's divided by its
+    variance, which is what was made small. `score`, `history` and profiles have the priors in it,
+    by which the search went. log_prior: the log density of what was chosen under `priors`, 0
+    without. chosen: the free parameters by name, with their values; the noise there is in units of
+    the mean of K(x, x). without_effect: what was free, but stayed as it is, as others have its
+    effect. history: for each start, the score after each evaluation.
     at_bounds: (name, "lower" or "upper", value).
     """
 
@@ -67,6 +71,8 @@ class Tuned(Result):
     input_scales: Vector | None
     objective: str
     value: float
+    score: float
+    log_prior: float
     chosen: dict[str, float]
     without_effect: tuple[str, ...]
     at_bounds: tuple[tuple[str, str, float], ...]
@@ -84,12 +90,14 @@ class Tuned(Result):
     @property
     def title(self) -> str:
         """What the figure shows."""
-        return f"{self.measure[0].upper()}{self.measure[1:]} along each parameter"
+        priors = " with priors" if self._has_priors else ""
+        return f"{self.measure[0].upper()}{self.measure[1:]}{priors} along each parameter"
 
     @property
     def measure(self) -> str:
         """What the objective is called in sentences and figures."""
-        return _NAMES[self.objective]
+        relative = self.objective == "leave_one_out" and self.problem.y.shape[1] > 1
+        return _NAMES[self.objective] + (" / variance" if relative else "")
 
     @property
     def reading(self) -> str:
@@ -101,7 +109,10 @@ class Tuned(Result):
             order = np.argsort(-self.relevance, kind="stable")[:_FEW]
             largest = ", ".join(f"{i} ({self.relevance[i]:.2g})" for i in order)
             parts.append(f"most relevant features {largest}")
-        text = f"The {self.measure} of the {kind} is best, {self.value:.4g}, at {'; '.join(parts)}"
+        best = f"best, {self.value:.4g},"
+        if self._has_priors:
+            best = f"{self.value:.4g}, best with the priors' log density, {self.log_prior:.4g},"
+        text = f"The {self.measure} of the {kind} is {best} at {'; '.join(parts)}"
         if self.without_effect:
             idle = ", ".join(map(words, self.without_effect))
             text += f"; left as it was, for the amplitude or others have its effect: {idle}"
@@ -126,6 +137,10 @@ class Tuned(Result):
         return spread / (spread.max() or 1.0)
 
     @property
+    def _has_priors(self) -> bool:
+        return any(each.prior is not None for each in self.problem.free)
+
+    @property
     def _share(self) -> float:
         settings = self.problem.settings(np.exp(self.point).tolist())
         if settings.noise is not None:
@@ -145,6 +160,8 @@ class Tuned(Result):
             value, note = self.chosen[each.name], f"at its {edge} bound" if edge else ""
             if each.name == NOISE:
                 note = note or "times the mean of K(x, x)"
+            if each.prior is not None:
+                note = "; ".join(filter(None, (note, str(each.prior))))
             size = (value, each.start, each.lower, each.upper)
             rows.append((each.name, self._layer(each.name), *size, note))
         for name in self.without_effect:
@@ -193,24 +210,27 @@ class Tuned(Result):
 
         A `GaussianProcess` for an NNGP, with noise and amplitude, and a `KernelRegressor` with the
         noise as its alpha for an NTK; behind a step that scales inputs, in a pipeline of
-        scikit-learn, where there are `input_scales`. The amplitude of a single output is part of
+        scikit-learn, where there are `input_scales`. It is fitted in float64, as the choice was
+        made: small noise is lost in a float32 kernel. The amplitude of a single output is part of
         the kernel; of several, `amplitude_` is set after the fit.
         """
+        X = in_float64(self.X)
         if self.input_scales is None:
-            return self._fitted(self.X)
+            return self._fitted(X)
         from sklearn.pipeline import Pipeline
 
-        scaling = ScaledInputs(tuple(self.input_scales.tolist())).fit(self.X)
-        return Pipeline([("scales", scaling), ("model", self._fitted(scaling.transform(self.X)))])
+        scaling = ScaledInputs(tuple(self.input_scales.tolist())).fit(X)
+        return Pipeline([("scales", scaling), ("model", self._fitted(scaling.transform(X)))])
 
     def _fitted(self, X: Any) -> KernelRegressor | GaussianProcess:
         if self.kernel.kind == "ntk":
             return KernelRegressor(self.kernel, alpha=self.noise).fit(X, self.y)
-        if np.size(self.amplitude) == 1:
+        if np.size(self.amplitude) == 1 and _LEAST < np.max(self.amplitude) < 1 / _LEAST:
             squared = float(np.ravel(self.amplitude)[0]) ** 2
             return GaussianProcess(squared * self.kernel, noise=squared * self.noise).fit(X, self.y)
         model = GaussianProcess(self.kernel, noise=self.noise).fit(X, self.y)
-        model.amplitude_ = np.array(self.amplitude)
+        one = np.ndim(self.amplitude) == 0
+        model.amplitude_ = self.amplitude if one else np.array(self.amplitude)
         # that of the fit is for amplitude 1
         model.log_marginal_likelihood_ = model.log_marginal_likelihoods_ = None
         return model
@@ -231,7 +251,7 @@ def made(
         noise = float(problem.noise_of(settings, K))
         targets = torch.from_numpy(problem.y)
         sizes = objectives.amplitudes(K, targets, noise, problem.objective).numpy()
-    sizes = sizes * problem.units
+    sizes, log_prior = sizes * problem.units, problem.log_prior(optimum.point)
     flat = np.ndim(y) == 1
     names = [each.name for each in problem.free]
     return Tuned(
@@ -241,7 +261,9 @@ def made(
         amplitude=float(sizes[0]) if flat else sizes,
         input_scales=None if settings.scales is None else np.array(settings.scales),
         objective=problem.objective,
-        value=problem.in_words(optimum.loss),
+        value=problem.in_words(optimum.loss + log_prior / problem.y.size),
+        score=problem.in_words(optimum.loss),
+        log_prior=log_prior,
         chosen=dict(zip(names, values, strict=True)),
         without_effect=without_effect,
         history=tuple(np.array(list(map(problem.in_words, h))) for h in optimum.history),

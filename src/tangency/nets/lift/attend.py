@@ -36,7 +36,7 @@ def find_attention(calls: dict[fx.Node, Call], tracer: Tracer) -> None:
         NetworkError: products of two signals that are none, by their place.
     """
     order = list(calls)
-    needed = _ancestors(order[-1])
+    needed = ancestors(order[-1])
     done: set[fx.Node] = set()
     for n in order:
         live = [m for m in n.all_input_nodes if calls[m].live]
@@ -62,7 +62,8 @@ def find_attention(calls: dict[fx.Node, Call], tracer: Tracer) -> None:
             )
 
 
-def _ancestors(last: fx.Node) -> set[fx.Node]:
+def ancestors(last: fx.Node) -> set[fx.Node]:
+    """A node, and all that it depends on."""
     found, pending = set(), [last]
     while pending:
         n = pending.pop()

@@ -31,7 +31,9 @@ def flattened(start: int, end: int, state: State, sizes: tuple[int, ...]) -> Tra
     if any(isinstance(axis, tuple) for axis in axes):
         if len(axes) != len(state.axes):
             return None  # some axes of space stay, and positions become channels
-        return [Flatten()], replace(state, axes=(CHANNELS,))
+        inside = zip(axes, sizes[one : other + 1], strict=True)
+        positions = math.prod(size for axis, size in inside if isinstance(axis, tuple))
+        return [Flatten()], replace(state, axes=(CHANNELS,), positions=positions)
     return [], replace(state, axes=(*state.axes[:one], CHANNELS, *state.axes[other + 1 :]))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+import torch
 
 from ...errors import NetworkError
 from ...nets import AvgPool, GlobalAvgPool, Layer, LinearMap, Pad, Upsample
@@ -65,12 +67,15 @@ def _windows(size: int, wanted: int) -> np.ndarray:
 
 
 def upsampled(call: Call, state: State) -> Translated | None:
-    """The nearest position, a whole number of times."""
+    """Every position repeated a whole number of times; what PyTorch does is run to see it."""
     state.in_order()
     before, after = call.shape_in[1:], (call.shape or ())[1:]
-    if any(b % a for a, b in zip(before, after, strict=True)):
-        return None
-    return [Upsample(alike(b // a for a, b in zip(before, after, strict=True)))], state
+    factors = [b // a for a, b in zip(before, after, strict=True)]
+    grid = torch.arange(math.prod(before), dtype=torch.float64).reshape(1, 1, *before)
+    found, repeated = call.target(grid, *call.args[1:], **call.options), grid
+    for axis, factor in enumerate(factors):
+        repeated = repeated.repeat_interleave(factor, 2 + axis)
+    return ([Upsample(alike(factors))], state) if torch.equal(found, repeated) else None
 
 
 def padded(padding: Any, mode: str, state: State) -> Translated:

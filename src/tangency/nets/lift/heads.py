@@ -52,7 +52,7 @@ def attention(
             'what stands for it: attention="linear" gives queries and keys the same weights and '
             "divides their products by the width of a head"
         )
-    return layers, replace(state, channels=found.channels, hidden=True, apart=False)
+    return layers, replace(state, channels=found.channels, hidden=True, apart=False, positions=1)
 
 
 def _check_axes(state: State) -> None:

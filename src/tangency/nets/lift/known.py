@@ -27,6 +27,8 @@ _SIMPLE: dict[str, ActivationLayer] = {
 SUMS = (operator.add, operator.iadd, operator.sub, torch.add, torch.sub, "add", "add_", "sub")
 PRODUCTS = (operator.mul, operator.imul, torch.mul, torch.multiply, "mul", "mul_")
 
+# From here on a softplus is a line, to 3e-7.
+_LINE = 15.0
 _OPTIONS = {"inplace", "approximate", "alpha", "negative_slope", "beta", "threshold"}
 
 
@@ -53,7 +55,7 @@ def activation_of(target: Any, args: tuple[Any, ...], options: dict[str, Any]) -
             return Activation(_gelu_by_tanh, normalized=False)
         case "elu" if found.get("alpha", 1.0) == 1.0:
             return Activation("elu", normalized=False)
-        case "softplus" if found.get("beta", 1.0) == 1.0:
+        case "softplus" if found.get("beta", 1.0) == 1.0 and found.get("threshold", 20.0) >= _LINE:
             return Activation("softplus", normalized=False)
     return _SIMPLE.get(name) if name else None
 
@@ -65,7 +67,7 @@ def _gelu_by_tanh(u: Any) -> Any:
     return F.gelu(torch.as_tensor(u), approximate="tanh").numpy()
 
 
-_PLACES = {"leaky_relu": ("negative_slope",), "elu": ("alpha",), "softplus": ("beta",)}
+_PLACES = {"leaky_relu": ("negative_slope",), "elu": ("alpha",), "softplus": ("beta", "threshold")}
 _MODULES: dict[type, str] = {
     nn.ReLU: "relu",
     nn.LeakyReLU: "leaky_relu",

@@ -117,10 +117,10 @@ class Nest:
             if (state.axes, state.batch) != (first.axes, first.batch):
                 raise NetworkError(f"{call.name}: the axes of its branches differ in their order")
         hidden = all(state.hidden for state in states)
-        channels = first.channels
+        channels, positions = first.channels, first.positions
         side_by_side = _concatenates(call) and first.axes[_dim(call, first)] == CHANNELS
         if side_by_side:
-            channels = sum(state.channels for state in states)
+            channels, positions = sum(state.channels * state.positions for state in states), 1
         if not hidden and (side_by_side or any(state.hidden for state in states)):
             raise NetworkError(
                 f"{call.name}: the channels of the inputs are few, and hidden ones without number "
@@ -134,7 +134,7 @@ class Nest:
                 "are not independent of those that went into it; mix the channels by a pointwise "
                 "convolution before the product"
             )
-        return replace(first, channels=channels, hidden=hidden, apart=apart)
+        return replace(first, channels=channels, hidden=hidden, apart=apart, positions=positions)
 
     def _chain(self, call: Call, stop: Call) -> list[Layer]:
         """The layers behind `stop`, up to a call."""
@@ -184,7 +184,8 @@ class Nest:
         if _concatenates(call):
             axis = state.axes[_dim(call, state)]
             if axis == CHANNELS:
-                widths = [self.states[each].channels for each in inputs]
+                found = [self.states[each] for each in inputs]
+                widths = [each.channels * each.positions for each in found]
                 return Concatenate(*chains, widths=tuple(widths))
             if not isinstance(axis, tuple) or len(axis) != 1:
                 raise NetworkError(f"{call.name}: it joins along an axis that was merged before")

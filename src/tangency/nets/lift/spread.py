@@ -18,6 +18,8 @@ from ...errors import NetworkError
 
 # Sampling errors of the variance within which a scheme explains the weights.
 _ERRORS = 4.0
+# The same where numbers are asked that nobody would draw otherwise: once in a billion layers.
+_SURE = 6.0
 # Of kurtosis: between that of uniform numbers, 1.8, and that of normal ones, 3.
 _BETWEEN = 2.4
 # Within which numbers look drawn, of kurtosis; and the usual spreads of learnt positions.
@@ -68,6 +70,8 @@ def near(weight: torch.Tensor) -> dict[str, float]:
     values = weight.detach().double().flatten()
     square, count = float(values.square().mean()), len(values)
     kurtosis = float(values.pow(4).mean()) / square**2 if square else 3.0
+    if not _centred(values) or kurtosis > max(_PEAKED, 3 + _SURE * math.sqrt(24 / count)):
+        return {}  # all of one sign, or mostly zeros, as in identities
     schemes = _schemes(Fans.of(weight))
     if kurtosis < _BETWEEN:
         largest = float(values.abs().max())
@@ -116,17 +120,34 @@ def variance(
     )
 
 
-def bias_variance(bias: torch.Tensor | None, fans: Fans) -> float:
-    """0 where there is none, or it starts there; else the mean square, or PyTorch's default."""
-    if bias is None:
+def bias_variance(bias: torch.Tensor | None, fans: Fans, place: str) -> float:
+    """0 where there is none, or it starts there; else the mean square, or PyTorch's default.
+
+    Raises:
+        NetworkError: numbers that were not drawn around zero, by the name of the place.
+    """
+    if bias is None or not bool(bias.any()):
         return 0.0
     values = bias.detach().double()
+    if not _centred(values) or (len(values) > 1 and bool((values == values[0]).all())):
+        raise NetworkError(
+            f"{place}: its biases, of mean {float(values.mean()):.3g}, were not drawn around zero; "
+            "a number that all units have in common is no random bias, of which kernels here are. "
+            f"Let them start at zero, or say what stands for them: spreads={{{place!r}: "
+            "(weight_std, bias_std)}, in units of 1/√fan"
+        )
     found, usual = float(values.square().mean()), 1 / (3 * fans.into)
     bound = math.sqrt(3 * usual)
     inside = bool((values.abs() <= bound).all())
-    if found and inside and abs(found / usual - 1) <= _ERRORS * math.sqrt(0.8 / len(values)):
+    if inside and abs(found / usual - 1) <= _ERRORS * math.sqrt(0.8 / len(values)):
         return usual
     return found
+
+
+def _centred(values: torch.Tensor) -> bool:
+    """Whether the mean of some numbers is zero, as far as so many can tell."""
+    square = float(values.square().mean())
+    return abs(float(values.mean())) <= _SURE * math.sqrt(square / values.numel())
 
 
 def vector_std(parameter: torch.Tensor, place: str) -> float:
@@ -140,14 +161,13 @@ def vector_std(parameter: torch.Tensor, place: str) -> float:
     if square == 0:
         return 0.0
     kurtosis = float(values.pow(4).mean()) / square**2
-    centred = abs(float(values.mean())) <= _ERRORS * math.sqrt(square / count)
     rows = values.square().mean(1) / square
     spread = _ERRORS * math.sqrt(2 / values.shape[1]) * math.sqrt(1 + math.log(len(rows)))
     # Vectors of near positions grow alike in training.
     near = float((values[1:] * values[:-1]).mean()) / square if len(values) > 1 else 0.0
     alike = abs(near) > _ERRORS / math.sqrt(count - values.shape[1]) if len(values) > 1 else False
     uneven = not _FLAT < kurtosis < _PEAKED or float((rows - 1).abs().max()) > spread
-    if not centred or uneven or alike:
+    if not _centred(values) or uneven or alike:
         raise NetworkError(
             f"it adds a constant that is not zero to a signal, {place!r}, whose numbers do not "
             "look drawn around zero with one spread, or were trained; kernels are those of a "

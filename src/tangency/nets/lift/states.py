@@ -17,6 +17,7 @@ class State:
     axes: CHANNELS; ONE, an axis of length 1 that signals here have not; or the axes of space that
         one of PyTorch's runs over, as (0, 1) after flatten(2).
     channels: how many there are, without the positions that a flatten put among them.
+    positions: how many a flatten put among them.
     hidden: they come from a layer with weights, and so are without number in the limit.
     apart: each has been through weights of its own (a depthwise convolution). Its values are not
         Gaussian, but have the covariance of a convolution, which is all that other weights see.
@@ -30,6 +31,7 @@ class State:
     apart: bool = False
     batch: int = 0
     merged: tuple[int, ...] = ()
+    positions: int = 1
 
     @classmethod
     def of_input(cls, shape: tuple[int, ...], last: bool) -> State:

@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.fx.node import map_arg
 
 from ...errors import NetworkError
-from .attend import find_attention
+from .attend import ancestors, find_attention
 from .tracer import Tracer
 from .written import written_out
 
@@ -84,7 +84,8 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
     device = next((p.device for p in root.parameters()), torch.device("cpu"))
     tracer = Tracer(torch.zeros((2, *shape), dtype=dtype, device=device))
     try:
-        with torch.no_grad():
+        # Not as the caller has it: whether gradients are wanted is the module's to say.
+        with torch.inference_mode(False), torch.enable_grad():
             graph = tracer.trace(root, _defaults(root))
     except NetworkError:
         raise
@@ -100,7 +101,8 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
             "on the values of tensors. Lift its parts, or write its description yourself: "
             "tangency.parse(...), docs/networks.md"
         ) from error
-    _check_places(graph, root)
+    _check_places(graph, tracer, root)
+    _check_learning(graph, tracer, root)
     calls = _recorded(graph, tracer, root)
     find_attention(calls, tracer)
     return calls[next(n for n in graph.nodes if n.op == "output")]
@@ -187,16 +189,42 @@ def _calls(values: Any) -> Iterator[Call]:
             yield from _calls((value.start, value.stop, value.step))
 
 
-def _check_places(graph: fx.Graph, root: torch.nn.Module) -> None:
+def _check_places(graph: fx.Graph, tracer: Tracer, root: torch.nn.Module) -> None:
     """Refuse what changes a tensor in place that is read afterwards (`NetworkError`)."""
     order = {n: place for place, n in enumerate(graph.nodes)}
+    memory = {n: _memory(tracer.values.get(n)) for n in order}
     for n in order:
         changed = n.args[0] if n.args and _in_place(root, n) else None
-        if isinstance(changed, fx.Node) and any(order[u] > order[n] for u in changed.users):
+        if not isinstance(changed, fx.Node):
+            continue
+        # Views of it, and what it is a view of, change as well.
+        same = [m for m in order if m is changed or 0 < memory[m] == memory[changed]]
+        if any(order[m] < order[n] < order[u] for m in same for u in m.users):
             raise NetworkError(
                 f"{n.target if n.op == 'call_module' else n.name}: it changes in place what is "
                 "read again afterwards; write it without inplace=True"
             )
+
+
+def _memory(value: Any) -> int:
+    """Where the numbers of a tensor lie; 0 for what has none."""
+    return value.untyped_storage().data_ptr() if isinstance(value, torch.Tensor) else 0
+
+
+def _check_learning(graph: fx.Graph, tracer: Tracer, root: nn.Module) -> None:
+    """Refuse weights that need gradients, and are kept from them (`NetworkError`)."""
+    needed = ancestors(next(n for n in graph.nodes if n.op == "output"))
+    for n in tracer.unlearned:
+        for each in ancestors(n) if n in needed else ():
+            part: Any = tracer.values.get(each)
+            if each.op == "call_module":
+                part = next(root.get_submodule(str(each.target)).parameters(), None)
+            if each.op in ("call_module", "get_attr") and getattr(part, "requires_grad", False):
+                raise NetworkError(
+                    f"{n.target if n.op == 'call_module' else n.name}: torch.no_grad() in its "
+                    f"forward keeps {each.target} from learning, whose parameters need gradients; "
+                    "call requires_grad_(False) on what is frozen, and leave no_grad out"
+                )
 
 
 def _in_place(root: torch.nn.Module, n: fx.Node) -> bool:

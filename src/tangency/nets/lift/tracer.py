@@ -13,17 +13,21 @@ from torch.fx.node import map_arg
 class Tracer(fx.Tracer):
     """Traces a module and runs it at once, on `example`.
 
-    values: what each node gave. failed: it was a call that raised, not the tracing.
+    values: what each node gave. unlearned: nodes that a module keeps from learning. failed: it was
+        a call that raised, not the tracing.
     """
 
     def __init__(self, example: torch.Tensor) -> None:
         super().__init__()
         self.example = example
         self.values: dict[fx.Node, Any] = {}
+        self.unlearned: list[fx.Node] = []
         self.failed = False
         self._running = False
 
     def proxy(self, node: fx.Node) -> Known:
+        if not torch.is_grad_enabled():
+            self.unlearned.append(node)
         self.values[node] = self._run(node)
         return Known(node, self)
 
@@ -44,7 +48,8 @@ class Tracer(fx.Tracer):
             return self.example if first else (node.args[0] if node.args else None)
         self._running = True
         try:
-            return self.given(node, self.values)
+            with torch.no_grad():
+                return self.given(node, self.values)
         except Exception:
             self.failed = True
             raise

@@ -124,7 +124,7 @@ class Translator:
             return adaptive(module.output_size, call, state)
         if type(module) is nn.Flatten:
             return flattened(module.start_dim, module.end_dim, state, call.shape_in)
-        if type(module) is nn.Upsample and module.mode == "nearest":
+        if type(module) is nn.Upsample:
             return upsampled(call, state)
         if name in ("ZeroPad", "CircularPad", "ReflectionPad", "ReplicationPad"):
             modes = {"Z": "zeros", "C": "circular"}
@@ -182,7 +182,7 @@ class Translator:
                 _check_eps(given.get("eps", 0.0))
                 _check_gain(given.get("weight"), given.get("bias"))
                 return _layer_norm(len(given["normalized_shape"]), state)
-            case "interpolate" if options.get("mode", "nearest") == "nearest":
+            case "interpolate":
                 return upsampled(call, state)
         return None
 
@@ -243,7 +243,9 @@ def _check_eps(eps: float) -> None:
 def _rescaled(call: Call, state: State) -> Translated | None:
     """A product with a constant."""
     others = [arg for arg in call.args if not isinstance(arg, Call)]
-    values = torch.as_tensor(others[0]).detach() if len(others) == 1 else torch.empty(0)
+    if len(others) != 1:
+        return None
+    values = torch.as_tensor(others[0], dtype=torch.float64).detach()
     if call.target is operator.truediv:
         if isinstance(call.args[1], Call):
             return None

@@ -53,7 +53,7 @@ class Spreads:
             others = [self._near(layer.weight) for layer in layers]
             found = variance(module.weight, place, self._near(module.weight), others)
             weight = math.sqrt(found * taken)
-            stds = weight, math.sqrt(bias_variance(module.bias, Fans.of(module.weight)))
+            stds = weight, math.sqrt(bias_variance(module.bias, Fans.of(module.weight), place))
         options: dict[str, Any] = {"weight_std": stds[0], "bias_std": stds[1]}
         trained = module.weight.requires_grad
         bias = module.bias if stds[1] > 0 or self.standard else None
@@ -160,7 +160,7 @@ def conv_transpose(module: Any, place: str, state: State, spreads: Spreads) -> t
 
 def _mixed(state: State, channels: int) -> State:
     """Behind weights that mix channels."""
-    return replace(state, channels=channels, hidden=True, apart=False)
+    return replace(state, channels=channels, hidden=True, apart=False, positions=1)
 
 
 def _check_grid(module: Any, place: str, state: State, groups: int = 1) -> None:

@@ -1,0 +1,60 @@
+"""The documentation site: its reference has every public name, its gallery every figure."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import tangency as tg
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+TEXT = "".join(path.read_text(encoding="utf-8") for path in sorted(REFERENCE.glob("*.rst")))
+LISTED = re.findall(r"^   (tangency\.[\w.]+)$", TEXT, re.MULTILINE)
+ROOMS = ("kernels", "nets", "learn", "gram", "data", "bias", "bias.deformations", "finite")
+ROOMS = (*ROOMS, "results", "typing")
+
+
+def room(name):
+    importlib.import_module(f"tangency.{name}")
+    return sys.modules[f"tangency.{name}"]
+
+
+def thing(path):
+    """What a dotted name of the reference stands for."""
+    where, _, name = path.removeprefix("tangency.").rpartition(".")
+    return getattr(room(where) if where else tg, name)
+
+
+def test_no_name_stands_twice():
+    assert len(set(LISTED)) == len(LISTED) > 150
+
+
+@pytest.mark.parametrize("name", ["", *ROOMS])
+def test_every_public_name_is_in_the_reference(name):
+    if name == "finite":
+        pytest.importorskip("torch")
+    listed = {id(thing(path)) for path in LISTED if "finite" not in path or name == "finite"}
+    public = room(name) if name else tg
+    missing = [
+        each
+        for each in public.__all__
+        if id(found := getattr(public, each)) not in listed
+        and not isinstance(found, ModuleType)
+        and found is not tg.gram  # whose call is tangency.kernels.gram, which is there
+        and each != "__version__"
+    ]
+    assert missing == []
+
+
+def test_nothing_private_is_in_the_reference():
+    public = {("tangency." + name).rstrip(".") for name in ("", "bias.targets", *ROOMS)}
+    for path in LISTED:
+        where, _, name = path.rpartition(".")
+        assert where in public, path
+        if "finite" not in path and where != "tangency.bias.targets":
+            found = room(where.removeprefix("tangency.")) if where != "tangency" else tg
+            assert name in found.__all__, path
