@@ -73,7 +73,7 @@ def test_a_network_that_does_not_fit_is_refused(explorer, state):
 
 def test_ticks_may_stop_it(explorer, state):
     def tick(step):
-        if step.view.name == "spectrum":
+        if step.view.name == "nearest":
             raise Stopped
 
     cards = explorer.cards(replace(state, net="conv3 abs gap dense"), {}, tick)
