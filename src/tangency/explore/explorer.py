@@ -100,9 +100,10 @@ def first_state(explorer: Explorer, net: str | None = None) -> State:
     """What a page begins with."""
     subject = explorer.subject
     text = net or start(subject.shape)
-    state = State(text, subject.first, min(10, max(2, subject.X[0].size)))
+    state = State(text, dim=min(10, max(2, subject.X[0].size)), motion=Motion(angle=15))
     explorer.check(state)
-    return replace(state, image=int(subject.rows(state.examples)[0]), motion=Motion(angle=15))
+    count = subject.quick(network(text))
+    return replace(state, examples=count, image=int(subject.rows(count)[0]))
 
 
 def _telling(tick: Callable[[Step], None], view: View) -> Tick:
