@@ -212,6 +212,8 @@ def _with_landmarks(problem: Problem, count: Any) -> Problem:
     kernel = KINDS[problem.kind](start.net)
     x = problem.x if start.scales is None else problem.x * np.array(start.scales)
     found = low_rank(lambda places: kernel(x, x[places]), kernel.diag(x), count, seed=0, tol=1e-12)
+    if not found.rank:
+        raise InputError("K is zero for all samples, so that there are no landmarks; scale X up")
     return dataclasses.replace(problem, landmarks=tuple(sorted(found.pivots.tolist())))
 
 
