@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import rankdata, wilcoxon
 from tables import about
 
 SCORES = {"rmse": "RMSE", "nll": "NLL", "crps": "CRPS"}
@@ -17,7 +17,12 @@ def markdown(results: dict[str, Any]) -> str:
     cells = complete(results["cells"])
     if not cells:
         return "no split has been finished by all methods"
-    parts = [about({**results, "settings": {"runs": 1}}), overall(cells), ranks(cells)]
+    parts = [
+        about({**results, "settings": {"runs": 1}}),
+        overall(cells),
+        ranks(cells),
+        duels(cells),
+    ]
     return "\n\n".join([*parts, *(each_set(cells, results["sizes"], k) for k in ("rmse", "nll"))])
 
 
@@ -81,6 +86,26 @@ def ranks(cells: Cells) -> str:
         columns.append([str(count) for count in wins])
     lines = [row(heads), row(["---", *["---:"] * (len(heads) - 1)])]
     return "\n".join([*lines, *(row([n, *(c[j] for c in columns)]) for j, n in enumerate(names))])
+
+
+def duels(cells: Cells) -> str:
+    """Sets on which ours is better and worse than each peer, and Wilcoxon's p of both scores."""
+    names = methods_of(cells)
+    peers = [name for name in names if not name.startswith("tangency")]
+    lines = [row(["better / worse on sets (p)", *peers])]
+    lines.append(row(["---", *["---:"] * len(peers)]))
+    for key in ("rmse", "nll"):
+        values = dict(zip(names, means(cells, key).T, strict=True))
+        for name in names:
+            if name in peers:
+                continue
+            words = []
+            for peer in peers:
+                gap = values[name] - values[peer]
+                p = wilcoxon(gap).pvalue if np.any(gap) else 1.0
+                words.append(f"{np.sum(gap < 0)} / {np.sum(gap > 0)} ({p:.2g})")
+            lines.append(row([f"{name}, {SCORES[key]}", *words]))
+    return "\n".join(lines)
 
 
 def each_set(cells: Cells, sizes: dict[str, list[int]], key: str) -> str:

@@ -11,6 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import BayesianRidge, LogisticRegression, Ridge
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -117,7 +118,10 @@ def test_a_ridge_fit_is_judged_by_its_intervals():
     X, y, new, truth = made()
     model = KernelRegressor(NET).fit(X, y)
     piped = make_pipeline(StandardScaler(), KernelRegressor(NET)).fit(X, y)
-    found = calibration({"plain": model, "piped": piped}, new, truth, levels=(0.9, 0.5))
+    searched = GridSearchCV(KernelRegressor(NET), {"center": [True]}, cv=2).fit(X, y)
+    models = {"plain": model, "piped": piped, "searched": searched}
+    found = calibration(models, new, truth, levels=(0.9, 0.5))
+    np.testing.assert_array_equal(found.scores["searched"].width, found.scores["plain"].width)
     lower, upper = model.predict_interval(new, coverage=[0.5, 0.9])
     np.testing.assert_array_equal(found.levels, [0.5, 0.9])
     plain = found.scores["plain"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tangency as tg
-from tangency.nets.quadrature import FUNCTIONS, HermiteSeries, moments
+from tangency.nets.quadrature import FUNCTIONS, HermiteSeries, hermite, moments, plane, polar, rays
 from tangency.nets.quadrature.family import Family
 from tangency.nets.quadrature.pieces import cut
 
@@ -355,3 +355,11 @@ def test_series_at_a_variance_of_zero(name):
     pairs = np.zeros(3), np.array([0.0, 0.0, 0.5]), np.array([0.0, 0.7, 0.0])
     for found, expected in zip(series.dual(*pairs), activation.dual(*pairs), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_loops_hold_what_they_call():
+    """A function beside them would have copies, and a process might take another one's."""
+    for module in (hermite, moments, plane, polar, rays):
+        loops = [f for f in vars(module).values() if hasattr(f, "targetoptions")]
+        assert loops
+        assert all(loop.targetoptions["forceinline"] for loop in loops)

@@ -231,23 +231,22 @@ def _pull_tiles(
         _pull_marginals(total, plan, y, back_right)
 
 
-def _without(pair: KernelPair, found: Sequence[Twins], symmetric: bool) -> KernelPair:
+def _without(pair: tuple[Any, Any], found: Sequence[Twins], symmetric: bool) -> KernelPair:
     """Cotangents without those of equal inputs, but for the diagonal of a symmetric matrix."""
     if not found:
-        return pair
-    copies = KernelPair(*(None if k is None else k.clone() for k in pair))
-    for k in copies:
+        return KernelPair(*pair)
+    copies = [None if k is None else k.clone() for k in pair]
+    for k in (k for k in copies if k is not None):
         for rows, columns in found:
-            if k is not None:
-                kept = k[rows, rows].clone() if symmetric else None
-                k[rows[:, None], columns[None, :]] = 0
-                if kept is not None:
-                    k[rows, rows] = kept
-    return copies
+            kept = k[rows, rows].clone() if symmetric else None
+            k[rows[:, None], columns[None, :]] = 0
+            if kept is not None:
+                k[rows, rows] = kept
+    return KernelPair(*copies)
 
 
 def _pull_twins(
-    total: _Total, plan: Plan, x: Any, z: Any, pair: KernelPair, equal: Twins, symmetric: bool
+    total: _Total, plan: Plan, x: Any, z: Any, pair: Any, equal: Twins, symmetric: bool
 ) -> None:
     """Through pairs of inputs that are equal: there the recursion takes c as 1, not as it comes."""
     import torch

@@ -98,10 +98,13 @@ def calibration(
 
 def _named(models: Any) -> dict[str, Any]:
     if not isinstance(models, Mapping):
-        return {type(models).__name__ if hasattr(models, "predict") else "model": models}
+        models = {type(models).__name__ if hasattr(models, "predict") else "model": models}
     if not models:
         raise InputError("models is empty; give a fitted estimator, or names of several")
-    return {text(name, "a name in models"): model for name, model in models.items()}
+    return {
+        text(name, "a name in models"): getattr(model, "best_estimator_", model)  # of a search
+        for name, model in models.items()
+    }
 
 
 def _list(names: Any) -> str:

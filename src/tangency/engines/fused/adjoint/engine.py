@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ....nets import parse
 from ....nets.operators import Weights
 from ....nets.plan import Plan, walk
+from ....nets.plan import plan as make_plan
 from ...blas import blas_limit
 from ...engine import KernelPair, Pulled
 from ...prepared import Prepared
 from ...threads import each, run, threads
+from .. import warm
 from ..blocks import snap
 from ..engine import marginals_behind, passed, rows_of
 from ..head import THREAD, Head, head_of
@@ -94,6 +97,7 @@ def pull(
     n_jobs: int | None,
 ) -> Pulled:
     """See `Engine.pull`; `no_way_back` must be None."""
+    _get_ready(first.inputs.dtype, bool(plan.space))
     one = rows_of(first)
     two = one if second is None else rows_of(second)
     symmetric, jobs = second is None, threads(n_jobs)
@@ -111,6 +115,18 @@ def pull(
         None if y is None else _by_step(plan, right.marginals),
         weights,
     )
+
+
+def _get_ready(dtype: Any, grid: bool) -> None:
+    """Compiles the loops before the first call for a dtype, and not in its threads."""
+
+    def tiny() -> None:
+        text, shape = ("conv1 relu gap dense", (2, 2, 1)) if grid else ("dense relu dense", (2,))
+        steps, x = make_plan(parse(text), shape), np.eye(2, dtype=dtype).reshape(2, -1)
+        some = Prepared(np.resize(x, (2, *shape)))
+        pull(steps, some, None, KernelPair(None, np.ones((2, 2), dtype)), False, 1)
+
+    warm.once(np.dtype(dtype).name, f"gradients of {'images' if grid else 'vectors'}", tiny)
 
 
 def _folded(k: Any, shape: tuple[int, int], dtype: Any, symmetric: bool) -> np.ndarray:
@@ -292,8 +308,8 @@ class _HeadBack:
         if symmetric:
             given = _Pairs(one.inputs, one.inputs, (aux, aux), gs, gt, True)
             weights += self._alone(given, lanes, out_y)
-        sets = [_Set(o[:, : self.numbers], o[:, self.numbers :]) for o in (out_x, out_y)]
-        return *sets, _weights_of(self.table, weights) if self.parameters else []
+        left, right = (_Set(o[:, : self.numbers], o[:, self.numbers :]) for o in (out_x, out_y))
+        return left, right, _weights_of(self.table, weights) if self.parameters else []
 
     def _band(
         self,
