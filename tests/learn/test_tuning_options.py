@@ -273,6 +273,8 @@ class TestLandmarks:
             InputError, match="landmarks must be a whole number of at least 1 and at most 59"
         ):
             tg.tune(ERF, X, y, landmarks=60)
+        with pytest.raises(InputError, match="K is zero for all samples"):
+            tg.tune("dense relu dense", 0 * X, y, landmarks=5)
         with pytest.raises(InputError, match="give a noise above 0"):
             tg.tune(ERF, X, y, landmarks=5, noise=0.0)
         tg.tune(ERF, X, y, restarts=0, landmarks=12, checkpoint=tmp_path / "a.npz")

@@ -37,7 +37,7 @@ def draw_searched(found: Searched, axes: Axes | None) -> Figure:
     last = [each for each in found.trials if not each.failure and each.sizes == found.sizes]
     shown = last[:_NAMED]
     several = len(found.sizes) > 1
-    figure = new_figure(10.0 if several else 6.5, max(3.8, 0.45 * len(shown) + 1.6))
+    figure = new_figure(10.0 if several else 7.0, max(3.8, 0.45 * len(shown) + 1.6))
     if several:
         left, right = figure.subplots(1, 2)
         _rounds(found, left)

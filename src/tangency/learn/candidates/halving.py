@@ -75,7 +75,7 @@ def search(
             shares.
         progress: a bar after two seconds; None: where a terminal shows it.
         checkpoint: a file that is written as the search goes on; the same search, started again,
-            goes on from there, and finds the same.
+            goes on from there, and finds the same; random_state must then be a number.
 
     A candidate whose kernel overflows, or cannot be solved with, is last, and says why. Neither a
     factor of y nor a shift changes what is found, but for rounding.

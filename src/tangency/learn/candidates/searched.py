@@ -83,7 +83,8 @@ class Searched(Result):
     @property
     def title(self) -> str:
         """What the figure shows."""
-        return f"Leave-one-out error of {len(self.trials)} candidates on more and more samples"
+        where = " on more and more samples" if len(self.sizes) > 1 else ""
+        return f"Leave-one-out error of {len(self.trials)} candidates{where}"
 
     @property
     def measure(self) -> str:

@@ -89,9 +89,9 @@ def tune(
         checkpoint: a file that is written every 30 seconds; the same search, started again, goes on
             from there, and finds the same to the last bit.
 
-    The search is L-BFGS in logarithms, with gradients of the reference engine by PyTorch: memory
-    and time are some multiple of n² per layer. A parameter whose effect the others or the amplitude
-    have too (`without_effect` of the result) stays as it is: of ReLU networks without biases all
+    The search is L-BFGS in logarithms, with gradients through PyTorch, in the memory of some eight
+    n × n matrices without landmarks. A parameter whose effect the others or the amplitude have
+    too (`without_effect` of the result) stays as it is: of ReLU networks without biases all
     weights do. Neither a shift nor a factor of y changes what is chosen, but for rounding.
 
     Warns with `SearchWarning` of an optimum at a bound, but for features that are scaled away.
@@ -212,6 +212,8 @@ def _with_landmarks(problem: Problem, count: Any) -> Problem:
     kernel = KINDS[problem.kind](start.net)
     x = problem.x if start.scales is None else problem.x * np.array(start.scales)
     found = low_rank(lambda places: kernel(x, x[places]), kernel.diag(x), count, seed=0, tol=1e-12)
+    if not found.rank:
+        raise InputError("K is zero for all samples, so that there are no landmarks; scale X up")
     return dataclasses.replace(problem, landmarks=tuple(sorted(found.pivots.tolist())))
 
 
