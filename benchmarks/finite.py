@@ -3,7 +3,7 @@
     python benchmarks/finite.py --peer PYTHON [--runs 5] [--cases dense,conv,resnet]
     python benchmarks/finite.py --markdown benchmarks/results/finite.json
 
-PYTHON is an interpreter that has neural-tangents; docs/performance.md says how to make one. The
+PYTHON is an interpreter that has neural-tangents; benchmarks/NOTES.md says how to make one. The
 kernel is (n, n), symmetric, of a network with one output, in float32. All sides have the same
 weights and their values are compared before they are timed; then they run in turn, those that take
 longer than `--longest` only once, compilation included. Peaks of memory

@@ -37,9 +37,13 @@ class Tuned(NamedTuple):
 
 
 class Peer:
-    """The peer as a context manager; requests go as lines of JSON, arrays through files."""
+    """The peer as a context manager; requests go as lines of JSON, arrays through files.
 
-    def __init__(self, python: Path, worker: Path = WORKER) -> None:
+    climbs: what it runs are gradients, not kernels.
+    """
+
+    def __init__(self, python: Path, worker: Path = WORKER, climbs: bool = False) -> None:
+        self.climbs = climbs
         self.folder = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
             [str(python), str(worker)],
@@ -101,8 +105,14 @@ class Peer:
         self.ask("values", n=n, to=str(to))
         return np.load(to)
 
+    def slopes(self, n: int) -> np.ndarray:
+        """The gradient in the first n inputs of the sum of all values of both kernels."""
+        to = Path(self.folder.name) / "slopes.npy"
+        self.ask("slopes", n=n, to=str(to))
+        return np.load(to)
+
     def run(self, block: int, repeats: int = 1) -> dict[str, Any]:
-        return self.ask("run", block=block, repeats=repeats)
+        return self.ask("climb" if self.climbs else "run", block=block, repeats=repeats)
 
     def tuned(self, case: Case, longest: float, wanted: float) -> Tuned:
         """The block with the most pairs a second, repeated until a run takes `wanted` seconds.

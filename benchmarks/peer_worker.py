@@ -7,9 +7,12 @@ Reads one JSON object a line from stdin and answers with one a line on stdout:
                                                        builds the kernel function; masked: what
                                                        stands at masked positions
     {"do": "values", "n": 3, "to": PATH}               writes (nngp, ntk) of the first n inputs
+    {"do": "slopes", "n": 3, "to": PATH}               writes the gradient in the first n inputs of
+                                                       the sum of all values of both kernels
     {"do": "run", "block": 4, "repeats": 1}            seconds for so many blocks of 4 × 4 pairs;
                                                        without y: the whole matrix of x, through
                                                        nt.batch where block is not the size of x
+    {"do": "climb", "block": 4, "repeats": 1}          the same for that gradient
 
 Networks are those of cases.as_lists. The activations of neural-tangents are not normalised, so
 the weights behind a ReLU have a standard deviation of √2.
@@ -120,8 +123,20 @@ class Worker:
         if masked is not None:
             self.kernel = partial(self.kernel, mask_constant=masked)
         self.blocks = jax.jit(lambda a, b: tuple(self.kernel(a, b, BOTH)))
+        self.slope = jax.jit(jax.grad(lambda a, b: sum(k.sum() for k in self.kernel(a, b, BOTH))))
         self.whole: dict[int, Any] = {}
         return {}
+
+    def slopes(self, n: int, to: str) -> dict[str, Any]:
+        np.save(to, np.asarray(self.slope(self.x[:n], self.y[:n])))
+        return {}
+
+    def climb(self, block: int, repeats: int) -> dict[str, Any]:
+        start = time.perf_counter()
+        for _ in range(repeats):
+            jax.block_until_ready(self.slope(self.x[:block], self.y[:block]))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return {"seconds": time.perf_counter() - start, "peak_bytes": peak}
 
     def values(self, n: int, to: str) -> dict[str, Any]:
         other = None if self.y is None else self.y[:n]

@@ -3,7 +3,7 @@
     python benchmarks/peers.py --peer PYTHON [--runs 5] [--cases NAME,...]
     python benchmarks/peers.py --markdown benchmarks/results/peers.json
 
-PYTHON is an interpreter that has neural-tangents; docs/performance.md says how to make one. Both
+PYTHON is an interpreter that has neural-tangents; benchmarks/NOTES.md says how to make one. Both
 kernels (NNGP and NTK) are computed, in float32, on the same processors. Before a case is timed,
 the values of both sides are compared. Then both sides run in turn, and medians are taken. The
 peer gets the blocks with which it is fastest; `Peer.tuned` says which are tried.

@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, from the JSON that the benchmarks write."""
+"""The tables of benchmarks/NOTES.md, from the JSON that the benchmarks write."""
 
 from __future__ import annotations
 

@@ -6,6 +6,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "_site"))
 
 import tangency
+from tangency.engines.fused import warm
+
+warm._PATIENCE = 1e6  # no word on compiling in the output of examples
 
 project = "tangency"
 author = "the tangency developers"
@@ -20,11 +23,13 @@ extensions = [
     "sphinx_copybutton",
     "docstrings",
     "links",
+    "names",
 ]
 exclude_patterns = ["_build", "reference/_templates"]
 templates_path = ["reference/_templates"]
 # Anchors as code-hosting pages make them, so that links hold in both places.
 myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence"]
 highlight_language = "text"
 smartquotes = False
 pygments_style = "default"
@@ -46,6 +51,7 @@ sphinx_gallery_conf = {
     "image_scrapers": ("pictures.scraper",),
     "reset_modules": (),
     "capture_repr": ("__repr__",),
+    "ignore_repr_types": r"matplotlib",
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "min_reported_time": 1e9,

@@ -313,6 +313,9 @@ MISLEADING = [
     (_view_in_place, "^relu_: it changes in place what is read again"),
     (without_gradients, "^a: torch.no_grad.. in its forward keeps a from learning"),
     (lambda m, x: m.b(F.softplus(m.a(x), 1.0, 0.5)), "^softplus: softplus has no layer"),
+    (lambda m, x: m.b(m.a(x) * torch.rand(1)), "^Written draws random numbers in its forward"),
+    (lambda m, x: m.a(x) * 1j, "^mul: mul has no layer"),
+    (lambda m, x: torch.ones(2, 3), "depends on 0 inputs"),
     (_token, "^getitem: getitem has no layer"),
     (lambda m, x: torch.cat([m.a.weight[:2], m.a(x)], 0), "^cat: it puts constants beside"),
 ]
@@ -333,6 +336,12 @@ def _started(start, name="weight"):
     return make
 
 
+def _without_numbers():
+    layer = nn.Linear(4, 64)
+    layer.weight = nn.Parameter(torch.ones(0, 4))
+    return nn.Sequential(layer)
+
+
 class Bilinear(nn.Module):
     def __init__(self):
         super().__init__()
@@ -343,6 +352,10 @@ class Bilinear(nn.Module):
 
 
 REFUSED = [
+    (_chain(nn.LazyLinear(64)), (4,), r"^0.weight: its size is not known yet; call the module"),
+    (_chain(nn.Linear(4, 64, device="meta")), (4,), "^0.weight: it has no numbers on the meta"),
+    (_chain(nn.Linear(4, 64, dtype=torch.cfloat)), (4,), "^0.weight: it has complex numbers"),
+    (_without_numbers, (4,), "^0.weight: it has no numbers; give its layer a channel"),
     (_started(lambda bias: nn.init.constant_(bias, 0.1), "bias"), (4,), "^2: its biases, of mean"),
     (_started(lambda weight: weight.data.abs_()), (4,), "^2: its weights, .* none of the usual"),
     (_started(nn.init.eye_), (4,), "^2: its weights, .* come from none of the usual"),

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 import tangency as tg
+from tangency.figures.lookup import DRAWINGS
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -58,3 +59,17 @@ def test_nothing_private_is_in_the_reference():
         if "finite" not in path and where != "tangency.bias.targets":
             found = room(where.removeprefix("tangency.")) if where != "tangency" else tg
             assert name in found.__all__, path
+
+
+def test_the_gallery_has_every_figure():
+    text = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "examples" / "gallery").glob("*.py")
+    )
+    assert set(re.findall(r"The\s+result\s+is\s+an?\s+``(\w+)``", text)) == set(DRAWINGS)
+
+
+def test_the_pages_of_the_site_are_on_its_first_page():
+    home = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    trees = "".join(re.findall(r"```{toctree}\n(.*?)```", home, re.DOTALL)).split()
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert pages <= set(trees)

@@ -5,30 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import is_dataclass
-from importlib import import_module
 from typing import Any
 
+from names import target
 from sphinx.util.inspect import stringify_signature
 
-PACKAGES = ("", "kernels", "nets", "learn", "gram", "data", "bias", "finite", "results", "typing")
 _SECTION = re.compile(r"(Args|Parameters|Returns|Raises|Attributes):\n")
 _UNDERLINED = re.compile(r"^(Parameters|Attributes|Returns|Examples)\n-+\n", re.M)
 _ITEM = re.compile(r"(\*{0,2}\w[\w, ]*(?: \([^)]*\))?) ?:\s")
 _EMPHASIS = re.compile(r"(?<![\w*])\*([A-Z][^*]+?[a-z])\*(?![\w*])")
-
-
-def _targets() -> dict[str, str]:
-    """Each public name, and where the reference has it."""
-    found: dict[str, str] = {}
-    for package in PACKAGES:
-        path = f"tangency.{package}".rstrip(".")
-        for name in import_module(path).__all__:
-            found.setdefault(name, f"{path}.{name}")
-    return found | {"gram": "tangency.kernels.gram"}
-
-
-_TARGETS = _targets()
-_WORDS = ("open", "status", "load", "verify")  # which mean other things too
 
 
 def marked_up(text: str) -> str:
@@ -96,9 +81,9 @@ def _inline(text: str) -> str:
 
 def _code(text: str) -> str:
     """What stands in single backticks: a link where it is a public name, else code."""
-    name = text.removeprefix("tg.").removesuffix("()")
-    if name in _TARGETS and name not in _WORDS:
-        return f":py:obj:`{text} <{_TARGETS[name]}>`"
+    full = target(text)
+    if full and "(" not in text.removesuffix("()"):
+        return f":py:obj:`{text} <{full}>`"
     return f"``{' '.join(text.split())}``"
 
 
@@ -126,7 +111,14 @@ def _signature(
     return found, gives
 
 
+def _skip(_app: Any, _what: str, _name: str, thing: Any, skip: bool, _options: Any) -> bool | None:
+    """Leave out what comes from scikit-learn, PyTorch or Python itself."""
+    where = getattr(getattr(thing, "fget", thing), "__module__", None) or "tangency"
+    return True if not where.startswith("tangency") else None
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", _process)
     app.connect("autodoc-process-signature", _signature)
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,11 @@
-"""The figures of an example: those that it gives a name, as the library draws without pyplot."""
+"""The figures of an example: those with a name, as the library draws without pyplot.
+
+Files of pictures are shown too, where an example has a list of them called `pictures`.
+"""
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -11,6 +15,10 @@ from sphinx_gallery.scrapers import figure_rst
 def scraper(_block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
     """Save the figures that the block has made, and show them below it."""
     made = []
+    for path in variables["example_globals"].pop("pictures", ()):
+        copy = next(variables["image_path_iterator"])
+        shutil.copy(path, copy)
+        made.append(copy)
     for thing in list(variables["example_globals"].values()):
         if isinstance(thing, Figure) and not hasattr(thing, "_shown"):
             thing._shown = True  # pyright: ignore[reportAttributeAccessIssue]

@@ -35,7 +35,7 @@ def printable(text: str, keep: str = "") -> str:
     """
     if _PLAIN.fullmatch(text):
         return text
-    return "".join(c if c in keep or not _hidden(c) else _code(c) for c in text)
+    return text.translate({ord(c): _code(c) for c in set(text) if c not in keep and _hidden(c)})
 
 
 def _hidden(character: str) -> bool:

@@ -238,6 +238,9 @@ learn.search({'a': tg.NTK(NET), 'b': 'dense erf dense'}, X, labels, task='classi
 learn.search('{dense relu}*1..2 dense', X, y).plot(axes=None)
 learn.search(NET, X, y).estimator().predict(X=Z)
 learn.variants(spec='dense {relu | erf} dense')
+learn.marginal_likelihood(kernel=NET, X=X, y=y, noise=0.1, solver=learn.CG(rank=2, probes=3))
+learn.marginal_likelihood(tg.NTK(NET), X, y, 0.1, solver=learn.Nystrom(3))
+learn.marginal_likelihood(NET, X, y, 0.1, solver='features')
 learn.LogNormal(median=1.0, factor=3.0)
 learn.Gamma(mean=1.0, shape=2.0)
 learn.choose_solver(n=100, alpha=0.1, training_time=None, solver='auto', available=10**9, evaluations=1e15)
@@ -360,8 +363,8 @@ report.save_figure(figure=report.accuracy_comparison([report.Accuracy('NTK', 'nt
 
 # Beside finite networks, what else needs PyTorch.
 FINITE = """
-learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, restarts=0, bounds={'noise': (1e-4, 1.0)}, priors={'noise': (1e-2, 10.0)}, random_state=0, progress=False, checkpoint=None)
-learn.tune(NET, X, y, kind='ntk', free=['0__bias_std'], noise=0.1, input_scales=True, restarts=1, bounds=None, random_state=1).table()
+learn.tune(net='dense:w=?,b=? erf dense', X=X, y=y, kind='nngp', objective='leave_one_out', free=None, noise=None, input_scales=False, landmarks=None, restarts=0, bounds={'noise': (1e-4, 1.0)}, priors={'noise': (1e-2, 10.0)}, random_state=0, progress=False, checkpoint=None)
+learn.tune(NET, X, y, kind='ntk', free=['0__bias_std'], noise=0.1, input_scales=True, landmarks=3, restarts=1, bounds=None, random_state=1).table()
 learn.tune('dense:b=? erf dense', X, y, restarts=0).profiles(points=3)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).scaled(X=X)
 learn.tune('dense:b=? erf dense', X, y, restarts=0).estimator().predict(X=Z, return_std=True)

@@ -27,7 +27,7 @@ LIGHT = [group for group in GROUPS if group != "finite"]
 GIVEN = {
     *("Choice", "EmpiricalSpectrum", "Estimate", "FiniteNetwork", "KernelPredictions"),
     *("LayerKernels", "ClassCalibration", "ClassScores", "IntervalScores", "Intervals"),
-    "RegressionCalibration",
+    *("Likelihood", "RegressionCalibration"),
     *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Profile", "Status"),
     *("Searched", "StoredGram", "Training", "Trial", "Tuned", "Verification"),
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.

@@ -15,7 +15,7 @@ from processes import started
 from tangency.cli import app
 
 COMMANDS = [
-    *("demo", "report", "spectrum", "smoothness", "stability"),
+    *("demo", "report", "explore", "spectrum", "smoothness", "stability"),
     *("fit", "predict", "gram", "features", "describe", "warmup"),
 ]
 run = CliRunner().invoke

@@ -58,6 +58,10 @@ def test_what_cannot_be_shown_is_said(explorer, state):
     assert "Not shown: only images can be deformed" in cards["moved"].body
     assert "Not shown: the data have no labels to learn" in cards["learning"].body
     assert cards["moved"].code == ""
+    alone = Explorer(Subject(Dataset(np.ones((1, 4, 4, 1)), np.zeros(1, dtype=int)), ""))
+    cards = {c.name: c for c in alone.cards(first_state(alone), {}, lambda step: None)}
+    assert "Not shown: there is no other image to compare it with" in cards["nearest"].body
+    assert "one input" in cards["matrices"].body
     # Relu gives 0 at inputs of zeros, for which there is no cosine.
     blank = Explorer(Subject(Dataset(np.zeros((30, 4)), np.arange(30) % 2), ""))
     card = blank.card(VIEWS[4], first_state(blank))
@@ -73,7 +77,7 @@ def test_a_network_that_does_not_fit_is_refused(explorer, state):
 
 def test_ticks_may_stop_it(explorer, state):
     def tick(step):
-        if step.view.name == "spectrum":
+        if step.view.name == "nearest":
             raise Stopped
 
     cards = explorer.cards(replace(state, net="conv3 abs gap dense"), {}, tick)

@@ -85,7 +85,8 @@ SEVERAL = {
 
 #: Results, and functions of matrices.
 OTHERS = {
-    *("Accuracy", "KernelMatrices", "Repeated", "Trial", "Tuned", "ZonalKernel", "kernel_matrices"),
+    *("Accuracy", "KernelMatrices", "Repeated", "Trial", "Tuned", "ZonalKernel"),
+    *("kernel_matrices", "marginal_likelihood"),
 }
 
 

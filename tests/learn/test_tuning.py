@@ -495,5 +495,5 @@ class TestRefusals:
 
 
 def test_the_page_says_what_the_code_does():
-    run_examples("tuning.md", 16)
+    run_examples("tuning.md", 21)
     follow_links("tuning.md", 2)

@@ -34,7 +34,7 @@ def gammas(activation: ActivationLayer | Callable[[Any], Any] | str, orders: int
             of NumPy arrays, both taken as they are.
 
     Returns:
-        (orders,); infinite from j = 2 on for functions with a kink (ReLU and its kin).
+        (orders,); infinite from j = 2 on for functions with a kink (ReLU, its relatives).
 
     Raises:
         InputError: a function so rough that its Hermite series does not settle.

@@ -135,13 +135,11 @@ def _with_masks(plan: Plan, x: Any, results: KernelPair, budget: int | None) -> 
     """The diagonal of inputs under masks, which has other derivatives than the pairs beside it."""
     import torch
 
+    def joined(k: Any, own: Any) -> Any:
+        return None if k is None else k - torch.diag(torch.diagonal(k)) + torch.diag(own)
+
     alone = diagonal(plan, x, want_ntk=results.ntk is not None, max_memory=budget)
-    return KernelPair(
-        *(
-            None if k is None else k - torch.diag(torch.diagonal(k)) + torch.diag(own)
-            for k, own in zip(results, alone, strict=True)
-        )
-    )
+    return KernelPair(*map(joined, results, alone))
 
 
 def _write_equal(

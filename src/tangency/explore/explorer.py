@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Generic, TypeVar
@@ -54,12 +55,22 @@ class Explorer:
     ) -> Iterator[Card]:
         """The cards that differ from those `shown` (name -> key), each as soon as it is ready.
 
-        tick: told of what begins and how far it is; it may raise `Stopped`.
+        tick: told of what begins and how far it is, in whatever thread; it may raise `Stopped`.
         """
-        for view in VIEWS:
-            if shown.get(view.name) != view.key(state):
+        wanted = [view for view in VIEWS if shown.get(view.name) != view.key(state)]
+        first = next((view for view in wanted if view.matrices), None)
+        with ThreadPoolExecutor(1) as beside:
+            # Matrices come from compiled code, and so beside the rest, which is Python.
+            ahead = (
+                []
+                if first is None
+                else [beside.submit(self.matrices, state, _telling(tick, first))]
+            )
+            for view in wanted:
                 tick(Step(view))
-                yield self.card(view, state, lambda share, view=view: tick(Step(view, share)))
+                if view.matrices:
+                    wait(ahead)  # what it raises is raised again below
+                yield self.card(view, state, _telling(tick, view))
 
     def card(self, view: View, state: State, tick: Tick = lambda share: None) -> Card:
         """One card; a measurement that cannot be made gives one that says why."""
@@ -89,9 +100,14 @@ def first_state(explorer: Explorer, net: str | None = None) -> State:
     """What a page begins with."""
     subject = explorer.subject
     text = net or start(subject.shape)
-    state = State(text, subject.first, min(10, max(2, subject.X[0].size)))
+    state = State(text, dim=min(10, max(2, subject.X[0].size)), motion=Motion(angle=15))
     explorer.check(state)
-    return replace(state, image=int(subject.rows(state.examples)[0]), motion=Motion(angle=15))
+    count = subject.quick(network(text))
+    return replace(state, examples=count, image=int(subject.rows(count)[0]))
+
+
+def _telling(tick: Callable[[Step], None], view: View) -> Tick:
+    return lambda share: tick(Step(view, share))
 
 
 class _Kept(Generic[_T]):

@@ -113,8 +113,11 @@ def nearest(subject: Subject, state: State) -> Nearest:
 
 
 def _others(subject: Subject, state: State) -> np.ndarray:
-    """The compared examples but the one that is looked at."""
-    return np.setdiff1d(subject.rows(state.examples), [state.image])
+    """The compared examples but the one that is looked at; raises `InputError` without any."""
+    others = np.setdiff1d(subject.rows(state.examples), [state.image])
+    if len(others) == 0:
+        raise InputError(f"there is no other {subject.noun} to compare it with")
+    return others
 
 
 def _nearest(

@@ -55,14 +55,14 @@ VIEWS = (
         *("profile", "Profile κ(u)", lambda s: s.net, measure.profile, code.profile_code),
         partial(panel, draw_profile),
     ),
-    View(
-        *("spectrum", "Spectrum on the sphere", lambda s: (s.net, s.dim)),
-        *(measure.spectra, code.spectrum_code, partial(panel, draw_spectra)),
-    ),
     View("nearest", "What lies near", _image_key, measure.nearest, code.nearest_code),
     View(
         *("moved", "A deformation", lambda s: (_image_key(s), s.motion)),
         *(measure.moved, code.moved_code, partial(panel, draw_moved)),
+    ),
+    View(
+        *("spectrum", "Spectrum on the sphere", lambda s: (s.net, s.dim)),
+        *(measure.spectra, code.spectrum_code, partial(panel, draw_spectra)),
     ),
     View(
         *("matrices", "Kernel matrices by class", matrices_key),

@@ -8,7 +8,8 @@ Where things are:
 - ways to solve: `solvers` (conjugate gradients, Nyström, the choice), `cholesky`, `spectrum`
 - low rank: `lowrank` (randomly pivoted Cholesky), `leverage`; approximate features: `features`
 - the parameters of a network, chosen by gradients: `tuning`, with `priors`; before a fit:
-  `optimized`; among networks: `candidates`
+  `optimized`; among networks: `candidates`; likelihoods of many samples:
+  `likelihood`
 - intervals, probabilities, and how well they hold: `uncertainty`
 - weights of samples: `weights`; saving: `persist`
 """
@@ -20,6 +21,7 @@ from .estimators import KernelRegressor
 from .features import LayerwiseFeatures, NystromFeatures, RandomFeatures
 from .gp import GaussianProcess
 from .grid import SearchWarning
+from .likelihood import Likelihood, marginal_likelihood
 from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
@@ -51,6 +53,7 @@ __all__ = [
     "KernelPredictions",
     "KernelRegressor",
     "LayerwiseFeatures",
+    "Likelihood",
     "LogNormal",
     "LowRank",
     "ModelFileError",
@@ -69,6 +72,7 @@ __all__ = [
     "kernel_predictions",
     "load",
     "low_rank",
+    "marginal_likelihood",
     "search",
     "tune",
     "variants",

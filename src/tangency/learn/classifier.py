@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..checks import is_number, shown
+from ..checks import is_number, plain_array, shown
 from ..errors import InputError
 from .attempt import whole_or_not_at_all
 from .base import PlainScore, centred
@@ -178,7 +178,7 @@ def _all_classes(classes: Any) -> np.ndarray:
             "the first call of partial_fit needs classes, all labels that there will be, such as "
             "np.unique(y) of all samples"
         )
-    found = labels_and_places(np.asarray(plain_targets(classes)))[0]
+    found = labels_and_places(plain_array(plain_targets(classes), "classes"))[0]
     if found.ndim != 1 or len(found) < 2:
         raise InputError(f"classes must be at least two labels, got {shown(classes)}")
     return found

@@ -69,7 +69,7 @@ class FusedEngine(CompiledEngine):
         if no_way_back(plan, parameters):
             return None
         one, two = as_numpy(first), None if second is None else as_numpy(second)
-        pair = KernelPair(*(None if k is None else k.detach().numpy() for k in cotangents))
+        pair = KernelPair(*map(_as_numbers, cotangents))
         return pull(plan, one, two, pair, parameters, computing.n_jobs)
 
     def note(self, plan: Plan, given: Prepared) -> str:
@@ -79,3 +79,7 @@ class FusedEngine(CompiledEngine):
 
     def pays_for_pairs(self, entries: int, pairs: int, runs: int) -> bool:
         return entries >= _LARGE or 8 * runs <= pairs
+
+
+def _as_numbers(k: Any) -> Any:
+    return None if k is None else k.detach().numpy()

@@ -15,6 +15,7 @@ from ...kernels.inputs import signals
 from ...kernels.plain import plain
 from ..features.base import generator
 from ..grid import SearchWarning
+from ..lowrank import low_rank
 from ..plain import plain_targets, regression_targets
 from ..priors import Prior, read_priors
 from ..samples import in_a_few_lines
@@ -44,6 +45,7 @@ def tune(
     free: Sequence[str] | None = None,
     noise: float | None = None,
     input_scales: bool = False,
+    landmarks: int | None = None,
     restarts: int = 3,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     priors: Mapping[str, Prior | tuple[float, float]] | None = None,
@@ -69,6 +71,9 @@ def tune(
         noise: None for a free one, or a number in units of K, as in `GaussianProcess`.
         input_scales: whether each feature (each channel of a signal) is multiplied by a number of
             its own, which is free.
+        landmarks: None for the objectives of K itself, in O(n³); a number r for those of
+            K[:, S] K[S, S]⁺ K[S, :], in O(n r²), with r samples S that randomly pivoted Cholesky
+            picks from the kernel that the search begins with.
         restarts: how many descents there are beside the one from the network's own numbers; they
             begin within a factor 30 of these, drawn evenly in logarithms.
         bounds: by name, by kind ("bias_std", for all layers), for "noise" and "input_scales": two
@@ -111,6 +116,7 @@ def tune(
     """
     options = {"objective": objective, "free": free, "noise": noise, "bounds": bounds}
     options |= {"input_scales": input_scales, "priors": priors, "restarts": restarts}
+    options |= {"landmarks": landmarks}
     options |= {"random_state": random_state, "progress": progress, "checkpoint": checkpoint}
     return tuned(net, X, y, kind=kind, **options)
 
@@ -126,6 +132,7 @@ def tuned(
     random_state: Any = 0,
     progress: Any = None,
     checkpoint: Any = None,
+    landmarks: Any = None,
     alike: bool = False,
     **options: Any,
 ) -> Tuned:
@@ -140,6 +147,7 @@ def tuned(
     problem = _problem(net, samples(X, y, alike), kind, objective, **options)
     with torch_threads(len(problem.x)):
         problem, idle = _with_effect(problem)
+        problem = _with_landmarks(problem, landmarks)
         points = starts(problem, restarts, random)
         optimum = descend(problem, points, progress, Record(problem, points, place))
         found = made(problem, optimum, tuple(idle), X, y)
@@ -192,6 +200,19 @@ def _with_effect(problem: Problem) -> tuple[Problem, list[str]]:
             f"closed form, has that of {', '.join(idle)}; free more, such as biases or the noise"
         )
     return dataclasses.replace(problem, free=left), idle
+
+
+def _with_landmarks(problem: Problem, count: Any) -> Problem:
+    """The problem with so many samples as landmarks, picked for the network's own numbers."""
+    if count is None:
+        return problem
+    n = len(problem.x)
+    count = whole(count, "landmarks", 1, n - 1)
+    start = problem.settings(np.exp(problem.start).tolist())
+    kernel = KINDS[problem.kind](start.net)
+    x = problem.x if start.scales is None else problem.x * np.array(start.scales)
+    found = low_rank(lambda places: kernel(x, x[places]), kernel.diag(x), count, seed=0, tol=1e-12)
+    return dataclasses.replace(problem, landmarks=tuple(sorted(found.pivots.tolist())))
 
 
 def _warn_at_bounds(found: Tuned) -> None:

@@ -41,7 +41,8 @@ class Problem:
 
     `free` are the variables in their order: parameters of the network, `noise` in units of the mean
     of K(x, x), and `input_scales__0`, …. `noise` is the fixed one, in units of K, where none is
-    free. `units` (k,) are those of the targets: their root mean square.
+    free. `units` (k,) are those of the targets: their root mean square. `landmarks` are places of
+    samples S, with K[:, S] K[S, S]⁺ K[S, :] judged in the place of K.
     """
 
     net: Sequential
@@ -52,6 +53,7 @@ class Problem:
     objective: str
     free: tuple[Free, ...]
     noise: float | None
+    landmarks: tuple[int, ...] | None = None
 
     @property
     def box(self) -> Vector:
@@ -114,6 +116,20 @@ class Problem:
 
     def kernel(self, settings: Settings, rows: Any = slice(None)) -> Any:
         """K (n, n) as a tensor, of all samples or of some."""
+        return self._kernel(settings)(self._scaled(settings, rows))
+
+    def matrix(self, settings: Settings) -> Any:
+        """What is judged: K, or what stands for it where there are landmarks."""
+        if self.landmarks is None:
+            return self.kernel(settings)
+        kernel, x = self._kernel(settings), self._scaled(settings)
+        columns = kernel(x, x[list(self.landmarks)])
+        return objectives.low_rank(columns, columns[list(self.landmarks)], kernel.diag(x))
+
+    def _kernel(self, settings: Settings) -> Any:
+        return KINDS[self.kind](settings.net)
+
+    def _scaled(self, settings: Settings, rows: Any = slice(None)) -> Any:
         import torch
 
         x = torch.from_numpy(self.x[rows])
@@ -122,7 +138,7 @@ class Problem:
                 torch.as_tensor(each, dtype=x.dtype, device=x.device) for each in settings.scales
             ]
             x = x * torch.stack(scales)
-        return KINDS[self.kind](settings.net)(x)
+        return x
 
     def noise_of(self, settings: Settings, K: Any) -> Any:
         """The noise in units of K."""
@@ -140,7 +156,7 @@ class Problem:
         import torch
 
         settings = self.settings(values)
-        K, y = self.kernel(settings), torch.from_numpy(self.y)
+        K, y = self.matrix(settings), torch.from_numpy(self.y)
         found = objectives.OBJECTIVES[self.objective](K, y, self.noise_of(settings, K))
         if self.objective == "leave_one_out":
             return 0.5 * found.mean().log()

@@ -30,6 +30,7 @@ class Record:
             "the samples": digest(problem.x),
             "the targets": digest(problem.y, problem.units),
             "the network": digest(problem.net, problem.kind),
+            "the landmarks": digest(problem.landmarks),
             "the objective": digest(problem.objective),
             "what is free, its bounds or priors": digest(problem.free, problem.noise),
             "the starts": digest(*points),

@@ -16,6 +16,7 @@ from ...results import Result, Table
 from ..estimators import KernelRegressor
 from ..gp import GaussianProcess
 from ..parameters import changed, parameters
+from ..solvers.options import Nystrom
 from ..threads import torch_threads
 from . import objectives
 from .descent import Optimum
@@ -209,10 +210,10 @@ class Tuned(Result):
         """An estimator with what was chosen, fitted to the data that it was chosen by.
 
         A `GaussianProcess` for an NNGP, with noise and amplitude, and a `KernelRegressor` with the
-        noise as its alpha for an NTK; behind a step that scales inputs, in a pipeline of
-        scikit-learn, where there are `input_scales`. It is fitted in float64, as the choice was
-        made: small noise is lost in a float32 kernel. The amplitude of a single output is part of
-        the kernel; of several, `amplitude_` is set after the fit.
+        noise as its alpha for an NTK, or, by solver="nystrom", with landmarks; behind a step that
+        scales inputs, in a pipeline of scikit-learn, where there are `input_scales`. It is fitted
+        in float64, as the choice was made: small noise is lost in a float32 kernel. The amplitude
+        of a single output is part of the kernel; of several, `amplitude_` is set after the fit.
         """
         X = in_float64(self.X)
         if self.input_scales is None:
@@ -223,6 +224,9 @@ class Tuned(Result):
         return Pipeline([("scales", scaling), ("model", self._fitted(scaling.transform(X)))])
 
     def _fitted(self, X: Any) -> KernelRegressor | GaussianProcess:
+        if self.problem.landmarks is not None:
+            solver = Nystrom(len(self.problem.landmarks))
+            return KernelRegressor(self.kernel, alpha=self.noise, solver=solver).fit(X, self.y)
         if self.kernel.kind == "ntk":
             return KernelRegressor(self.kernel, alpha=self.noise).fit(X, self.y)
         if np.size(self.amplitude) == 1 and _LEAST < np.max(self.amplitude) < 1 / _LEAST:
@@ -247,7 +251,7 @@ def made(
     values = np.clip(np.exp(optimum.point), low, high).tolist()
     settings = problem.settings(values)
     with torch.no_grad():
-        K = problem.kernel(settings)
+        K = problem.matrix(settings)
         noise = float(problem.noise_of(settings, K))
         targets = torch.from_numpy(problem.y)
         sizes = objectives.amplitudes(K, targets, noise, problem.objective).numpy()

@@ -68,13 +68,14 @@ def from_torch(
     _check_module(module)
     from .nest import Nest
     from .states import State
-    from .touched import check_untouched, traceable
+    from .touched import check_numbers, check_untouched, traceable
     from .trace import traced
     from .translate import Replacing, Translator
     from .weights import Spreads
 
     shape = _shape(input_shape)
     module = traceable(module)
+    check_numbers(module)
     check_untouched(module)
     replacing = Replacing(
         _allowed(batch_norm, "batch_norm", ("identity", "layernorm")),

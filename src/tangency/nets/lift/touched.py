@@ -40,6 +40,27 @@ def check_untouched(module: nn.Module) -> None:
         raise NetworkError(f"{place}: {what}; pass the module without these")
 
 
+def check_numbers(module: nn.Module) -> None:
+    """Refuse parameters that hold no real numbers yet, or none at all.
+
+    Raises:
+        NetworkError: with the place, and the remedy.
+    """
+    for name, parameter in module.named_parameters():
+        if isinstance(parameter, nn.parameter.UninitializedParameter):
+            what = "its size is not known yet; call the module once before"
+        elif parameter.is_meta:
+            what = "it has no numbers on the meta device, and its spread cannot be read; make it on"
+            what += " a device that holds them"
+        elif parameter.is_complex():
+            what = "it has complex numbers, which no layer here has; use real ones"
+        elif not parameter.numel():
+            what = "it has no numbers; give its layer a channel at least"
+        else:
+            continue
+        raise NetworkError(f"{name}: {what}")
+
+
 def _layer(part: nn.Module) -> bool:
     """A layer of PyTorch's own, which is traced as one call."""
     return type(part).__module__.startswith("torch.nn.modules") and not isinstance(

@@ -86,7 +86,14 @@ def traced(module: torch.nn.Module, shape: tuple[int, ...]) -> Call:
     try:
         # Not as the caller has it: whether gradients are wanted is the module's to say.
         with torch.inference_mode(False), torch.enable_grad():
+            random = torch.get_rng_state()
             graph = tracer.trace(root, _defaults(root))
+        if not torch.equal(random, torch.get_rng_state()):
+            torch.set_rng_state(random)
+            raise NetworkError(
+                f"{name} draws random numbers in its forward, as evaluated, which would be read as "
+                "constants; leave them out, or make them an nn.Parameter"
+            )
     except NetworkError:
         raise
     except Exception as error:
@@ -131,7 +138,7 @@ def _recorded(graph: fx.Graph, tracer: Tracer, root: torch.nn.Module) -> dict[fx
 
     def read(n: fx.Node) -> Any:
         """A call, or the value where it does not depend on the input."""
-        return calls[n] if calls[n].live else tracer.values[n]
+        return calls[n] if calls[n].live else tracer.values.get(n)
 
     for n in graph.nodes:
         kind, name, target = _KINDS[n.op], str(n.name), n.target

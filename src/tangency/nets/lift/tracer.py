@@ -48,7 +48,8 @@ class Tracer(fx.Tracer):
             return self.example if first else (node.args[0] if node.args else None)
         self._running = True
         try:
-            with torch.no_grad():
+            # Layers that draw are refused by their names; what else draws, shows in the state.
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
                 return self.given(node, self.values)
         except Exception:
             self.failed = True

@@ -245,7 +245,10 @@ def _rescaled(call: Call, state: State) -> Translated | None:
     others = [arg for arg in call.args if not isinstance(arg, Call)]
     if len(others) != 1:
         return None
-    values = torch.as_tensor(others[0], dtype=torch.float64).detach()
+    number: Any = others[0]
+    if isinstance(number, complex) or (torch.is_tensor(number) and number.is_complex()):
+        return None
+    values = torch.as_tensor(number, dtype=torch.float64).detach()
     if call.target is operator.truediv:
         if isinstance(call.args[1], Call):
             return None

@@ -1,4 +1,4 @@
-"""Priors of the parameters that `tune` chooses, and searches that go on from a file."""
+"""What `tune` can have beside it: priors, a file to go on from, and landmarks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from scipy.stats import gamma, lognorm
 import tangency as tg
 from tangency.errors import InputError
 from tangency.learn import Gamma, LogNormal, Prior
-from tangency.learn.tuning import descent, problem
+from tangency.learn.tuning import choice, descent, problem
 from tangency.learn.tuning.choice import _problem, samples
+from tangency.learn.tuning.objectives import OBJECTIVES, LowRank, amplitudes
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 ERF = "dense:w=?,b=? erf dense"
 
@@ -204,3 +205,76 @@ class TestCheckpoint:
             tg.tune(ERF, X, y, restarts=0, checkpoint=path)
         with pytest.raises(InputError, match="checkpoint must be the path of a file"):
             tg.tune(ERF, X, y, restarts=0, checkpoint=3)  # type: ignore[arg-type]
+
+
+class TestLandmarks:
+    @pytest.fixture
+    def many(self, rng):
+        X = rng.standard_normal((60, 2))
+        return X, np.sin(2 * X[:, 0] + 1.5) + 0.1 * rng.standard_normal(60)
+
+    @pytest.mark.parametrize("objective", OBJECTIVES)
+    @pytest.mark.parametrize("noise", [1e-4, 0.3])
+    def test_objectives_are_those_of_the_matrix_that_is_meant(self, rng, objective, noise):
+        F = torch.from_numpy(rng.standard_normal((20, 6)))
+        y = torch.from_numpy(rng.standard_normal((20, 2)))
+        y = y - y.mean(dim=0)
+        K = F @ F.T
+        whole, short = (OBJECTIVES[objective](M, y, noise) for M in (K, LowRank(F, K.diagonal())))
+        np.testing.assert_allclose(short.numpy(), whole.numpy(), rtol=1e-8)
+        sizes = [amplitudes(M, y, noise, objective) for M in (K, LowRank(F, K.diagonal()))]
+        np.testing.assert_allclose(sizes[1].numpy(), sizes[0].numpy(), rtol=1e-8)
+
+    def test_so_many_as_there_are_directions_lose_nothing(self, many):
+        X, y = many
+        net = "dense:b=? poly2 dense"  # a kernel of rank 6
+        exact, found = (tg.tune(net, X, y, restarts=0, landmarks=r) for r in (None, 8))
+        assert len(found.problem.landmarks) == 6
+        assert found.value == pytest.approx(exact.value, rel=1e-5)
+        for name, value in exact.chosen.items():
+            assert found.chosen[name] == pytest.approx(value, rel=1e-2)
+        assert found.amplitude == pytest.approx(exact.amplitude, rel=1e-2)
+
+    @pytest.mark.parametrize("kind", ["nngp", "ntk"])
+    @pytest.mark.parametrize("objective", OBJECTIVES)
+    def test_gradients_are_differences(self, many, kind, objective):
+        X, y = many
+        given = _problem(ERF, samples(X, y), kind, objective, input_scales=True)
+        given = choice._with_landmarks(given, 10)
+        assert len(given.landmarks) == 10
+        point = given.start + 0.1
+        loss, gradient = given.value_and_gradient(point)
+        assert loss == pytest.approx(given.value(point), rel=1e-12)
+        for i, step in enumerate(1e-3 * np.eye(len(point))):
+            near, far = (
+                (given.value(point + m * step) - given.value(point - m * step)) / (2e-3 * m)
+                for m in (1, 2)
+            )
+            assert gradient[i] == pytest.approx((4 * near - far) / 3, rel=1e-5, abs=1e-7)
+
+    def test_the_estimator_solves_with_landmarks_too(self, many):
+        X, y = many
+        found = tg.tune(ERF, X, y, restarts=0, landmarks=12, objective="leave_one_out")
+        model = found.estimator()
+        assert model.solver_ == "nystrom"
+        assert model.alpha_ == found.noise
+        assert model.score(X, y) > 0.8
+        assert len(found.profiles(3)) == 3
+
+    def test_units_change_nothing_and_others_are_refused(self, many, tmp_path):
+        X, y = many
+        one, scaled, moved = (
+            tg.tune(ERF, X, t, restarts=0, landmarks=12) for t in (y, 1e6 * y, y + 1e6)
+        )
+        for other in (scaled, moved):
+            for name, value in one.chosen.items():
+                assert other.chosen[name] == pytest.approx(value, rel=1e-3)
+        with pytest.raises(
+            InputError, match="landmarks must be a whole number of at least 1 and at most 59"
+        ):
+            tg.tune(ERF, X, y, landmarks=60)
+        with pytest.raises(InputError, match="give a noise above 0"):
+            tg.tune(ERF, X, y, landmarks=5, noise=0.0)
+        tg.tune(ERF, X, y, restarts=0, landmarks=12, checkpoint=tmp_path / "a.npz")
+        with pytest.raises(InputError, match="it differs in the landmarks"):
+            tg.tune(ERF, X, y, restarts=0, landmarks=13, checkpoint=tmp_path / "a.npz")

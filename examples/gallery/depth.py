@@ -1,0 +1,16 @@
+"""
+Kernels behind each layer
+=========================
+
+How alike inputs become on their way through a deep network. The result is a
+``LayerKernels``.
+"""
+
+from sklearn.datasets import load_digits
+
+import tangency as tg
+
+x = load_digits().data[:60] / 16
+found = tg.layer_kernels(tg.mlp(8), x)
+figure = found.plot()
+print(found.reading)
