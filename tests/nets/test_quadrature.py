@@ -363,3 +363,26 @@ def test_loops_hold_what_they_call():
         loops = [f for f in vars(module).values() if hasattr(f, "targetoptions")]
         assert loops
         assert all(loop.targetoptions["forceinline"] for loop in loops)
+
+
+@pytest.mark.parametrize("name", ["silu", "tanh", "elu"])
+@pytest.mark.parametrize("layer", ["layernorm", "sign"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_is_made_of_a_zero_input(name, layer, dtype):
+    """Where the function is 0 at 0, which normalisation would show."""
+    x = np.array([[0, 0], [1, 0.5]], dtype)
+    for engine in ("auto", "reference"):
+        pair = tg.gram(f"dense {name} dense {layer} dense", x, engine=engine)
+        for k in pair:
+            assert k[0, 0] == k[0, 1] == 0
+            assert k[1, 1] > 0.9
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e-10, 1e-20])
+def test_small_inputs_have_the_slope_of_the_function(size):
+    x = size * np.array([[1.0, 0.5], [0.3, -1.0]])
+    for name in ("silu", "tanh"):
+        layer = tg.Activation(name)
+        net = tg.Sequential(tg.Dense(), layer, tg.Dense())
+        slope = layer.dual(np.zeros(1), np.zeros(1), np.zeros(1))[1]
+        np.testing.assert_allclose(tg.NNGP(net)(x), slope * (x @ x.T), rtol=1e-5, atol=0)

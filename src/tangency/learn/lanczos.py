@@ -30,7 +30,8 @@ def trace_log(apply: Callable[[Matrix], Matrix], probes: Matrix, most: int) -> T
     quadrature by Lanczos' recurrence; it goes on until a step changes the mean by less than a
     fiftieth of the standard error twice, or for `most` steps. So it is unbiased but for that.
 
-    Source: Ubaru, Chen & Saad 2017, *Fast estimation of tr(f(A)) via stochastic Lanczos quadrature*.
+    Source: Ubaru, Chen & Saad 2017, *Fast estimation of tr(f(A)) via stochastic Lanczos
+    quadrature*.
 
     >>> signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(4, 3))
     >>> found = trace_log(lambda v: np.diag([1.0, 2.0, 3.0, 4.0]) @ v, signs, 10)

@@ -26,8 +26,8 @@ from .solvers import block_cg
 from .solvers.cg import make_preconditioner, make_product
 from .solvers.features import layerwise
 from .solvers.options import CG, Features, Nystrom, name_of
-from .solvers.predict import quiet
 from .solvers.preconditioner import Preconditioner
+from .solvers.predict import quiet
 from .solvers.probes import draw_probes
 from .solvers.rules import choose, require_solver_memory
 from .threads import blas_threads

@@ -10,9 +10,9 @@ from .scalars import OPTIONS, SERIES, lit, prepare
 from .smooth import horner
 
 SERIES_HEAD, SERIES_ENDS = 17, 5
-"""Numbers before the coefficients of a series: rows, step, whether they are a table, 0, numbers of
-a row, the first octave, octaves; then five times how many rows serve up to which correlation. See
-`series_number`."""
+"""Numbers before the coefficients of a series: rows, step, whether they are a table, σ(0), numbers
+of a row, the first octave, octaves; then five times how many rows serve up to which correlation.
+See `series_number`."""
 
 
 @register_jitable(**OPTIONS)
@@ -47,8 +47,11 @@ def series_number(p, at, index, q, tiny):
         return horner(p, first + row * width, width, q)
     mantissa, octave = math.frexp(q)
     cell = octave - int(p[at + 5])
-    # Below the first octave a coefficient is what it is at its lower end, and so at 0.
+    # Below the first octave a coefficient is what it is at its lower end, but for a_0, which is
+    # σ(0) there: beside small inputs, or none, what it gains counts.
     if q < tiny or cell < 0:
+        if index == 1:
+            return p[at + 3]
         mantissa, cell = 0.5, 0
     cell = min(cell, int(p[at + 6]) - 1)
     low, high = math.sqrt(0.5), 1.0

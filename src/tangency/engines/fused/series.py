@@ -212,7 +212,8 @@ def _parameters(layer: Tabulated) -> tuple[Any, ...]:
     assert found is not None, "slow() lets no other pass"
     rows = _rows(layer.degree, found.step)
     table = found.coefficients[:, rows]
-    head = (len(rows), found.step, 1, 0, _NODES, found.first, len(table))
+    at_zero = layer.activation.scale * layer.activation.pieces.scale(0).pieces.at_zero
+    head = (len(rows), found.step, 1, at_zero, _NODES, found.first, len(table))
     return ("series", *head, *_ends(layer, found), *table.ravel().tolist())
 
 

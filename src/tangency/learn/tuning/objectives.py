@@ -1,9 +1,10 @@
 """What a kernel matrix K is judged by, as differentiable functions of K and of the noise.
 
 All take tensors of PyTorch in float64: K (n, n) or a `LowRank` that stands for it, targets (n, k)
-whose columns have mean zero, and a noise. The prior of output j is s²K with noise of the variance s²·noise; the amplitude s belongs to
-the output and is the best one, in closed form. So a target times c adds -n log c to a log density,
-and multiplies an error by c²: whatever K is, no comparison depends on the units of the targets.
+whose columns have mean zero, and a noise. The prior of output j is s²K with noise of the variance
+s²·noise; the amplitude s belongs to the output and is the best one, in closed form. So a target
+times c adds -n log c to a log density, and multiplies an error by c²: whatever K is, no comparison
+depends on the units of the targets.
 """
 
 from __future__ import annotations

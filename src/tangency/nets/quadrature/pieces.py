@@ -38,6 +38,8 @@ _TESTS = np.array([-0.71, -0.36, 0.053, 0.41, 0.77])
 _TESTS = np.concatenate(
     [_TESTS, 1 - 0.03 * 4.0 ** -np.arange(10), 0.03 * 4.0 ** -np.arange(10) - 1]
 )
+# Below this part of what it reaches nearby, the value at 0 is rounding.
+_ROUNDED = 1e-14
 # What a jump must exceed, in σ and in σ′, to be one.
 _JUMP = 1e-9
 
@@ -94,7 +96,10 @@ class Pieces:
         """The function at 0, the mean of its two limits where they differ."""
         i = int(np.searchsorted(self.edges, 0.0))
         ends = self._ends()
-        return 0.5 * float(ends[0][i] + ends[1][i - 1])
+        value = 0.5 * float(ends[0][i] + ends[1][i - 1])
+        # What is rounding beside the values near 0 must not make a zero variance another one.
+        size = float(np.abs(self.coefficients[i - 1 : i + 1]).max())
+        return value if abs(value) > _ROUNDED * size else 0.0
 
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
         """The limits of each piece at its left and its right end."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ....nets.plan import plan as make_plan
 from ...blas import blas_limit
 from ...engine import KernelPair, Pulled
 from ...prepared import Prepared
-from ...threads import each, run, threads
+from ...threads import each, threads
 from .. import warm
 from ..blocks import snap
 from ..engine import marginals_behind, passed, rows_of
@@ -23,40 +22,15 @@ from ..head import THREAD, Head, head_of
 from ..lowering import lower, lower_vector
 from ..program import Code, Program
 from ..series import probe
-from ..simd import width_of
-from ..tables import CODE, PAR, Tables
-from ..tail import COLUMNS, Tail
+from ..tail import Tail
 from ..variances import on_grid, starts
 from ..vectors import norms
-from ..work import room, room_bytes
-from .blocks import image_back, vector_back
-from .room import back_bytes, room_back
-from .tape import Tape, refusal, tape_of
-
-# What gradients of a band of first images may take, one set for each group of second ones.
-_BAND = 64 * 2**20
-# As `head._HOT`, with planes that are kept.
-_HOT = 5 * 2**18
-# Rows of a tile of vectors.
-_ROWS = 128
-
-
-class _Set(NamedTuple):
-    """Gradients in one set of inputs (n, numbers), and in its marginals (n, marginals)."""
-
-    inputs: Any
-    marginals: Any
-
-
-class _Pairs(NamedTuple):
-    """Two sets of images, (u, v) of their marginals, and gradients in the kernels of all pairs."""
-
-    x: Any
-    y: Any
-    aux: tuple[Any, Any]
-    gs: Any
-    gt: Any
-    symmetric: bool
+from ..work import room_bytes
+from .found import Gradients
+from .images import HeadBack
+from .room import back_bytes
+from .tails import ROWS, tail_back
+from .tape import refusal, tape_of
 
 
 @lru_cache(maxsize=64)
@@ -106,7 +80,7 @@ def pull(
     way = _of_grids if plan.space else _of_vectors
     left, right, weights = way(plan, one, two, symmetric, want_ntk, gs, gt, parameters, jobs)
     if symmetric:
-        left = _Set(left.inputs + right.inputs, left.marginals + right.marginals)
+        left = Gradients(left.inputs + right.inputs, left.marginals + right.marginals)
     x, y = first.inputs, None if second is None else second.inputs
     return Pulled(
         left.inputs.reshape(x.shape),
@@ -148,7 +122,7 @@ def _of_vectors(
     gt: np.ndarray,
     parameters: bool,
     jobs: int,
-) -> tuple[_Set, _Set, list[tuple[float, float]]]:
+) -> tuple[Gradients, Gradients, list[tuple[float, float]]]:
     x, y = one.inputs, two.inputs
     tail = Tail(plan.steps, want_ntk, False, x.dtype)
     norms_x, norms_y = norms(one), norms(two)
@@ -161,56 +135,12 @@ def _of_vectors(
         return s, np.zeros_like(s)
 
     aux = passed(plan, tail, one)[2], passed(plan, tail, two)[2]
-    left, right, weights = _tail_back(tail, products, gs, gt, aux, symmetric, parameters, jobs)
-    blocks = [slice(i, i + _ROWS) for i in range(0, max(gs.shape), _ROWS)]
+    left, right, weights = tail_back(tail, products, gs, gt, aux, symmetric, parameters, jobs)
+    blocks = [slice(i, i + ROWS) for i in range(0, max(gs.shape), ROWS)]
     of_x = each(lambda rows: gs[rows] @ y, [b for b in blocks if b.start < len(x)], jobs)
     in_x = np.concatenate(list(of_x))
     of_y = each(lambda cols: gs[:, cols].T @ x, [b for b in blocks if b.start < len(y)], jobs)
-    return _Set(in_x, left), _Set(np.concatenate(list(of_y)), right), weights
-
-
-def _tail_back(
-    tail: Tail,
-    values: Callable[[slice, slice], tuple[np.ndarray, np.ndarray]],
-    gs: np.ndarray,
-    gt: np.ndarray,
-    aux: tuple[np.ndarray, np.ndarray],
-    symmetric: bool,
-    parameters: bool,
-    jobs: int,
-) -> tuple[np.ndarray, np.ndarray, list[tuple[float, float]]]:
-    """Back through layers on vectors, gs and gt in place; gradients in marginals and weights.
-
-    values: Σ and Θ before these layers, of some rows and columns.
-    """
-    sizes, tape = tail.sizes, tape_of(tail.program, parameters)
-    table = tail.table._replace(marks=tape.marks)
-    n, m, count = *gs.shape, sizes.marginals
-    items = [(i, 0, 1) for i in range(0, n, _ROWS)]
-    left = np.zeros((n, count), dtype=gs.dtype)
-    right = np.zeros((len(items), m, count), dtype=gs.dtype)
-    weights = np.zeros((len(items), len(table.par)))
-
-    def make_room() -> Any:
-        lanes, dtype = COLUMNS, gs.dtype
-        return room(sizes, lanes, dtype, tape.count), room_back(sizes, len(table.par), lanes, dtype)
-
-    def block(made: Any, i: int, begin: int, end: int) -> None:
-        work, back = made
-        rows, cols = slice(i, min(i + _ROWS, n)), slice(i if symmetric else 0, m)
-        s, t = values(rows, cols)
-        part_s, part_t = gs[rows, cols], gt[rows, cols]
-        back.weights[:] = 0
-        vector_back(
-            table, work, back, s, t, part_s, part_t, aux[0][rows], aux[1][cols],
-            (0, len(s)), (0, s.shape[1]), COLUMNS, count, left[rows], right[i // _ROWS, cols],
-            parameters,
-        )  # fmt: skip
-        weights[i // _ROWS] = back.weights
-
-    run(items, block, make_room, jobs=jobs, total=len(items))
-    found = _weights_of(table, weights.sum(axis=0)) if parameters else []
-    return left, right.sum(axis=0), found
+    return Gradients(in_x, left), Gradients(np.concatenate(list(of_y)), right), weights
 
 
 def _of_grids(
@@ -223,7 +153,7 @@ def _of_grids(
     gt: np.ndarray,
     parameters: bool,
     jobs: int,
-) -> tuple[_Set, _Set, list[tuple[float, float]]]:
+) -> tuple[Gradients, Gradients, list[tuple[float, float]]]:
     dtype = one.inputs.dtype
     head = head_of(plan, want_ntk, dtype)
     tail = Tail(head.program.rest, want_ntk, head.program.tangent, dtype)
@@ -234,10 +164,10 @@ def _of_grids(
         if parameters or tail.reads_marginals:
             _head_values(head, one, two, s, t, symmetric, want_ntk, jobs)
         aux = marginals_behind(plan, tail, one, jobs), marginals_behind(plan, tail, two, jobs)
-        left, right, behind = _tail_back(
+        left, right, behind = tail_back(
             tail, lambda r, c: (s[r, c], t[r, c]), gs, gt, aux, symmetric, parameters, jobs
         )
-    way = _HeadBack(head, tape_of(head.program, parameters), parameters, jobs)
+    way = HeadBack(head, tape_of(head.program, parameters), parameters, jobs)
     x, y, weights = way.pull(one, two, gs, gt, symmetric)
     if tail.reads_marginals:
         x = x._replace(marginals=np.concatenate([x.marginals, left], axis=1))
@@ -254,126 +184,9 @@ def _head_values(
             np.fill_diagonal(out, values)
 
 
-class _HeadBack:
-    """The way back through the part of a network on a grid."""
-
-    def __init__(self, head: Head, tape: Tape, parameters: bool, jobs: int) -> None:
-        self.head, self.tape, self.parameters, self.jobs = head, tape, parameters, jobs
-        self.sizes, self.dtype = head.sizes, head.dtype
-        self.table = head.table._replace(marks=tape.marks)
-        self.numbers = head.positions * head.channels
-        self.width = self.numbers + self.sizes.marginals
-
-    def lanes(self, images: int) -> int:
-        """As `Head.lanes`, for more planes."""
-        size, one = self.dtype.itemsize, width_of(self.dtype)
-        sizes, lanes = self.sizes, 512 // size
-        hot = 2 * (2 * sizes.slots + self.tape.count) * sizes.plane + 6 * sizes.marginals
-        hot = (hot + 4 * sizes.channels * sizes.plane) * size
-        while lanes > one:
-            computed = -(-images // lanes) * lanes
-            if lanes * hot <= _HOT and 7 * computed <= 8 * images:
-                break
-            lanes //= 2
-        while lanes > 1 and (self._bytes(lanes) > THREAD or 4 * images <= min(lanes, one)):
-            lanes //= 2
-        return lanes
-
-    def _bytes(self, lanes: int) -> int:
-        size = self.dtype.itemsize
-        there = room_bytes(self.sizes, lanes, size)
-        return there + back_bytes(self.sizes, self.tape.count, lanes, size)
-
-    def pull(
-        self, one: Prepared, two: Prepared, gs: np.ndarray, gt: np.ndarray, symmetric: bool
-    ) -> tuple[_Set, _Set, list[tuple[float, float]]]:
-        n, m = gs.shape
-        lanes = self.lanes(m)
-        aux = self.head.marginals(one.inputs, self.jobs)
-        aux_y = aux if symmetric else self.head.marginals(two.inputs, self.jobs)
-        groups = range(0, m, lanes)
-        per_row = len(groups) * self.width * self.dtype.itemsize
-        band = max(8, min(128, _BAND // per_row))
-        out_x = np.zeros((n, self.width), dtype=self.dtype)
-        out_y = np.zeros((m, self.width), dtype=self.dtype)
-        weights = np.zeros(len(self.table.par))
-        for i in range(0, n, band):
-            rows, begin = (i, min(i + band, n)), i // lanes if symmetric else 0
-            parts = np.zeros((len(groups) - begin, rows[1] - i, self.width), dtype=self.dtype)
-            found = np.zeros((len(parts), len(weights)))
-            given = _Pairs(one.inputs, two.inputs, (aux, aux_y), gs, gt, symmetric)
-            self._band(given, rows, list(groups)[begin:], lanes, parts, out_y, found)
-            out_x[slice(*rows)] = parts.sum(axis=0)
-            weights += found.sum(axis=0)
-        if symmetric:
-            given = _Pairs(one.inputs, one.inputs, (aux, aux), gs, gt, True)
-            weights += self._alone(given, lanes, out_y)
-        left, right = (_Set(o[:, : self.numbers], o[:, self.numbers :]) for o in (out_x, out_y))
-        return left, right, _weights_of(self.table, weights) if self.parameters else []
-
-    def _band(
-        self,
-        given: _Pairs,
-        rows: tuple[int, int],
-        groups: list[int],
-        lanes: int,
-        out_x: np.ndarray,
-        out_y: np.ndarray,
-        weights: np.ndarray,
-        alone: bool = False,
-    ) -> None:
-        """Some rows with groups of columns; each group has rows of out_x, and weights, of its own.
-
-        alone: images with themselves, gradients in row 0.
-        """
-        shape = (len(self.head.program.stages), self.head.positions, self.head.channels,
-                 self.sizes.marginals)  # fmt: skip
-        upper = given.symmetric and not alone
-
-        def block(made: Any, k: int, first: int, last: int) -> None:
-            work, back = made
-            back.weights[:] = 0
-            j0 = groups[k]
-            image_back(
-                self.table, work, back, given.x, given.y, *given.aux, rows, j0,
-                min(lanes, len(given.y) - j0), shape, lanes, self.sizes.plane, given.gs, given.gt,
-                out_x[k], out_y, upper, alone, self.parameters,
-            )  # fmt: skip
-            weights[k] = back.weights
-
-        def make_room() -> Any:
-            back = room_back(self.sizes, weights.shape[1], lanes, self.dtype)
-            return room(self.sizes, lanes, self.dtype, self.tape.count), back
-
-        # Whole items, as how they are cut would change sums.
-        run([(k, 0, 1) for k in range(len(groups))], block, make_room, jobs=self.jobs,
-            total=len(groups))  # fmt: skip
-
-    def _alone(self, given: _Pairs, lanes: int, out: np.ndarray) -> np.ndarray:
-        """Images with themselves."""
-        own = [np.ascontiguousarray(np.diagonal(g))[None] for g in (given.gs, given.gt)]
-        groups = list(range(0, len(given.x), lanes))
-        found = np.zeros((len(groups), len(self.table.par)))
-        none = np.zeros((len(groups), 1, 1), dtype=self.dtype)
-        alone = given._replace(gs=own[0], gt=own[1])
-        self._band(alone, (0, 1), groups, lanes, none, out, found, True)
-        return found.sum(axis=0)
-
-
 def _convolutions(program: Program) -> list[Any]:
     operations = [op for stage in program.stages for op in stage.operations]
     return [op for op in operations if op.code in (Code.CONV, Code.POINTS)]
-
-
-def _weights_of(table: Tables, sums: np.ndarray) -> list[tuple[float, float]]:
-    """Gradients in w²/fan and b², from ⟨g, K̃⟩ and Σ gs of each operation with weights."""
-    found = []
-    for row in table.ops:
-        if row[CODE] in (Code.CONV, Code.POINTS):
-            scale, shift = (float(p) for p in table.par[row[PAR] : row[PAR] + 2])
-            product, total = sums[row[PAR] : row[PAR] + 2]
-            found.append(((product - shift * total) / scale, total))
-    return found
 
 
 def _by_step(plan: Plan, marginals: np.ndarray) -> list[Any]:
