@@ -51,7 +51,7 @@ sphinx_gallery_conf = {
     "image_scrapers": ("pictures.scraper",),
     "reset_modules": (),
     "capture_repr": ("__repr__",),
-    "ignore_repr_types": r"matplotlib",
+    "ignore_repr_types": r"matplotlib|'list'",
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "min_reported_time": 1e9,

@@ -2,9 +2,8 @@
 Classify a small data set
 =========================
 
-On some hundred samples, kernels of networks are among the best classifiers there are.
-This page fits one to a table of numbers, shows what ``alpha`` does, compares
-networks, and puts the model into scikit-learn's tools.
+How to learn from a few hundred samples: fit a kernel to a table of numbers, see what
+``alpha`` does, compare networks, and put the model into scikit-learn's tools.
 """
 
 # %%
