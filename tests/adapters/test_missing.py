@@ -10,7 +10,8 @@ from tangency import adapters
 
 
 def test_gpytorch_is_asked_for_by_its_command(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gpytorch", None)
+    for name in ["gpytorch", *(name for name in sys.modules if name.startswith("gpytorch."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "tangency.adapters.gpytorch", raising=False)
     with pytest.raises(ModuleNotFoundError, match="GPyTorchKernel needs GPyTorch: pip install gpy"):
         adapters.GPyTorchKernel  # noqa: B018
