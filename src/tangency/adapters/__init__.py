@@ -21,7 +21,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f".{_WHERE[name]}", __name__), name)
     except ModuleNotFoundError as error:
-        if error.name not in ("gpytorch", "torch"):
+        if str(error.name).partition(".")[0] not in ("gpytorch", "torch"):
             raise
         raise ModuleNotFoundError(
             f"{name} needs GPyTorch: pip install gpytorch", name=error.name
