@@ -64,3 +64,8 @@ def test_the_map_of_a_folder_names_what_is_there():
         assert named <= modules_of(room)
         if room.name == "bias":  # where the paper is looked for
             assert named == modules_of(room) - {"__init__"}
+
+
+def test_the_citation_is_of_this_version():
+    text = (Path(__file__).parents[1] / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall(r"^version: (.*)$", text, re.MULTILINE) == [tg.__version__]

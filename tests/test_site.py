@@ -16,7 +16,8 @@ REFERENCE = ROOT / "docs" / "reference"
 TEXT = "".join(path.read_text(encoding="utf-8") for path in sorted(REFERENCE.glob("*.rst")))
 LISTED = re.findall(r"^   (tangency\.[\w.]+)$", TEXT, re.MULTILINE)
 ROOMS = ("kernels", "nets", "learn", "gram", "data", "bias", "bias.deformations", "finite")
-ROOMS = (*ROOMS, "results", "typing")
+ROOMS = (*ROOMS, "results", "typing", "adapters")
+NEEDS = {"finite": "torch", "adapters": "gpytorch"}
 
 
 def room(name):
@@ -36,9 +37,11 @@ def test_no_name_stands_twice():
 
 @pytest.mark.parametrize("name", ["", *ROOMS])
 def test_every_public_name_is_in_the_reference(name):
-    if name == "finite":
-        pytest.importorskip("torch")
-    listed = {id(thing(path)) for path in LISTED if "finite" not in path or name == "finite"}
+    for room_, package in NEEDS.items():
+        if name == room_:
+            pytest.importorskip(package)
+    out = {each for each in NEEDS if each != name}
+    listed = {id(thing(path)) for path in LISTED if not any(each in path for each in out)}
     public = room(name) if name else tg
     missing = [
         each
@@ -56,7 +59,7 @@ def test_nothing_private_is_in_the_reference():
     for path in LISTED:
         where, _, name = path.rpartition(".")
         assert where in public, path
-        if "finite" not in path and where != "tangency.bias.targets":
+        if not any(each in path for each in NEEDS) and where != "tangency.bias.targets":
             found = room(where.removeprefix("tangency.")) if where != "tangency" else tg
             assert name in found.__all__, path
 

@@ -10,7 +10,7 @@ The NTK describes a wide network trained by gradient descent in all its layers, 
 kernel (NNGP, or CKN) the same network with only its last layer trained.
 
 Public are what this package exports, and what `nets`, `kernels`, `learn`, `gram`, `data`, `bias`,
-`finite`, `results` and `typing` do. All else is private by convention, and may change.
+`finite`, `results`, `adapters` and `typing` do. All else is private by convention, and may change.
 """
 
 from importlib import import_module
@@ -115,7 +115,7 @@ _LATER = {
     "variants": "learn",
 }
 _PACKAGES = (
-    *("bias", "cli", "data", "engines", "finite", "kernels"),
+    *("adapters", "bias", "cli", "data", "engines", "finite", "kernels"),
     *("learn", "matrix", "nets", "report"),
 )
 

@@ -188,3 +188,27 @@ def test_images_of_the_largest_floats(size):
     large, plain = 2.0**124, step.fit_transform(image)
     found = step.fit_transform((large * image).astype(np.float32))
     assert np.allclose(found if size else found / large, plain, rtol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("step", [Standardize(), NormalizeImages(), ZCA()], ids=repr)
+def test_tables_come_back_with_their_names(step, library):
+    tables = pytest.importorskip(library)
+    X = np.random.default_rng(0).standard_normal((9, 2))
+    table = tables.DataFrame({"width": X[:, 0], "height": X[:, 1]})
+    step = clone(step).set_output(transform=library)
+    found = step.fit_transform(table)
+    assert list(step.get_feature_names_out()) == list(found.columns) == ["width", "height"]
+    assert step.n_features_in_ == 2
+    np.testing.assert_array_equal(found, type(step)().fit(X).transform(X))
+
+
+def test_columns_without_names_are_numbered_and_images_stay_arrays():
+    rows, images = np.random.default_rng(0).standard_normal((2, 6, 4))
+    assert list(Standardize().fit(rows).get_feature_names_out()) == ["x0", "x1", "x2", "x3"]
+    step = Standardize().set_output(transform="pandas").fit(images.reshape(6, 2, 2, 1))
+    assert not hasattr(step, "get_feature_names_out")
+    assert step.transform(images.reshape(6, 2, 2, 1)).shape == (6, 2, 2, 1)
+    assert step.n_features_in_ == 4
+    with pytest.raises(NotFittedError):
+        Standardize().get_feature_names_out()

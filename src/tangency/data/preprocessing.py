@@ -8,11 +8,12 @@ and out; float32 stays float32, everything else becomes float64.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     _check_feature_names,  # pyright: ignore[reportPrivateUsage]
     check_is_fitted,
@@ -27,13 +28,28 @@ from .given import given_numbers
 _LEAST = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-120}
 
 
-class _Preprocessing(TransformerMixin, BaseEstimator):
+def _gives_columns(estimator: Any) -> bool:
+    """Whether examples are rows of a table: without names for images, these stay arrays."""
+    return len(getattr(estimator, "input_shape_", (0,))) == 1
+
+
+class _Preprocessing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """What the three have in common: checked input and the shape seen at `fit`."""
 
     #: The fitted attributes, all arrays: what a saved model has to store.
     fitted: ClassVar[tuple[str, ...]] = ("input_shape_",)
 
     input_shape_: np.ndarray
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many numbers an example has, after `fit`."""
+        return math.prod(int(size) for size in self.input_shape_)
+
+    @available_if(_gives_columns)
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """The names of the columns, (d,): those of the table of the fit, else x0, x1, …."""
+        return np.asarray(super().get_feature_names_out(input_features))
 
     def check_parameters(self) -> None:
         """Raise `DataError` for parameters that `fit` would not take."""

@@ -129,3 +129,19 @@ def test_random_states_of_every_kind():
     given = np.random.default_rng(0)
     assert generator(given) is given
     assert generator(None).random() != generator(None).random()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@BOTH
+def test_features_of_a_table_are_a_table_where_it_is_asked_for(transformer, library):
+    tables = pytest.importorskip(library)
+    X = load_iris().data[:20, :2]
+    table = tables.DataFrame({"length": X[:, 0], "width": X[:, 1]})
+    features = transformer(n_components=4, random_state=0).fit(table)
+    wanted = features.transform(table)
+    found = features.set_output(transform=library).transform(table)
+    assert list(features.feature_names_in_) == ["length", "width"]
+    assert list(found.columns) == list(features.get_feature_names_out())
+    np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(ValueError, match="feature names"):
+        features.transform(table[["width", "length"]])
