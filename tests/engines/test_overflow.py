@@ -188,8 +188,16 @@ def test_torch_refuses_too_and_keeps_its_gradients():
     tg.NTK("dense erf dense")(x)[0, 1].backward()
     y = x.detach().double().requires_grad_(True)
     tg.NTK("dense erf dense")(y)[0, 1].backward()
-    assert torch.allclose(x.grad.double(), y.grad, rtol=1e-5)
-    assert torch.all(y.grad != 0)
+    def along(direction, given):
+        unit = torch.tensor(direction, dtype=given.dtype)
+        return unit * (unit @ given) / (unit @ unit)
+
+    # Of the angle alone: what is orthogonal to an input in the plane of both.
+    size = float(y.grad.abs().max())
+    assert size > 1e-19
+    assert torch.allclose(y.grad[0] / size, along([-2, 1, 1], y.grad[0] / size), atol=1e-12)
+    assert torch.allclose(y.grad[1] / size, along([1, 0, 0], y.grad[1] / size), atol=1e-12)
+    assert torch.allclose(x.grad.double() / size, y.grad / size, atol=1e-5)
 
 
 def test_inputs_too_small_for_a_normalized_kernel_are_refused():
