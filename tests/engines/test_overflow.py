@@ -188,6 +188,7 @@ def test_torch_refuses_too_and_keeps_its_gradients():
     tg.NTK("dense erf dense")(x)[0, 1].backward()
     y = x.detach().double().requires_grad_(True)
     tg.NTK("dense erf dense")(y)[0, 1].backward()
+
     def along(direction, given):
         unit = torch.tensor(direction, dtype=given.dtype)
         return unit * (unit @ given) / (unit @ unit)

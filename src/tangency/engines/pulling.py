@@ -176,7 +176,7 @@ def pull_marginals(total: Total, plan: Plan, x: Any, cotangents: Sequence[Any]) 
     """Through what is read of each input alone, some inputs at a time."""
     import torch
 
-    if not cotangents or not any(leaf.requires_grad for leaf in total.leaves):
+    if not cotangents or not any(leaf.requires_grad for leaf in [x, *total.parameters]):
         return
     cotangents = [torch.as_tensor(c) for c in cotangents]
     budget = default_budget(x)
