@@ -212,3 +212,12 @@ def test_columns_without_names_are_numbered_and_images_stay_arrays():
     assert step.n_features_in_ == 4
     with pytest.raises(NotFittedError):
         Standardize().get_feature_names_out()
+
+
+@pytest.mark.parametrize("names", ["abc", 3, np.zeros((2, 2)), [1, 2, 3], np.zeros(3), [["a"], []]])
+def test_what_is_no_list_of_names_is_refused(names):
+    fitted = Standardize().fit(np.eye(3))
+    with pytest.raises(DataError, match="must be a list of the names of the columns"):
+        fitted.get_feature_names_out(names)
+    with pytest.raises(DataError, match="length equal to number of features"):
+        fitted.get_feature_names_out(["a", "b"])

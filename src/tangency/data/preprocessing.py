@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -26,6 +27,12 @@ from .errors import DataError
 from .given import given_numbers
 
 _LEAST = {np.dtype(np.float32): 1e-12, np.dtype(np.float64): 1e-120}
+
+
+def _are_names(given: Any) -> bool:
+    if isinstance(given, str) or getattr(given, "ndim", 1) != 1 or not hasattr(given, "__len__"):
+        return False
+    return all(isinstance(name, str) for name in given)
 
 
 def _gives_columns(estimator: Any) -> bool:
@@ -48,8 +55,22 @@ class _Preprocessing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @available_if(_gives_columns)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """The names of the columns, (d,): those of the table of the fit, else x0, x1, …."""
-        return np.asarray(super().get_feature_names_out(input_features))
+        """The names of the columns, (d,): those of the table of the fit, else x0, x1, ….
+
+        Raises:
+            DataError: `input_features` that are not the names of the columns of the fit.
+        """
+        if input_features is not None and not _are_names(input_features):
+            raise DataError(
+                "input_features must be a list of the names of the columns, strings; got "
+                f"{shown(input_features)}"
+            )
+        try:
+            return np.asarray(super().get_feature_names_out(input_features))
+        except NotFittedError:
+            raise
+        except ValueError as error:
+            raise DataError(f"{error}; leave input_features out") from None
 
     def check_parameters(self) -> None:
         """Raise `DataError` for parameters that `fit` would not take."""
