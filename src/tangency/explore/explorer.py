@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -92,7 +93,7 @@ class Explorer:
 
     def matrices(self, state: State, tick: Tick = lambda share: None) -> dict[str, Any]:
         """Both kernel matrices of the examples."""
-        make = lambda: matrices(self.subject, state, tick)  # noqa: E731
+        make = partial(matrices, self.subject, state, tick)
         return self._matrices.get(matrices_key(state), make)
 
 
