@@ -1,13 +1,18 @@
-"""A 3×3 convolution and the ReLU behind it in one pass over a plane: the innermost work."""
+"""A 3×3 convolution and the ReLU behind it, row by row of a plane: the innermost work.
+
+With 32 registers one loop does it all. With 16 (AVX2) the compiler would keep most of its numbers
+in memory: there the patch is summed first, for Σ and for Θ, and the row then goes through the
+activation while it is in the first cache.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .jit import jit
-from .rows import bits_of, first_of, last_of
+from .rows import copy, first_of, keep, last_of
 from .scalars import PIECEWISE, lit, piecewise
-from .simd import load, spread, store, width
+from .simd import ROOMY, load, spread, store, width
 from .tables import (
     COUNT1,
     COUNT2,
@@ -47,72 +52,129 @@ def is_box(tb, work, o, follower, wrap, lanes):
 def convolve_box(tb, work, o, follower, src, dst, kept, d1, d2, lanes, marginals):
     """A patch of up to three rows of three columns, and the activation behind it, on a plane.
 
-    Sums over a column of the patch stay in registers while it moves along a row. What is there
-    before the activation is kept on the tape from `kept` on, if that is not below 0.
+    What is there before the activation is kept on the tape from `kept` on, if that is not below 0.
     """
     # Local names: every access to a field of a tuple would count references in the loop.
     s, t, second, one, par, taps = work.s, work.t, work.second, work.one, tb.par, tb.taps
-    tape_s, tape_t, keeps = work.tape_s, work.tape_t, kept >= 0
-    height, across, across_out, bits = o[H], o[W], o[W_OUT], bits_of(lanes)
+    height, across, across_out = o[H], o[W], o[W_OUT]
     a1, b1 = first_of(d1, False), last_of(height, d1, False)
     a2, b2 = first_of(d2, False), last_of(across, d2, False)
     taps1, count1, top = o[TAPS1], o[COUNT1], o[START1]
     tangent, trainable = o[TANGENT] != 0, o[TRAINABLE] != 0
-    f = tb.ops[follower]
-    marginal, f_par = f[MARGINAL], f[PAR]
+    marginal, f_par = tb.ops[follower, MARGINAL], tb.ops[follower, PAR]
     w, shift, a, b = par[o[PAR]], par[o[PAR] + 1], par[f_par], par[f_par + 1]
     # Adding Σ̃ is a multiplication by 1 or 0, so that one loop serves frozen layers too.
     own = lit(w, 1.0) if trainable else lit(w, 0.0)
-    nothing = spread(lit(w, 0.0))
     # The first of three columns of the first position, and the columns that may be read.
     low = o[START2] + a2 + taps[o[TAPS2]]
     count, left, right = last_of(across_out, d2, False) - a2, a2 - low, b2 - low
     # Rows that the patch lacks, or that lie outside, are the row of zeros behind the slots.
     none = s.shape[0] + (low - across) * lanes
-    near, far, step = _U(marginals), _U(marginals) << _U(bits), _U(lanes)
     for i in range(a1, last_of(o[H_OUT], d1, False)):
-        r0, r1, r2 = _U(none), _U(none), _U(none)
+        r0, r1, r2 = none, none, none
         for k in range(count1):
             row = top + i + taps[taps1 + k]
             if a1 <= row < b1:
-                at = _U(src + (row * across + low) * lanes)
-                r0, r1, r2 = r1, r2, at
+                r0, r1, r2 = r1, r2, src + (row * across + low) * lanes
         mine = i * across_out + a2
-        out, first = _U(dst + mine * lanes), _U(marginal + mine)
-        tape = _U(max(kept, 0) + mine * lanes)
-        other = _U((marginal + (i + d1) * across_out + a2 + d2) * lanes)
+        at, first = dst + mine * lanes, marginal + mine
+        other = (marginal + (i + d1) * across_out + a2 + d2) * lanes
+        if ROOMY and kept < 0:
+            _at_once(
+                s, t, at, r0, r1, r2, left, right, count, lanes, w, shift, own, a, b, one, first,
+                second, other, marginals, tangent, trainable,
+            )  # fmt: skip
+            continue
+        _sum_patch(s, at, s, r0, r1, r2, left, right, count, lanes, w, shift, None)
+        if tangent:
+            _sum_patch(t, at, t, r0, r1, r2, left, right, count, lanes, w, own, s)
+        elif trainable:
+            copy(t, at, s, at, count * lanes)
+        if kept >= 0:
+            keep(work, kept + mine * lanes, at, count * lanes, tangent or trainable)
+        _activate(
+            s, t, at, count, lanes, a, b, one, first, second, other, marginals, tangent or trainable
+        )
+
+
+@jit
+def _at_once(
+    s, t, at, r0, r1, r2, left, right, count, lanes, w, shift, own, a, b, one, first, second, other,
+    marginals, tangent, trainable,
+):  # fmt: skip
+    """`_sum_patch` of Σ and Θ and `_activate` in one loop, which takes some 25 registers."""
+    at, r0, r1, r2, first, other = _U(at), _U(r0), _U(r1), _U(r2), _U(first), _U(other)
+    near, far, step = _U(marginals), _U(marginals) * _U(lanes), _U(lanes)
+    nothing = spread(lit(w, 0.0))
+    for c in range(_U(0), step, _U(width(s))):
+        x0, x1, y0, y1 = nothing, nothing, nothing, nothing
+        if left <= 0:
+            x0 = load(s, r0 + c) + load(s, r1 + c) + load(s, r2 + c)
+            if tangent:
+                y0 = load(t, r0 + c) + load(t, r1 + c) + load(t, r2 + c)
+        if left <= 1 and right > 1:
+            q = c + step
+            x1 = load(s, r0 + q) + load(s, r1 + q) + load(s, r2 + q)
+            if tangent:
+                y1 = load(t, r0 + q) + load(t, r1 + q) + load(t, r2 + q)
+        for k in range(count):
+            p, q = c + _U(k) * step, c + _U(k + 2) * step
+            x2, y2 = nothing, nothing
+            if k + 2 < right:
+                x2 = load(s, r0 + q) + load(s, r1 + q) + load(s, r2 + q)
+                if tangent:
+                    y2 = load(t, r0 + q) + load(t, r1 + q) + load(t, r2 + q)
+            cov = w * (x0 + x1 + x2) + shift
+            corr = cov * (one[first + _U(k)] * load(second, other + p))
+            norm = one[first + near + _U(k)] * load(second, other + far + p)
+            value, slope = piecewise(cov, corr, norm, a, b)
+            store(s, at + p, value)
+            if tangent:
+                store(t, at + p, (w * (y0 + y1 + y2) + own * cov) * slope)
+            elif trainable:
+                store(t, at + p, cov * slope)
+            x0, x1, y0, y1 = x1, x2, y1, y2
+
+
+@jit
+def _sum_patch(out, at, x, r0, r1, r2, left, right, count, lanes, w, last, own):
+    """w times the sum of three rows and three columns, plus `last`, or `last` times `own`.
+
+    Columns below `left`, and from `right` on, count as zeros. Sums over a column stay in registers
+    while the patch moves along the row.
+    """
+    at, r0, r1, r2, step = _U(at), _U(r0), _U(r1), _U(r2), _U(lanes)
+    nothing = spread(lit(w, 0.0))
+    for c in range(_U(0), step, _U(width(x))):
+        x0, x1 = nothing, nothing
+        if left <= 0:
+            x0 = load(x, r0 + c) + load(x, r1 + c) + load(x, r2 + c)
+        if left <= 1 and right > 1:
+            q = c + step
+            x1 = load(x, r0 + q) + load(x, r1 + q) + load(x, r2 + q)
+        for k in range(count):
+            p, q, x2 = c + _U(k) * step, c + _U(k + 2) * step, nothing
+            if k + 2 < right:
+                x2 = load(x, r0 + q) + load(x, r1 + q) + load(x, r2 + q)
+            total = w * (x0 + x1 + x2)
+            if own is None:
+                store(out, at + p, total + last)
+            else:
+                store(out, at + p, total + last * load(own, at + p))
+            x0, x1 = x1, x2
+
+
+@jit
+def _activate(s, t, at, count, lanes, a, b, one, first, second, other, marginals, tangent):
+    """The activation on `count` positions of one image beside those of the group."""
+    at, first, other, near, step = _U(at), _U(first), _U(other), _U(marginals), _U(lanes)
+    for k in range(_U(count)):
+        u, v, here, there = one[first + k], one[first + near + k], at + k * step, other + k * step
         for c in range(_U(0), step, _U(width(s))):
-            x0, x1, y0, y1 = nothing, nothing, nothing, nothing
-            if left <= 0:
-                x0 = load(s, r0 + c) + load(s, r1 + c) + load(s, r2 + c)
-                if tangent:
-                    y0 = load(t, r0 + c) + load(t, r1 + c) + load(t, r2 + c)
-            if left <= 1 and right > 1:
-                q = c + step
-                x1 = load(s, r0 + q) + load(s, r1 + q) + load(s, r2 + q)
-                if tangent:
-                    y1 = load(t, r0 + q) + load(t, r1 + q) + load(t, r2 + q)
-            for k in range(count):
-                p, q = c + _U(k) * step, c + _U(k + 2) * step
-                x2, y2 = nothing, nothing
-                if k + 2 < right:
-                    x2 = load(s, r0 + q) + load(s, r1 + q) + load(s, r2 + q)
-                    if tangent:
-                        y2 = load(t, r0 + q) + load(t, r1 + q) + load(t, r2 + q)
-                cov = w * (x0 + x1 + x2) + shift
-                corr = cov * (one[first + _U(k)] * load(second, other + p))
-                norm = one[first + near + _U(k)] * load(second, other + far + p)
-                value, slope = piecewise(cov, corr, norm, a, b)
-                store(s, out + p, value)
-                if keeps:
-                    store(tape_s, tape + p, cov)
-                if tangent:
-                    tan = w * (y0 + y1 + y2) + own * cov
-                    store(t, out + p, tan * slope)
-                    if keeps:
-                        store(tape_t, tape + p, tan)
-                elif trainable:
-                    store(t, out + p, cov * slope)
-                    if keeps:
-                        store(tape_t, tape + p, cov)
-                x0, x1, y0, y1 = x1, x2, y1, y2
+            cov = load(s, here + c)
+            corr = cov * (u * load(second, there + c))
+            norm = v * load(second, there + near * step + c)
+            value, slope = piecewise(cov, corr, norm, a, b)
+            store(s, here + c, value)
+            if tangent:
+                store(t, here + c, load(t, here + c) * slope)

@@ -12,6 +12,7 @@ from .rows import (
     copy,
     fill,
     first_of,
+    keep,
     last_of,
     strided,
     sum2,
@@ -44,14 +45,6 @@ def partner(i, d, n):
     """The position i + d, modulo n."""
     j = i + d
     return j - n if j >= n else j
-
-
-@jit
-def keep(work, to, at, n, tangent):
-    """Copies a row of Σ, and of Θ where there is one, to the tape."""
-    copy(work.tape_s, to, work.s, at, n)
-    if tangent:
-        copy(work.tape_t, to, work.t, at, n)
 
 
 @jit

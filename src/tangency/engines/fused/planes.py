@@ -8,7 +8,7 @@ with both u and u + δ on the grid are filled, unless the stage wraps around.
 from __future__ import annotations
 
 from .box import convolve_box, is_box
-from .convolve import convolve, convolve_points, elementwise, keep, partner
+from .convolve import convolve, convolve_points, elementwise, partner
 from .expanded import prepare_part, series_blocks
 from .jit import jit
 from .rows import (
@@ -17,6 +17,7 @@ from .rows import (
     bits_of,
     copy,
     first_of,
+    keep,
     last_of,
     multiply,
     products,

@@ -61,6 +61,14 @@ def copy(out, at, x, i, n):
 
 
 @jit
+def keep(work, to, at, n, tangent):
+    """Copies a row of Σ, and of Θ where there is one, to the tape."""
+    copy(work.tape_s, to, work.s, at, n)
+    if tangent:
+        copy(work.tape_t, to, work.t, at, n)
+
+
+@jit
 def add(out, at, x, i, n):
     at, i = _U(at), _U(i)
     end, step = whole(out, n), _U(width(out))

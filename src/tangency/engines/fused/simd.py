@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import extending, types
+from numba.core.registry import cpu_target
 from numba.core.typing import templates
 from numba.core.typing.templates import AbstractTemplate, signature
 from numba.extending import lower_builtin, models, overload, register_model
@@ -27,6 +28,16 @@ infer_global: Any = templates.infer_global
 
 BYTES = 64
 """The size of a vector."""
+
+
+def _roomy() -> bool:
+    """Whether the processor that Numba compiles for has 32 registers for vectors, not 16."""
+    target, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return not target.startswith(("x86", "i686")) or "+avx512vl" in features.split(",")
+
+
+ROOMY = _roomy()
+"""Whether there are 32 registers: AVX-512 and ARM have them, AVX2 has 16."""
 
 
 def width_of(dtype: Any) -> int:
@@ -282,3 +293,29 @@ def _where(condition, x, y):
     if isinstance(condition, Mask):
         return lambda condition, x, y: _select(condition, x, y)
     return lambda condition, x, y: x if condition else y
+
+
+def flipped(x: Any, by: Any) -> Any:
+    """x, or −x where `by` is negative: of numbers, or of each pair of two vectors."""
+    return -x if by < 0 else x
+
+
+@intrinsic
+def _flip(typing: Any, x: Any, by: Any) -> Any:
+    def build(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = sig.args[0]
+        bits = kind.dtype.bitwidth
+        whole = ir.VectorType(ir.IntType(bits), kind.count)
+        sign = ir.Constant(whole, [1 << (bits - 1)] * kind.count)
+        value, other = (builder.bitcast(arg, whole) for arg in args)
+        found = builder.xor(value, builder.and_(other, sign))
+        return builder.bitcast(found, context.get_value_type(kind))
+
+    return x(x, by), build
+
+
+@overload(flipped)
+def _flipped(x, by):
+    if isinstance(x, Vector):
+        return lambda x, by: _flip(x, by)
+    return lambda x, by: -x if by < 0 else x

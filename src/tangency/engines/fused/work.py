@@ -44,11 +44,22 @@ class Work(NamedTuple):
     tape_t: Any
 
 
+_LINE = 64
+
+
+def aligned(count: int, dtype: Any) -> np.ndarray:
+    """Zeros that begin with a line of the cache, so that no whole vector lies across two."""
+    size = np.dtype(dtype).itemsize
+    held = np.zeros(count * size + _LINE, dtype=np.uint8)
+    start = -held.ctypes.data % _LINE
+    return held[start : start + count * size].view(dtype)
+
+
 def room(sizes: Any, lanes: int, dtype: Any, tapes: int = 0) -> Work:
     """The buffers of one thread."""
 
     def numbers(count: int) -> np.ndarray:
-        return np.zeros(count * lanes, dtype=dtype)
+        return aligned(count * lanes, dtype)
 
     return Work(
         s=numbers(sizes.slots * sizes.plane + sizes.buffer),
