@@ -116,29 +116,6 @@ def add_scaled(out, at, x, i, w, n):
 
 
 @jit
-def add_scaled2(out, at, x, i, wi, j, wj, n):
-    at, i, j = _U(at), _U(i), _U(j)
-    end, step = whole(out, n), _U(width(out))
-    for k in range(_U(0), end, step):
-        both = wi * load(x, i + k) + wj * load(x, j + k)
-        store(out, at + k, load(out, at + k) + both)
-    for k in range(end, _U(n)):
-        out[at + k] += wi * x[i + k] + wj * x[j + k]
-
-
-@jit
-def add_scaled4(out, at, x, i, wi, j, wj, h, wh, m, wm, n):
-    at, i, j, h, m = _U(at), _U(i), _U(j), _U(h), _U(m)
-    end, step = whole(out, n), _U(width(out))
-    for k in range(_U(0), end, step):
-        first = wi * load(x, i + k) + wj * load(x, j + k)
-        second = wh * load(x, h + k) + wm * load(x, m + k)
-        store(out, at + k, load(out, at + k) + (first + second))
-    for k in range(end, _U(n)):
-        out[at + k] += (wi * x[i + k] + wj * x[j + k]) + (wh * x[h + k] + wm * x[m + k])
-
-
-@jit
 def products(out, at, x, i, y, j, channels, size, bits, n):
     """Σ_c x_c·y_c: x has one number for each position, y one for each of 2**bits lanes.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .jit import jit
 from .planes import plane_address, run_plane
-from .rows import add_scaled, add_scaled2, add_scaled4, fill, first_of, last_of
+from .rows import add_scaled, fill, first_of, last_of, whole
 from .scalars import lit
+from .simd import load, store, width
 from .tables import (
     AXIS1,
     AXIS2,
@@ -26,6 +29,9 @@ from .tables import (
     TANGENT_OUT,
     WRAP,
 )
+
+
+_U = np.uint64
 
 
 @jit
@@ -138,27 +144,46 @@ def _pool_rows(tb, work, row, d1, d2, lanes, plane):
             fill(rows_s, at, zero, n)
             if tangent:
                 fill(rows_t, at, zero, n)
-        _add_terms(position, weight, rows_s, at, s, src, step, term, count, n)
-        if tangent:
-            _add_terms(position, weight, rows_t, at, t, src, step, term, count, n)
+        _add_terms(
+            position, weight, rows_s, rows_t, at, s, t, src, step, term, count, n, tangent
+        )
 
 
 @jit
-def _add_terms(position, weight, out, at, x, src, step, k, count, n):
-    """out += Σ_k weight_k · x[src + step·position_k], several terms in a pass."""
-    end = k + count
-    while end - k >= 4:
-        i, j = src + step * position[k], src + step * position[k + 1]
-        h, m = src + step * position[k + 2], src + step * position[k + 3]
+def _add_terms(position, weight, out_s, out_t, at, x_s, x_t, src, step, k, count, n, tangent):
+    """out += Σ_k weight_k · x[src + step·position_k] for Σ and Θ, up to four terms in a pass.
+
+    One call for all of it, with its loops in place: rows are short, and arrays take long to pass.
+    """
+    at, src, step, k, n = _U(at), _U(src), _U(step), _U(k), _U(n)
+    end, by = whole(out_s, n), _U(width(out_s))
+    while count > 0:
+        take = min(count, 4)
+        i0, i1 = src + step * _U(position[k]), src + step * _U(position[k + 1])
+        i2, i3 = src + step * _U(position[k + 2]), src + step * _U(position[k + 3])
         w0, w1, w2, w3 = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
-        add_scaled4(out, at, x, i, w0, j, w1, h, w2, m, w3, n)
-        k += 4
-    if end - k >= 2:
-        i, j = src + step * position[k], src + step * position[k + 1]
-        add_scaled2(out, at, x, i, weight[k], j, weight[k + 1], n)
-        k += 2
-    if end - k == 1:
-        add_scaled(out, at, x, src + step * position[k], weight[k], n)
+        for which in range(2 if tangent else 1):
+            out, x = (out_t, x_t) if which else (out_s, x_s)
+            if take == 1:
+                for c in range(_U(0), end, by):
+                    store(out, at + c, load(out, at + c) + w0 * load(x, i0 + c))
+            elif take == 2:
+                for c in range(_U(0), end, by):
+                    both = w0 * load(x, i0 + c) + w1 * load(x, i1 + c)
+                    store(out, at + c, load(out, at + c) + both)
+            elif take == 3:
+                for c in range(_U(0), end, by):
+                    first = w0 * load(x, i0 + c) + w1 * load(x, i1 + c)
+                    store(out, at + c, (load(out, at + c) + w2 * load(x, i2 + c)) + first)
+            else:
+                for c in range(_U(0), end, by):
+                    first = w0 * load(x, i0 + c) + w1 * load(x, i1 + c)
+                    second = w2 * load(x, i2 + c) + w3 * load(x, i3 + c)
+                    store(out, at + c, load(out, at + c) + (first + second))
+            for c in range(end, n):
+                for term in range(_U(take)):
+                    out[at + c] += weight[k + term] * x[src + step * _U(position[k + term]) + c]
+        k, count = k + _U(take), count - take
 
 
 @jit
@@ -182,8 +207,7 @@ def _pool_columns(tb, work, row, d2, lanes):
                 p, p2, term, count = targets[k, 0], targets[k, 1], targets[k, 2], targets[k, 3]
                 at = plane_address(plane_at, planes, out1, out2, o2 - o, p2 - p, o, p)
                 at = (sink + at) * lanes
-                _add_terms(position, weight, stored_s, at, rows_s, src, lanes, term, count, lanes)
-                if tangent:
-                    _add_terms(
-                        position, weight, stored_t, at, rows_t, src, lanes, term, count, lanes
-                    )
+                _add_terms(
+                    position, weight, stored_s, stored_t, at, rows_s, rows_t, src, lanes, term,
+                    count, lanes, tangent,
+                )  # fmt: skip

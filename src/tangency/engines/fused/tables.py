@@ -150,8 +150,9 @@ def tables(
         shifts=integers(flat.shifts),
         target_of=integers(flat.target_of),
         targets=integers(flat.targets, 4),
-        term_at=integers(flat.term_at),
-        term_weight=np.asarray(flat.term_weight, dtype=dtype),
+        # Terms are read four at a time, the last ones too.
+        term_at=integers([*flat.term_at, 0, 0, 0]),
+        term_weight=np.asarray([*flat.term_weight, 0.0, 0.0, 0.0], dtype=dtype),
         weights=np.asarray(flat.weights, dtype=np.float64),
         row_weights=np.asarray(flat.weights, dtype=dtype),
         plane_at=integers(flat.plane_at),
