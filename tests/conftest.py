@@ -29,3 +29,20 @@ def one_thread():
     """
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """One browser for each process that tests, as it takes seconds to start."""
+    from browsing import chromium
+
+    driver = chromium(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """The browser; what the pages of a file go on doing ends with the file."""
+    yield chromium
+    chromium.get("about:blank")
