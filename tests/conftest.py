@@ -1,5 +1,6 @@
 """Settings that all tests share."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from threadpoolctl import threadpool_limits
 
 # The oracles and strategies of this folder are imported by name: `from naive import kernel`.
 sys.path.insert(0, str(Path(__file__).parent))
+
+import compiling
 
 # The same examples on every run: a failure is a change of the code, not of the dice.
 settings.register_profile(
@@ -29,6 +32,17 @@ def one_thread():
     """
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compiled_once(request, one_thread, tmp_path_factory):
+    """In a run of many tests by several processes; a few may need little of it."""
+    if "PYTEST_XDIST_WORKER" in os.environ and len(request.session.items) > 2000:
+        # Folders of the processes of one run lie side by side.
+        beside = tmp_path_factory.getbasetemp().parent
+        folder = beside / f"compiled-{os.environ['PYTEST_XDIST_TESTRUNUID']}"
+        folder.mkdir(exist_ok=True)
+        compiling.share(folder, compiling.compilations())
 
 
 @pytest.fixture(scope="session")
