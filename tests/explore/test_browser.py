@@ -9,8 +9,6 @@ import pytest
 import browsing
 from tangency.data import Dataset
 
-pytest.importorskip("panel", reason="Panel is not installed")
-
 PATIENCE = 60
 ALL = """const all = (node, css, found = []) => {
   for (const e of node.querySelectorAll('*')) {
@@ -23,6 +21,12 @@ const found = all(document.querySelector(arguments[0]), arguments[1]);
 return arguments[2] ? found.map((e) => e.innerText) : found;"""
 SET = """for (const m of Bokeh.documents[0].all_models)
   if (m.tags.includes(arguments[0])) m.value = arguments[1];"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def panel():
+    """Imported when it is needed: every process collects this file, and it takes a second."""
+    pytest.importorskip("panel", reason="Panel is not installed")
 
 
 def show(browser, address, width=1440, scheme="light", figures=5):
