@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
+HERE = Path(__file__).parent
 # The oracles and strategies of this folder are imported by name: `from naive import kernel`.
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(HERE))
 
-import compiling
+import compiling  # noqa: E402
 
 # The same examples on every run: a failure is a change of the code, not of the dice.
 settings.register_profile(
@@ -22,6 +23,34 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("tangency")
+
+# Files with tests of many seconds, or that wait for other processes: begun last, they would keep
+# one process at work while the others have nothing left to do.
+LONG = (
+    "cli/test_clusters.py",
+    "cli/test_documentation.py",
+    "matrix/test_cluster.py",
+    "matrix/test_interruptions.py",
+    "matrix/test_products.py",
+    "learn/features/test_stored.py",
+    "learn/solvers/test_features.py",
+    "absurd/test_absurd.py",
+    "test_readme.py",
+)
+
+
+def pytest_configure(config):
+    # Files go to processes in the order of collection, instead of those of many tests first.
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Where several processes test, what takes long comes first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        long = {HERE / name for name in LONG}
+        items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True, scope="session")
