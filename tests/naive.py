@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import mpmath
+import numpy as np
 from mpmath import mp, mpf
 
 DIGITS = 40
@@ -28,9 +29,10 @@ class State:
     tangent: dict
 
     def each(self, function, space=None):
-        """`function` on all four."""
-        parts = (function(d) for d in (self.xx, self.yy, self.xy, self.tangent))
-        return State(self.space if space is None else space, *parts)
+        """`function` on all four, once for those that are one and the same."""
+        ours = (self.xx, self.yy, self.xy, self.tangent)
+        found = {id(d): function(d) for d in {id(d): d for d in ours}.values()}
+        return State(self.space if space is None else space, *(found[id(d)] for d in ours))
 
 
 def kernel(net, x, y):
@@ -55,7 +57,9 @@ def start(x, y):
         }
 
     xy = products(x, y)
-    return State(space, products(x, x), products(y, y), xy, dict.fromkeys(xy, mpf(0)))
+    same = np.array_equal(x, y)
+    xx, yy = (xy, xy) if same else (products(x, x), products(y, y))
+    return State(space, xx, yy, xy, dict.fromkeys(xy, mpf(0)))
 
 
 def positions(space):
@@ -300,6 +304,7 @@ def patches(layer, space):
     else:
         first, out = [0] * dims, [math.ceil(n / s) for n, s in zip(space, stride, strict=True)]
 
+    @cache
     def patch(output):
         found = []
         for offset in offsets:
@@ -325,6 +330,7 @@ def transposed(layer, space):
         before.append(k - 1 if valid or s > k - 1 else math.ceil((k + s - 2) / 2))
         out.append(n * s + (max(k - s, 0) if valid else 0))
 
+    @cache
     def patch(output):
         found = []
         for tap in itertools.product(*map(range, sizes)):
@@ -391,6 +397,7 @@ def pooled(layer, space):
         lines = None
         out, first, stride, taps = windows(layer, space)
 
+    @cache
     def reads(output):
         if lines is not None:
             rows = [line[o] for line, o in zip(lines, output, strict=True)]
@@ -596,6 +603,8 @@ def activation(layer, state):
     tangent = {
         (u, v): t * dual(xy[u, v], xx[u, u], yy[v, v])[1] for (u, v), t in state.tangent.items()
     }
+    if xx is yy is xy:
+        return State(state.space, *[k(xx, xx, xx)] * 3, tangent)
     return State(state.space, k(xx, xx, xx), k(yy, yy, yy), k(xy, xx, yy), tangent)
 
 

@@ -1,22 +1,13 @@
 """The page in a real browser: pictures, controls, messages, the clipboard, no other machine."""
 
 import json
-import shutil
 import time
 
 import numpy as np
 import pytest
 
+import browsing
 from tangency.data import Dataset
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-pytest.importorskip("panel", reason="Panel is not installed")
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None,
-    reason="no Chromium with its driver here (Debian: apt-get install chromium chromium-driver)",
-)
 
 PATIENCE = 60
 ALL = """const all = (node, css, found = []) => {
@@ -32,29 +23,14 @@ SET = """for (const m of Bokeh.documents[0].all_models)
   if (m.tags.includes(arguments[0])) m.value = arguments[1];"""
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.chrome.service.Service(DRIVER))
-    yield driver
-    driver.quit()
+@pytest.fixture(autouse=True, scope="module")
+def panel():
+    """Imported when it is needed: every process collects this file, and it takes a second."""
+    pytest.importorskip("panel", reason="Panel is not installed")
 
 
 def show(browser, address, width=1440, scheme="light", figures=5):
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
-    )
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    browser.get(address)
+    browsing.show(browser, address, width, scheme)
     wait(lambda: len(found(browser, "main", "svg.plot")) == figures)
 
 
@@ -91,8 +67,6 @@ def change(browser, tag, value, card="#profile"):
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
 def test_the_page_is_shown_whole_and_from_here(browser, served, width, scheme):
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)
     show(browser, served[1], width, scheme)
     assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
     sent = [json.loads(e["message"])["message"] for e in browser.get_log("performance")]
@@ -101,9 +75,7 @@ def test_the_page_is_shown_whole_and_from_here(browser, served, width, scheme):
     asked = [m["request"]["url"] for m in sent if m["documentURL"].startswith(served[1])]
     assert len(asked) > 5
     assert [url for url in asked if not url.startswith((served[1], "data:", "blob:"))] == []
-    scroll, client = browser.execute_script(
-        "const d = document.documentElement; return [d.scrollWidth, d.clientWidth]"
-    )
+    scroll, client = browsing.overflow(browser)
     assert scroll <= client == width
     for picture in found(browser, "main", "svg.plot"):
         assert picture.rect["width"] > 200

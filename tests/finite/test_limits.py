@@ -5,7 +5,8 @@ width, so that nothing but chance separates the two; only layers that measure a 
 channels add a bias of order 1/width, which their width keeps below the error. Seeds are fixed;
 with other seeds, 4.5 standard errors would be passed by chance by one of the thousand numbers
 compared here once in 150 runs of the whole file. Every case checks its own power too: had the
-kernel been wrong by a factor of 1.02, the test would have failed.
+kernel been wrong by a factor of 1.02, the test would have failed. Many draws of narrow networks
+are much faster than fewer draws of wide ones that tell as much.
 """
 
 import numpy as np
@@ -80,17 +81,19 @@ def test_convolution_on_a_line(shape, text):
 
 @each("finite_grids")
 def test_convolution_on_a_grid(shape, text):
-    check(tg.parse(text), shape, 500, 600)
+    # Many weights, which are all drawn, tell much: fewer channels do.
+    width = 125 if text.startswith(("local", "convt")) else 500
+    check(tg.parse(text), shape, width, 600)
 
 
 @each("finite_pooled")
 def test_pooling_after_an_activation(shape, text):
-    check(tg.parse(text), shape, 1000, 300 if len(shape) == 2 else 120)
+    check(tg.parse(text), shape, 250, 1100 if len(shape) == 2 else 440)
 
 
 @each("finite_blurred")
 def test_pooling_before_an_activation(shape, text):
-    check(tg.parse(text), shape, 500, 1400 if len(shape) == 2 else 900)
+    check(tg.parse(text), shape, 128, 4800 if len(shape) == 2 else 3100)
 
 
 def test_pooling_of_the_input():

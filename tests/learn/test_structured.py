@@ -1,5 +1,7 @@
 """Estimators on inputs with masks and on graphs."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from sklearn.model_selection import cross_val_score
@@ -19,17 +21,24 @@ def graph(n):
 X = tg.Graphs(*map(list, zip(*(graph(n) for n in rng.integers(3, 7, size=20)), strict=True)))
 Y = np.array([x[~m, 0].mean() + x[~m, 1].max() for x, m in zip(X.X, X.mask, strict=True)])
 KERNEL = tg.NTK(NET)
-GRAM = KERNEL(X)
+
+
+@cache
+def gram():
+    """Not at import: every process that collects this file would compile for it."""
+    return KERNEL(X)
 
 
 def precomputed(model, rows):
-    return model.predict(GRAM[rows][:, :15])
+    return model.predict(gram()[rows][:, :15])
 
 
 @pytest.mark.parametrize("solver", ["cholesky", "eigh", "cg", "nystrom"])
 def test_regression_on_graphs_is_that_on_their_matrix(solver):
     model = tg.KernelRegressor(KERNEL, alpha=0.01, solver=solver).fit(X[:15], Y[:15])
-    same = tg.KernelRegressor("precomputed", alpha=0.01, solver=solver).fit(GRAM[:15, :15], Y[:15])
+    same = tg.KernelRegressor("precomputed", alpha=0.01, solver=solver).fit(
+        gram()[:15, :15], Y[:15]
+    )
     expected = precomputed(same, slice(15, None))
     assert np.allclose(model.predict(X[15:]), expected, rtol=1e-5, atol=1e-5)
     if solver in ("cholesky", "eigh"):

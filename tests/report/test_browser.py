@@ -2,18 +2,11 @@
 
 import base64
 import io
-import shutil
 
 import pytest
 from PIL import Image
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None,
-    reason="no Chromium with its driver here (Debian: apt-get install chromium chromium-driver)",
-)
+from browsing import overflow, show
 
 SIZES = """return Array.from(document.querySelectorAll('main svg, main img')).map(e => {
   const box = e.getBoundingClientRect();
@@ -31,39 +24,10 @@ return {x: b.x + scrollX, y: b.y + scrollY, width: b.width, height: b.height, sc
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.chrome.service.Service(DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
 def address(report, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(report[0].html(), encoding="utf-8")
     return path.as_uri()
-
-
-def show(browser, address, width, scheme):
-    """Open the page at a width and in a colour scheme."""
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
-    )
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    browser.get(address)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -74,9 +38,7 @@ def test_the_page_is_shown_whole(browser, address, report, width, scheme):
     fetched = [e["message"] for e in browser.get_log("performance")]
     sent = [m for m in fetched if '"Network.requestWillBeSent"' in m]
     assert not any('"url":"http' in message for message in sent)
-    scroll, client = browser.execute_script(
-        "const d = document.documentElement; return [d.scrollWidth, d.clientWidth]"
-    )
+    scroll, client = overflow(browser)
     assert scroll <= client == width
     assert browser.execute_script(SPILT) == []
     pictures = browser.execute_script(SIZES)
@@ -122,9 +84,7 @@ def test_figures_are_drawn(browser, address, scheme):
 def test_numbers_open_in_a_box_that_scrolls(browser, address):
     show(browser, address, 400, "light")
     browser.execute_script("document.querySelectorAll('details').forEach(e => e.open = true)")
-    scroll, client = browser.execute_script(
-        "const d = document.documentElement; return [d.scrollWidth, d.clientWidth]"
-    )
+    scroll, client = overflow(browser)
     assert scroll <= client
     widths = browser.execute_script(
         "return Array.from(document.querySelectorAll('details .scroll'))"
@@ -155,9 +115,7 @@ def test_hostile_names_do_nothing(browser, report, tmp_path):
     assert browser.title != "owned"
     assert browser.find_element("tag name", "h1").text == word
     assert browser.get_log("browser") == []
-    scroll, client = browser.execute_script(
-        "const d = document.documentElement; return [d.scrollWidth, d.clientWidth]"
-    )
+    scroll, client = overflow(browser)
     assert scroll <= client
 
 

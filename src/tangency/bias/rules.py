@@ -90,7 +90,13 @@ class FixedRule:
         return (total * (2 * pi)) // (self.count * one)
 
 
-@lru_cache(maxsize=4)
 def fixed_rule(count: int, bits: int) -> FixedRule:
     """The rule of `count` points, kept for the next spectrum."""
-    return FixedRule(count, bits)
+    return (_small if count <= _SMALL else _large)(count, bits)
+
+
+# A spectrum takes a rule for each doubling of points, and again for each doubling of digits: more
+# than a few, most of which are small.
+_SMALL = 1024
+_small = lru_cache(maxsize=24)(FixedRule)
+_large = lru_cache(maxsize=4)(FixedRule)

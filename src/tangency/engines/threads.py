@@ -84,7 +84,12 @@ def each(
     >>> list(each(abs, [-1, 2, -3]))
     [1, 2, 3]
     """
-    with one_blas_thread(), thread_pool(jobs or threads(None)) as pool:
+    pieces, jobs = list(pieces), jobs or threads(None)
+    if min(len(pieces), jobs) <= 1:
+        with one_blas_thread():
+            yield from map(function, pieces)
+        return
+    with one_blas_thread(), thread_pool(jobs) as pool:
         waiting = [pool.submit(function, piece) for piece in pieces]
         try:
             while waiting:

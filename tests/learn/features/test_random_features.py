@@ -26,7 +26,7 @@ def mean_square_error(kernel, count, seeds):
 @each("features_mean")
 def test_one_hidden_layer_is_right_on_average(kind, shape, text):
     kernel = kind(text, input_shape=shape)
-    values = approximations(kernel, 60, 400)
+    values = approximations(kernel, 240, 100)
     sigma = values.std(axis=0, ddof=1) / np.sqrt(len(values))
     gap = np.abs(values.mean(axis=0) - kernel(POINTS))
     # 78 distinct entries at once: 4.5 standard errors is a chance of 1 in 2,000

@@ -271,7 +271,7 @@ def test_workers_give_the_same(tmp_path, fitted, fine, client, monkeypatch):
         KernelRegressor(NET, alpha=0.1, solver=Features(60, client=client)).fit(IMAGES, LABELS)
 
 
-def test_a_killed_worker_loses_nothing(tmp_path, fitted, fine):
+def test_a_killed_worker_loses_nothing(tmp_path, fitted, fine, client):
     X = np.tile(IMAGES, (8, 1, 1, 1))
     alone = fitted.transform_to(X, tmp_path / "alone.zarr")
     records = tmp_path / "F.zarr" / "tiles"
@@ -283,12 +283,11 @@ def test_a_killed_worker_loses_nothing(tmp_path, fitted, fine):
         os.kill(pid, signal.SIGKILL)
         done.append(len(list(records.glob("*.json"))))
 
-    with local_cluster(2) as client:
-        pid = next(iter(client.run(os.getpid).values()))
-        thread = threading.Thread(target=kill, args=(pid,))
-        thread.start()
-        F = fitted.transform_to(X, tmp_path / "F.zarr", client=client)
-        thread.join()
+    pid = next(iter(client.run(os.getpid).values()))
+    thread = threading.Thread(target=kill, args=(pid,))
+    thread.start()
+    F = fitted.transform_to(X, tmp_path / "F.zarr", client=client)
+    thread.join()
     assert done[0] < F.grid.count  # it died in the middle
     np.testing.assert_array_equal(F[:], alone[:])
 
@@ -312,20 +311,22 @@ print(model.dual_coef_.tobytes().hex())
 """
 
 
-def test_kill_9_in_the_middle(tmp_path):
-    def fit(name):
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path / name)]
+def test_kill_9_in_the_middle(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "_ROWS", 8)
+    model = KernelClassifier(NET, alpha=0.1, solver=SMALL, store=tmp_path / "whole.zarr")
+    expected = model.fit(IMAGES, LABELS).dual_coef_.tobytes().hex()
+
+    def fit():
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "killed.zarr")]
         return started(command, stderr=None, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
-    with fit("whole.zarr") as process:
-        expected = process.communicate()[0].split()[1]
-    for wait in (0.0, 0.3, 0.6):
-        with fit("killed.zarr") as process:
+    for wait in (0.1, 0.5):
+        with fit() as process:
             assert process.stdout is not None
             process.stdout.readline()
             time.sleep(wait)
             process.kill()
-    with fit("killed.zarr") as process:
+    with fit() as process:
         assert process.communicate()[0].split()[1] == expected
     assert tg.gram.verify(tmp_path / "killed.zarr").ok
 

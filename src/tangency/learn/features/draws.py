@@ -14,6 +14,8 @@ Matrix = NDArray[np.float64]
 # Beyond this dimension, vectors are orthogonal in groups smaller than it: orthogonalising takes
 # count · size · group operations, and brings less the more dimensions there are.
 _WHOLE, _GROUP = 2048, 256
+# Threads take longer to start than to orthogonalise fewer numbers than this.
+_FEW = 2**14
 
 
 def gaussian_rows(rng: np.random.Generator, count: int, size: int) -> Matrix:
@@ -50,7 +52,8 @@ def _directions(rng: np.random.Generator, count: int, size: int) -> Matrix:
     group = size if size <= _WHOLE else _GROUP
     widths = [min(group, count - start) for start in range(0, count, group)]
     normals = [rng.standard_normal((size, width)) for width in widths]
-    return np.concatenate(list(each(_orthogonal, normals)))
+    jobs = 1 if count * size < _FEW else None
+    return np.concatenate(list(each(_orthogonal, normals, jobs)))
 
 
 def _orthogonal(normal: Matrix) -> Matrix:

@@ -71,7 +71,7 @@ def pull(
     n_jobs: int | None,
 ) -> Pulled:
     """See `Engine.pull`; `no_way_back` must be None."""
-    _get_ready(first.inputs.dtype, bool(plan.space))
+    get_ready(first.inputs.dtype, bool(plan.space))
     one = rows_of(first)
     two = one if second is None else rows_of(second)
     symmetric, jobs = second is None, threads(n_jobs)
@@ -91,7 +91,7 @@ def pull(
     )
 
 
-def _get_ready(dtype: Any, grid: bool) -> None:
+def get_ready(dtype: Any, grid: bool) -> None:
     """Compiles the loops before the first call for a dtype, and not in its threads."""
 
     def tiny() -> None:
