@@ -228,7 +228,7 @@ def test_images_beside_the_classes_are_told(tmp_path):
         (["train/a/1.png", "test/a/1.png", "val/a/1.png"], r"load .*train alone"),
         (["test/a/1.png", "test/b/1.png"], r"test: holds no images, but folders with images; if"),
         (["images/a/1.png", "images/b/1.png"], r"load .*images itself; parts of a set are called"),
-        (["1.png", "2.png"], "neither IDX files nor one folder of images per class"),
+        (["1.png", "2.png"], r"no labels for its 2 examples; .*one folder of images per class"),
         (["a/1.png", "a/2.heic"], r"2\.heic: cannot be read as an image"),
     ],
 )
