@@ -15,6 +15,7 @@ from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.network import NetworkKernel
 from ..results import Result, Table
+from .checks import of_kernel
 from .deformations import (
     Deformation,
     RandomField,
@@ -74,7 +75,7 @@ class StabilityConstants(Result):
 
     def fitted(self, kernel: str) -> np.ndarray:
         """(m,) what the fit says for each deformation."""
-        return self.constants[kernel](self.gradients, self.displacements)
+        return of_kernel(self.constants, kernel)(self.gradients, self.displacements)
 
     @property
     def title(self) -> str:

@@ -13,6 +13,7 @@ from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
 from ..results import Result, Table
 from .bounds import Bound, bound
+from .checks import of_kernel
 from .distances import chosen
 
 if TYPE_CHECKING:
@@ -45,15 +46,15 @@ class Modulus(Result):
 
     def mean(self, name: str) -> np.ndarray:
         """(radii,) the mean over pairs."""
-        return self.distances[name].mean(axis=1)
+        return of_kernel(self.distances, name).mean(axis=1)
 
     def sup(self, name: str) -> np.ndarray:
         """(radii,) the largest over pairs: a lower bound on the true supremum."""
-        return self.distances[name].max(axis=1)
+        return of_kernel(self.distances, name).max(axis=1)
 
     def ratio(self, name: str) -> np.ndarray:
         """(radii,) the largest ‖Φ(x) − Φ(y)‖/‖x − y‖ over pairs."""
-        return (self.distances[name] / self.radii).max(axis=1)
+        return (of_kernel(self.distances, name) / self.radii).max(axis=1)
 
     @property
     def sizes(self) -> np.ndarray:

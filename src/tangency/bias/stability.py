@@ -16,6 +16,7 @@ from ..checks import choice, number, whole, within_memory
 from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from ..results.powers import PowerFit, fit_power
+from .checks import of_kernel
 from .deformations import Deformation, RandomField, deform, smooth
 from .distances import moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
@@ -49,11 +50,11 @@ class StabilityCurve(Result):
 
     def mean(self, kernel: str) -> np.ndarray:
         """(s,) mean over draws and images."""
-        return self.distances[kernel].mean(axis=(1, 2))
+        return of_kernel(self.distances, kernel).mean(axis=(1, 2))
 
     def spread(self, kernel: str) -> np.ndarray:
         """(s,) standard deviation over draws and images, 0 where there is one."""
-        values = self.distances[kernel].reshape(len(self.sizes), -1)
+        values = of_kernel(self.distances, kernel).reshape(len(self.sizes), -1)
         return values.std(axis=1, ddof=1) if values.shape[1] > 1 else np.zeros(len(values))
 
     @property
