@@ -198,7 +198,7 @@ def test_hidden_folders_within_a_class_are_left_alone(tmp_path):
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     save(tmp_path / "cat/1.png", GREY)
     os.mkfifo(tmp_path / "cat/2.png")
-    with pytest.raises(DataError, match=r"2\.png: is no file that can be read"):
+    with pytest.raises(DataError, match=r"2\.png: is not a readable file"):
         load(tmp_path)
 
 

@@ -415,7 +415,9 @@ class TestWhatIsFree:
             tg.tune(net, np.eye(3), [1.0, 2.0, 3.0], free=names)
 
     def test_a_mark_is_no_number_elsewhere(self):
-        with pytest.raises(NetworkError, match=r"\? in 'dense:w=\?' is no number; tangency.tune"):
+        with pytest.raises(
+            NetworkError, match=r"\? in 'dense:w=\?' is not a number; tangency.tune"
+        ):
             tg.NTK("dense:w=? relu dense")
 
     @pytest.mark.parametrize(

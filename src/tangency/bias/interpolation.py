@@ -70,7 +70,7 @@ def interpolation_norms(
     mixed = [rng.permutation(len(inputs)) for _ in range(draws)] if shuffle else None
     size = math.sqrt(float(np.mean(targets**2)))
     if size == 0:
-        raise InputError("all targets are zero, so that every norm is; pass y with some variation")
+        raise InputError("all targets are zero, and so is every norm; pass y that varies")
     found = {}
     for name, kernel in named_kernels(kernels, _kernel).items():
         matrix, dtype = _gram(kernel, inputs)

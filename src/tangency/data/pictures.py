@@ -26,7 +26,7 @@ def read_picture(path: Path) -> np.ndarray:
     """
     pillow = _pillow("PIL.Image")
     if not path.is_file():  # a pipe would be waited for
-        raise DataError(f"{path}: is no file that can be read; remove or rename it")
+        raise DataError(f"{path}: is not a readable file; remove or rename it")
     try:
         with pillow.open(path) as image:
             # Photographs of telephones (MPO) hold previews behind the picture itself.

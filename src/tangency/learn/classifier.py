@@ -42,7 +42,7 @@ def _knows_its_errors(model: KernelClassifier) -> bool:
         )
     if isinstance(model.solver, CG) and model.solver.probes == 0:
         raise InputError(
-            "probabilities are calibrated by leave-one-out, which CG(probes=0) does without; "
+            "probabilities are calibrated by leave-one-out, which CG(probes=0) leaves out; "
             f"set probes to 16, or {remedy}"
         )
     return True
@@ -138,7 +138,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
         if not targets.any(axis=1).all():
             other = data.y[np.argmin(targets.any(axis=1))].tolist()
             raise InputError(
-                f"y holds {shown(other)}, which is none of classes, {shown(known.tolist())}"
+                f"y holds {shown(other)}, which is not one of classes, {shown(known.tolist())}"
             )
         take_in(self, data, targets, regularization, flat=False)
         self.classes_, self.temperature_ = known, None

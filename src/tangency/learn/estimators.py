@@ -117,7 +117,7 @@ class RidgeEstimator(DualEstimator):
             return found
         if data.weights is not None:
             raise InputError(
-                "optimize chooses for samples that count alike; leave sample_weight out, or give "
+                "optimize needs samples of equal weight; leave sample_weight out, or give "
                 "weights of 0 and 1 only"
             )
         noise = None if found.chooses or found.alphas is None else found.alphas[0]

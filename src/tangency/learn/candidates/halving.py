@@ -197,7 +197,7 @@ def _data(X: Any, y: Any, task: str, random: np.random.Generator) -> tuple[Data,
         return Data(x[order], np.eye(len(classes))[codes[order]], codes[order]), order
     targets = regression_targets(raw).reshape(len(raw), -1)
     if len(targets) < 2:
-        raise InputError("one sample leaves nothing to choose by; give at least two")
+        raise InputError("one sample is not enough to choose by; give at least two")
     if not np.isfinite(targets).all():
         raise InputError("y has NaN or infinite values; drop these samples")
     if constant := [j for j, column in enumerate(targets.T) if (column == column[0]).all()]:

@@ -249,7 +249,7 @@ def samples(X: Any, y: Any, alike: bool = False) -> tuple[Any, Any, Any]:
         )
     targets = regression_targets(raw).reshape(len(raw), -1)
     if len(targets) < 2:
-        raise InputError("one sample leaves nothing to choose by; give at least two")
+        raise InputError("one sample is not enough to choose by; give at least two")
     if not np.isfinite(targets).all():
         raise InputError("y has NaN or infinite values; drop these samples")
     units = in_units(targets)
