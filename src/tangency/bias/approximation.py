@@ -25,7 +25,7 @@ _POINTS = 240
 def approximation_curve(
     target: Any, kernels: Any, dim: int, radii: Any = None, degree: int = 1000
 ) -> ApproximationCurve:
-    """How near the balls ‖g‖_H ≤ δ of a kernel come to f in L²(S^{p-1}), exactly.
+    """How close the balls ‖g‖_H ≤ δ of a kernel come to f in L²(S^{p-1}), exactly.
 
     target: a zonal target (see `tangency.bias.targets`), one of the names |u|, relu, cone, bump,
     or a function of u = ⟨x, e⟩. kernels: NTK or NNGP of a dense network, a function h(u), a

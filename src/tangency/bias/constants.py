@@ -58,7 +58,7 @@ class Constants(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StabilityConstants(Result):
-    """Fits of the stability bound's form; made by `stability_constants`.
+    """The stability bound, fitted to distances; made by `stability_constants`.
 
     Attributes:
         names: (m,) what each deformation is.
@@ -149,7 +149,7 @@ def stability_constants(
     mode: str = "zeros",
     scale: float | None = None,
 ) -> StabilityConstants:
-    """The constants with which the form of the bound describes mean relative distances best.
+    """The constants of the stability bound that fit mean relative distances best.
 
     d ≈ C₁‖∇τ‖^{1/2} + C₂‖∇τ‖ + C₃‖τ‖/σ_n with all C ≥ 0, by least squares on relative errors
     (so that small deformations count as much as large ones).

@@ -36,7 +36,7 @@ def interpolation_norms(
     seed: int = 0,
     shuffle: bool = False,
 ) -> InterpolationNorms:
-    """√(yᵀK⁻¹y), the least RKHS norm of a function through n samples, as n grows.
+    """√(yᵀK⁻¹y), the minimum RKHS norm of a function through n samples, as n grows.
 
     kernels: a kernel K(X, Y), a mapping name -> kernel, or a network for both its kernels.
     X: (N, d) or (N, *space, channels). y: (N,) or (N, outputs) numbers; encode classes as ±1 first.

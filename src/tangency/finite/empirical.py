@@ -39,7 +39,7 @@ def empirical_ntk(
     max_memory: float | None = None,
     progress: bool = False,
 ) -> Any:
-    """⟨∂f(x)/∂θ, ∂f(y)/∂θ⟩ of any `torch.nn.Module`, at its present parameters.
+    """⟨∂f(x)/∂θ, ∂f(y)/∂θ⟩ of any `torch.nn.Module`, at its current parameters.
 
     Args:
         module: takes a batch and returns one tensor (n, ...), flattened to o outputs. f(x) is its

@@ -186,7 +186,7 @@ class NetworkKernel(Kernel):
 
 @dataclass(frozen=True, repr=False, init=False)
 class NTK(NetworkKernel):
-    """The neural tangent kernel Θ of a network: training all trainable layers.
+    """The neural tangent kernel Θ of a network, all of whose layers are trained.
 
     Arguments and errors as in `NetworkKernel`: `net`, `input_shape`, `normalize`, `engine`,
     `max_memory`, `n_jobs`, `progress`. Called with X (n, *space, channels) and
