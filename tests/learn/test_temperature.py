@@ -180,7 +180,7 @@ def test_without_leave_one_out_there_are_none(iris):
         ),
         (
             KernelClassifier(NETWORK, alpha=0.1, solver=CG(probes=0)),
-            r"which CG\(probes=0\) leaves out",
+            r"CG\(probes=0\) leaves out",
         ),
     ):
         assert model.fit(X, y).temperature_ is None
