@@ -8,7 +8,7 @@ from manual import follow_links, run_examples
 def test_the_examples_of_the_page_run():
     pytest.importorskip("PIL")
     pytest.importorskip("torch")
-    run_examples("questions.md", 8)
+    run_examples("questions.md", 7)
 
 
 def test_links_lead_somewhere():

@@ -142,7 +142,7 @@ def geometry(
     those of Infinite MNIST (Loosli, Canu & Bottou 2007).
 
     Raises:
-        InputError: images, labels or options that cannot be.
+        InputError: invalid images, labels or options.
 
     >>> import tangency as tg
     >>> from sklearn.datasets import load_digits

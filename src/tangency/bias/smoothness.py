@@ -150,11 +150,11 @@ def modulus(
         fit_below: exponents are fitted to distances up to this one.
         seed: of the directions and the choice of inputs.
 
-    Small distances are right (`Kernel.paired_distance`) and cost more: about 10 milliseconds a pair
+    Small distances are accurate (`Kernel.paired_distance`) and cost more: about 10 milliseconds a pair
     for 8×8 images and pooling, a second for 28×28.
 
     Raises:
-        InputError: inputs, radii or kernels that are none.
+        InputError: inputs, radii or kernels that are invalid.
 
     >>> import numpy as np
     >>> from tangency import NNGP, NTK

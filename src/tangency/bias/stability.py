@@ -135,7 +135,7 @@ def stability_curve(
         antialias, order, mode: as in `deform`; the images themselves go through A₀ too.
         fit_below: the exponents are fitted over the sizes up to this one, if there are three.
 
-    Distances are right to 1e-2. Very small sizes (below 1e-3, as a rule) need more digits than
+    Distances are accurate to 1e-2. Very small sizes (below 1e-3, as a rule) need more digits than
     float64 has, which takes seconds for a pair of images of 28×28 pixels and pooling.
 
     Measured here: averages over images, sampled on pixels. The bounds are on suprema over
@@ -144,7 +144,7 @@ def stability_curve(
     Source: Bietti & Mairal 2019, stability of the NTK to deformations.
 
     Raises:
-        InputError: images, sizes or options that cannot be; a deformation whose norm is 0.
+        InputError: invalid images, sizes or options; a deformation whose norm is 0.
 
     >>> import tangency as tg
     >>> from sklearn.datasets import load_digits

@@ -38,23 +38,31 @@ def load(
 ) -> Dataset:
     """Examples and labels from a file, a folder, pictures in memory, or by the name of a known set.
 
-    source: a .npz (x_train, y_train, x_test, y_test, or X, y, X_test, y_test), .npy, .csv or .tsv
-    file, IDX images (MNIST's format) or a folder of them, a folder with one folder of images per
-    class, or of images without labels; `digits`, `breast_cancer`, `wine`, `iris` or `diabetes`;
-    `openml:NAME`. The bare name of a known set always means that set: write `./digits` for a folder
-    of that name. Also a list of images of Pillow or of arrays, or a list or data set of pairs
-    (picture, label), such as those of torchvision.
-    labels: a second file, for .npy and IDX images.
-    label_column, header: for tables only; see `tangency.data.tables.read_table`.
-    input_shape: the shape that every example is given, channels last.
-    channels: where the channel axis is. "auto": images (n, height, width) get one, any other array
-    has it last; "none" adds one, "first" moves it.
-    scale: what pixels are divided by. "auto": images of unsigned 8-bit or 16-bit integers are
-    divided by 255 or 65535 and the digits by 16, so that they lie in [0, 1]; all other numbers are
-    taken as they are. None takes everything as it is.
-    dtype: "float64" or "float32".
+    Args:
+        source: a file: .npz (x_train, y_train, x_test, y_test, or X, y, X_test, y_test), .npy,
+            .csv, .tsv, or IDX images (MNIST's format). A folder: one folder of images per class,
+            images without labels, or IDX files. A name: `digits`, `breast_cancer`, `wine`, `iris`,
+            `diabetes`, or `openml:NAME` (write `./digits` for a folder of that name). Or pictures
+            in memory: a list of images of Pillow or of arrays, or a list or data set of pairs
+            (picture, label), such as those of torchvision. Tensors (channels, height, width) are
+            moved to channels last.
+        labels: a second file, for .npy and IDX images.
+        label_column: for tables: the name or position of the labels, -1 for the last column; None
+            where there are none.
+        header: for tables: whether the first line has column names; None finds out.
+        input_shape: the shape that every example is given, channels last.
+        channels: where the channel axis is. "auto": images (n, height, width) get one, any other
+            array has it last; "none" adds one, "first" moves it.
+        scale: what pixels are divided by. "auto": images of unsigned 8-bit or 16-bit integers are
+            divided by 255 or 65535 and the digits by 16, so that they lie in [0, 1]; all other
+            numbers are taken as they are. None takes everything as it is.
+        dtype: "float64" or "float32".
+        require_labels: False accepts examples without labels.
+
     Floating-point labels are regression targets, all other labels are classes.
-    Raises `DataError` (a ValueError) with the file, what is wrong, and the remedy.
+
+    Raises:
+        DataError: (a `ValueError`) with the file, what is wrong, and the remedy.
 
     >>> load("digits").summary()
     'digits: 1,797 training examples, shape 8x8x1, 10 classes'
