@@ -143,7 +143,7 @@ def test_options_of_files_are_refused():
         (Vision([(PICTURES[0], 1)]), "X holds pairs of a picture and a label"),
         (Vision([(GREY, 1)]), "X holds pairs of a picture and a label"),
         ("pictures", "X is the text 'pictures'"),
-        (Dataset(np.ones((2, 3)), np.arange(2)), r"X is a Dataset; pass X.X_train"),
+        (Dataset(np.ones((2, 3)), np.arange(2)), "X is a Dataset; pass its X_train"),
     ],
     ids=["list", "one", "pairs", "dataset", "arrays", "path", "own"],
 )

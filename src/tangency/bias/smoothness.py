@@ -150,8 +150,8 @@ def modulus(
         fit_below: exponents are fitted to distances up to this one.
         seed: of the directions and the choice of inputs.
 
-    Small distances are accurate (`Kernel.paired_distance`) and cost more: about 10 milliseconds a pair
-    for 8×8 images and pooling, a second for 28×28.
+    Small distances are accurate (`Kernel.paired_distance`) and cost more: about 10 milliseconds a
+    pair for 8×8 images and pooling, a second for 28×28.
 
     Raises:
         InputError: inputs, radii or kernels that are invalid.

@@ -60,10 +60,11 @@ def refuse_unread(data: Any, name: str) -> None:
     NumPy would read some of them, as the numbers of colours in a palette, or rows of one picture.
     """
     if isinstance(data, str | PathLike):
-        read = f"tangency.data.load({shown(str(data))}).X_train"
+        part = "y_train" if name == "y" else "X_train"
+        read = f"tangency.data.load({shown(str(data))}).{part}"
         raise InputError(f"{name} is the text {shown(str(data))}; to read a file, pass {read}")
     if hasattr(data, "X_train") and hasattr(data, "y_train"):
-        raise InputError(f"{name} is a {type(data).__name__}; pass {name}.X_train")
+        raise InputError(f"{name} is a {type(data).__name__}; pass its X_train, or y_train")
     what = "is an image of Pillow" if _is_picture(data) else _held(data)
     if what is None:
         return
