@@ -304,7 +304,7 @@ MISLEADING = [
     (lambda m, x: m.b(x) * m.a(x).max().item(), "^max_1: max has no layer"),
     (lambda m, x: m.b(F.dropout(m.a(x), 0.5)), "^dropout: dropout has no layer"),
     (lambda m, x: m.b(F.softplus(m.a(x), 2.0)), "^softplus: softplus has no layer"),
-    (lambda m, x: m.b(x + m.a(x)), "^add: the channels of the inputs are few"),
+    (lambda m, x: m.b(x + m.a(x)), "^add: the inputs have few channels"),
     (lambda m, x: m.a(torch.cat([x[:, :0], x], 1)), "^getitem: getitem has no layer"),
     (lambda m, x: _twice(m.a(x), lambda y: y * y), "^mul: it takes the same signal twice"),
     (lambda m, x: torch.stack([m.a(x), m.b(x)], 1).mean(1), "^stack: branches meet here by sums"),

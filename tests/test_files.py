@@ -176,7 +176,7 @@ def test_devices_and_pipes_are_not_replaced(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(pipe)
     for path in (pipe, link):
-        with pytest.raises(InputError, match="is no plain file"), replaced(path):
+        with pytest.raises(InputError, match="is not a plain file"), replaced(path):
             raise AssertionError("nothing is made before")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert sorted(tmp_path.iterdir()) == [link, pipe]

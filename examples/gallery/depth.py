@@ -1,8 +1,8 @@
 """
-Kernels behind each layer
-=========================
+Kernels after each layer
+========================
 
-How alike inputs become on their way through a deep network. The result is a
+How similar inputs become inside a deep network. The result is a
 ``LayerKernels``.
 """
 

@@ -55,7 +55,7 @@ print(tg.explain(net, x))
 # %%
 # What a kernel matrix looks like, with images of one digit side by side.
 # ``normalize=True`` divides by the lengths of the features, so that an entry is a
-# cosine: images of one class are more alike than others.
+# cosine: images of one class are more similar than others.
 
 import numpy as np
 from matplotlib.figure import Figure

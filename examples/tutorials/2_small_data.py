@@ -33,9 +33,9 @@ model.fit(x, y_train).score(x_test, y_test)
 # What alpha does
 # ---------------
 # The fitted function solves ridge regression with the kernel: ``alpha`` is the price of
-# a large function. With a tiny one the function goes through every sample; with a large
-# one it hardly moves from the mean. Leave-one-out errors of all values tried are kept,
-# and the best one is taken.
+# a large function. With a tiny alpha the function goes through every sample; with a
+# large one it stays close to the mean. The leave-one-out errors of all values tried are
+# kept, and the best value is taken.
 
 from matplotlib.figure import Figure
 
@@ -51,16 +51,16 @@ axes.set(
 )
 
 # %%
-# Leave-one-out accuracy, without a test set, beside what the test set says:
+# Leave-one-out accuracy, which needs no test set, and the accuracy on a test set:
 
 round(fitted.loo_score_, 3), round(model.score(x_test, y_test), 3)
 
 # %%
 # Which network?
 # --------------
-# Depth, activation and biases are a choice like any other. The leave-one-out error
-# answers at no extra cost; here it is beside the test accuracy, for both kernels of
-# each network, and an SVM with a Gaussian kernel.
+# Depth, activation and biases can be chosen by the leave-one-out error too, at no extra
+# cost. Here it is compared with the test accuracy, for both kernels of each network,
+# and with an SVM with a Gaussian kernel.
 
 scaler = StandardScaler().fit(x)
 train, test = scaler.transform(x), scaler.transform(x_test)
@@ -88,7 +88,8 @@ print(f"{scores.mean():.3f} ± {scores.std():.3f}")
 # %%
 # Searches
 # --------
-# Numbers of the network are parameters of the estimator, by the place of the layer:
+# Numbers of the network are parameters of the estimator, named by the number of the
+# layer:
 
 grid = {"kernelclassifier__kernel__net__0__bias_std": [0.0, 0.5, 1.0]}
 named = make_pipeline(

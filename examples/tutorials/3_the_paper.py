@@ -3,8 +3,8 @@ The paper, statement by statement
 =================================
 
 A. Bietti and J. Mairal, *On the Inductive Bias of Neural Tangent Kernels* (NeurIPS
-2019), prove which functions wide networks prefer. Each statement is a measurement
-here, for the NTK (all layers trained) beside the last-layer kernel. :doc:`/notation`
+2019), prove which functions wide networks prefer. Here each statement is measured,
+for the NTK (all layers trained) and the last-layer kernel. :doc:`/notation`
 has every formula, with its function and its test.
 """
 

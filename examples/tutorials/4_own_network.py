@@ -2,15 +2,15 @@
 Your own PyTorch network
 ========================
 
-A ``torch.nn.Module`` is read, not rewritten: ``from_torch`` gives the network of
-infinitely many channels that it belongs to, and so its kernels. Needs ``pip install
+``from_torch`` reads a ``torch.nn.Module`` and gives the same network with infinitely
+many channels, and so its kernels; you need not rewrite it. Needs ``pip install
 "tangency[torch]"``.
 """
 
 # %%
 # A module
 # --------
-# A small residual network, as one writes it every day.
+# A small residual network, written as usual.
 
 import torch
 from sklearn.datasets import load_digits
@@ -60,7 +60,7 @@ model.score(images[200:400], labels[200:400])
 # ------------------------------
 # The *empirical* kernel is that of the module at its present, finite width: inner
 # products of its gradients. PyTorch's own scaling of weights is the standard
-# parametrisation, hence ``standard=True``. The wider the module, the nearer they are.
+# parametrisation, hence ``standard=True``. The wider the module, the closer they are.
 
 import numpy as np
 
@@ -100,5 +100,5 @@ axes.minorticks_off()
 axes.legend()
 
 # %%
-# What is read from a module, and what is not: :doc:`/from-torch`. How networks in
-# training come near to the kernel: :doc:`/lazy-training`.
+# What is read from a module, and what is not: :doc:`/from-torch`. How close networks
+# in training are to the kernel: :doc:`/lazy-training`.

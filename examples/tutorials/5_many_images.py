@@ -3,10 +3,10 @@ Many images, with features
 ==========================
 
 An exact kernel takes all pairs of images, and a convolutional one all pairs of pixels
-of each. From some thousand images on, take **features**: numbers φ(x) for each image
-whose inner products stand for the kernel. Their cost grows in proportion to the
-number of images. Here on 1,797 small ones, so that the exact kernel can stand beside
-them; the same lines serve 50,000.
+of each. For more than a few thousand images use **features**: numbers φ(x) for each
+image whose inner products approximate the kernel. Their cost grows in proportion to
+the number of images. Here they are used on 1,797 small images, so that the exact
+kernel can be compared; the same lines work for 50,000.
 """
 
 # %%
@@ -14,7 +14,7 @@ them; the same lines serve 50,000.
 # ------------
 # ``solver="features"`` of the estimators fits the features, computes them once for each
 # image, and solves for all values of alpha. ``widths`` are the numbers of landmarks at
-# each activation, ``n_components`` how many features there are at most.
+# each activation, ``n_components`` is the largest number of features.
 
 from sklearn.datasets import load_digits
 
@@ -32,8 +32,8 @@ print(f"{model.features_.size} features, error {model.features_.error_:.4f}")
 
 # %%
 # ``error_`` is the relative error of the kernel on held-out images. It is a weak guide,
-# as the largest direction of a kernel holds most of it; leave-one-out is the judge.
-# Raise the widths until it no longer moves:
+# because the largest direction holds most of a kernel. Go by the leave-one-out
+# accuracy: raise the widths until it no longer changes.
 
 accuracies, widths = [], (4, 8, 16, 32, 64)
 for width in widths:
@@ -72,8 +72,8 @@ axes.legend()
 # %%
 # Data that do not fit in memory
 # ------------------------------
-# ``partial_fit`` keeps sums alone, so that images may come in batches. It takes one
-# number as alpha.
+# ``partial_fit`` keeps sums only, so images may come in batches. It takes one number
+# as alpha.
 
 batches = tg.KernelClassifier(
     net, alpha=model.alpha_, solver=Features(500, widths=(32, 128))

@@ -36,8 +36,8 @@ print(
 
 # %%
 # ``inference="ensemble"`` is another model: networks drawn at random and trained by
-# gradient descent in all their layers. Its spread is what many trained networks would
-# disagree by.
+# gradient descent in all their layers. Its spread is how much many trained networks
+# would differ.
 
 ensemble = tg.GaussianProcess(net, inference="ensemble", noise=1e-3).fit(x, y)
 
@@ -60,9 +60,9 @@ left.legend(loc="upper left")
 # %%
 # Tuning
 # ------
-# In the text form of a network ``?`` marks a number that is to be chosen; ``tune``
-# follows gradients of the marginal likelihood (it needs ``tangency[torch]``). Or choose
-# by ``objective="leave_one_out"``.
+# In the text form of a network ``?`` marks a number to be chosen. ``tune`` follows
+# gradients of the marginal likelihood (it needs ``tangency[torch]``), or of the
+# leave-one-out error with ``objective="leave_one_out"``.
 
 found = tg.tune("dense:w=?,b=? erf dense", x, y)
 print(found.reading)
@@ -72,8 +72,8 @@ found.chosen
 tuned_figure = found.plot()
 
 # %%
-# ``estimator()`` is a fitted model with all of it. It is surer in the gap only if the
-# likelihood is higher:
+# ``estimator()`` is a fitted model with these choices. It is surer in the gap only if
+# the likelihood is higher:
 
 tuned = found.estimator()
 for name, process in (("before", gp), ("after", tuned)):
@@ -103,8 +103,8 @@ for low, high in ((0.0, 0.7), (0.7, 0.9), (0.9, 1.0)):
 # %%
 # Intervals that hold
 # -------------------
-# ``predict_interval`` needs no prior: its intervals follow from what every sample would
-# have been predicted without it.
+# ``predict_interval`` needs no prior: its intervals follow from how well each sample is
+# predicted without it.
 
 z = random.uniform(-3, 3, (600, 1))
 t = np.sin(2 * z[:, 0] + 1) + 0.1 * random.standard_normal(600)

@@ -36,8 +36,8 @@ K = tg.gram.compute(kernel, images[:1000], store=path, tile=256)
 K
 
 # %%
-# It reads as an array, of which only what is asked for is read; ``K.dask`` is the same
-# for Dask.
+# It behaves like an array and reads only what you ask for; ``K.dask`` is the same for
+# Dask.
 
 K[:2, ::400], K.dask.shape
 

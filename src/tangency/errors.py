@@ -15,11 +15,11 @@ class _Printable(Exception):
 
 
 class NetworkError(_Printable, ValueError):
-    """A network that cannot be: a bad option, or layers whose shapes do not fit."""
+    """An invalid network: a bad option, or layers whose shapes do not fit."""
 
 
 class InputError(_Printable, ValueError):
-    """Data that a kernel cannot take: wrong shape or type, NaN, infinity, nothing at all."""
+    """Data that a kernel cannot take: wrong shape or type, NaN, infinity, or empty."""
 
 
 class MemoryLimitError(_Printable, MemoryError, ValueError):
@@ -37,7 +37,7 @@ class DiskFullError(_Printable, OSError, ValueError):
 
 
 class StoreError(InputError):
-    """A stored kernel matrix that cannot serve: missing or damaged tiles, another job, in use."""
+    """A stored kernel matrix that cannot be used: missing or damaged tiles, another job, in use."""
 
 
 def callers_level() -> int:

@@ -69,7 +69,7 @@ def replaced(
         DiskFullError: one of these, where the disk has no room.
     """
     if not own and path.exists() and not (path.is_file() or path.is_dir()):
-        raise InputError(f"{path}: is no plain file; give another name")
+        raise InputError(f"{path}: is not a plain file; give another name")
     temporary = temporary_name(path, suffix)
     try:
         yield temporary

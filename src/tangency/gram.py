@@ -38,10 +38,10 @@ __all__ = [
 
 
 class Gram:
-    """What `tg.gram` is: the function of that name, and all that is done with larger matrices.
+    """The object `tg.gram`: both kernels of a network as arrays, and matrices larger than memory.
 
-    A small matrix is one call, `tg.gram(net, X)`, and one that does not fit in memory another,
-    `tg.gram.compute(net, X, store="K.zarr")`. Both are one subject, so that they share its name.
+    `tg.gram(net, X)` returns both matrices as arrays; `tg.gram.compute(net, X, store="K.zarr")`
+    writes matrices that do not fit in memory to disk, and the other functions read them.
     """
 
     __call__ = staticmethod(_both)

@@ -30,6 +30,10 @@ GIVEN = {
     *("Likelihood", "RegressionCalibration"),
     *("LazyTraining", "LowRank", "MercerSpectrum", "NTKOperator", "Profile", "Status"),
     *("Searched", "StoredGram", "Training", "Trial", "Tuned", "Verification"),
+    *("ApproximationCurve", "Cluster", "DecayFit", "EmpiricalComparison", "Geometries"),
+    *("Geometry", "InterpolationNorms", "MethodChoice", "Modulus", "PatchCondition", "RkhsNorm"),
+    *("SmoothnessCondition", "SpectrumComparison", "StabilityConstants", "StabilityCurve"),
+    "StabilityTrends",
     # It starts processes; tests/matrix/test_local_cluster.py has its bad arguments.
     "local_cluster",
     # Bases of users' own classes, without arguments.

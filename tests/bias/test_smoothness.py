@@ -161,3 +161,9 @@ def test_what_is_measured_travels_between_processes():
     again = pickle.loads(pickle.dumps(found))
     assert again.table() == found.table()
     assert again.bounds["NTK"][0].value(4.0, 0.25) == np.sqrt(4.0 * 0.25) + 2 * 0.25
+
+
+def test_a_kernel_that_was_not_measured_is_named():
+    found = modulus(tg.NTK("dense relu dense"), np.eye(3), radii=(1e-4, 1e-3), directions=1)
+    with pytest.raises(tg.InputError, match="no kernel 'NNGP' in this result: NTK"):
+        found.mean("NNGP")

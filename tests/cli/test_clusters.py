@@ -56,7 +56,7 @@ def test_workers_and_a_scheduler_give_the_same_store(tmp_path):
         (["--dashboard", "8787"], "--dashboard is for --workers; give their number"),
         (["--workers", "2", "--jobs", "2"], "--jobs sets threads in this process"),
         (["--workers", "1", "--dashboard", "x"], "expected HOST:PORT"),
-        (["--scheduler", "here"], "'here' is no address of a Dask scheduler"),
+        (["--scheduler", "here"], "'here' is not the address of a Dask scheduler"),
     ],
 )
 def test_errors(tmp_path, monkeypatch, arguments, message):

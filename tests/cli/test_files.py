@@ -34,7 +34,7 @@ def test_inputs_are_not_written_over(tmp_path):
 
 
 def test_places_where_nothing_can_be_written(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="is no plain file"):
+    with pytest.raises(ValueError, match="is not a plain file"):
         claim(Path(os.devnull), force=True)
     monkeypatch.setattr(os, "access", lambda *_: False)  # whoever runs this test
     for check in (claim_place, lambda path: claim(path, force=False)):

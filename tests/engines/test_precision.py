@@ -128,7 +128,7 @@ def test_where_float64_is_not_enough_there_is_a_warning():
 
 def test_a_small_part_is_told_with_its_digits():
     x = 1e6 * np.random.default_rng(0).normal(size=(5, 4))
-    with pytest.warns(InputWarning, match=r"may take up to 0\.[2-9]% of the kernel"):
+    with pytest.warns(InputWarning, match=r"may cost up to 0\.[2-9]% of the kernel"):
         tg.NNGP("dense sin dense")(x)
 
 

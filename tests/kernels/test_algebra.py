@@ -77,7 +77,7 @@ def test_only_kernels_and_numbers_multiply():
     "data", [{}, {"type": "RBF"}, {"type": "NTK"}, {"type": "Sum", "parts": 3}, 7]
 )
 def test_what_describes_no_kernel(data):
-    with pytest.raises(tg.InputError, match="this describes no kernel"):
+    with pytest.raises(tg.InputError, match="this does not describe a kernel"):
         kernel_from_dict(data)
 
 

@@ -86,6 +86,7 @@ SEVERAL = {
 #: Results, and functions of matrices.
 OTHERS = {
     *("Accuracy", "KernelMatrices", "Repeated", "Trial", "Tuned", "ZonalKernel"),
+    *("InterpolationNorms", "RkhsNorm", "SmoothnessCondition"),
     *("kernel_matrices", "marginal_likelihood"),
 }
 

@@ -187,7 +187,7 @@ def test_figures_show_each_model(iris):
         ({"r": (np.zeros(3), 0.0)}, {}, "standard deviations that are not above zero"),
         ({"r": Ridge()}, {}, "X is None, but r must predict"),
         (np.zeros(3), {}, r"model must be a fitted estimator, a pair \(mean, std\)"),
-        (np.ones((3, 2)), {}, "no probabilities: each must add up to 1"),
+        (np.ones((3, 2)), {}, "not probabilities: each must add up to 1"),
         ({"r": (np.zeros(3), 1.0)}, {"levels": [0.5, 1.0]}, "levels must be numbers between 0"),
         ({"r": (np.zeros(3), 1.0)}, {"bins": 0}, "bins must be a whole number of at least 1"),
     ],
@@ -205,5 +205,5 @@ def test_errors_of_samples_and_models():
         calibration((0.0, 1.0), new, np.zeros((30, 2)))
     with pytest.raises(InputError, match="y has NaN"):
         calibration((np.zeros(2), 1.0), None, [0.0, np.nan])
-    with pytest.raises(InputError, match=r"y holds 7, which is none of the classes of model"):
+    with pytest.raises(InputError, match=r"y holds 7, which is not one of the classes of model"):
         calibration(np.eye(2), None, [0, 7])

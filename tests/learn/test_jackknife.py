@@ -129,8 +129,8 @@ def test_too_much_coverage_says_how_many_samples_it_takes():
     [
         ({"kernel": "precomputed"}, "need the matrix of the training samples"),
         ({"kernel": KERNEL, "solver": "cg"}, 'solver="cg" estimates .* probes; fit with'),
-        ({"kernel": KERNEL, "solver": Nystrom(8)}, "chooses what it computes with by all samples"),
-        ({"kernel": KERNEL, "training_time": 2.0, "alpha": None}, "training_time=2.0 has none"),
+        ({"kernel": KERNEL, "solver": Nystrom(8)}, "chooses its landmarks with all samples"),
+        ({"kernel": KERNEL, "training_time": 2.0, "alpha": None}, r"training_time \(here 2.0\)"),
     ],
 )
 def test_what_has_no_exact_leave_one_out_is_refused(options, message):

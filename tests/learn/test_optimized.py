@@ -229,7 +229,7 @@ class TestRefusals:
             GaussianProcess(**{"kernel": ERF, "optimize": True, **options}).fit(*wave)
 
     def test_of_marks_without_it(self, wave):
-        with pytest.raises(InputError, match=r"is no number; .* with optimize=True"):
+        with pytest.raises(InputError, match=r"is not a number; .* with optimize=True"):
             KernelRegressor(ERF).fit(*wave)
 
     def test_of_weights_batches_and_structured_inputs(self, wave):

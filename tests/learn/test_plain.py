@@ -186,8 +186,10 @@ def test_labels_that_are_missing_or_mixed_are_refused(labels, message):
 
 
 def test_plain_things_stay_what_they_are():
-    for data in (X, [[1.0, 2.0]], "text"):
+    for data in (X, [[1.0, 2.0]]):
         assert plain(data, "X") is data
+    with pytest.raises(InputError, match=r"y is the text 'a.csv'; .*load\('a.csv'\).y_train"):
+        plain("a.csv", "y")
     assert plain_targets(Y) is Y
     words = ["a", "b"]
     assert plain_targets(words) is words

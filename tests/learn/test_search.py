@@ -293,7 +293,7 @@ class TestRefusals:
         ("X", "y", "options", "message"),
         [
             (np.eye(3), [2.0, 2.0, 2.0], {}, "output 1 of y does not vary"),
-            (np.eye(3)[:1], [2.0], {}, "one sample leaves nothing"),
+            (np.eye(3)[:1], [2.0], {}, "one sample is not enough"),
             (np.eye(3), [1.0, np.inf, 2.0], {}, "y has NaN or infinite"),
             (np.eye(3) * np.nan, [1.0, 2.0, 3.0], {}, "X holds NaN"),
             (np.eye(3), [1.0, 2.0], {}, "one for each of the 3 samples"),

@@ -178,7 +178,10 @@ def test_without_leave_one_out_there_are_none(iris):
             KernelClassifier(NETWORK, training_time=2.0),
             r"closed form for training_time=2\.0; leave",
         ),
-        (KernelClassifier(NETWORK, alpha=0.1, solver=CG(probes=0)), r"which CG\(probes=0\) does w"),
+        (
+            KernelClassifier(NETWORK, alpha=0.1, solver=CG(probes=0)),
+            r"CG\(probes=0\) leaves out",
+        ),
     ):
         assert model.fit(X, y).temperature_ is None
         for name in ("predict_proba", "predict_log_proba"):

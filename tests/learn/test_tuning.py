@@ -121,7 +121,7 @@ class TestObjectives:
                 judge(torch.as_tensor(K), torch.as_tensor(y), noise)
 
         refused(K, centred * [1, 0], 0.3, "output 2 of y does not vary")
-        refused(K[:1, :1], centred[:1], 0.3, "one sample leaves nothing")
+        refused(K[:1, :1], centred[:1], 0.3, "one sample is not enough")
         refused(K, centred * [1, np.nan], 0.3, "y has values that are not finite")
         refused(K * np.nan, centred, 0.3, "K has values that are not finite")
         refused(K, y + 5, 0.3, "subtract its mean")
@@ -415,7 +415,9 @@ class TestWhatIsFree:
             tg.tune(net, np.eye(3), [1.0, 2.0, 3.0], free=names)
 
     def test_a_mark_is_no_number_elsewhere(self):
-        with pytest.raises(NetworkError, match=r"\? in 'dense:w=\?' is no number; tangency.tune"):
+        with pytest.raises(
+            NetworkError, match=r"\? in 'dense:w=\?' is not a number; tangency.tune"
+        ):
             tg.NTK("dense:w=? relu dense")
 
     @pytest.mark.parametrize(
@@ -440,7 +442,7 @@ class TestRefusals:
         [
             (np.eye(3), [2.0, 2.0, 2.0], "output 1 of y does not vary"),
             (np.eye(3), [0.1 + 1e6] * 3, "output 1 of y does not vary"),
-            (np.eye(3)[:1], [2.0], "one sample leaves nothing"),
+            (np.eye(3)[:1], [2.0], "one sample is not enough"),
             (np.eye(3), [1.0, np.nan, 2.0], "y has"),
             (np.eye(3), [1.0, np.inf, 2.0], "y has NaN or infinite"),
             (np.eye(3) * np.nan, [1.0, 2.0, 3.0], "X holds NaN"),

@@ -41,6 +41,6 @@ def test_nobody_there(monkeypatch):
 
 @pytest.mark.parametrize("address", ["nowhere", "no://127.0.0.1:9", "tcp://host", "a b:1", ""])
 def test_no_address(address):
-    message = "is no address of a Dask scheduler; give tcp://HOST:PORT"
+    message = "is not the address of a Dask scheduler; give tcp://HOST:PORT"
     with pytest.raises(InputError, match=message), connected(address):
         pass

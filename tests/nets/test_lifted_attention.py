@@ -164,7 +164,11 @@ HEADS = [
         {},
         "^attention: the axis over which it attends is that of the batch",
     ),
-    (lambda f, x: f(x, x, torch.relu(x)), {"batch_first": True}, "^attention: it attends to anoth"),
+    (
+        lambda f, x: f(x, x, torch.relu(x)),
+        {"batch_first": True},
+        "^attention: its queries come from",
+    ),
     (
         lambda f, x: f(x, x, x, attn_mask=torch.ones(5, 5).triu(1) > 0),
         {"batch_first": True},

@@ -44,7 +44,7 @@ MISFITS = [
      r"Slice has 1 places, but the signal has 2 spatial axes; give one per axis, \(None, None\)"),
     ("conv3 slice3x1", (3, 3, 1), r"\(3, 4\) holds no position of an axis of 3"),
     ("conv3 slice[[2,1]]", (3, 1), r"\(2, 1\) holds no position of an axis of 3"),
-    ("shuffle2 conv3", (3, 1), "PixelShuffle needs channels without end and of mean zero"),
+    ("shuffle2 conv3", (3, 1), "PixelShuffle needs infinitely many channels of mean zero"),
     ("conv3 relu shuffle2 gap", (3, 1), r"put it right after Conv\(...\), before the activation"),
     ("resize4x5 conv3", (3, 1), r"shape=\(4, 5\) has 2 numbers, but the signal has 1 spatial axes"),
     ("convt3", (5,), r"ConvTranspose needs a signal with spatial axes.*use Dense\(\) on vectors"),

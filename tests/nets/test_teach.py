@@ -129,3 +129,12 @@ def test_a_kernel_takes_one_network(kind):
         kind(tg.Dense(), tg.ReLU(), tg.Dense())
     kernel = kind("dense relu dense", normalize=True)
     assert pickle.loads(pickle.dumps(kernel)) == copy.deepcopy(kernel) == kernel
+
+
+@pytest.mark.parametrize("text", ["myrtle5", "wide_resnet(blocks=1)", "vit", "ckn"])
+def test_presets_have_no_name_in_a_text(text):
+    name = text.rstrip("5").partition("(")[0]
+    with pytest.raises(
+        tg.NetworkError, match=rf"use tangency\.{name}\(\.\.\.\) in Python, or here the"
+    ):
+        tg.parse(text)

@@ -26,28 +26,46 @@ Where things are:
 from ..results import Table
 from . import deformations, targets
 from .approximation import approximation_curve
-from .condition import smoothness_condition
-from .constants import sample_deformations, stability_constants
+from .condition import SmoothnessCondition, smoothness_condition
+from .constants import StabilityConstants, sample_deformations, stability_constants
+from .curves import ApproximationCurve
+from .decay import DecayFit
 from .deformations import deform
-from .empirical import EmpiricalSpectrum, empirical_spectrum
-from .geometries import geometries
-from .geometry import geometry
+from .empirical import Cluster, EmpiricalComparison, EmpiricalSpectrum, empirical_spectrum
+from .geometries import Geometries, geometries
+from .geometry import Geometry, geometry
 from .harmonics import legendre, multiplicity, spherical_harmonics
+from .interpolants import InterpolationNorms
 from .interpolation import interpolation_norms
 from .jets import gammas, lipschitz_constant
-from .mercer import MercerSpectrum
-from .norms import rkhs_norm
-from .patches import patch_condition
+from .mercer import MercerSpectrum, SpectrumComparison
+from .norms import RkhsNorm, rkhs_norm
+from .patches import PatchCondition, patch_condition
 from .quadrature import funk_hecke
-from .smoothness import modulus
+from .smoothness import Modulus, modulus
 from .spectrum import spectrum
-from .stability import stability_curve
-from .trends import stability_trends
+from .stability import StabilityCurve, stability_curve
+from .trends import StabilityTrends, stability_trends
 from .zonal import ZonalKernel, sphere_kernel
 
 __all__ = [
+    "ApproximationCurve",
+    "Cluster",
+    "DecayFit",
+    "EmpiricalComparison",
     "EmpiricalSpectrum",
+    "Geometries",
+    "Geometry",
+    "InterpolationNorms",
     "MercerSpectrum",
+    "Modulus",
+    "PatchCondition",
+    "RkhsNorm",
+    "SmoothnessCondition",
+    "SpectrumComparison",
+    "StabilityConstants",
+    "StabilityCurve",
+    "StabilityTrends",
     "Table",
     "ZonalKernel",
     "approximation_curve",

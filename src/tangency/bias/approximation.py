@@ -25,19 +25,22 @@ _POINTS = 240
 def approximation_curve(
     target: Any, kernels: Any, dim: int, radii: Any = None, degree: int = 1000
 ) -> ApproximationCurve:
-    """How near the balls ‖g‖_H ≤ δ of a kernel come to f in L²(S^{p-1}), exactly.
+    """How close the balls ‖g‖_H ≤ δ of a kernel come to f in L²(S^{p-1}), exactly.
 
-    target: a zonal target (see `tangency.bias.targets`), one of the names |u|, relu, cone, bump,
-    or a function of u = ⟨x, e⟩. kernels: NTK or NNGP of a dense network, a function h(u), a
-    `MercerSpectrum`, a mapping of names to these, or a network, which stands for both its kernels.
-    dim: p ≥ 2. radii: (r,) values of δ > 0; default: all that the degrees computed can resolve.
-    degree: the largest degree; 10,000 is quick for two-layer ReLU networks and targets in closed
-    form.
+    Args:
+        target: a zonal target (see `tangency.bias.targets`), one of the names |u|, relu, cone,
+            bump, or a function of u = ⟨x, e⟩.
+        kernels: NTK or NNGP of a dense network, a function h(u), a `MercerSpectrum`, a mapping of
+            names to these, or a network, which stands for both its kernels.
+        dim: p ≥ 2.
+        radii: (r,) values of δ > 0; default: all that the computed degrees can resolve.
+        degree: the largest degree; 10,000 is quick for two-layer ReLU networks and targets in
+            closed form.
 
     The minimiser has the components g_k = f_k μ_k/(μ_k + λ). A rate is fitted where the degrees
     left out change the error by less than 0.5%. By theory, for ‖f_k‖² ~ k^(-2s-1) and
-    μ_k ~ k^-β with s < β/2, the error falls as δ^(-s/(β/2 - s)); Lipschitz functions have
-    s ≥ 1, so that δ^(-1/(β/2 - 1)) is the worst: -1/(p/2 - 1) for the NTK, -1/(p/2) for the
+    μ_k ~ k^-β with s < β/2, the error falls as δ^(-s/(β/2 - s)). Lipschitz functions have
+    s ≥ 1, so the worst rate is δ^(-1/(β/2 - 1)): -1/(p/2 - 1) for the NTK, -1/(p/2) for the
     last-layer kernel of a ReLU network.
 
     Raises:

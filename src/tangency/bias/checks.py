@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -11,6 +12,9 @@ from .. import checks
 from ..checks import real_array
 from ..engines.tiles import size_text
 from ..errors import InputError, MemoryLimitError
+from ..printable import shown
+
+T = TypeVar("T")
 
 # Of quadrature, in more digits than float64 or in float64: a quarter of an hour or so.
 _MOST_DEGREES = {True: 20_000, False: 60_000}
@@ -51,6 +55,17 @@ def whole(value: Any, name: str, least: int) -> int:
     if found > _MOST:
         raise InputError(f"{name} must be at most 10^15, got a number of {_digits(found)} digits")
     return found
+
+
+def of_kernel(values: Mapping[str, T], name: Any) -> T:
+    """What a result holds for the kernel of this name.
+
+    Raises:
+        InputError: with the names that there are.
+    """
+    if not isinstance(name, str) or name not in values:
+        raise InputError(f"there is no kernel {shown(name)} in this result: {', '.join(values)}")
+    return values[name]
 
 
 def require_room(count: int, what: str) -> None:

@@ -105,16 +105,19 @@ def smoothness_condition(
 ) -> SmoothnessCondition:
     """RKHS norms of |u|^a around the smoothness at which they become finite.
 
-    kernels: NTK or NNGP of a dense network, a function h(u), a `MercerSpectrum`, a mapping of
-    names to these, or a network, which stands for both its kernels. dim: p ≥ 2. exponents: (m,)
-    values of a > -1/2; even ones, for which |u|^a is a polynomial, are left out; default: steps of
-    1/8 past the thresholds of ReLU kernels. degree: the largest degree computed.
+    Args:
+        kernels: NTK or NNGP of a dense network, a function h(u), a `MercerSpectrum`, a mapping of
+            names to these, or a network, which stands for both its kernels.
+        dim: p ≥ 2.
+        exponents: (m,) values of a > -1/2; even ones, for which |u|^a is a polynomial, are left
+            out; default: steps of 1/8 past the thresholds of ReLU kernels.
+        degree: the largest degree computed.
 
-    The paper's condition: β/2 bounded derivatives put an even f into the space, for μ_k ~ k^-β:
-    p/2 for the NTK of a ReLU network, p/2 + 1 for its last-layer kernel. On |u|^a one sees more:
-    ‖f_k‖² ~ k^(-2a-2), so that Σ ‖f_k‖²/μ_k is finite exactly for a > (β - 1)/2. The kink lies on
-    a circle, which saves half a derivative. Functions that are not even have components of
-    degrees whose eigenvalue is zero where the network has no bias (`rkhs_norm` names them).
+    The paper's condition: for μ_k ~ k^-β, an even f with β/2 bounded derivatives is in the space:
+    p/2 for the NTK of a ReLU network, p/2 + 1 for its last-layer kernel. |u|^a needs less:
+    ‖f_k‖² ~ k^(-2a-2), so Σ ‖f_k‖²/μ_k is finite exactly for a > (β - 1)/2. Its kink lies on
+    a circle, which saves half a derivative. Without biases, functions that are not even have
+    components of degrees whose eigenvalue is zero (`rkhs_norm` names them).
 
     Raises:
         InputError: sizes or exponents that make no sense.

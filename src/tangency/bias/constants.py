@@ -15,6 +15,7 @@ from ..kernels.base import Kernel
 from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.network import NetworkKernel
 from ..results import Result, Table
+from .checks import of_kernel
 from .deformations import (
     Deformation,
     RandomField,
@@ -57,7 +58,7 @@ class Constants(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StabilityConstants(Result):
-    """Fits of the stability bound's form; made by `stability_constants`.
+    """The stability bound, fitted to distances; made by `stability_constants`.
 
     Attributes:
         names: (m,) what each deformation is.
@@ -74,7 +75,7 @@ class StabilityConstants(Result):
 
     def fitted(self, kernel: str) -> np.ndarray:
         """(m,) what the fit says for each deformation."""
-        return self.constants[kernel](self.gradients, self.displacements)
+        return of_kernel(self.constants, kernel)(self.gradients, self.displacements)
 
     @property
     def title(self) -> str:
@@ -148,7 +149,7 @@ def stability_constants(
     mode: str = "zeros",
     scale: float | None = None,
 ) -> StabilityConstants:
-    """The constants with which the form of the bound describes mean relative distances best.
+    """The constants of the stability bound that fit mean relative distances best.
 
     d ≈ C₁‖∇τ‖^{1/2} + C₂‖∇τ‖ + C₃‖τ‖/σ_n with all C ≥ 0, by least squares on relative errors
     (so that small deformations count as much as large ones).

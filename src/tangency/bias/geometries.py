@@ -40,8 +40,8 @@ class Geometries(Result):
     @property
     def reading(self) -> str:
         return (
-            "From left to right the network changes, below each other are its two kernels: the "
-            "stabler a kernel, the lower its deformed copies against the grey lines of the classes."
+            "Each column is a network, each row one of its two kernels: the more stable a kernel, "
+            "the lower its deformed copies compared with the grey lines of the classes."
         )
 
     @property

@@ -47,7 +47,7 @@ class Neighbours:
 
 @dataclass(frozen=True, eq=False)
 class Geometry(Result):
-    """Distances from images to what should be near them, and far; made by `geometry`.
+    """Distances from images to those that should be near or far; made by `geometry`.
 
     Attributes:
         strengths: (s,) ‖∇τ‖_∞ of the deformations.
@@ -142,7 +142,7 @@ def geometry(
     those of Infinite MNIST (Loosli, Canu & Bottou 2007).
 
     Raises:
-        InputError: images, labels or options that cannot be.
+        InputError: invalid images, labels or options.
 
     >>> import tangency as tg
     >>> from sklearn.datasets import load_digits

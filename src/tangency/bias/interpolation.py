@@ -36,21 +36,24 @@ def interpolation_norms(
     seed: int = 0,
     shuffle: bool = False,
 ) -> InterpolationNorms:
-    """√(yᵀK⁻¹y), the least RKHS norm of a function through n samples, as n grows.
+    """√(yᵀK⁻¹y), the minimum RKHS norm of a function through n samples, as n grows.
 
-    kernels: a kernel K(X, Y), a mapping name -> kernel, or a network for both its kernels.
-    X: (N, d) or (N, *space, channels). y: (N,) or (N, outputs) numbers; encode classes as ±1 first.
-    sizes: (s,) numbers of samples; default: doubling from 16 to N/2 at most. draws: how many random
-    orders of the samples; the sets of one draw are nested. shuffle: also for y in random order, as
-    a control.
+    Args:
+        kernels: a kernel K(X, Y), a mapping name -> kernel, or a network for both its kernels.
+        X: (N, d) or (N, *space, channels).
+        y: (N,) or (N, outputs) numbers; encode classes as ±1 first.
+        sizes: (s,) numbers of samples; default: doubling from 16 to N/2 at most.
+        draws: number of random orders of the samples; the sets of one draw are nested.
+        seed: of the orders.
+        shuffle: also with y in random order, as a control.
 
     One K(X, X) is computed for each kernel, N² numbers. Directions of K that are rounding are
-    left out, as in `tangency.learn`; where y has a part in them, the norm is a lower bound, which
-    `missed` and an `IllConditionedWarning` say. Where equal inputs have different targets no
-    interpolant exists, and the norm is ∞.
+    left out, as in `tangency.learn`. If y has a part in them, the norm is a lower bound, and
+    `missed` and an `IllConditionedWarning` say so. If equal inputs have different targets, there
+    is no interpolant, and the norm is ∞.
 
     Raises:
-        InputError: X and y that do not fit, targets that are no numbers, bad sizes or draws.
+        InputError: X and y that do not fit, targets that are not numbers, bad sizes or draws.
 
     >>> import numpy as np
     >>> from tangency import NNGP, NTK
@@ -70,7 +73,7 @@ def interpolation_norms(
     mixed = [rng.permutation(len(inputs)) for _ in range(draws)] if shuffle else None
     size = math.sqrt(float(np.mean(targets**2)))
     if size == 0:
-        raise InputError("all targets are zero, so that every norm is; pass y with some variation")
+        raise InputError("all targets are zero, and so is every norm; pass y that varies")
     found = {}
     for name, kernel in named_kernels(kernels, _kernel).items():
         matrix, dtype = _gram(kernel, inputs)

@@ -105,18 +105,20 @@ class RkhsNorm(Result):
 def rkhs_norm(f: Any, kernel: Any, dim: int, degree: int = 1000) -> RkhsNorm:
     """The norm of f in the RKHS of a zonal kernel on S^{p-1}, ‖f‖² = Σ_k ‖f_k‖²_{L²}/μ_k.
 
-    f: a zonal target (from `tangency.bias.targets`, its name, or a function of u = ⟨x, e⟩), or an
-    array (m,) of the norms ‖f_k‖ ≥ 0 of its degrees k = 0, …, m - 1 in L² of the uniform
-    probability measure, all further ones being zero; it need not be zonal then.
-    kernel: NTK or NNGP of a dense network, the network itself for its NTK, a function h(u), or a
-    `MercerSpectrum`. dim: p ≥ 2.
-    degree: the largest degree computed; what lies beyond is judged, and the result says how.
+    Args:
+        f: a zonal target (from `tangency.bias.targets`, its name, or a function of u = ⟨x, e⟩), or
+            an array (m,) of the norms ‖f_k‖ ≥ 0 of its degrees k = 0, …, m - 1 in L² of the uniform
+            probability measure, all further ones zero; then f need not be zonal.
+        kernel: NTK or NNGP of a dense network, the network itself for its NTK, a function h(u), or
+            a `MercerSpectrum`.
+        dim: p ≥ 2.
+        degree: the largest degree computed; the rest is estimated, and the result says how.
 
-    The norm is ∞ where f has a component of a degree with μ_k = 0 exactly (as odd k ≥ 3 for a
-    two-layer ReLU network without bias), and where the series diverges. That is decided by the
-    decay of the terms: by theory where the exponents of target and kernel are both known, else by
+    The norm is ∞ if f has a component of a degree with μ_k = 0 exactly (as odd k ≥ 3 for a
+    two-layer ReLU network without bias), or if the series diverges. That is decided by the
+    decay of the terms: by theory if the exponents of target and kernel are both known, otherwise by
     a fit, which answers "unknown" (and NaN) near the border. Norms ‖f_k‖ under 1e-13 of the largest
-    are not taken for a component of a missing degree. `float(result)` is the norm.
+    do not count as a component of a missing degree. `float(result)` is the norm.
 
     Raises:
         InputError: f, dim or degree that make no sense.

@@ -13,6 +13,7 @@ from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
 from ..results import Result, Table
 from .bounds import Bound, bound
+from .checks import of_kernel
 from .distances import chosen
 
 if TYPE_CHECKING:
@@ -45,15 +46,15 @@ class Modulus(Result):
 
     def mean(self, name: str) -> np.ndarray:
         """(radii,) the mean over pairs."""
-        return self.distances[name].mean(axis=1)
+        return of_kernel(self.distances, name).mean(axis=1)
 
     def sup(self, name: str) -> np.ndarray:
         """(radii,) the largest over pairs: a lower bound on the true supremum."""
-        return self.distances[name].max(axis=1)
+        return of_kernel(self.distances, name).max(axis=1)
 
     def ratio(self, name: str) -> np.ndarray:
         """(radii,) the largest ‖Φ(x) − Φ(y)‖/‖x − y‖ over pairs."""
-        return (self.distances[name] / self.radii).max(axis=1)
+        return (of_kernel(self.distances, name) / self.radii).max(axis=1)
 
     @property
     def sizes(self) -> np.ndarray:
@@ -149,11 +150,11 @@ def modulus(
         fit_below: exponents are fitted to distances up to this one.
         seed: of the directions and the choice of inputs.
 
-    Small distances are right (`Kernel.paired_distance`) and cost more: about 10 milliseconds a pair
-    for 8×8 images and pooling, a second for 28×28.
+    Small distances are accurate (`Kernel.paired_distance`) and cost more: about 10 milliseconds a
+    pair for 8×8 images and pooling, a second for 28×28.
 
     Raises:
-        InputError: inputs, radii or kernels that are none.
+        InputError: inputs, radii or kernels that are invalid.
 
     >>> import numpy as np
     >>> from tangency import NNGP, NTK

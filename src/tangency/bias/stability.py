@@ -16,6 +16,7 @@ from ..checks import choice, number, whole, within_memory
 from ..kernels.coerce import Kernels, named_kernels
 from ..results import Result, Table
 from ..results.powers import PowerFit, fit_power
+from .checks import of_kernel
 from .deformations import Deformation, RandomField, deform, smooth
 from .distances import moved_distances, some_images
 from .families import Family, drawn, elastic, increasing
@@ -49,11 +50,11 @@ class StabilityCurve(Result):
 
     def mean(self, kernel: str) -> np.ndarray:
         """(s,) mean over draws and images."""
-        return self.distances[kernel].mean(axis=(1, 2))
+        return of_kernel(self.distances, kernel).mean(axis=(1, 2))
 
     def spread(self, kernel: str) -> np.ndarray:
         """(s,) standard deviation over draws and images, 0 where there is one."""
-        values = self.distances[kernel].reshape(len(self.sizes), -1)
+        values = of_kernel(self.distances, kernel).reshape(len(self.sizes), -1)
         return values.std(axis=1, ddof=1) if values.shape[1] > 1 else np.zeros(len(values))
 
     @property
@@ -134,7 +135,7 @@ def stability_curve(
         antialias, order, mode: as in `deform`; the images themselves go through A₀ too.
         fit_below: the exponents are fitted over the sizes up to this one, if there are three.
 
-    Distances are right to 1e-2. Very small sizes (below 1e-3, as a rule) need more digits than
+    Distances are accurate to 1e-2. Very small sizes (below 1e-3, as a rule) need more digits than
     float64 has, which takes seconds for a pair of images of 28×28 pixels and pooling.
 
     Measured here: averages over images, sampled on pixels. The bounds are on suprema over
@@ -143,7 +144,7 @@ def stability_curve(
     Source: Bietti & Mairal 2019, stability of the NTK to deformations.
 
     Raises:
-        InputError: images, sizes or options that cannot be; a deformation whose norm is 0.
+        InputError: invalid images, sizes or options; a deformation whose norm is 0.
 
     >>> import tangency as tg
     >>> from sklearn.datasets import load_digits

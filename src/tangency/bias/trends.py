@@ -80,7 +80,7 @@ def stability_trends(
     Args:
         networks: name -> network or text form, as in `POOLING_SCALES`, `PATCH_SIZES`, `DEPTHS`.
         images: as in `stability_constants`.
-        varied: what moves, for the title: "the pooling scale".
+        varied: what changes, for the title: "the pooling scale".
         options: passed on to `stability_constants`.
 
     >>> from sklearn.datasets import load_digits

@@ -26,15 +26,15 @@ def demo(
         int | None,
         typer.Option(metavar="N", help="A quick look: use only N digits, 100 to 1,797."),
     ] = None,
-    draws: Annotated[int, typer.Option(min=2, help="Draws for each point of a curve.")] = 5,
+    draws: Annotated[int, typer.Option(min=2, help="Random draws for each point of a curve.")] = 5,
     seed: o.Seed = 0,
     force: o.Force = False,
 ) -> None:
-    """Compare neural kernels on 1,797 real images of digits, in a minute or two.
+    """Compare neural kernels on 1,797 real images of digits, in a few minutes.
 
-    Dense and convolutional networks, each with its NTK and its last-layer kernel, beside an RBF
-    SVM and a linear model, on one split. Ridge and SVM parameters are chosen on the training part.
-    Ends by writing a page with all figures, in DIR or else in a temporary folder.
+    Dense and convolutional networks, each with its NTK and its last-layer kernel, are compared with
+    an RBF SVM and a linear model on one split. Regularization and SVM parameters are chosen on the
+    training part. At the end a page with all figures is written, to DIR or to a temporary folder.
     """
     folder = None if out is None else _claim_folder(out, force)
     from tangency.report.demo import Settings, explanation, run_demo

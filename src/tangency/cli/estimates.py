@@ -23,7 +23,7 @@ def gram_estimate(
     ],
     columns: Annotated[
         int | None,
-        typer.Option(metavar="M", help="Columns; if not given, the matrix is symmetric."),
+        typer.Option(metavar="M", help="Columns. Default: none, the matrix is symmetric."),
     ] = None,
     kernel: Annotated[Kind, typer.Option(help="Which kernel.")] = Kind.ntk,
     dtype: o.Dtype = o.Precision.float64,
@@ -34,7 +34,7 @@ def gram_estimate(
         str,
         typer.Option(
             metavar="N|S,S,...",
-            help="Cores like those of this machine; or the speed of each relative to one here.",
+            help="Number of cores like one of this machine, or their speeds relative to it.",
         ),
     ] = "1",
 ) -> None:

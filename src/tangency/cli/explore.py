@@ -16,10 +16,14 @@ def explore(
     data: o.Data = "digits",
     net: Annotated[
         str | None,
-        typer.Option("--net", metavar="TEXT", help="The network to begin with."),
+        typer.Option(
+            "--net",
+            metavar="TEXT",
+            help="The network to begin with. Default: one that fits the data.",
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="A free one if not given.")
+        int | None, typer.Option(min=1, max=65535, help="Port of the page. Default: a free one.")
     ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
@@ -31,11 +35,11 @@ def explore(
     channels: o.ChannelAxis = o.Channels.auto,
     scale: o.Scale = "auto",
 ) -> None:
-    """Open a page on which a network is changed by hand, and its two kernels are seen at once.
+    """Open a live page where you change a network and see its two kernels at once.
 
-    Sliders and text change the network; its NTK is shown beside its last-layer kernel on DATA. The
-    page is served to this machine alone, at an address that cannot be guessed, until Ctrl-C. Needs
-    Panel: pip install "tangency[explore]".
+    Sliders and text change the network; the page shows its NTK beside its last-layer kernel on
+    DATA. It is served to this machine alone, at an address that cannot be guessed, until Ctrl-C.
+    Needs Panel: pip install "tangency[explore]".
     """
     from ..explore.requirement import require_panel
 

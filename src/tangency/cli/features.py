@@ -21,7 +21,7 @@ def features(
         Path,
         typer.Option(
             metavar="F.zarr",
-            help="A store of features, where the same command goes on after an interruption.",
+            help="Folder for the features; after an interruption the same command goes on there.",
         ),
     ],
     kernel: o.OneKernel = o.Kernel.ntk,

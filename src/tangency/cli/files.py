@@ -24,7 +24,7 @@ def claim(
         raise ValueError(f"{path}: is a folder; give the name of a file")
     claim_place(path)
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: is no plain file; give another name")
+        raise ValueError(f"{path}: is not a plain file; give another name")
     for source in sources:
         if source is not None and path.exists() and _same_file(path, str(source)):
             raise ValueError(f"{path}: is read as input; give another name")

@@ -36,7 +36,8 @@ def lazy(
     test: Annotated[int, typer.Option(min=0, help="Examples to compare functions on.")] = 100,
     steps: Annotated[int, typer.Option(min=1, help="Steps of gradient descent.")] = 400,
     alpha: Annotated[
-        float, typer.Option(help="Scale of the output; large: lazy at any width.")
+        float,
+        typer.Option(help="Scale of the output; a large one makes training lazy at any width."),
     ] = 1.0,
     loss: Annotated[Loss, typer.Option(help="Cross-entropy is for classes only.")] = Loss.squared,
     out: FigureOut = None,

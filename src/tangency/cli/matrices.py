@@ -53,7 +53,7 @@ def gram(
     kernel: Annotated[Kind, typer.Option(help="Which kernel.")] = Kind.ntk,
     rows: Annotated[Part, typer.Option(help="Examples of the rows.")] = Part.all,
     columns: Annotated[
-        Part | None, typer.Option(help="Examples of the columns; the rows' if not given.")
+        Part | None, typer.Option(help="Examples of the columns. Default: those of the rows.")
     ] = None,
     limit: Annotated[
         int | None,
@@ -71,7 +71,7 @@ def gram(
     jobs: o.Jobs = None,
     tile: Annotated[
         str | None,
-        typer.Option(metavar="auto|N", help="Rows and columns of the tiles of a store; auto."),
+        typer.Option(metavar="auto|N", help="Rows and columns of the tiles of a store."),
     ] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,

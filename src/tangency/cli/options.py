@@ -17,22 +17,27 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A .npz, .npy, .csv, .tsv or IDX file, a folder of images, or digits, breast_cancer, "
-        "wine, iris, diabetes, openml:NAME.",
+        help="A .npz, .npy, .csv, .tsv or IDX file; a folder of images, one folder per class; or a "
+        "known set: digits, breast_cancer, wine, iris, diabetes, openml:NAME.",
     ),
 ]
 Net = Annotated[
-    str, typer.Option("--net", metavar="TEXT", help='The network: "conv3 relu gap dense".')
+    str,
+    typer.Option(
+        "--net",
+        metavar="TEXT",
+        help='The network as text: "dense relu dense", "conv3 relu gap dense".',
+    ),
 ]
 Labels = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Labels in a second file, for .npy and IDX images."),
+    typer.Option(metavar="FILE", help="File of the labels, for .npy and IDX images."),
 ]
 LabelColumn = Annotated[
     str,
     typer.Option(
         metavar="NAME|N|none",
-        help="Label column of a table: a name, or a position; -1 is the last.",
+        help="Label column of a table: its name or position (-1: the last), or none.",
     ),
 ]
 Header = Annotated[
@@ -40,22 +45,22 @@ Header = Annotated[
     typer.Option("--header/--no-header", help="Whether a table begins with column names."),
 ]
 InputShape = Annotated[
-    str | None, typer.Option(metavar="HxWxC", help="Give every example this shape, 28x28x1.")
+    str | None, typer.Option(metavar="HxWxC", help="Shape of one example, if stored flat: 28x28x1.")
 ]
 Scale = Annotated[
     str,
     typer.Option(
         metavar="auto|none|X",
-        help="Divide inputs by this; auto: 8- and 16-bit images by 255 and 65535.",
+        help="Divide inputs by this number; auto: 8- and 16-bit images by 255 and 65535.",
     ),
 ]
 MaxMemory = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="Memory for kernels: 500MB, 4GB; what is free if not given."),
+    typer.Option(metavar="SIZE", help="Memory for kernels: 500MB, 4GB. Default: what is free."),
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", metavar="N", help="Threads; all processors if not given, as for -1."),
+    typer.Option("--jobs", metavar="N", help="Number of threads. Default, and -1: all processors."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
@@ -115,49 +120,56 @@ ModelOut = Annotated[
 ]
 OneKernel = Annotated[Kernel, typer.Option(help="NTK, or the last-layer kernel.")]
 Alpha = Annotated[
-    str, typer.Option(metavar="loo|A|A,B,...", help="Ridge; loo: chosen by leave-one-out.")
+    str,
+    typer.Option(
+        metavar="loo|A|A,B,...",
+        help="Strength of the regularization; loo: chosen by leave-one-out.",
+    ),
 ]
 HowSolved = Annotated[
     Solver,
     typer.Option(
-        help="How the model is fitted; cg needs no more than some columns of the kernel matrix, "
-        "nystrom approximates it by 1,000 of them, features needs no pair of examples at all. auto "
-        "goes by size and memory."
+        help="How the model is fitted. cholesky, eigh: with the whole kernel matrix in memory; cg: "
+        "with a part of it; nystrom: approximately, from 1,000 columns; features: without the "
+        "matrix. auto decides by size and memory."
     ),
 ]
 Store = Annotated[
     Path | None,
     typer.Option(
         metavar="K.zarr",
-        help="Keep the kernel matrix, or the features, in this store; a run that was stopped goes "
+        help="Keep the kernel matrix, or the features, in this folder; a run that was stopped goes "
         "on from there.",
     ),
 ]
 Components = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="With features: the largest number of them; 4,000."),
+    typer.Option(metavar="N", min=1, help="With features: how many at most. Default: 4,000."),
 ]
 Widths = Annotated[
     str | None,
     typer.Option(
         metavar="N|N,N,...",
-        help="With features: landmarks at each activation, in order; 256, and more at the last.",
+        help="With features: landmarks at each activation. Default: 256, more at the last.",
     ),
 ]
 WhatIsLearnt = Annotated[
-    Task, typer.Option(help="auto: floating-point labels are targets, others classes.")
+    Task,
+    typer.Option(help="auto: regression for floating-point labels, classification for all others."),
 ]
 Normalize = Annotated[
     bool, typer.Option("--normalize", help="Centre every example, scale it to norm 1.")
 ]
 Standardize = Annotated[
-    bool, typer.Option("--standardize", help="Mean 0, deviation 1 per feature or channel.")
+    bool,
+    typer.Option("--standardize", help="Mean 0, standard deviation 1 for each feature or channel."),
 ]
 Zca = Annotated[
-    float | None, typer.Option(metavar="R", help="ZCA whitening with regularization R: 0.1.")
+    float | None,
+    typer.Option(metavar="R", help="ZCA whitening with regularization R, such as 0.1."),
 ]
 TestFraction = Annotated[
-    float | None, typer.Option(metavar="F", help="Hold out this share as a test part.")
+    float | None, typer.Option(metavar="F", help="Hold out this share as a test part, such as 0.2.")
 ]
 Limit = Annotated[
     int | None, typer.Option(metavar="N", help="Train on N examples, classes in proportion.")
@@ -182,14 +194,14 @@ WhichPart = Annotated[
     Part, typer.Option(help="auto: the test part if there is one, else everything.")
 ]
 Probabilities = Annotated[
-    bool, typer.Option("--proba", help="Write the probability of every class too.")
+    bool, typer.Option("--proba", help="Also write the probability of every class.")
 ]
 OtherLabelColumn = Annotated[
     str | None,
-    typer.Option(metavar="NAME|N|none", help="Label column of a table; else as in fit."),
+    typer.Option(metavar="NAME|N|none", help="Label column of a table. Default: as in fit."),
 ]
 OtherScale = Annotated[
-    str | None, typer.Option(metavar="auto|none|X", help="Scale of inputs; else as in fit.")
+    str | None, typer.Option(metavar="auto|none|X", help="Scale of inputs. Default: as in fit.")
 ]
 
 

@@ -23,9 +23,11 @@ def report(
     ] = Path("report.html"),
     limit: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Examples in kernel matrices; else what is quick."),
+        typer.Option(
+            metavar="N", help="Examples in kernel matrices. Default: as many as are quick."
+        ),
     ] = None,
-    draws: Annotated[int, typer.Option(min=2, help="Repetitions wherever one draws.")] = 5,
+    draws: Annotated[int, typer.Option(min=2, help="Repetitions of every random measurement.")] = 5,
     normalize: o.Normalize = False,
     standardize: o.Standardize = False,
     zca: o.Zca = None,

@@ -10,4 +10,4 @@ class DataError(InputError):
 
 
 class DataWarning(UserWarning):
-    """Data that may not be what they are read as."""
+    """Data that may have been meant in another way than they are read."""

@@ -1,4 +1,4 @@
-"""A folder of images with one folder per class."""
+"""A folder of images: one folder per class, or images alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..checks import shown
 from ..errors import callers_level
 from .errors import DataError, DataWarning
 from .inputs import RawParts
-from .pictures import one_depth, read_picture
+from .pictures import describe, one_depth, read_picture
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
@@ -23,8 +23,9 @@ SUFFIXES = (
 
 
 def read_image_folder(folder: Path) -> RawParts:
-    """`folder/CLASS/*.png`, or `folder/train/CLASS/*` with `folder/test/CLASS/*`.
+    """`folder/CLASS/*.png`, `folder/train/CLASS/*` with `folder/test/CLASS/*`, or `folder/*`.
 
+    In a folder without folders, the images have no labels.
     Classes are the folder names in alphabetical order, files are read in the order of their names;
     hidden files and files that are no images by their suffix are left alone; images in folders
     within a class are refused, and images beside the folders of classes warned of. Images are
@@ -34,6 +35,8 @@ def read_image_folder(folder: Path) -> RawParts:
     Raises `DataError` that names the first image of another size or another kind.
     """
     name = folder.resolve().name
+    if not _folders(folder) and (paths := _images(folder)):
+        return RawParts(one_depth([_read_all(paths)])[0], name=name)
     inner = {entry.name.lower(): entry for entry in _folders(folder)}
     _refuse_parts(folder, inner)
     if "train" not in inner or not set(inner) <= {"train", "test"}:
@@ -98,29 +101,35 @@ def _read_part(
         raise DataError(
             f"{folder}: neither IDX files nor one folder of images per class were found in it"
         )
-    images, labels = [], []
-    first: Path | None = None
+    paths, labels = [], []
     for number, name in enumerate(classes):
         if not (folder / name).is_dir():  # a class without test images
             continue
-        paths = _images(folder / name)
+        found = _images(folder / name)
         _refuse_nested(folder / name)
-        if not paths:
+        if not found:
             raise DataError(f"{folder / name}: no images in it (looked for {', '.join(SUFFIXES)})")
-        for path in paths:
-            image = read_picture(path)
-            if shape is not None and image.shape != shape:
-                where = "the training images are" if first is None else f"{first} is"
-                raise DataError(
-                    f"{path}: {_describe(image.shape)}, but {where} {_describe(shape)}; all "
-                    "images must have one size and be all grey or all in colour"
-                )
-            shape, first = image.shape, first or path
-            images.append(image)
-            labels.append(number)
-    if not images:
+        paths += found
+        labels += [number] * len(found)
+    if not paths:
         raise DataError(f"{folder}: no images in it")
-    return images, np.array(labels)
+    return _read_all(paths, shape), np.array(labels)
+
+
+def _read_all(paths: list[Path], shape: tuple[int, ...] | None = None) -> list[np.ndarray]:
+    """Images of one shape, that of the training images where it is given."""
+    images: list[np.ndarray] = []
+    for path in paths:
+        image = read_picture(path)
+        if shape is not None and image.shape != shape:
+            where = f"{paths[0]} is" if images else "the training images are"
+            raise DataError(
+                f"{path}: {describe(image.shape)}, but {where} {describe(shape)}; all "
+                "images must have one size and be all grey or all in colour"
+            )
+        shape = image.shape
+        images.append(image)
+    return images
 
 
 def _refuse_nested(folder: Path) -> None:
@@ -138,7 +147,3 @@ def _refuse_nested(folder: Path) -> None:
                     f"{images[0]}: the folder of a class is read without the folders in it; move "
                     f"this image into {folder}, or take its folder out"
                 )
-
-
-def _describe(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]} pixels in {'grey' if shape[2] == 1 else 'colour'}"

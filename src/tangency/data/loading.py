@@ -11,6 +11,7 @@ import numpy as np
 from ..checks import flag, is_whole, shown
 from .arrays import read_npy, read_npz
 from .bundled import BUNDLED, read_bundled, read_openml
+from .collections import is_collection, read_collection
 from .dataset import Dataset
 from .errors import DataError
 from .folders import read_image_folder
@@ -24,7 +25,7 @@ _KINDS = ".npz, .npy, .csv, .tsv, IDX (.idx, -idx3-ubyte; also .gz), a folder of
 
 
 def load(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Any,
     labels: str | os.PathLike[str] | None = None,
     *,
     label_column: str | int | None = -1,
@@ -35,31 +36,46 @@ def load(
     dtype: str = "float64",
     require_labels: bool = True,
 ) -> Dataset:
-    """Examples and labels from a file, a folder, or by the name of a known set.
+    """Examples and labels from a file, a folder, pictures in memory, or by the name of a known set.
 
-    source: a .npz (x_train, y_train, x_test, y_test, or X, y, X_test, y_test), .npy, .csv or .tsv
-    file, IDX images (MNIST's format) or a folder of them, a folder with one folder of images per
-    class; `digits`, `breast_cancer`, `wine`, `iris` or `diabetes`; `openml:NAME`. The bare name of
-    a known set always means that set: write `./digits` for a folder of that name.
-    labels: a second file, for .npy and IDX images.
-    label_column, header: for tables only; see `tangency.data.tables.read_table`.
-    input_shape: the shape that every example is given, channels last.
-    channels: where the channel axis is. "auto": images (n, height, width) get one, any other array
-    has it last; "none" adds one, "first" moves it.
-    scale: what pixels are divided by. "auto": images of unsigned 8-bit or 16-bit integers are
-    divided by 255 or 65535 and the digits by 16, so that they lie in [0, 1]; all other numbers are
-    taken as they are. None takes everything as it is.
-    dtype: "float64" or "float32".
+    Args:
+        source: a file: .npz (x_train, y_train, x_test, y_test, or X, y, X_test, y_test), .npy,
+            .csv, .tsv, or IDX images (MNIST's format). A folder: one folder of images per class,
+            images without labels, or IDX files. A name: `digits`, `breast_cancer`, `wine`, `iris`,
+            `diabetes`, or `openml:NAME` (write `./digits` for a folder of that name). Or pictures
+            in memory: a list of images of Pillow or of arrays, or a list or data set of pairs
+            (picture, label), such as those of torchvision. Tensors (channels, height, width) are
+            moved to channels last.
+        labels: a second file, for .npy and IDX images.
+        label_column: for tables: the name or position of the labels, -1 for the last column; None
+            where there are none.
+        header: for tables: whether the first line has column names; None finds out.
+        input_shape: the shape that every example is given, channels last.
+        channels: where the channel axis is. "auto": images (n, height, width) get one, any other
+            array has it last; "none" adds one, "first" moves it.
+        scale: what pixels are divided by. "auto": images of unsigned 8-bit or 16-bit integers are
+            divided by 255 or 65535 and the digits by 16, so that they lie in [0, 1]; all other
+            numbers are taken as they are. None takes everything as it is.
+        dtype: "float64" or "float32".
+        require_labels: False accepts examples without labels.
+
     Floating-point labels are regression targets, all other labels are classes.
-    Raises `DataError` (a ValueError) with the file, what is wrong, and the remedy.
+
+    Raises:
+        DataError: (a `ValueError`) with the file, what is wrong, and the remedy.
 
     >>> load("digits").summary()
     'digits: 1,797 training examples, shape 8x8x1, 10 classes'
     """
     options = InputOptions(input_shape, channels, scale, dtype)
-    place = _path_text(source, "source")
+    collected = is_collection(source)
+    place = type(source).__name__ if collected else _path_text(source, "source")
     try:
-        raw = _read(place, labels, label_column, header)
+        if collected:
+            _refuse_options_of_files(place, labels, label_column, header)
+            raw = read_collection(source, channels)
+        else:
+            raw = _read(place, labels, label_column, header)
     except OSError as error:
         own = error.strerror and str(error.filename) == place
         reason = error.strerror if own else error
@@ -67,8 +83,9 @@ def load(
     if flag(require_labels, "require_labels", error=DataError) and raw.y_train is None:
         raise DataError(
             f"{place}: there are no labels for its {len(raw.X_train):,} examples; "
-            "store them with the examples (y_train or y in a .npz), name their file (labels=, "
-            "--labels), or say that none are needed (require_labels=False)"
+            "store them with the examples (y_train or y in a .npz, one folder of images per "
+            "class, pairs of a picture and its label), or name their file (labels=, --labels); in "
+            "Python require_labels=False takes examples without labels"
         )
     name, X_test = raw.name, raw.X_test
     X = prepare(raw.X_train, options, f"{name}, training part", raw.full_scale)
@@ -87,12 +104,24 @@ def load(
     )
 
 
+def _refuse_options_of_files(place: str, labels: Any, label_column: Any, header: Any) -> None:
+    if (labels, label_column, header) != (None, -1, None):
+        raise DataError(
+            f"{place}: labels, label_column and header are for files; give pairs, as in "
+            "list(zip(pictures, labels))"
+        )
+
+
 def _path_text(path: Any, name: str) -> str:
     """The path or name as text; raises `DataError` for anything that is neither."""
     try:
         text: Any = os.fspath(path)
     except TypeError:
-        raise DataError(f"{name} must be a path or a name, got {shown(path)}") from None
+        arrays = "; arrays go into Dataset(X, y), or straight into a kernel"
+        raise DataError(
+            f"{name} must be a path or a name, got {shown(path)}"
+            + (arrays if hasattr(path, "__array__") else "")
+        ) from None
     if not isinstance(text, str) or not text or "\0" in text or len(text) > 4096:
         raise DataError(f"{name} must be a path or a name, got {shown(text)}")
     return text

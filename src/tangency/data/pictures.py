@@ -1,4 +1,4 @@
-"""One picture from a file: its pixels as they are meant to be seen, or a refusal."""
+"""One picture, from a file or Pillow's: its pixels as they are meant to be seen, or a refusal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_picture(path: Path) -> np.ndarray:
     """
     pillow = _pillow("PIL.Image")
     if not path.is_file():  # a pipe would be waited for
-        raise DataError(f"{path}: is no file that can be read; remove or rename it")
+        raise DataError(f"{path}: is not a readable file; remove or rename it")
     try:
         with pillow.open(path) as image:
             # Photographs of telephones (MPO) hold previews behind the picture itself.
@@ -35,13 +35,39 @@ def read_picture(path: Path) -> np.ndarray:
                     f"{path}: holds {image.n_frames} frames or pages; save the one that is meant "
                     "as an image of its own"
                 )
-            pixels = np.array(_upright(_plain(image, path)))
+            return pixels(image, str(path))
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as an image ({error})") from error
+
+
+def is_picture(value: Any) -> bool:
+    """Whether a value is an image of Pillow; Pillow itself is not imported for it."""
+    kinds = (kind.__module__ for kind in type(value).__mro__)
+    return "PIL.Image" in kinds and hasattr(value, "getchannel")
+
+
+def pixels(image: Any, where: str) -> np.ndarray:
+    """The pixels of an image of Pillow, in the form that `read_picture` gives.
+
+    Raises `DataError`, which begins with `where`, as `read_picture` does.
+    """
+    try:
+        found = np.array(_upright(_plain(image, where)))
     except DataError:
         raise
     except Exception as error:  # Pillow's readers raise errors of every kind on damaged files.
-        raise DataError(f"{path}: cannot be read as an image ({error})") from error
-    pixels = pixels.astype(pixels.dtype.newbyteorder("="))
-    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+        raise DataError(f"{where}: cannot be read as an image ({error})") from error
+    found = found.astype(found.dtype.newbyteorder("="))
+    return found[..., np.newaxis] if found.ndim == 2 else found
+
+
+def describe(shape: tuple[int, ...]) -> str:
+    """The size of a picture in words, `28x28 pixels in grey`; any other shape as it is."""
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        return f"of shape {shape}"
+    return f"{shape[1]}x{shape[0]} pixels in {'grey' if shape[2] == 1 else 'colour'}"
 
 
 def one_depth(parts: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
@@ -59,27 +85,27 @@ def _deepened(image: np.ndarray) -> np.ndarray:
     return image if image.dtype == np.uint16 else image.astype(np.uint16) * np.uint16(_DEEPER)
 
 
-def _plain(image: Any, path: Path) -> Any:
+def _plain(image: Any, where: str) -> Any:
     mode = image.mode
     if mode in _ALPHA or "transparency" in image.info:
-        return _without_alpha(image, path)
+        return _without_alpha(image, where)
     if mode in _TURNED:
         return image.convert(_TURNED[mode])
     if mode not in _PLAIN:
         raise DataError(
-            f"{path}: pixels of kind {mode!r}, without a fixed scale; save it as plain grey or "
+            f"{where}: pixels of kind {mode!r}, without a fixed scale; save it as plain grey or "
             "RGB, or as an array (.npy, .npz)"
         )
     return image
 
 
-def _without_alpha(image: Any, path: Path) -> Any:
+def _without_alpha(image: Any, where: str) -> Any:
     """The picture under an alpha channel or a transparent colour that covers nothing up."""
     kind = "LA" if image.mode in ("1", "L", "LA") else "RGBA"
     whole = image.convert(kind) if image.mode in (*_ALPHA, "1", "L", "RGB", "P") else None
     if whole is None or whole.getchannel("A").getextrema()[0] < 255:
         raise DataError(
-            f"{path}: pixels of kind {image.mode!r} with transparency, whose colour depends on "
+            f"{where}: pixels of kind {image.mode!r} with transparency, whose colour depends on "
             "what is behind; flatten it onto a background and save it as plain grey or RGB"
         )
     return whole.convert(kind.removesuffix("A"))

@@ -132,9 +132,11 @@ class _Preprocessing(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 class Standardize(_Preprocessing):
     """Subtract the training part's mean and divide by its standard deviation.
 
-    per: "feature" treats every value of an example on its own, "channel" all positions of a
-    channel together; "auto" is per channel for images and per feature for vectors. A feature that
-    never changes is only centred. Computed by scikit-learn's `StandardScaler`.
+    Args:
+        per: "feature" treats every value of an example on its own, "channel" all positions of a
+            channel together; "auto" is per channel for images and per feature for vectors.
+
+    A feature that never changes is only centred. Computed by scikit-learn's `StandardScaler`.
 
     >>> Standardize().fit_transform(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
     [[-1.0, 0.0], [1.0, 0.0]]
@@ -182,9 +184,12 @@ class Standardize(_Preprocessing):
 class NormalizeImages(_Preprocessing):
     """Centre every image on its own mean and scale it to unit size, image by image.
 
-    center: subtract the image's mean over all positions and channels. size: "norm" makes its
-    Euclidean norm 1, "std" the standard deviation of its values, None leaves its size alone. An
-    image that is constant becomes zero when centred. Nothing is learnt from the training part.
+    Args:
+        center: whether to subtract the image's mean over all positions and channels.
+        size: "norm" makes its Euclidean norm 1, "std" the standard deviation of its values; None
+            leaves its size alone.
+
+    An image that is constant becomes zero when centred. Nothing is learnt from the training part.
 
     >>> NormalizeImages().fit_transform(np.array([[3.0, 1.0], [2.0, 2.0]])).round(3).tolist()
     [[0.707, -0.707], [0.0, 0.0]]

@@ -17,9 +17,9 @@ def stratified_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers of a training and a test part in which classes keep their shares.
 
-    y: (n,) labels. Returns two sorted, disjoint arrays that together are all rows; the test part
-    has `test_fraction * n` of them, rounded up as in scikit-learn. The same seed gives the same
-    split. Raises `DataError` for a class with one example and for parts with fewer rows than
+    Returns two sorted, disjoint arrays that together are all rows of the labels y (n,). The test
+    part has `test_fraction * n` of them, rounded up as in scikit-learn. The same seed gives the
+    same split. Raises `DataError` for a class with one example and for parts with fewer rows than
     classes.
 
     >>> train, test = stratified_split(np.repeat([0, 1], 10), test_fraction=0.2, seed=0)
@@ -35,7 +35,7 @@ def stratified_split(
 def stratified_subset(y: np.ndarray, size: int, seed: int = 0) -> np.ndarray:
     """Sorted row numbers of `size` examples in which classes keep their shares.
 
-    y: (n,) labels. All rows where `size` is n or more. Raises like `stratified_split`.
+    All rows of the labels y (n,) if `size` is n or more. Raises like `stratified_split`.
 
     >>> stratified_subset(np.array([0, 1, 0, 1, 0, 1]), 2).shape
     (2,)

@@ -123,10 +123,10 @@ def verdict(
         return Verdict(double, None)
     return Verdict(
         double,
-        "of inputs that are nearly equal or parallel, but not quite, rounding may take up to "
-        f"{min(most, 1.0):.1%} of the kernel, in float64 too: variances on the way are as large as "
-        f"{found.high:.1g}, and layers of the network multiply rounding with them; scale the "
-        "inputs down, or take smaller weights",
+        "for inputs that are nearly equal or parallel, but not quite, rounding may cost up to "
+        f"{min(most, 1.0):.1%} of the kernel, in float64 too: variances inside the network are as "
+        f"large as {found.high:.1g}, and layers of the network multiply rounding with them; scale "
+        "the inputs down, or take smaller weights",
     )
 
 

@@ -32,7 +32,7 @@ class Profile:
     @property
     def reading(self) -> str:
         text = (
-            "How alike two inputs of norm 1 are to a dense network, against their cosine u, as a "
+            "How similar two inputs of norm 1 are to a dense network, against their cosine u, as a "
             "share of κ(1). A steep end at u = 1 tells near inputs apart; a flat line hardly "
             "tells any."
         )

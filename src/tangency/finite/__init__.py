@@ -22,6 +22,7 @@ from .expansion import TaylorModel, linearize, taylor  # noqa: E402
 
 if TYPE_CHECKING:
     from ..learn.predictions import KernelPredictions, kernel_predictions
+    from .costs import MethodChoice
     from .descent import StepWarning
     from .empirical import empirical_nngp, empirical_ntk, explain_ntk
     from .lazy import LazyTraining, lazy_training
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _LATER = {
     "KernelPredictions": ".learn.predictions",
     "LazyTraining": "lazy",
+    "MethodChoice": "costs",
     "NTKOperator": "operators",
     "StepWarning": "descent",
     "Training": "training",
@@ -60,6 +62,7 @@ __all__ = [
     "FiniteNetwork",
     "KernelPredictions",
     "LazyTraining",
+    "MethodChoice",
     "NTKOperator",
     "StepWarning",
     "TaylorModel",

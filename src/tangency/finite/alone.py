@@ -74,7 +74,7 @@ def check_independent(subject: Subject, x: Tensor) -> None:
     alone = torch.cat([_evaluated(subject, x[i : i + 1]) for i in range(len(x))])
     together = _evaluated(subject, x)
     if not bool(torch.isfinite(alone).all()):
-        raise InputError("the module's outputs are NaN or infinite; look at its parameters")
+        raise InputError("the module's outputs are NaN or infinite; check its parameters")
     difference, size = (together - alone).abs().max(), alone.abs().max()
     if not float(difference) <= _ROUNDING[subject.dtype] * max(float(size), 1e-30):
         raise InputError(

@@ -40,7 +40,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class MethodChoice:
-    """The method for an empirical kernel and the prices of all; made by `explain_ntk`.
+    """The method for an empirical kernel and the costs of all; made by `explain_ntk`.
 
     Attributes:
         method, reason: what is taken, and why.

@@ -21,7 +21,7 @@ class DivergedError(InputError):
 
 
 class StepWarning(UserWarning):
-    """Steps of gradient flow that have become too long on the way."""
+    """Steps of gradient flow that have become too long during training."""
 
 
 State = list[torch.Tensor]

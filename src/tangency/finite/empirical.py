@@ -39,7 +39,7 @@ def empirical_ntk(
     max_memory: float | None = None,
     progress: bool = False,
 ) -> Any:
-    """⟨∂f(x)/∂θ, ∂f(y)/∂θ⟩ of any `torch.nn.Module`, at its present parameters.
+    """⟨∂f(x)/∂θ, ∂f(y)/∂θ⟩ of any `torch.nn.Module`, at its current parameters.
 
     Args:
         module: takes a batch and returns one tensor (n, ...), flattened to o outputs. f(x) is its
@@ -200,7 +200,7 @@ def request_of(
 def _returned(found: Tensor, like: Any) -> Any:
     if not bool(torch.isfinite(found).all()):
         raise InputError(
-            "the kernel has NaN or infinite entries; look at the module's parameters, or call "
+            "the kernel has NaN or infinite entries; check the module's parameters, or call "
             "module.double()"
         )
     return found if isinstance(like, Tensor) else np.asarray(found.cpu())

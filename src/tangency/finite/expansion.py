@@ -189,7 +189,7 @@ def linearize(module: nn.Module) -> TaylorModel:
 
 
 def taylor(module: nn.Module, order: int) -> TaylorModel:
-    """The Taylor polynomial of a module in its parameters, at those that it has now.
+    """The Taylor polynomial of a module in its parameters, around their current values.
 
     Nested forward-mode derivatives; the cost triples with each order. A function with kinks, as
     of ReLU, has no curvature within a linear piece: orders count for smooth activations, and for

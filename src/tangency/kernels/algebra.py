@@ -284,9 +284,9 @@ def kernel_from_dict(data: dict[str, Any]) -> Kernel:
         "Scaled": lambda d: Scaled(kernel_from_dict(d["kernel"]), d["factor"]),
     }
     if not isinstance(data, Mapping):
-        raise InputError(f"this describes no kernel: {shown(data)} (no dictionary)")
+        raise InputError(f"this does not describe a kernel: {shown(data)} (no dictionary)")
     try:
         return readers[data["type"]](data)
     except (KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {cut(str(error))}"
-        raise InputError(f"this describes no kernel: {shown(data)} ({reason})") from None
+        raise InputError(f"this does not describe a kernel: {shown(data)} ({reason})") from None

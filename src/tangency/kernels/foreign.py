@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,51 @@ def refuse_uncomputed(data: Any, name: str) -> None:
     """Refuse a query that has not been run."""
     if type(data).__name__ == "LazyFrame":
         raise InputError(f"{name} is a LazyFrame, a query that has not run; pass {name}.collect()")
+
+
+def refuse_unread(data: Any, name: str) -> None:
+    """Refuse what holds data that must be read first: paths, pictures, sets of pairs, a `Dataset`.
+
+    NumPy would read some of them, as the numbers of colours in a palette, or rows of one picture.
+    """
+    if isinstance(data, str | PathLike):
+        part = "y_train" if name == "y" else "X_train"
+        read = f"tangency.data.load({shown(str(data))}).{part}"
+        raise InputError(f"{name} is the text {shown(str(data))}; to read a file, pass {read}")
+    if hasattr(data, "X_train") and hasattr(data, "y_train"):
+        raise InputError(f"{name} is a {type(data).__name__}; pass its X_train, or y_train")
+    what = "is an image of Pillow" if _is_picture(data) else _held(data)
+    if what is None:
+        return
+    of = f"[{name}]" if _is_picture(data) else name
+    raise InputError(
+        f"{name} {what}; pass tangency.data.load({of}, require_labels=False).X_train, which is "
+        "(n, height, width, channels), with pixels in [0, 1]"
+    )
+
+
+def _held(data: Any) -> str | None:
+    """What the first item of a list or data set says of all of them, if that is no plain data."""
+    sequence = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    if not sequence or isinstance(data, dict) or hasattr(data, "shape") or not len(data):
+        return None
+    try:
+        first = data[0]
+    except Exception:  # a sequence of another kind, which NumPy may read or refuse
+        return None
+    if _is_picture(first):
+        return "holds images of Pillow"
+    if not isinstance(first, tuple | list) or len(first) != 2:
+        return None
+    picture, label = first
+    single = np.ndim(label) == 0 if not is_torch_array(label) else label.ndim == 0
+    if single and (_is_picture(picture) or getattr(picture, "ndim", 0) > 0):
+        return "holds pairs of a picture and a label"
+    return None
+
+
+def _is_picture(data: Any) -> bool:
+    return any(kind.__module__ == "PIL.Image" for kind in type(data).__mro__)
 
 
 def refuse_no_data(data: Any, name: str) -> None:

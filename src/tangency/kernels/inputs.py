@@ -23,6 +23,7 @@ from .foreign import (
     refuse_masked,
     refuse_uncomputed,
     refuse_unlike_columns,
+    refuse_unread,
     table_values,
 )
 from .packing import Structured, refuse_structured
@@ -247,6 +248,7 @@ def _array(data: Any, name: str) -> Any:
         return readable_tensor(data, name)
     refuse_masked(data, name)
     refuse_uncomputed(data, name)
+    refuse_unread(data, name)
     if holds_tensors(data):
         raise InputError(f"{name} is a list of tensors; pass torch.stack({name})")
     if is_table(data):

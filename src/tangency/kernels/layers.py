@@ -25,7 +25,7 @@ _KINDS = Wanted._fields
 
 @dataclass(frozen=True)
 class LayerKernels(Result):
-    """Σ and Θ behind each layer of a network; made by `layer_kernels`.
+    """Σ and Θ after each layer of a network; made by `layer_kernels`.
 
     Attributes:
         net: the text of the network.
@@ -87,7 +87,7 @@ class LayerKernels(Result):
 
 
 def layer_kernels(net: NetworkLike, X: Inputs) -> LayerKernels:
-    """The kernels of a network cut behind each of its layers, in one pass.
+    """The kernels of a network cut off after each of its layers, in one pass.
 
     Args:
         net: a network, or its text; layers inside branches count with the layer they are in. It

@@ -42,15 +42,15 @@ class NetworkKernel(Kernel):
 
     Args:
         net: the network, a single layer, or the text form.
-        input_shape: (*space, channels) of one input; then 2-d arrays, whose rows are inputs laid
-            out flat, are accepted too (as scikit-learn passes them).
+        input_shape: (*space, channels) of one input. If given, 2-d arrays whose rows are flattened
+            inputs are accepted too (scikit-learn passes such rows).
         normalize: divide by √(K(x,x)K(y,y)); 0 where one of these is 0.
-        engine: "auto", "fused", "blocked" or "reference"; `explain` says what "auto" picks.
-        max_memory: bytes to work in, beside the inputs; default: a quarter of what is free for the
-            reference engine, while compiled ones need little beside the result.
+        engine: "auto", "fused", "blocked" or "reference"; `explain` says which one "auto" takes.
+        max_memory: bytes of working memory, besides the inputs. Default for the reference engine: a
+            quarter of what is free; compiled engines need little besides the result.
         n_jobs: threads of compiled engines; default: what the machine, NUMBA_NUM_THREADS and
             OMP_NUM_THREADS allow. Results do not depend on it.
-        progress: show a progress bar on calls of more than two seconds.
+        progress: show a progress bar for calls of more than two seconds.
 
     Raises:
         NetworkError: a network whose layers do not fit the input, or that ends on a grid.
@@ -58,10 +58,10 @@ class NetworkKernel(Kernel):
             kernel beyond the range of the dtype.
         MemoryLimitError: a matrix that does not fit in `max_memory`.
 
-    float32 inputs are computed in float64, and rounded at the end, where float32 has not the range
-    or would round more than about 2e-3 of √(K(x,x)K(y,y)) away; `explain(net, X)` says so. Where
-    float64 would lose as much, an `InputWarning` does. Equal inputs have the value of `diag`, to
-    the last bit, on the diagonal and wherever they meet.
+    float32 inputs are computed in float64, and the result is rounded, if the range of float32 is
+    too small or rounding would be more than about 2e-3 of √(K(x,x)K(y,y)); `explain(net, X)` says
+    so. If float64 would lose as much, an `InputWarning` says so. Wherever two inputs are equal,
+    the entry is that of `diag`, to the last bit.
     """
 
     kind: ClassVar[str]
@@ -186,7 +186,7 @@ class NetworkKernel(Kernel):
 
 @dataclass(frozen=True, repr=False, init=False)
 class NTK(NetworkKernel):
-    """The neural tangent kernel Θ of a network: training all trainable layers.
+    """The neural tangent kernel Θ of a network, all of whose layers are trained.
 
     Arguments and errors as in `NetworkKernel`: `net`, `input_shape`, `normalize`, `engine`,
     `max_memory`, `n_jobs`, `progress`. Called with X (n, *space, channels) and

@@ -15,6 +15,7 @@ from .foreign import (
     refuse_masked,
     refuse_no_data,
     refuse_uncomputed,
+    refuse_unread,
 )
 from .packing import refuse_structured
 
@@ -37,6 +38,7 @@ def plain(data: Any, name: str) -> Any:
     if holds_tensors(data):
         return [plain(each, name) for each in data]
     refuse_uncomputed(data, name)
+    refuse_unread(data, name)
     refuse_no_data(data, name)
     if is_table(data):
         _refuse_dates(data, name)

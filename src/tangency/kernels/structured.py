@@ -16,7 +16,7 @@ from .packing import Structured
 
 
 class Masked(Structured):
-    """Inputs of several sizes in one array, with a mask of the positions that are none of theirs.
+    """Inputs of several sizes in one array, with a mask of the positions that are padding.
 
     Args:
         X: values (n, *space, channels); or a list of arrays (length, channels), one for each
@@ -66,7 +66,7 @@ class Masked(Structured):
 
 
 class Graphs(Structured):
-    """Graphs, one an input: what their nodes hold, and the weights of their edges.
+    """Graphs as inputs: the values at their nodes, and the weights of their edges.
 
     Args:
         X: values (n, nodes, channels); or a list of arrays (nodes, channels), one for each graph,

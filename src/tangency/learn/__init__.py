@@ -26,7 +26,7 @@ from .lowrank import LowRank, low_rank
 from .persist import ModelFileError, load
 from .predictions import KernelPredictions, kernel_predictions
 from .priors import Gamma, LogNormal, Prior
-from .solvers import CG, Cholesky, Eigh, Features, Nystrom, choose_solver
+from .solvers import CG, Choice, Cholesky, Eigh, Features, Nystrom, choose_solver
 from .tuning import Profile, Tuned, tune
 from .uncertainty import (
     ClassCalibration,
@@ -39,6 +39,7 @@ from .uncertainty import (
 
 __all__ = [
     "CG",
+    "Choice",
     "Cholesky",
     "ClassCalibration",
     "ClassScores",

@@ -42,7 +42,7 @@ def _knows_its_errors(model: KernelClassifier) -> bool:
         )
     if isinstance(model.solver, CG) and model.solver.probes == 0:
         raise InputError(
-            "probabilities are calibrated by leave-one-out, which CG(probes=0) does without; "
+            "probabilities are calibrated by leave-one-out, which CG(probes=0) leaves out; "
             f"set probes to 16, or {remedy}"
         )
     return True
@@ -53,19 +53,19 @@ def _endless(time: Any) -> bool:
 
 
 class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
-    """Kernel ridge classification: regression on centred one-hot targets, the largest wins.
+    """Kernel ridge classification: regression on one-hot targets; the largest value wins.
 
-    One function per class is fitted as `KernelRegressor` does, to 1 for its own samples and 0
-    for the others; all classes share one factorisation. Parameters are those of
+    As in `KernelRegressor`, one function per class is fitted, to 1 on its own samples and 0
+    on the others; all classes share one factorisation. Parameters are those of
     `KernelRegressor`; labels may be numbers, strings or booleans.
 
-    Attributes are those of `KernelRegressor`, with k = the number of classes, in the order of
-    `classes_`. `loo_score_` is the accuracy of the leave-one-out predictions. alpha is chosen
+    Attributes are those of `KernelRegressor`, where k is the number of classes, in the order of
+    `classes_`. `loo_score_` is the accuracy of the leave-one-out predictions, while alpha is chosen
     by their mean squared error.
 
-    Probabilities are softmax(f(x)/T), in the order of the values, with T, `temperature_`, chosen at
-    the end of the fit by the log loss of the leave-one-out predictions. Without
-    these, for a finite `training_time` and `CG(probes=0)`, there is no `predict_proba`.
+    Probabilities are softmax(f(x)/T). The temperature T, `temperature_`, is chosen at the end of
+    the fit by the log loss of the leave-one-out predictions. If there are none (a finite
+    `training_time`, `CG(probes=0)`), there is no `predict_proba`.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class KernelClassifier(PlainScore, ClassifierMixin, RidgeEstimator):
         if not targets.any(axis=1).all():
             other = data.y[np.argmin(targets.any(axis=1))].tolist()
             raise InputError(
-                f"y holds {shown(other)}, which is none of classes, {shown(known.tolist())}"
+                f"y holds {shown(other)}, which is not one of classes, {shown(known.tolist())}"
             )
         take_in(self, data, targets, regularization, flat=False)
         self.classes_, self.temperature_ = known, None

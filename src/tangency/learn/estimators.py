@@ -117,7 +117,7 @@ class RidgeEstimator(DualEstimator):
             return found
         if data.weights is not None:
             raise InputError(
-                "optimize chooses for samples that count alike; leave sample_weight out, or give "
+                "optimize needs samples of equal weight; leave sample_weight out, or give "
                 "weights of 0 and 1 only"
             )
         noise = None if found.chooses or found.alphas is None else found.alphas[0]
@@ -194,57 +194,57 @@ class RidgeEstimator(DualEstimator):
 class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimator):
     """Kernel ridge regression and gradient flow with a neural kernel.
 
-    f(x) = ȳ + Σᵢ cᵢ K(x, xᵢ) with c = (K + αI)⁻¹ (I - exp(-t (K + αI))) (y - ȳ): gradient flow
-    on ½ Σᵢ (f(xᵢ) - yᵢ)² + ½ α ‖f - ȳ‖² with learning rate 1, from f = ȳ, stopped at time t.
-    t = ∞ is ridge regression; α = 0 and t = ∞ the interpolant of minimum norm.
+    f(x) = ȳ + Σᵢ cᵢ K(x, xᵢ) with c = (K + αI)⁻¹ (I - exp(-t (K + αI))) (y - ȳ): the result of
+    gradient flow on ½ Σᵢ (f(xᵢ) - yᵢ)² + ½ α ‖f - ȳ‖² with learning rate 1, from f = ȳ, stopped at
+    time t. t = ∞ is ridge regression; α = 0 and t = ∞ is the interpolant of minimum norm.
 
     Parameters
     ----------
     kernel : a kernel object or callable kernel(X, Y), "precomputed", or a network or its text
-        form, which stand for its NTK; None is that of `dense relu dense`.
-    alpha : the ridge, a number ≥ 0 in units of K; a list of numbers or "loo" to choose by
-        leave-one-out in closed form, "loo" over a grid scaled with the mean of K(x, x). None is
-        "loo" without a `training_time` and 0 with one.
+        form, which stand for its NTK; None is the NTK of `dense relu dense`.
+    alpha : strength of the regularization, a number ≥ 0 in units of K. With a list of numbers, or
+        "loo" (a grid scaled with the mean of K(x, x)), the best one is chosen by leave-one-out
+        errors in closed form. None is "loo" without a `training_time` and 0 with one.
     training_time : t ≥ 0, ∞ allowed. None is ∞.
-    center : whether the mean ȳ of the targets is removed before the fit and added back.
+    center : whether the mean ȳ of the targets is subtracted before the fit and added back.
     solver : "auto" (`explain_solver` says which), "cholesky", "eigh", "cg", "nystrom", "features",
         or one of them with options, such as `CG(tol=1e-4)`; see `tangency.learn.solvers`.
-    store : None, or the path of a Zarr store that K(X, X) is computed into, and where it is taken
-        up or read if it is there already, as `tangency.gram.compute` does it.
-    optimize : whether `fit` first chooses numbers in the network by `tangency.tune`, those of the
-        least leave-one-out error, and alpha with them (unless it is a number). True: the marks `?`
-        in a text form, or without marks the standard deviations of weights and biases of all layers
-        but the last; or names of parameters; or options of `tune` by name, as in {"restarts": 1}.
-        Needs PyTorch, and not for "cg", "nystrom", "features" and `store`. None: what is given.
-    random_state : of the restarts of `optimize`.
+    store : None, or the path of a Zarr store into which K(X, X) is computed. If the store is there
+        already, it is continued or read, as `tangency.gram.compute` does.
+    optimize : whether `fit` first chooses numbers in the network by `tangency.tune`, for the
+        smallest leave-one-out error, together with alpha (unless it is a number). True: those
+        marked by `?` in a text form, or without marks the standard deviations of weights and biases
+        of all layers but the last; or names of parameters; or options of `tune`, {"restarts": 1}.
+        None: the network as it is. Needs PyTorch; not with "cg", "nystrom", "features" or `store`.
+    random_state : sets where the restarts of `optimize` begin.
 
     Attributes
     ----------
-    dual_coef_ : c, (n,) or (n, k) as y was; `intercept_` is ȳ.
-    alpha_ : the ridge used, out of `alphas_` (a,) with mean squared leave-one-out errors
+    dual_coef_ : c, (n,) or (n, k), as y; `intercept_` is ȳ.
+    alpha_ : the alpha used, one of `alphas_` (a,) with mean squared leave-one-out errors
         `loo_losses_` (a,), weighted means with `sample_weight`; None without a closed form. Of
-        values equally good to nine digits the larger is taken. Several outputs count alike,
-        whatever their units: the error of each is multiplied by the mean variance of the outputs
-        over its own.
-    loo_residuals_ : y less the leave-one-out predictions, as y was, without samples of weight 0;
-        None as `loo_score_`. `sample_weight_` are the weights of these, None where all are 1.
+        values equally good to nine digits the largest is taken. Several outputs count equally,
+        in any units: the error of each is multiplied by the mean variance of all outputs and
+        divided by its own.
+    loo_residuals_ : y minus the leave-one-out predictions, shaped as y, without samples of weight
+        0; None if `loo_score_` is. `sample_weight_` are their weights, None if all are 1.
     rkhs_norm_ : the norm of f - ȳ, √(Σₖ cₖᵀKcₖ), over all outputs; `rkhs_norms_` (k,) for each.
-    loo_score_ : R² of the leave-one-out predictions, what `score` would say of them; None for a
+    loo_score_ : R² of the leave-one-out predictions; None for a
         finite `training_time` or a single sample, which have no closed form, and for
-        `CG(probes=0)`. `loo_error_` is its relative error (of the residuals) where probes
-        estimate them, as "cg" does, else None.
+        `CG(probes=0)`. `loo_error_` is the relative error of the residuals if they are estimated
+        by probes, as "cg" does, else None.
     solver_ : the solver used. For "cg", `n_products_` counts products with K, and `tolerance_`
         bounds the errors of predictions, in units of the root mean square of y - ȳ.
     X_fit_ : the training samples ("nystrom": the landmarks only), None for "precomputed" and
-        "features"; `kernel_` the kernel used.
-    features_ : the `LayerwiseFeatures` of "features", whose coefficients `dual_coef_` (r,) or
-        (r, k) then has; its `error_` says how far ⟨φ(x), φ(y)⟩ is from the kernel. Else None.
-    tuned_ : what `optimize` found, as `tune` gives it; None without, and in a model from a file.
+        "features"; `kernel_` is the kernel used.
+    features_ : with "features", the `LayerwiseFeatures`; `dual_coef_` (r,) or (r, k) are then the
+        coefficients of these, and its `error_` measures ⟨φ(x), φ(y)⟩ - K(x, y). Else None.
+    tuned_ : the result of `optimize`, as `tune` returns it; None without, and in a loaded model.
 
     X is (n, d) or (n, *space, channels). K is computed in the dtype of X, everything else in
     float64; predictions are float64. Warns with `IllConditionedWarning`, and with `SearchWarning`
-    where the best alpha stands at the edge of what "loo" can search. No choice depends on the units
-    of y, nor, with `center`, on a number added to it.
+    if the best alpha is at the edge of what "loo" can search. No choice depends on the units
+    of y or, with `center`, on a number added to it.
 
     Examples
     --------

@@ -50,45 +50,45 @@ class GaussianProcess(PlainScore, MultiOutputMixin, RegressorMixin, DualEstimato
     (a network trained by Bayes' rule), and observation noise N(0, `noise`).
 
     inference="ensemble": networks drawn at random and trained by gradient flow until
-    `training_time`; their mean ȳ + B (y - ȳ) and covariance K + B K Bᵀ - B K - K Bᵀ, with
-    B = Θ(x, X) (Θ + noise·I)⁻¹ (I - exp(-t (Θ + noise·I))), need the NNGP kernel K and the NTK Θ of
-    one network. t = 0 is the prior. Time as in `KernelRegressor`.
+    `training_time`. With the NNGP kernel K and the NTK Θ of one network and
+    B = Θ(x, X) (Θ + noise·I)⁻¹ (I - exp(-t (Θ + noise·I))), their mean is ȳ + B (y - ȳ) and their
+    covariance K + B K Bᵀ - B K - K Bᵀ. t = 0 is the prior. Time is as in `KernelRegressor`.
 
     Parameters
     ----------
     kernel : a network, its text form or None for `dense relu dense`; for the posterior also a
         kernel object, a callable kernel(X, Y), or "precomputed" for means without variances; for
         the ensemble also an NTK or NNGP, which then only says which network (and `input_shape`).
-    noise : for the posterior a number is the variance of the noise under the prior as it stands.
-        "ml" (None) and lists choose it by the marginal likelihood, "ml" over a grid scaled with the
-        mean of K(x, x), together with an amplitude s of each output in closed form: the prior is
-        then s²K and the variance of the noise s²·noise, so that the choice, and predictions
-        relative to y, do not depend on the units of y.
-        For the ensemble the weight of ½ ‖w - w₀‖² in the loss, 0 (None) without.
+    noise : for the posterior, the variance of the noise, a number; the prior is then K itself.
+        With "ml" (None) or a list of numbers it is chosen by the marginal likelihood, "ml" over a
+        grid scaled with the mean of K(x, x), together with an amplitude s of each output in closed
+        form: the prior is then s²K and the variance of the noise s²·noise, so that neither the
+        choice nor predictions relative to y depend on the units of y.
+        For the ensemble, the weight of ½ ‖w - w₀‖² in the loss; None is 0.
     inference : "posterior" or "ensemble".
     training_time : t ≥ 0 for the ensemble, ∞ (None) for networks trained to the end.
-    center : whether the mean ȳ of the targets is removed before the fit and added back.
-    optimize, random_state : as in `KernelRegressor`, by the marginal likelihood, for the posterior
-        with noise "ml", which then is chosen among all numbers.
+    center : whether the mean ȳ of the targets is subtracted before the fit and added back.
+    optimize, random_state : as in `KernelRegressor`, but by the marginal likelihood; for the
+        posterior with noise "ml", which is then chosen among all numbers.
 
     Attributes
     ----------
     dual_coef_, intercept_, X_fit_, kernel_ : as in `KernelRegressor`.
-    noise_ : the noise used, out of `noises_` (a,) with `log_marginal_likelihoods_` (a,).
-    amplitude_ : s, a number or (k,) as y was; 1 for a noise that was given, for the ensemble, and
+    noise_ : the noise used, one of `noises_` (a,) with `log_marginal_likelihoods_` (a,).
+    amplitude_ : s, a number or (k,) as y; 1 if `noise` is a number, for the ensemble, and
         for an output that does not vary. The noise has the variance amplitude_² noise_.
     log_marginal_likelihood_ : of y - ȳ at `noise_` and `amplitude_`, summed over outputs. Both
-        likelihoods are None for the ensemble, and at noise 0 with a singular K, where there is no
-        density.
+        likelihoods are None for the ensemble, and at noise 0 with a singular K, for which there is
+        no density.
     tuned_ : as in `KernelRegressor`.
     whitener_ (n, r) : W Wᵀ = (K + noise·I)⁻¹, for the posterior.
     operator_, prior_gram_ (n, n) : of the ensemble; B = Θ(x, X) operator_, and K(X, X).
 
-    `fit` takes no weights of samples: w would be noise of the variance noise/w, whose likelihood,
-    by which "ml" chooses, is not that of w copies. `KernelRegressor(NNGP(net), alpha=noise)` with
-    weights gives the mean that belongs to such noise.
+    `fit` takes no weights of samples: a weight w would mean noise of variance noise/w, and the
+    likelihood that "ml" uses would not be that of w copies. For the mean under such noise, use
+    `KernelRegressor(NNGP(net), alpha=noise)` with weights.
 
-    Warns with `IllConditionedWarning`, and with `SearchWarning` where the best noise stands at the
+    Warns with `IllConditionedWarning`, and with `SearchWarning` if the best noise is at the
     edge of what can be searched. Sources: Rasmussen and Williams 2006, chapter 2; Lee et al.
     2019, *Wide neural networks of any depth evolve as linear models under gradient descent*.
 

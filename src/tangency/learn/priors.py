@@ -55,7 +55,7 @@ class LogNormal(Prior):
 
 @dataclass(frozen=True)
 class Gamma(Prior):
-    """A Gamma distribution of this mean: large values are unlikely, small ones hardly so.
+    """A Gamma distribution of this mean: large values are unlikely, small ones are not.
 
     shape > 0: the deviation is mean/√shape; with 1, the exponential distribution. The density of
     the logarithm, ∝ θ^shape exp(-shape·θ/mean), is largest at the mean.

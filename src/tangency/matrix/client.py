@@ -40,7 +40,9 @@ def connected(address: str) -> Iterator[Client]:
     """
     # Dask itself takes anything, and may wait long for what is no address at all.
     if not re.fullmatch(r"(?:(?:tcp|tls|ws|wss|ucx)://)?[^/\s]+:\d+/?", address):
-        raise InputError(f"{address!r} is no address of a Dask scheduler; give tcp://HOST:PORT")
+        raise InputError(
+            f"{address!r} is not the address of a Dask scheduler; give tcp://HOST:PORT"
+        )
     from distributed import Client
 
     try:

@@ -33,7 +33,7 @@ _COLUMNS = 128
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a kernel matrix will take.
+    """The time and space that a kernel matrix will take.
 
     Attributes:
         kinds: names of the matrices.

@@ -31,7 +31,7 @@ _LOOK = 1.0
 
 @contextmanager
 def local_cluster(workers: int, dashboard: str | None = None) -> Iterator[Client]:
-    """A Dask client with so many worker processes on this machine, for `with`.
+    """A Dask client with worker processes on this machine, for a `with` statement.
 
     At the end the processes are gone. A worker that dies is replaced.
 

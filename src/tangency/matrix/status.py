@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Status:
-    """The state of a store.
+    """The progress of a store.
 
     Attributes:
         path: its folder.
@@ -85,7 +85,7 @@ class Status:
 
 
 def status(path: FilePath) -> Status:
-    """How much of the matrix in the store at `path` is done, how fast, and how long is left.
+    """How much of the matrix in the store at `path` is done, how fast, and how much time is left.
 
     It reads the records and may be called while the matrix is computed.
 

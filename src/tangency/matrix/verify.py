@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found in a store.
+    """The result of checking a store.
 
     Attributes:
         path: its folder.

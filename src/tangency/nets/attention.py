@@ -28,7 +28,7 @@ _MOST = 2**27
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class PositionalEmbedding(Layer):
-    """A random vector for each position, added to what is there: Σ + w²R, Θ + w²R.
+    """A random vector for each position, added to the signal: Σ + w²R, Θ + w²R.
 
     Args:
         weight_std: standard deviation w of the vectors.
@@ -128,7 +128,7 @@ class ClassToken(Layer):
 
 @dataclass(frozen=True, repr=False)
 class SelfAttention(Layer):
-    """A sum over all positions for each, as its query meets their keys; heads are infinitely many.
+    """Self-attention with infinitely many heads: at each position a weighted sum over all.
 
     Args:
         mechanism: what is made of the products of queries and keys: "softmax" along each row,

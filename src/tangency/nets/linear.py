@@ -22,9 +22,9 @@ RATES = ("weight_rate", "bias_rate")
 class Dense(Layer):
     """A fully connected layer: Σ̃ = w²·Σ + b², Θ̃ = w²·Θ + Σ̃ (without Σ̃ if frozen).
 
-    On a grid it acts on the channels at each position, with the same weights everywhere: the layer
-    is `Conv(1)` then, and positions are laid side by side by a `Flatten` before it only. Widths
-    are infinite, so that there is no number of units; all arguments are passed by name.
+    On a grid it acts on the channels at each position, with the same weights everywhere, as
+    `Conv(1)` does; put `Flatten` before it to connect all positions. Widths
+    are infinite, so there is no number of units; all arguments are passed by name.
 
     Args:
         weight_std: standard deviation w of the weights (before the 1/√width of the

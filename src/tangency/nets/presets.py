@@ -203,7 +203,7 @@ def densenet(*sizes: int, layers: int = 4, blocks: int = 3, compression: float =
 
 
 def unet(*sizes: int, levels: int = 2, convs: int = 2, readout: str = "gap") -> Sequential:
-    """A U-shaped network: `levels` times half as fine and back, each level beside what it began as.
+    """A U-shaped network: the grid is halved `levels` times and restored, with skip connections.
 
     On each level `convs` convolutions are followed by average pooling, by the levels below, by a
     transposed convolution that doubles the grid, and by `convs` convolutions of both together,

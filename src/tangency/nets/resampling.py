@@ -135,7 +135,7 @@ class PixelShuffle(LinearGridLayer):
         super().check(signal)
         if not signal.gaussian:
             raise NetworkError(
-                "PixelShuffle needs channels without end and of mean zero, which a layer with "
+                "PixelShuffle needs infinitely many channels of mean zero, which a layer with "
                 "weights makes, but it does not follow one; put it right after Conv(...), before "
                 "the activation"
             )

@@ -30,6 +30,7 @@ CLOSED_FORMS = {
 _AFFINE = "Dense(), whose width is infinite (in a text: dense)"
 _PATCHES = "Conv(3), a patch of 3 x 3 and no number of filters (in a text: conv3)"
 _ONE_FUNCTION = "Activation({0!r}) (in a text: {0})"
+_PRESET = "tangency.{0}(...) in Python, or here the text that print(tangency.{0}(...)) shows"
 _SHORTCUT = "Residual(body, shortcut=...), whose shortcut is the identity if not given"
 
 ELSEWHERE: dict[str, str] = {
@@ -63,7 +64,21 @@ ELSEWHERE: dict[str, str] = {
     "softmax": "nothing: a kernel stands for the network before its softmax",
     "serial": "Sequential(*layers)",
     "stax": "the layers of tangency itself, as Sequential(Dense(), ReLU(), Dense())",
-    "resnet": "wide_resnet(blocks=..., groups=...), a function of tangency",
+    "resnet": "wide_resnet(blocks=..., groups=...), a function of tangency, or a text such as "
+    "conv3 res(relu conv3 relu conv3) relu gap dense",
+    **{
+        name: _PRESET.format(name)
+        for name in (
+            "myrtle",
+            "wide_resnet",
+            "densenet",
+            "unet",
+            "vit",
+            "transformer",
+            "cntk",
+            "ckn",
+        )
+    },
     "mlp": "mlp(depth), a function of tangency, or its text, as dense relu dense",
     "load": "tangency.learn.load (models), tangency.data.load or tangency.gram.open (stores)",
     "save": "the method save of a fitted model; kernels are saved in stores, gram.compute",

@@ -341,7 +341,7 @@ def _value(text: str, token: str, functions: _Functions) -> Any:
         if text in functions:
             return functions[text]
         raise NetworkError(
-            f"? in {brief} is no number; tangency.tune(net, X, y) chooses one, and so does an "
+            f"? in {brief} is not a number; tangency.tune(net, X, y) chooses one, and so does an "
             "estimator with optimize=True"
         )
     if re.fullmatch(r"[+-]?[0-9]{1,300}", text):
@@ -363,4 +363,6 @@ def _value(text: str, token: str, functions: _Functions) -> Any:
         hint = "; layers are separated by spaces" if "," in text else ""
         if re.fullmatch(r"[+-]?\d[\d_.eE+-]*", text):
             hint = "; write numbers in plain digits, without separators"
-        raise NetworkError(f"{shown(text)} in {brief} is no number, list or word{hint}") from None
+        raise NetworkError(
+            f"{shown(text)} in {brief} is not a number, list or word{hint}"
+        ) from None

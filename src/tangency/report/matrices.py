@@ -53,7 +53,7 @@ class KernelMatrices:
         return (
             "Each point is the cosine similarity of two examples as the kernel sees them: bright "
             "squares along the diagonal are classes that hold together, bright patches away from "
-            "it are classes that the kernel takes for alike."
+            "it are classes that look similar to the kernel."
         )
 
     @property

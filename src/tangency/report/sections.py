@@ -81,8 +81,8 @@ def matrices_section(material: Material) -> Section:
         material.examples,
     )
     text = [
-        "A kernel says how much alike two inputs are to a network of this architecture. Whatever "
-        "it takes for alike, it can only learn to tell apart slowly."
+        "A kernel says how similar two inputs are to a network of this architecture. Inputs that "
+        "are similar to it, it learns to tell apart only slowly."
     ]
     return Section("matrices", "Kernel matrices", text, exhibits=[exhibit(result, "kernel-matrix")])
 

@@ -274,7 +274,7 @@ def test_features_worse_than_none_are_said():
     X[2] = 0
     net = "dense:b=0.1 erf dense:w=0.001,frozen hermite1 dense:b=1"
     said = r"float32 samples miss the kernel by .* \(error_\)"
-    steep = pytest.warns(InputWarning, match="rounding may take up to")  # of the exact kernel
+    steep = pytest.warns(InputWarning, match="rounding may cost up to")  # of the exact kernel
     with steep, pytest.warns(IllConditionedWarning, match=said):
         rough = LayerwiseFeatures(net, 10**4, widths=100).fit(X.astype(np.float32))
     assert rough.error_ > 1

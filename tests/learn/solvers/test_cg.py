@@ -126,7 +126,7 @@ def test_without_probes_there_is_no_leave_one_out(ntk, samples, targets):
     assert found.loo_score_ is None
     assert found.loo_losses_ is None
     assert found.loo_error_ is None
-    with pytest.raises(ValueError, match=r"CG\(probes=0\) does without leave-one-out"):
+    with pytest.raises(ValueError, match=r"CG\(probes=0\) does not estimate leave-one-out"):
         KernelRegressor(ntk, solver=CG(probes=0)).fit(samples, targets)
 
 
@@ -311,5 +311,5 @@ def test_a_state_that_no_fit_has_written_is_refused(
     header = json.loads(arrays.pop("header").tobytes())
     change(header["numbers"], arrays)
     checkpoint.Checkpoint(tmp_path / "c", header["problem"]).write(header["numbers"], arrays)
-    with pytest.raises(InputError, match=rf"cannot be what one has written .*{message}.*; delete"):
+    with pytest.raises(InputError, match=rf"its contents are damaged .*{message}.*; delete"):
         model.fit(samples, targets)

@@ -296,7 +296,7 @@ def test_classes_by_batches(tmp_path):
     coefficients, mean = ridge(F, np.eye(10)[LABELS[:105]], 0.05)
     expected = (F @ coefficients + mean).argmax(axis=1)
     np.testing.assert_array_equal(model.predict(IMAGES[:105]), expected)
-    with pytest.raises(InputError, match="11, which is none of classes"):
+    with pytest.raises(InputError, match="11, which is not one of classes"):
         model.partial_fit(IMAGES[:2], [3, 11])
     with pytest.raises(InputError, match="those of the first call"):
         model.partial_fit(IMAGES[:2], [3, 1], classes=[1, 3])

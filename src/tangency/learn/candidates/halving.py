@@ -53,32 +53,32 @@ def search(
 ) -> Searched:
     """Find the best among many networks by successive halving on leave-one-out errors.
 
-    All candidates are judged on some samples, those of the smallest error go on to twice as many,
-    and so on, until those that are left are judged on all.
+    All candidates are tried on a few samples, those with the smallest errors on twice as many,
+    and so on, until the last ones are tried on all samples.
 
     Args:
         candidates: networks, their text forms or kernels, in a sequence or by name; texts with
             alternatives and repetitions in braces, as `variants` reads them: "{dense {relu |
             erf}}*1..3 dense".
         X, y: samples (n, d) or (n, *space, channels), and targets (n,) or (n, k), or labels (n,).
-        kind: of the kernel of networks: "ntk", "nngp", or "both" for two candidates of each.
-        task: "regression", by the mean squared leave-one-out error, or "classification", by that of
-            the indicators of classes, as `KernelClassifier` does.
-        tune: whether numbers in the networks are chosen before they are judged, by `tune` for the
-            leave-one-out error, on up to 1,000 samples. None: those marked by `?`; True: for
-            networks without marks the standard deviations of hidden layers too; or options of
-            `tune` (restarts, bounds, priors, objective), with which None is meant.
-        keep: the share of candidates that goes on, the next larger whole number of them.
-        least, most: how many samples there are in the first round, at least, and in the last.
-        solver: as in `KernelRegressor`, which has the ridge of the least leave-one-out error.
-        random_state: of the order in which samples are taken; of labels it has all classes in equal
-            shares.
-        progress: a bar after two seconds; None: where a terminal shows it.
-        checkpoint: a file that is written as the search goes on; the same search, started again,
-            goes on from there, and finds the same; random_state must then be a number.
+        kind: which kernel of each network: "ntk", "nngp", or "both" for two candidates.
+        task: "regression" (mean squared leave-one-out error) or "classification" (the same error
+            for the indicators of classes, as in `KernelClassifier`).
+        tune: whether `tune` first chooses numbers in each network, for the leave-one-out error, on
+            up to 1,000 samples. None: those marked by `?`; True: for networks without marks also
+            the standard deviations of hidden layers; a mapping: as None, with these options of
+            `tune` (restarts, bounds, priors, objective).
+        keep: the share of candidates that goes on to the next round, rounded up.
+        least, most: numbers of samples, at least in the first round and at most in the last.
+        solver: as in `KernelRegressor`; alpha is that of the smallest leave-one-out error.
+        random_state: sets the order in which samples are taken; with labels, every round has all
+            classes in their shares.
+        progress: show a bar after two seconds; None: if stderr is a terminal.
+        checkpoint: a file that is written during the search; the same search, started again,
+            goes on from there with the same result; random_state must then be a number.
 
-    A candidate whose kernel overflows, or cannot be solved with, is last, and says why. Neither a
-    factor of y nor a shift changes what is found, but for rounding.
+    A candidate whose kernel overflows, or cannot be fitted, comes last, with the reason.
+    Multiplying y by a number or adding one changes nothing, up to rounding.
 
     Raises:
         InputError: data or arguments that make no sense; a checkpoint of another search; all
@@ -197,7 +197,7 @@ def _data(X: Any, y: Any, task: str, random: np.random.Generator) -> tuple[Data,
         return Data(x[order], np.eye(len(classes))[codes[order]], codes[order]), order
     targets = regression_targets(raw).reshape(len(raw), -1)
     if len(targets) < 2:
-        raise InputError("one sample leaves nothing to choose by; give at least two")
+        raise InputError("one sample is not enough to choose by; give at least two")
     if not np.isfinite(targets).all():
         raise InputError("y has NaN or infinite values; drop these samples")
     if constant := [j for j, column in enumerate(targets.T) if (column == column[0]).all()]:

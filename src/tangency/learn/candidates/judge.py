@@ -124,7 +124,9 @@ def _left_out(kernel: Any, chosen: dict[str, float], data: Data, solver: Any) ->
     choice = problem.choose(ridge, solver)
     found = fit(problem, units.targets, ridge, choice, units.loss, centred=True)
     if found.residuals is None:
-        raise InputError("this solver has no leave-one-out residuals; CG(probes=0) does without")
+        raise InputError(
+            "this solver has no leave-one-out residuals; CG(probes=0) does not estimate them"
+        )
     squares = np.mean(np.square(found.residuals) * units.weights, axis=1)
     accuracy = math.nan
     if data.codes is not None:

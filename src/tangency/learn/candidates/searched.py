@@ -23,7 +23,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A candidate, and what came of it.
+    """A candidate of `search`, and how it did.
 
     kernel: with the numbers that were chosen, `chosen`, by name. errors: in each round that it took
     part in, the mean squared leave-one-out error over the variance of the targets; 1 is that of the

@@ -75,6 +75,6 @@ class State:
                 self.known[key] = judged
         except (KeyError, TypeError, ValueError, AttributeError):
             raise InputError(
-                f"{path} is a checkpoint of this search, but cannot be what one has written; "
+                f"{path} is a checkpoint of this search, but its contents are damaged; "
                 "delete it, or give another path as checkpoint"
             ) from None

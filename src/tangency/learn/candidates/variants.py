@@ -14,16 +14,16 @@ _LONGEST = 1000  # repetition
 
 
 def variants(spec: str) -> tuple[str, ...]:
-    """The networks, in their text form, that a text with braces stands for.
+    """List the networks, in their text form, that a text with braces stands for.
 
-    `{relu | erf}` is one or the other, an empty alternative nothing, `dense:b={0 | 0.1}` a value,
-    and `{conv3 relu}*1..3` what is in it once, twice or three times; so are `*2` and `*1,2,4`. What
-    is repeated is the same each time, while alternatives in different places are chosen by
-    themselves. `?` may stand for numbers, as in `tune`.
+    `{relu | erf}` is one or the other, an empty alternative is nothing, `dense:b={0 | 0.1}` is one
+    of two values, and `{conv3 relu}*1..3` repeats its content once, twice or three times; `*2` and
+    `*1,2,4` also work. All repetitions are the same, while alternatives in different places are
+    chosen independently. `?` may stand for numbers, as in `tune`.
 
     Raises:
         InputError: braces that do not match, or more than 10,000 networks.
-        NetworkError: one of them is no network; the message names it.
+        NetworkError: one of them is not a network; the message names it.
 
     >>> variants("{dense {relu | erf}}*1..2 dense")
     ('dense relu dense', 'dense relu dense relu dense',

@@ -48,44 +48,45 @@ class LayerwiseFeatures(FeatureMap):
     """Features φ of a network's NTK or last-layer kernel, in time linear in inputs and positions.
 
     Every activation's infinite-dimensional features are projected onto the span of a few
-    landmarks, local features (patches, in the first layer) met in the samples of the fit. What is
-    between two activations (convolutions, pooling, biases, residual sums) acts on the features as
-    it does in the network. ⟨φ(x), φ(y)⟩ ≈ K(x, y), exactly where the landmarks reach the rank.
+    landmarks: local features (patches, in the first layer) taken from the samples of the fit.
+    Layers between two activations (convolutions, pooling, biases, residual sums) act on the
+    features as they do in the network. ⟨φ(x), φ(y)⟩ ≈ K(x, y), and they are equal if there are as
+    many landmarks as the rank.
 
     Parameters
     ----------
     kernel : `NTK(net)` or `NNGP(net)` (or a multiple of one); a network or its text form stands
         for its NTK, None for that of `dense relu dense`. Any network of the library.
-    n_components : the largest number of features. Where the last layers give more, they are
-        projected onto as many inputs of the fit, or onto those that fit in 1 GiB in float32.
+    n_components : the largest number of features. If the last layers give more, they are
+        projected onto that many inputs of the fit, or onto those that fit in 1 GiB in float32.
     widths : landmarks at each activation, one number for all or one for each in order of
-        evaluation; None takes 256, or half of `n_components` where that is less, but at least 128,
-        and at the last as many as `n_components` allows.
+        evaluation. None: 256, or half of `n_components` if that is less, but at least 128,
+        and at the last activation as many as `n_components` allows.
     method : how landmarks are chosen among local features, as in `NystromFeatures`; "uniform" is
-        as good on photographs and faster, but spends landmarks on what is the same everywhere.
-    max_samples : inputs of which the features are looked at during `fit`, drawn at random; fewer
-        where those behind an inner activation would take more than 1 GiB in float32.
+        as good on photographs and faster, but wastes landmarks on blank parts of images.
+    max_samples : number of inputs used in `fit`, drawn at random; fewer
+        if the features after an inner activation would take more than 1 GiB in float32.
     random_state : a number, a `RandomState` or `Generator`, or None.
-    device : where PyTorch transforms samples that are arrays of NumPy, "cpu", "cuda", "cuda:1" or
-        a `torch.device`; None is NumPy. Landmarks are chosen in NumPy. Tensors are transformed
-        where they lie.
+    device : the device on which PyTorch transforms NumPy arrays, "cpu", "cuda", "cuda:1" or
+        a `torch.device`; None: NumPy transforms them. Landmarks are chosen in NumPy. Tensors are
+        transformed on their own device.
 
     Attributes
     ----------
-    error_ : ‖K - K̂‖_F / ‖K‖_F on 64 inputs (as many as there are, if less), held out from the
-        choice of landmarks where there are others; `error_std_` its standard error over inputs.
-    centred_error_ : the same of the centred kernel HKH, H = I - 11ᵀ/n, which is what a model with
-        an intercept sees.
+    error_ : ‖K - K̂‖_F / ‖K‖_F on 64 inputs (or all, if there are fewer), held out from the
+        choice of landmarks if possible; `error_std_` is its standard error over inputs.
+    centred_error_ : the same for the centred kernel HKH, H = I - 11ᵀ/n, which matters for a model
+        with an intercept.
     widths_ : the number of landmarks at each activation; `kernel_` the kernel.
 
     X is (n, d) or (n, *space, channels); features are computed in the dtype of the fit, and
-    returned in that of X, float32 or float64. Those of a tensor are a tensor on its device, and
-    differentiable in it. If the error is too large, raise `widths` (inner layers cost time) and
-    `n_components` (the last layer is cheap); float64 inputs let small directions in.
+    returned in that of X, float32 or float64. Features of a tensor are a tensor on its device, and
+    differentiable. If the error is too large, raise `widths` (inner layers cost time) and
+    `n_components` (the last layer is cheap); with float64 inputs smaller directions are kept.
 
     Raises:
-        NetworkError: a layer without a feature map of its own, by name.
-        InputError: a device that is not there; tensors of forward mode, which is not followed.
+        NetworkError: a layer that has no feature map; the message names it.
+        InputError: a device that is not there; tensors in forward-mode differentiation.
 
     Source: Bietti & Mairal 2019 for the map, projected as in `tangency.learn.features.projection`;
     Mairal 2016 for the last-layer kernel.

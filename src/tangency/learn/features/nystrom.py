@@ -32,34 +32,34 @@ _PROBES = 32
 class NystromFeatures(FeatureMap):
     """Features φ(x) = L⁻¹ K(S, x) of any kernel, from r landmarks S with K(S, S) = L Lᵀ.
 
-    ⟨φ(x), φ(y)⟩ = K(x, S) K(S, S)⁻¹ K(S, y), which equals K(x, y) wherever x or y is a landmark.
-    A linear model on φ learns what kernel regression would, restricted to the span of the
+    ⟨φ(x), φ(y)⟩ = K(x, S) K(S, S)⁻¹ K(S, y), which equals K(x, y) if x or y is a landmark.
+    A linear model on φ is kernel regression restricted to the span of the
     K(·, s), in time and memory that grow with the number of samples, not with its square.
 
     Parameters
     ----------
     kernel : a kernel object or callable kernel(X, Y); a network or its text form stands for its
         NTK, None for that of `dense relu dense`.
-    n_components : the number of landmarks r, and of features. There are fewer features where the
-        samples have fewer independent ones.
-    method : how landmarks are chosen. "rpcholesky" (randomly pivoted Cholesky) takes each with a
-        probability proportional to what the earlier ones leave of K(x, x), "leverage" by estimated
-        ridge leverage scores, "uniform" all alike.
-    max_samples : landmarks are chosen among this many samples at most, drawn at random; None is
+    n_components : the number of landmarks r, and of features; there are fewer features if the rank
+        of K is smaller.
+    method : how landmarks are chosen. "rpcholesky" (randomly pivoted Cholesky): each with a
+        probability proportional to what the earlier ones leave of K(x, x); "leverage": by estimated
+        ridge leverage scores; "uniform": all with the same probability.
+    max_samples : landmarks are chosen among at most this many samples, drawn at random; None is
         all. `fit` takes memory for max_samples × n_components numbers.
     random_state : a number, a `RandomState` or `Generator`, or None.
 
     Attributes
     ----------
     components_ : the landmarks, (r, d) or (r, *space, channels); `component_indices_` (r,) are
-        their places in the samples of the fit.
-    error_ : Σ (K(x, x) - ‖φ(x)‖²) / Σ K(x, x) over the samples looked at, the relative trace norm
+        their positions among the samples of the fit.
+    error_ : Σ (K(x, x) - ‖φ(x)‖²) / Σ K(x, x) over the samples used, the relative trace norm
         of K - K̂, where K̂ᵢⱼ = ⟨φ(xᵢ), φ(xⱼ)⟩.
     frobenius_error_ : an estimate of ‖K - K̂‖_F / ‖K‖_F from 32 columns drawn at random.
     kernel_ : the kernel used; `n_features_in_` the number of values in one sample.
 
-    K is computed in the dtype of X, the features in float64, and returned in the dtype of X. Of a
-    kernel of this library X may be `Masked` or `Graphs`.
+    K is computed in the dtype of X, the features in float64, and returned in the dtype of X. With a
+    kernel of this library, X may be `Masked` or `Graphs`.
 
     Source: Williams & Seeger 2001; landmarks as in `tangency.learn.lowrank`.
 

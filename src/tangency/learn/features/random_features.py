@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 class RandomFeatures(FeatureMap):
     """Random features φ of a dense network's NTK or last-layer kernel: ⟨φ(x), φ(y)⟩ ≈ K(x, y).
 
-    The error falls as 1/√n_components, whatever the data. With one hidden layer the inner
-    products have the right expectation; with more there is a bias too, which falls as
-    1/n_components. Nothing is learned from the samples but their dimension.
+    The error falls as 1/√n_components for all data. With one hidden layer the inner
+    products have the right expectation; with more there is also a bias, which falls as
+    1/n_components. `fit` uses only the dimension of the samples.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Eigh(Solver):
 
 @dataclass(frozen=True)
 class CG(Solver):
-    """Preconditioned block conjugate gradients: K is used in products only.
+    """Preconditioned block conjugate gradients, which need only products with K.
 
     Args:
         tol: the largest error of a prediction at any x with K(x, x) no larger than among the
@@ -156,7 +156,7 @@ class Nystrom(Solver):
 
 @dataclass(frozen=True)
 class Features(Solver):
-    """Ridge regression on `LayerwiseFeatures` of a network's kernel: never a pair of samples.
+    """Ridge regression on `LayerwiseFeatures` of a network's kernel, without pairs of samples.
 
     Args:
         n_components: the number of features r, at most: n r² operations and 24r² bytes.

@@ -86,8 +86,8 @@ class Search:
         if len(alphas) > 1:
             if not self.probes.shape[1]:
                 raise InputError(
-                    "CG(probes=0) does without leave-one-out, but several alphas are to be chosen "
-                    "among by it; give one alpha, or set probes to 16"
+                    "CG(probes=0) does not estimate leave-one-out errors, which the choice among "
+                    "several alphas needs; give one alpha, or set probes to 16"
                 )
             if not self.final:
                 self._search(tried, stops_early)
@@ -215,7 +215,7 @@ class Search:
             self._take_up(*found)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path} is a checkpoint of this fit, but cannot be what one has written "
+                f"{path} is a checkpoint of this fit, but its contents are damaged "
                 f"({cut(str(error))}); delete it, or give another path as checkpoint"
             ) from None
 

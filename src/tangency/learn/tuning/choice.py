@@ -57,50 +57,50 @@ def tune(
 
     Args:
         net: a network, or its text form, in which `?` marks what is free: `dense:w=?,b=? relu
-            dense`. Without a mark, and without `free`, the standard deviations of weights and
-            biases of all layers with weights but the last one are.
+            dense`. Without marks, and without `free`, the standard deviations of weights and
+            biases are free, of all layers with weights but the last.
         X, y: samples (n, d) or (n, *space, channels), and targets (n,) or (n, k), which are
             centred; both are used in float64.
-        kind: "nngp" for the kernel of the Gaussian process, or "ntk", which is read as the
-            covariance of a prior just the same.
+        kind: "nngp" for the kernel of the Gaussian process, or "ntk", which is then used as the
+            covariance of a prior too.
         objective: "marginal_likelihood" (the log density of y, largest), "leave_one_out" (the mean
             squared error, smallest) or "predictive_density" (of each sample given the others,
             largest). The amplitude is the best one, in closed form.
-        free: names of what is free, as in `get_params` of an estimator: "0__bias_std"; () for the
-            noise alone.
-        noise: None for a free one, or a number in units of K, as in `GaussianProcess`.
-        input_scales: whether each feature (each channel of a signal) is multiplied by a number of
-            its own, which is free.
+        free: names of free parameters, as in `get_params` of an estimator: "0__bias_std"; () for
+            the noise alone.
+        noise: None for a free noise, or a number in units of K, as in `GaussianProcess`.
+        input_scales: whether each feature (each channel of a signal) is multiplied by a free
+            number of its own.
         landmarks: None for the objectives of K itself, in O(n³); a number r for those of
             K[:, S] K[S, S]⁺ K[S, :], in O(n r²), with r samples S that randomly pivoted Cholesky
             picks from the kernel that the search begins with.
-        restarts: how many descents there are beside the one from the network's own numbers; they
-            begin within a factor 30 of these, drawn evenly in logarithms.
-        bounds: by name, by kind ("bias_std", for all layers), for "noise" and "input_scales": two
-            positive numbers. Usual ones are, for a bias 10⁻³ to 10 times the root-mean-square size
+        restarts: number of further descents, besides the one from the network's own numbers; they
+            begin within a factor 30 of these, drawn uniformly in logarithms.
+        bounds: two positive numbers by name, by kind ("bias_std", for all layers), for "noise" and
+            "input_scales". Default: for a bias 10⁻³ to 10 times the root-mean-square size
             of an input; for other numbers in the network 10⁻² to 10² times their value; for the
             noise 10⁻⁸ to 10² times the mean of K(x, x), which is its unit in `bounds`; for input
             scales 10⁻³ to 10².
-        priors: by the same names, `LogNormal(median, factor)` (a pair stands for it) or
+        priors: by the same names, `LogNormal(median, factor)` (or just the pair) or
             `Gamma(mean, shape)`: the log density of a parameter's logarithm is added to a log
-            density of the data, and to -n/2 log of an error.
-        random_state: of the restarts.
-        progress: a bar after two seconds; None: where a terminal shows it.
+            density of the data, or to -n/2 log of an error.
+        random_state: sets where the restarts begin.
+        progress: show a bar after two seconds; None: if stderr is a terminal.
         checkpoint: a file that is written every 30 seconds; the same search, started again, goes on
-            from there, and finds the same to the last bit.
+            from there, with the same result to the last bit.
 
-    The search is L-BFGS in logarithms, with gradients through PyTorch, in the memory of some eight
-    n × n matrices without landmarks. A parameter whose effect the others or the amplitude have
-    too (`without_effect` of the result) stays as it is: of ReLU networks without biases all
-    weights do. Neither a shift nor a factor of y changes what is chosen, but for rounding.
+    The search is L-BFGS in logarithms, with gradients through PyTorch. Without landmarks it takes
+    the memory of some eight n × n matrices. A parameter with no effect of its own keeps its value
+    and is listed in `without_effect` of the result: for example all weights of a ReLU network
+    without biases. Multiplying y by a number or adding one changes nothing, up to rounding.
 
-    Warns with `SearchWarning` of an optimum at a bound, but for features that are scaled away.
+    Warns with `SearchWarning` if the optimum is at a bound, except for features scaled away.
 
     Raises:
         InputError: data or arguments that make no sense: a constant target, one sample, NaN, names
             of what cannot be chosen, PyTorch missing; a K + noise·I that is singular from all
             starts; a checkpoint of other data or of another search.
-        NetworkError: no network, or one that does not fit the inputs.
+        NetworkError: not a network, or one that does not fit the inputs.
 
     Source: Rasmussen and Williams 2006, chapter 5.
 
@@ -249,7 +249,7 @@ def samples(X: Any, y: Any, alike: bool = False) -> tuple[Any, Any, Any]:
         )
     targets = regression_targets(raw).reshape(len(raw), -1)
     if len(targets) < 2:
-        raise InputError("one sample leaves nothing to choose by; give at least two")
+        raise InputError("one sample is not enough to choose by; give at least two")
     if not np.isfinite(targets).all():
         raise InputError("y has NaN or infinite values; drop these samples")
     units = in_units(targets)

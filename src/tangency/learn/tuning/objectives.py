@@ -207,7 +207,7 @@ def checked_targets(y: Tensor) -> None:
     if y.ndim != 2 or y.dtype != torch.float64:
         raise InputError(f"y must be (n, k) in float64, got {tuple(y.shape)} in {y.dtype}")
     if len(y) < 2:
-        raise InputError("one sample leaves nothing to choose by; give at least two")
+        raise InputError("one sample is not enough to choose by; give at least two")
     y = y.detach()
     if not bool(torch.isfinite(y).all()):
         raise InputError("y has values that are not finite; drop these samples")

@@ -71,7 +71,7 @@ class Record:
         good = losses.ndim == 1 and points.shape == gradients.shape == shape
         if not good or not all(a.dtype == np.float64 for a in (points, losses, gradients)):
             raise InputError(
-                f"{path} is a checkpoint of this search, but cannot be what one has written; "
+                f"{path} is a checkpoint of this search, but its contents are damaged; "
                 "delete it, or give another path as checkpoint"
             )
         for point, loss, gradient in zip(points, losses, gradients, strict=True):

@@ -208,7 +208,7 @@ def _class_scores(name: str, model: Any, X: Any, y: np.ndarray, bins: int) -> Cl
     unknown = classes[codes] != y
     if unknown.any():
         raise InputError(
-            f"y holds {shown(y[np.argmax(unknown)].item())}, which is none of the classes of "
+            f"y holds {shown(y[np.argmax(unknown)].item())}, which is not one of the classes of "
             f"{name}, {shown(classes.tolist())}"
         )
     every = np.arange(len(y))
@@ -241,7 +241,7 @@ def _probabilities(name: str, model: Any, X: Any, m: int) -> tuple[Matrix, Matri
         )
     found = found.astype(np.float64)
     if not (found.min() >= 0 and np.allclose(found.sum(axis=1), 1.0, atol=1e-4)):
-        raise InputError(f"{name} gives rows that are no probabilities: each must add up to 1")
+        raise InputError(f"{name} gives rows that are not probabilities: each must add up to 1")
     if not _is_made(model) and hasattr(model, "predict_log_proba"):
         return found, np.asarray(model.predict_log_proba(X)), np.asarray(classes)
     with np.errstate(divide="ignore"):

@@ -133,8 +133,8 @@ def _inverse_root(gram: TrainGram, alpha: float) -> Matrix:
     spectrum = decompose(gram)
     if spectrum.rank < gram.size and alpha <= spectrum.cutoff:
         raise InputError(
-            f"K + alpha·I is singular to working precision at alpha={alpha:.3g}, so that the fits "
-            "without one sample are no small change of the fit with all; raise alpha, or drop "
+            f"K + alpha·I is singular to working precision at alpha={alpha:.3g}, so the fits "
+            "without one sample cannot be computed from the fit with all; raise alpha, or drop "
             "samples that are copies of others"
         )
     return spectrum.vectors * np.sqrt(flow_filter(spectrum, alpha))
@@ -150,17 +150,17 @@ def _require_exact(model: Any) -> None:
         reason = (
             "estimates leave-one-out residuals by probes"
             if model.solver_ == "cg"
-            else "chooses what it computes with by all samples, of which none is left out then"
+            else "chooses its landmarks with all samples, so no sample is truly left out"
         )
         raise InputError(
-            f'intervals are made of exact leave-one-out predictions; solver="{model.solver_}" '
+            f'intervals need exact leave-one-out predictions; solver="{model.solver_}" '
             f'{reason}; fit with solver="cholesky" or "eigh"'
         )
     if model.loo_residuals_ is None:
         raise InputError(
-            "this KernelRegressor has no leave-one-out residuals, of which intervals are made: "
-            f"training_time={shown(model.training_time)} has none in closed form, nor has a single "
-            "sample, nor a file of an earlier version; fit it again, with training_time=None"
+            "this KernelRegressor has no leave-one-out residuals, which intervals need: they are "
+            f"missing for a finite training_time (here {shown(model.training_time)}), for a single "
+            "sample, and in files of earlier versions; fit it again, with training_time=None"
         )
 
 

@@ -24,7 +24,7 @@ def from_torch(
     preactivate: bool = False,
     standard: bool = False,
 ) -> Network:
-    """The network that a module of PyTorch is with infinitely many channels.
+    """Read a PyTorch module as the same network with infinitely many channels.
 
     The module is traced, never changed, and read as it is at initialisation in evaluation mode.
     Standard deviations are read from its weights: PyTorch's own initialisation, Kaiming's,

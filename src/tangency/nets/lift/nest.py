@@ -123,8 +123,8 @@ class Nest:
             channels, positions = sum(state.channels * state.positions for state in states), 1
         if not hidden and (side_by_side or any(state.hidden for state in states)):
             raise NetworkError(
-                f"{call.name}: the channels of the inputs are few, and hidden ones without number "
-                "in the limit, where the two do not meet; pass the inputs through a layer with "
+                f"{call.name}: the inputs have few channels, and hidden layers infinitely many in "
+                "the limit, so the two cannot be combined; pass the inputs through a layer with "
                 "weights first"
             )
         apart = any(state.apart for state in states)

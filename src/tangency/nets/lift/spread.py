@@ -132,7 +132,7 @@ def bias_variance(bias: torch.Tensor | None, fans: Fans, place: str) -> float:
     if not _centred(values) or (len(values) > 1 and bool((values == values[0]).all())):
         raise NetworkError(
             f"{place}: its biases, of mean {float(values.mean()):.3g}, were not drawn around zero; "
-            "a number that all units have in common is no random bias, of which kernels here are. "
+            "a constant that all units share is not a random bias, which kernels here assume. "
             f"Let them start at zero, or say what stands for them: spreads={{{place!r}: "
             "(weight_std, bias_std)}, in units of 1/√fan"
         )

@@ -77,8 +77,8 @@ class _Heads(nn.Module):
             raise NetworkError(f"{self.place}: {_MASKS}")
         if key is not query or value is not query:
             raise NetworkError(
-                f"{self.place}: it attends to another signal than the one that asks, which no "
-                "layer here does; pass one tensor as query, key and value"
+                f"{self.place}: its queries come from another signal than its keys or values, "
+                "which no layer here does; pass one tensor as query, key and value"
             )
         x = query if self.batch_first else query.transpose(0, 1)
         n, length, width = x.shape
