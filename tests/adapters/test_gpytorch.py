@@ -53,6 +53,13 @@ def test_batches_of_inputs_are_matrices_one_by_one():
     assert pairs.shape == (2, 12)
 
 
+def test_networks_with_masks_are_refused():
+    """Blocks of K(X) would have other diagonals than K(X) of the same samples."""
+    kernel = made("dense:b=0.5 relu res(dense relu dropout0.5 dense) dense")
+    with pytest.raises(tg.InputError, match=r"takes no networks with Dropout: .*; leave it out"):
+        kernel(X).to_dense()
+
+
 def test_active_dims_choose_features():
     kernel = made(active_dims=(0, 2))
     with torch.no_grad():

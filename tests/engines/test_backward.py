@@ -190,3 +190,10 @@ def test_inputs_under_masks_meet_themselves_with_slopes_of_their_own(text):
     off_diagonal = given - torch.diag(torch.diagonal(given))
     total = (kernel(y, 1 * y) * off_diagonal).sum() + (kernel.diag(y) * given.diagonal()).sum()
     assert off(found, torch.autograd.grad(total, y)[0]) < 1e-12
+
+
+def test_a_constant_kernel_has_a_gradient_of_zero_in_a_graph_too():
+    x = inputs((4,), 3).requires_grad_()
+    value = tg.NTK("dense:frozen gelu dense:frozen")(x).sum()
+    (found,) = torch.autograd.grad(value, x, create_graph=True)
+    assert not found.any()

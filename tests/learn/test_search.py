@@ -345,3 +345,14 @@ class TestDegenerateData:
         for size in (16, 32, 64):
             counts = np.bincount(data.first(size).codes, minlength=3)
             np.testing.assert_allclose(counts, np.array([60, 15, 5]) * size / 80, atol=1.01)
+
+
+def test_a_candidate_too_rough_for_its_samples_is_last():
+    """Some inputs are too large for quadrature, which is found out when it is judged."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(20, 2))
+    X[7] *= 1e4
+    rough = tg.Sequential(tg.Dense(), tg.Activation(np.exp), tg.Dense())
+    found = tg.search({"rough": rough, "relu": "dense relu dense"}, X, random.normal(size=20))
+    assert [each.name for each in found.trials] == ["relu", "rough"]
+    assert "'exp' is not finite" in found.trials[1].failure

@@ -496,6 +496,23 @@ class TestRefusals:
             tg.tune(ERF, *wave)
 
 
+def test_a_step_to_what_is_too_rough_for_quadrature_is_a_step_too_far(monkeypatch):
+    X = np.linspace(-2, 2, 12)[:, None]
+    y = np.sin(2 * X[:, 0])
+    steps, answer = iter(range(100)), Problem.value_and_gradient
+
+    def at_times(self, point):
+        if next(steps) == 1:
+            raise NetworkError("too rough")
+        return answer(self, point)
+
+    y += 0.3 * np.random.default_rng(0).normal(size=12)
+    plain = tg.tune("dense:b=1,w=? erf dense", X, y, restarts=0)
+    monkeypatch.setattr(Problem, "value_and_gradient", at_times)
+    found = tg.tune("dense:b=1,w=? erf dense", X, y, restarts=0)
+    assert found.value == pytest.approx(plain.value, abs=1e-3)
+
+
 def test_the_page_says_what_the_code_does():
     run_examples("tuning.md", 21)
     follow_links("tuning.md", 2)

@@ -98,3 +98,20 @@ class Wide(tg.Layer):
 def test_weights_that_share_their_variance_are_not_plain():
     with pytest.raises(tg.InputError, match=r"known for plain dense layers .* holds Wide\(\)"):
         tg.bias.lipschitz_constant(tg.Sequential(Wide(), tg.Erf(), tg.Dense()))
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        (r"coefficients\[1\]", lambda a: tg.PolynomialActivation((0.0, a))),
+        ("filter", lambda a: tg.Pool([1.0, a])),
+        ("matrix", lambda a: tg.LinearMap([[1.0, a]])),
+        ("keep", lambda a: tg.Dropout(a)),
+        ("s", lambda a: tg.standard(tg.mlp(2), (5, 5), s=a)),
+        ("compression", lambda a: tg.densenet(compression=a)),
+    ],
+)
+def test_what_has_no_gradient_takes_no_tensor_that_wants_one(name, make):
+    assert make(torch.tensor(0.5)) == make(0.5)
+    with pytest.raises(tg.NetworkError, match=name + r" is a tensor that wants a gradient.*item"):
+        make(torch.tensor(0.5, requires_grad=True))

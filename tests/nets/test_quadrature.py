@@ -240,6 +240,31 @@ def test_gradients_are_those_of_differences(function):
     assert torch.autograd.gradcheck(layer.dual, arguments, eps=1e-5, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("which", [0, 1], ids=["k", "k dot"])
+@pytest.mark.parametrize("name", ["softplus", "silu", "tanh", "sigmoid", "gaussian"])
+def test_gradients_where_one_variance_is_zero(name, which):
+    """There k = E[σ(f)]σ(0) and k̇ = E[σ'(f)]σ'(0), as at positions of padding."""
+    torch = pytest.importorskip("torch")
+    layer = tg.Activation(name)
+
+    def value(*of):
+        return float(layer.dual(*map(np.array, of))[which])
+
+    def slope(f, at):
+        step = 1e-3
+        near, far = (f(at + m * step) - f(at - m * step) for m in (1, 2))
+        return (8 * near - far) / (12 * step)
+
+    along = slope(lambda q: value(0.0, q, 0.0), 1.3)
+    # As a variance goes to zero, so does what a covariance may be.
+    inside = slope(lambda s: value(s, 1.3, 1e-4), 0.0)
+    for place, given in ((1, [0.0, 1.3, 0.0]), (2, [0.0, 0.0, 1.3])):
+        leaves = torch.tensor(given, dtype=torch.float64).requires_grad_().unbind()
+        found = torch.autograd.grad(layer.dual(*leaves)[which], leaves)
+        assert float(found[place]) == pytest.approx(along, rel=1e-8, abs=1e-11)
+        assert float(found[0]) == pytest.approx(inside, rel=1e-3, abs=1e-9)
+
+
 @pytest.mark.parametrize("kernel", [tg.NNGP, tg.NTK])
 def test_a_second_gradient_is_refused_not_zero(kernel):
     torch = pytest.importorskip("torch")

@@ -14,6 +14,8 @@ from gpytorch.kernels import Kernel
 
 from ..errors import InputError
 from ..kernels.network import NetworkKernel
+from ..kernels.work import vector_plan
+from ..nets.plan import has_masks
 from .free import opened
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ class GPyTorchKernel(Kernel):
     those of smooth networks have small eigenvalues.
 
     Raises:
-        InputError: no kernel of a network, unknown names, `batch_shape` or `ard_num_dims`.
+        InputError: no kernel of a network, unknown names, `batch_shape` or `ard_num_dims`; when
+            called, a network with `Dropout`.
         NetworkError: a text that describes no network.
 
     >>> import torch
@@ -87,6 +90,13 @@ class GPyTorchKernel(Kernel):
         """K(x1, x2), (…, n, m), of inputs (…, n, d) and (…, m, d); with `diag` of pairs, (…, n)."""
         if last_dim_is_batch:
             raise InputError("GPyTorchKernel takes all features of an input, not one at a time")
+        shape = self._open.kernel.input_shape or tuple(x1.shape[-1:])
+        if has_masks(vector_plan(self._open.kernel.net, shape)):
+            raise InputError(
+                "GPyTorchKernel takes no networks with Dropout: an input shares a mask with itself "
+                "only, and GPyTorch does not tell which of two inputs are one and the same; leave "
+                "it out, and have noise in the likelihood"
+            )
         kernel = self._open.at(self.values)
         batch = torch.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
         first = x1.expand(*batch, *x1.shape[-2:]).reshape(-1, *x1.shape[-2:])

@@ -164,10 +164,16 @@ def _function() -> Any:
                 ]
                 values = ctx.job.graph(leaves)
             wanted = [leaf for leaf, need in zip(leaves, needs, strict=True) if need]
-            found = iter(
-                torch.autograd.grad(
-                    values, wanted, cotangents, create_graph=kept, allow_unused=True
+            # A kernel may depend on none of them: the NTK of a frozen network is zero.
+            used = [(v, g) for v, g in zip(values, cotangents, strict=True) if v.requires_grad]
+            if not used:
+                return None, *(
+                    torch.zeros_like(x) if need else None
+                    for x, need in zip(leaves, needs, strict=True)
                 )
+            ends, given = zip(*used, strict=True)
+            found = iter(
+                torch.autograd.grad(ends, wanted, given, create_graph=kept, allow_unused=True)
             )
             return None, *(next(found) if need else None for need in needs)
 

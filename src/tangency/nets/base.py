@@ -15,13 +15,14 @@ from ..errors import NetworkError
 from .operators import Operator
 from .signal import Signal
 from .teach import check_call
-from .values import choice, number, per_axis, plain, truth, whole, whole_or_axes
+from .values import choice, fixed, number, per_axis, plain, truth, whole, whole_or_axes
 
 __all__ = [
     "Layer",
     "arguments",
     "check_identity",
     "choice",
+    "fixed",
     "lowered",
     "number",
     "options",

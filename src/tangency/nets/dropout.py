@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from .base import Layer, plain
+from .base import Layer
 from .operators import Drop, Operator
-from .values import number
+from .values import fixed
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,8 +45,8 @@ class Dropout(Layer):
     hint: ClassVar[str] = "Its number is the probability to keep a value, as in Dropout(0.9)"
 
     def __post_init__(self) -> None:
-        keep: Any = number(self.keep, "keep", positive=True, most=1.0)
-        object.__setattr__(self, "keep", plain(keep))
+        keep = fixed(self.keep, "keep", positive=True, most=1.0)
+        object.__setattr__(self, "keep", keep)
 
     def lower(self, space: tuple[int, ...]) -> tuple[Operator, ...]:
         return (Drop(self.keep),) if self.keep < 1 else ()

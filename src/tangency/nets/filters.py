@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import NetworkError
-from .base import number, per_axis, shown, truth, whole_or_axes
+from .base import fixed, per_axis, shown, truth, whole_or_axes
 from .geometry import AxisMatrices, GridMatrix, Windows, zeros
 from .pooling import LinearGridLayer
 
@@ -199,6 +199,6 @@ def _nested(values: Any, name: str, depth: int = 3) -> tuple[Any, ...]:
     return tuple(
         _nested(v, name, depth - 1)
         if isinstance(v, Sequence | np.ndarray) and not isinstance(v, str)
-        else float(number(v, name))
+        else fixed(v, name)
         for v in values
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..errors import NetworkError
 from .activations import GELU, ReLU
 from .attention import PositionalEmbedding, SelfAttention
-from .base import Layer, choice, number, shown, whole
+from .base import Layer, choice, fixed, number, shown, whole
 from .branches import Concatenate
 from .linear import Conv, Dense
 from .pooling import AvgPool, Flatten, GaussianPool, GlobalAvgPool
@@ -189,7 +189,7 @@ def densenet(*sizes: int, layers: int = 4, blocks: int = 3, compression: float =
             f"convolutions in each block and the blocks; there is no growth rate, as {_WIDTHS}"
         )
     layers, blocks = whole(layers, "layers", 1), whole(blocks, "blocks", 1)
-    kept = float(number(compression, "compression", positive=True, most=1.0))
+    kept = fixed(compression, "compression", positive=True, most=1.0)
     chain: list[Layer] = [Conv(3), ReLU()]
     width = 2.0
     for block in range(blocks):

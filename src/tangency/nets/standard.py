@@ -11,7 +11,7 @@ from ..errors import NetworkError
 from .base import Layer, plain
 from .coerce import as_network
 from .structure import Branches, Sequential
-from .values import number
+from .values import fixed
 
 _UNKNOWN = (
     "{!r} has learning rates of its own, or takes none; pass the network in NTK parametrisation, "
@@ -72,7 +72,7 @@ def _sizes(values: Any, name: str, count: int) -> list[float]:
 
 
 def _size(value: Any, name: str) -> float:
-    return float(number(value, name, positive=True))
+    return fixed(value, name, positive=True)
 
 
 def _weighted(layer: Layer) -> Iterator[Layer]:

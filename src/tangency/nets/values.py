@@ -63,6 +63,21 @@ def number(
     return value
 
 
+def fixed(value: Any, name: str, **limits: Any) -> float:
+    """As `number`, where kernels are not differentiable: always a float.
+
+    Raises:
+        NetworkError: also for a tensor that wants a gradient, which it would never get.
+    """
+    if getattr(value, "requires_grad", False):
+        raise NetworkError(
+            f"{name} is a tensor that wants a gradient, and kernels have none in it: pass the "
+            f"number, {name}.item(); they have gradients in inputs, standard deviations of "
+            "weights and biases, and the single numbers of activations"
+        )
+    return plain(number(value, name, **limits))
+
+
 def _complex(value: Any) -> bool:
     # Their `float` is the real part, with a warning.
     return isinstance(value, np.complexfloating) or (is_torch_array(value) and value.is_complex())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import InputError, NetworkError
 from ...kernels.network import NetworkKernel
 from ..base import centred
 from ..conditioning import IllConditionedWarning
@@ -84,7 +84,7 @@ def judge(
                 warnings.simplefilter("ignore", kind)
             chosen = _chosen(candidate, before, data, options)
             return _left_out(with_numbers(candidate, chosen), chosen, data, solver)
-    except InputError as error:
+    except (InputError, NetworkError) as error:
         return Judged(np.zeros(0), failure=str(error))
 
 

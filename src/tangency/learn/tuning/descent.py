@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...engines.progress import progress_bar
-from ...errors import InputError
+from ...errors import InputError, NetworkError
 from .problem import Problem, Vector
 from .record import Record
 
@@ -44,7 +44,7 @@ def descend(
     """
     best: tuple[float, Vector] | None = None
     histories: list[Vector] = []
-    failure: InputError | None = None
+    failure: InputError | NetworkError | None = None
     with progress_bar(None, progress, "evaluation") as bar:
         for place, point in enumerate(points):
             bar.set_description(f"start {place + 1} of {len(points)}", refresh=False)
@@ -66,7 +66,7 @@ class _Run:
     def __init__(self, problem: Problem, bar: Any, record: Record) -> None:
         self.problem, self.bar, self.record = problem, bar, record
         self.losses: list[float] = []
-        self.failure: InputError | None = None
+        self.failure: InputError | NetworkError | None = None
 
     def minimise(self, point: Vector) -> tuple[float, Vector]:
         from scipy.optimize import minimize
@@ -89,7 +89,10 @@ class _Run:
         self.bar.update(1)
         try:
             loss, gradient = self._answer(point)
-        except InputError as error:  # too large a step; a worse value makes it shorter
+        except (
+            InputError,
+            NetworkError,
+        ) as error:  # too large a step; a worse value makes it shorter
             self.failure = error
             return max(self.losses, default=0.0) + 10.0, np.zeros(len(point))
         self.losses.append(loss)

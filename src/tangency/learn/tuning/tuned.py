@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...checks import whole
-from ...errors import InputError
+from ...errors import InputError, NetworkError
 from ...kernels.network import NetworkKernel
 from ...nets import Sequential
 from ...nets.values import OPEN
@@ -203,7 +203,7 @@ class Tuned(Result):
         point[place] = value
         try:
             return self.problem.in_words(self.problem.value(point))
-        except InputError:  # singular there
+        except (InputError, NetworkError):  # singular, or too rough for quadrature, there
             return np.nan
 
     def estimator(self) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import NetworkError
-from ..base import number, shown, whole
+from ..base import fixed, shown, whole
 from ..facts import Powers, Steepness
 from .base import MOST, Normalizable, scale_of
 
@@ -149,7 +149,7 @@ class PolynomialActivation(_OfPowers):
                 "coefficients must be 1 to 31 numbers, of the powers 0, 1, … of u, as in (0, 1, "
                 f"0.5); got {shown(self.coefficients)}"
             )
-        found = [float(number(c, f"coefficients[{m}]", most=MOST)) for m, c in enumerate(given)]
+        found = [fixed(c, f"coefficients[{m}]", most=MOST) for m, c in enumerate(given)]
         while len(found) > 1 and found[-1] == 0:
             found.pop()
         if found == [0.0]:

@@ -186,6 +186,20 @@ def shifted(a, degree, root, out):
 
 
 @jit
+def means(a, root, out):
+    """The means of the same five functions, in column 0; `a` begins with σ, σ′, σ″ at 0 if q = 0.
+
+    Integration by parts has δ-functions of σ″ in them.
+    """
+    out[0, 0] = a[0]
+    if root > 0:
+        out[1, 0], out[2, 0] = a[1] / root, math.sqrt(2.0) * a[2]
+        out[3, 0], out[4, 0] = math.sqrt(6.0) * a[3] / root, math.sqrt(2.0) * a[2] / root / root
+    else:
+        out[1, 0], out[2, 0], out[3, 0], out[4, 0] = a[1], 0.0, 0.0, a[2]
+
+
+@jit
 def pair_sums(first, second, pairs, c, terms, out):
     """Σ g_j(q)h_j(q')c^j for pairs of rows."""
     for n in range(len(pairs)):

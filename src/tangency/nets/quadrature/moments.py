@@ -15,7 +15,7 @@ import numpy as np
 from ...errors import NetworkError
 from . import hermite
 from .family import BACKWARD, FORWARD, Family, Scale
-from .hermite import LEVELS, expand, level_for, pair_sums, shifted, sums
+from .hermite import LEVELS, expand, level_for, means, pair_sums, shifted, sums
 from .jit import jit
 from .plane import line, plane
 from .rays import beside
@@ -158,8 +158,9 @@ class _Work:
         zero = self.roots[used] == 0
         if np.any(zero):
             pieces = self.family.scale(0).pieces
-            # A constant: only σ(0) and σ'(0) matter, in the place of a₀ and a₁/√q.
-            coefficients[zero, 0], coefficients[zero, 1] = pieces.at_zero, pieces.derivative.at_zero
+            # A constant: only σ(0), σ'(0) and σ''(0) matter, in the place of a₀, a₁/√q and √2·a₂/q.
+            at_zero = [p.at_zero for p in (pieces, pieces.derivative, pieces.derivative.derivative)]
+            coefficients[zero, :3] = at_zero
         return moments, tails, coefficients
 
     def _sizes(self, used: np.ndarray, moments: np.ndarray) -> np.ndarray:
@@ -259,11 +260,9 @@ def _by_series(c, i1, i2, at, left, roots, moments, tails, coefficients, degree,
         root1, root2 = roots[i1[e]], roots[i2[e]]
         if root1 == 0 or root2 == 0:
             good[n] = True
-            if not backward:
-                out[0, e] = coefficients[a, 0] * coefficients[b, 0]
-                slope1 = coefficients[a, 1] / (root1 if root1 > 0 else 1.0)
-                slope2 = coefficients[b, 1] / (root2 if root2 > 0 else 1.0)
-                out[1, e] = slope1 * slope2
+            means(coefficients[a], root1, rows[0])
+            means(coefficients[b], root2, rows[1])
+            pair_sums(rows[0], rows[1], pairs, 0.0, 1, out[:, e])
             continue
         if abs(c[e]) == 1 and (i1[e] != i2[e] or c[e] < 0 or backward or jumps):
             continue
