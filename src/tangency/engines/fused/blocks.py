@@ -6,7 +6,7 @@ import numpy as np
 
 from .expanded import prepare_part
 from .jit import jit
-from .planes import run_operations
+from .planes import run_on_vectors
 from .rows import copy, spread
 from .simd import transpose, width
 from .stages import run_stages
@@ -124,7 +124,7 @@ def vector_block(tb, work, s, t, aux_x, aux_y, rows, cols, lanes, marginals, q, 
             copy(work.s, 0, s[i], first, n)
             if row[TANGENT_IN]:
                 copy(work.t, 0, t[i], first, n)
-            run_operations(tb, work, 0, 0, 0, lanes, 1, marginals, alone)
+            run_on_vectors(tb, work, lanes, marginals, alone)
             copy(s[i], first, work.s, slot, n)
             if row[TANGENT_OUT]:
                 copy(t[i], first, work.t, slot, n)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from .box import convolve_box, is_box
 from .convolve import convolve, convolve_points, elementwise, partner
 from .expanded import prepare_part, series_blocks
-from .jit import jit
+from .jit import inlined, jit
 from .rows import (
     add,
     add_product,
+    affine,
     bits_of,
     copy,
     first_of,
@@ -23,7 +24,7 @@ from .rows import (
     products,
     scale,
 )
-from .scalars import SERIES
+from .scalars import SERIES, lit
 from .tables import (
     CODE,
     DOWN1,
@@ -46,6 +47,7 @@ from .tables import (
     TANGENT,
     TANGENT_IN,
     TARGET_TANGENT,
+    TRAINABLE,
     WRAP,
     H,
     W,
@@ -55,7 +57,7 @@ CONV, POINTS, ELEMENTWISE, SCALE, COPY, ADD = range(6)
 """The codes of `program.Code`, as constants that compiled code can read."""
 
 
-@jit
+@inlined
 def run_plane(tb, work, stage, d1, d2, lanes, plane, marginals, channels, record):
     """Fills a plane from its source and takes it through all operations of the stage."""
     row = tb.stages[stage]
@@ -70,61 +72,96 @@ def run_plane(tb, work, stage, d1, d2, lanes, plane, marginals, channels, record
 @jit
 def run_operations(tb, work, stage, d1, d2, lanes, plane, marginals, record):
     """Takes the plane in slot 0 through the operations of a stage."""
-    row, ops, par = tb.stages[stage], tb.ops, tb.par
-    s, t, first, second = work.s, work.t, work.first, work.second
-    wrap, marks = row[WRAP] != 0, tb.marks
+    row, ops, marks = tb.stages[stage], tb.ops, tb.marks
+    wrap = row[WRAP] != 0
     op, end = row[OP_FIRST], row[OP_LAST]
     while op < end:
         o = ops[op]
+        code = o[CODE]
+        if code not in (CONV, POINTS):
+            change_rows(tb, work, op, d1, d2, wrap, lanes, plane, marginals, record)
+            op += 1
+            continue
         e1, e2 = d1 // o[DOWN1], d2 // o[DOWN2]
         src, dst = o[SRC] * plane * lanes, o[DST] * plane * lanes
-        code, tangent = o[CODE], o[TANGENT] != 0
-        if code in (CONV, POINTS):
-            # An activation right behind a convolution takes each row while it is in cache.
-            follower = -1
-            behind = op + 1 < end and ops[op + 1, CODE] == ELEMENTWISE
-            if behind and not record and ops[op + 1, SRC] == o[DST]:
-                follower = op + 1
-            kept = marks[op, KEPT_BEHIND] * plane * lanes
-            if code == CONV and is_box(tb, work, o, follower, wrap, lanes):
-                convolve_box(tb, work, o, follower, src, dst, kept, e1, e2, lanes, marginals)
-            elif code == CONV:
-                convolve(tb, work, o, follower, src, dst, kept, e1, e2, wrap, lanes, marginals)
-            else:
-                convolve_points(
-                    tb, work, o, follower, src, dst, kept, e1, e2, wrap, lanes, marginals
-                )
-            op += 1 if follower < 0 else 2
+        # An activation right behind a convolution takes each row while it is in cache.
+        follower = -1
+        behind = op + 1 < end and ops[op + 1, CODE] == ELEMENTWISE
+        if behind and not record and ops[op + 1, SRC] == o[DST]:
+            follower = op + 1
+        kept = marks[op, KEPT_BEHIND] * plane * lanes
+        if code == CONV and is_box(tb, work, o, follower, wrap, lanes):
+            convolve_box(tb, work, o, follower, src, dst, kept, e1, e2, lanes, marginals)
+        elif code == CONV:
+            convolve(tb, work, o, follower, src, dst, kept, e1, e2, wrap, lanes, marginals)
+        else:
+            convolve_points(tb, work, o, follower, src, dst, kept, e1, e2, wrap, lanes, marginals)
+        op += 1 if follower < 0 else 2
+
+
+@jit
+def change_rows(tb, work, op, d1, d2, wrap, lanes, plane, marginals, record):
+    """An operation that takes each position by itself, on all rows of a plane."""
+    o, marks, value = tb.ops[op], tb.marks, tb.par[tb.ops[op, PAR]]
+    s, t = work.s, work.t
+    e1, e2 = d1 // o[DOWN1], d2 // o[DOWN2]
+    src, dst = o[SRC] * plane * lanes, o[DST] * plane * lanes
+    code, tangent = o[CODE], o[TANGENT] != 0
+    height, width = o[H], o[W]
+    j0 = first_of(e2, wrap)
+    n = (last_of(width, e2, wrap) - j0) * lanes
+    kept = marks[op, KEPT_BEFORE] * plane * lanes if marks[op, KEEPS] > 0 else -1
+    for i in range(first_of(e1, wrap), last_of(height, e1, wrap)):
+        at = (i * width + j0) * lanes
+        a, b = src + at, dst + at
+        if kept >= 0:
+            keep(work, kept + at, a, n, tangent)
+        if code == ELEMENTWISE:
+            if record:
+                _record(tb, work, o, dst, i, lanes, marginals)
+            step = marginals * lanes
+            elementwise(s, t, work.first, work.second, tb.par, o, dst, i, e1, e2, wrap, lanes, step)
+        elif code == SCALE:
+            scale(s, b, value, n)
+            if tangent:
+                scale(t, b, value, n)
+        elif code == COPY:
+            copy(s, b, s, a, n)
+            if tangent:
+                copy(t, b, t, a, n)
+        else:
+            add(s, b, s, a, n)
+            if tangent and o[TARGET_TANGENT]:
+                add(t, b, t, a, n)
+            elif tangent:
+                copy(t, b, t, a, n)
+
+
+@jit
+def run_on_vectors(tb, work, lanes, marginals, record):
+    """Takes pairs of vectors, planes of one position, through the operations of the only stage.
+
+    A convolution is an affine map there: what reaches over positions is not compiled for vectors.
+    """
+    row, s, t = tb.stages[0], work.s, work.t
+    for op in range(row[OP_FIRST], row[OP_LAST]):
+        o = tb.ops[op]
+        if o[CODE] != CONV:
+            change_rows(tb, work, op, 0, 0, False, lanes, 1, marginals, record)
             continue
-        height, width, value = o[H], o[W], par[o[PAR]]
-        j0 = first_of(e2, wrap)
-        n = (last_of(width, e2, wrap) - j0) * lanes
-        kept = marks[op, KEPT_BEFORE] * plane * lanes if marks[op, KEEPS] > 0 else -1
-        for i in range(first_of(e1, wrap), last_of(height, e1, wrap)):
-            at = (i * width + j0) * lanes
-            a, b = src + at, dst + at
-            if kept >= 0:
-                keep(work, kept + at, a, n, tangent)
-            if code == ELEMENTWISE:
-                if record:
-                    _record(tb, work, o, dst, i, lanes, marginals)
-                step = marginals * lanes
-                elementwise(s, t, first, second, par, o, dst, i, e1, e2, wrap, lanes, step)
-            elif code == SCALE:
-                scale(s, b, value, n)
-                if tangent:
-                    scale(t, b, value, n)
-            elif code == COPY:
-                copy(s, b, s, a, n)
-                if tangent:
-                    copy(t, b, t, a, n)
-            else:
-                add(s, b, s, a, n)
-                if tangent and o[TARGET_TANGENT]:
-                    add(t, b, t, a, n)
-                elif tangent:
-                    copy(t, b, t, a, n)
-        op += 1
+        src, dst = o[SRC] * lanes, o[DST] * lanes
+        tangent, trainable = o[TANGENT] != 0, o[TRAINABLE] != 0
+        w, shift = tb.par[o[PAR]], tb.par[o[PAR] + 1]
+        affine(s, dst, s, src, w, shift, lanes)
+        if tangent:
+            affine(t, dst, t, src, w, lit(w, 0.0), lanes)
+            if trainable:
+                add(t, dst, s, dst, lanes)
+        elif trainable:
+            copy(t, dst, s, dst, lanes)
+        kept = tb.marks[op, KEPT_BEHIND] * lanes
+        if kept >= 0:
+            keep(work, kept, dst, lanes, tangent or trainable)
 
 
 @jit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import jit
+from .jit import inlined, jit
 from .planes import plane_address, run_plane
 from .rows import add_scaled, fill, first_of, last_of, whole
 from .scalars import lit
@@ -30,11 +30,10 @@ from .tables import (
     WRAP,
 )
 
-
 _U = np.uint64
 
 
-@jit
+@inlined
 def run_stages(tb, work, count, lanes, plane, marginals, channels, record, planes_too):
     """Evaluates all stages for one image (or group) against a group of `lanes` images.
 
@@ -144,9 +143,7 @@ def _pool_rows(tb, work, row, d1, d2, lanes, plane):
             fill(rows_s, at, zero, n)
             if tangent:
                 fill(rows_t, at, zero, n)
-        _add_terms(
-            position, weight, rows_s, rows_t, at, s, t, src, step, term, count, n, tangent
-        )
+        _add_terms(position, weight, rows_s, rows_t, at, s, t, src, step, term, count, n, tangent)
 
 
 @jit
@@ -167,22 +164,28 @@ def _add_terms(position, weight, out_s, out_t, at, x_s, x_t, src, step, k, count
             if take == 1:
                 for c in range(_U(0), end, by):
                     store(out, at + c, load(out, at + c) + w0 * load(x, i0 + c))
+                for c in range(end, n):
+                    out[at + c] += w0 * x[i0 + c]
             elif take == 2:
                 for c in range(_U(0), end, by):
-                    both = w0 * load(x, i0 + c) + w1 * load(x, i1 + c)
-                    store(out, at + c, load(out, at + c) + both)
+                    first = w0 * load(x, i0 + c) + w1 * load(x, i1 + c)
+                    store(out, at + c, load(out, at + c) + first)
+                for c in range(end, n):
+                    out[at + c] += w0 * x[i0 + c] + w1 * x[i1 + c]
             elif take == 3:
                 for c in range(_U(0), end, by):
                     first = w0 * load(x, i0 + c) + w1 * load(x, i1 + c)
-                    store(out, at + c, (load(out, at + c) + w2 * load(x, i2 + c)) + first)
+                    store(out, at + c, load(out, at + c) + (first + w2 * load(x, i2 + c)))
+                for c in range(end, n):
+                    out[at + c] += (w0 * x[i0 + c] + w1 * x[i1 + c]) + w2 * x[i2 + c]
             else:
                 for c in range(_U(0), end, by):
                     first = w0 * load(x, i0 + c) + w1 * load(x, i1 + c)
                     second = w2 * load(x, i2 + c) + w3 * load(x, i3 + c)
                     store(out, at + c, load(out, at + c) + (first + second))
-            for c in range(end, n):
-                for term in range(_U(take)):
-                    out[at + c] += weight[k + term] * x[src + step * _U(position[k + term]) + c]
+                for c in range(end, n):
+                    both = w0 * x[i0 + c] + w1 * x[i1 + c]
+                    out[at + c] += both + (w2 * x[i2 + c] + w3 * x[i3 + c])
         k, count = k + _U(take), count - take
 
 

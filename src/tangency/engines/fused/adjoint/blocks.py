@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..blocks import pack, pack_marginals, spread_image
-from ..planes import run_operations
+from ..planes import run_on_vectors
 from ..rows import add, add_lanes, copy, fill, spread
 from ..scalars import lit
 from ..tables import SLOT, TANGENT_IN, TANGENT_OUT
@@ -96,7 +96,7 @@ def vector_back(
             copy(back.s, slot, gs[i], first, n)
             if row[TANGENT_OUT]:
                 copy(back.t, slot, gt[i], first, n)
-            run_operations(tb, work, 0, 0, 0, lanes, 1, marginals, False)
+            run_on_vectors(tb, work, lanes, marginals, False)
             again(tb, work, back, 0, 0, 0, lanes, 1, marginals, weights)
             copy(gs[i], first, back.s, 0, n)
             if row[TANGENT_IN]:
