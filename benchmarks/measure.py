@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numba.core.registry import cpu_target
 from threadpoolctl import threadpool_info
 
 import tangency as tg
+from tangency.engines.fused.simd import ROOMY
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -82,6 +84,7 @@ def machine(threads: int) -> dict[str, Any]:
         "threads": threads,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "blas": _blas(),
+        "vectors": _vectors(),
         "system": f"{platform.system()} {platform.machine()}",
         "load_before": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d"),
@@ -93,6 +96,12 @@ def _blas() -> str:
     found = [info for info in threadpool_info() if info["user_api"] == "blas"]
     numpys = [info for info in found if "numpy" in info["filepath"]] or found
     return " ".join(str(numpys[0].get(key)) for key in ("internal_api", "architecture"))
+
+
+def _vectors() -> str:
+    """The vectors that Numba compiles for: its own choice, or that of NUMBA_CPU_NAME."""
+    _, name, _ = cpu_target.target_context.codegen().magic_tuple()
+    return f"{'AVX-512' if ROOMY else 'AVX2'} ({name})" if "x86" in platform.machine() else name
 
 
 def _processor() -> str:

@@ -30,6 +30,7 @@ def about(results: dict[str, Any]) -> str:
         f"{machine['memory_gb']} GB, {machine['system']}; {machine['date']}; load before the start "
         f"{machine['load_before']}. {ours}."
     )
+    text += f" Vectors: {machine['vectors']}." if "vectors" in machine else ""
     text += f" BLAS: {machine['blas']}." if "blas" in machine else ""
     text += f" Peer: {theirs}." if theirs else ""
     runs = results["settings"]["runs"]

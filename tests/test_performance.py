@@ -45,6 +45,18 @@ def test_beside_the_peer(cases):
         assert [float(cell) for cell in cells] == pytest.approx(wanted, rel=0.02), name
 
 
+def test_both_instruction_sets():
+    rows = table("AVX2 and AVX-512")
+    for k, name in enumerate(("peers_avx2", "peers_avx512")):
+        results = json.loads((RESULTS / f"{name}.json").read_text())
+        assert results["machine"]["vectors"].startswith(("AVX2", "AVX-512")[k])
+        assert set(rows) == set(results["cases"])
+        for case, cells in rows.items():
+            found = results["cases"][case]
+            wanted = (found["pairs_per_second"]["ours"], found["ratio"])
+            assert [float(x) for x in cells[2 * k : 2 * k + 2]] == pytest.approx(wanted, rel=0.02)
+
+
 def test_how_long_a_matrix_takes(cases):
     rows = table("How long a matrix takes")
     assert len(rows) == len(cases)
