@@ -87,6 +87,11 @@ def load(
             "class, pairs of a picture and its label), or name their file (labels=, --labels); in "
             "Python require_labels=False takes examples without labels"
         )
+    if raw.pictures and channels in ("first", "none"):
+        raise DataError(
+            f"{place}: pictures are read with their channels last; channels={channels!r} is for "
+            "arrays: leave it out"
+        )
     name, X_test = raw.name, raw.X_test
     X = prepare(raw.X_train, options, f"{name}, training part", raw.full_scale)
     if X_test is not None:
