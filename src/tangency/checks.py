@@ -280,28 +280,12 @@ def called(function: Any, what: str, *arguments: Any, error: Refusal = InputErro
         ) from reason
 
 
-def one_kind(values: Any, name: str, *, error: Refusal = InputError) -> None:
-    """Refuse a list of texts and numbers, of which NumPy makes texts: 1 and "1" would be one."""
-    if not isinstance(values, list | tuple):
-        return
-    # What is missing is told of elsewhere.
-    there = [v for v in values if v is not None and not (is_number(v) and v != v)]
-    texts = [isinstance(value, str) for value in there]
-    if any(texts) and not all(texts):
-        text, other = there[texts.index(True)], there[texts.index(False)]
-        raise error(
-            f"{name} holds texts and other values, such as {shown(text)} and {shown(other)}; make "
-            "all of them numbers, or texts with str(value), which are names of classes"
-        )
-
-
 def labels(value: Any, name: str = "labels", *, error: Refusal = InputError) -> np.ndarray:
     """Labels as an array (n,) that can be sorted: numbers, texts or truth values.
 
     Raises:
         error: other shapes, dates, records, and objects of more than one kind.
     """
-    one_kind(value, name, error=error)
     found = plain_array(value, name, error=error)
     if found.dtype.kind == "O" and all(isinstance(item, str) for item in found.flat):
         found = found.astype(str)

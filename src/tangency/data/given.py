@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_torch_array
 
-from ..checks import is_number, is_whole, one_kind, plain_array
+from ..checks import is_number, is_whole, plain_array
+from ..labels import one_kind
 from .errors import DataError
 
 

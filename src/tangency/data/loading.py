@@ -52,7 +52,8 @@ def load(
         header: for tables: whether the first line has column names; None finds out.
         input_shape: the shape that every example is given, channels last.
         channels: where the channel axis is. "auto": images (n, height, width) get one, any other
-            array has it last; "none" adds one, "first" moves it.
+            array has it last; "none" adds one, "first" moves it. Files of pictures and images of
+            Pillow have it last.
         scale: what pixels are divided by. "auto": images of unsigned 8-bit or 16-bit integers are
             divided by 255 or 65535 and the digits by 16, so that they lie in [0, 1]; all other
             numbers are taken as they are. None takes everything as it is.

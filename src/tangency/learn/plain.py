@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import cut, is_whole, one_kind, within_memory
+from ..checks import cut, is_whole, within_memory
 from ..errors import InputError
 from ..kernels.plain import plain
+from ..labels import one_kind
 
 
 def plain_targets(y: Any) -> Any:
