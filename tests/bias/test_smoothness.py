@@ -167,3 +167,13 @@ def test_a_kernel_that_was_not_measured_is_named():
     found = modulus(tg.NTK("dense relu dense"), np.eye(3), radii=(1e-4, 1e-3), directions=1)
     with pytest.raises(tg.InputError, match="no kernel 'NNGP' in this result: NTK"):
         found.mean("NNGP")
+
+
+def test_units_of_the_inputs_do_not_matter():
+    X = np.random.default_rng(0).standard_normal((3, 4))
+    for sphere, sizes in ((True, (1e-200, 1e200, 1e306)), (False, (1e-140, 1e140))):
+        plain = modulus("dense relu dense", X, sphere=sphere)
+        for size in sizes:
+            found = modulus("dense relu dense", X * size, sphere=sphere)
+            for name in plain.distances:
+                assert np.allclose(found.mean(name), plain.mean(name), rtol=1e-3)

@@ -31,6 +31,8 @@ class Vision:
 class Part:
     """Behaves as `torch.utils.data.Subset`."""
 
+    indices = (0,)
+
     def __init__(self, dataset):
         self.dataset = dataset
 
@@ -73,6 +75,31 @@ def test_pairs_give_labels_and_names():
     assert load(Part(part)).class_names == ("cat", "dog")
 
 
+class Swapped:
+    """Gives other labels than the data set that it holds."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        image, label = self.dataset[index]
+        return image, 1 - label
+
+
+def test_names_are_left_out_where_labels_may_be_others():
+    whole = Vision([(PICTURES[0], 1), (PICTURES[1], 0)])
+    found = load(Swapped(whole))
+    assert found.y_train.tolist() == [0, 1]
+    assert found.class_names is None
+    whole.target_transform = lambda label: 1 - label
+    assert load(whole).class_names is None
+    whole.target_transform = None
+    assert load(whole).class_names == ("cat", "dog")
+
+
 def test_arrays_keep_their_order_and_scale():
     floats = load([(COLOUR / 2.0, 0), (COLOUR / 4.0, 1)])
     assert np.array_equal(floats.X_train[1], COLOUR / 4.0)
@@ -94,8 +121,30 @@ def test_tensors_are_moved_to_channels_last():
     doubtful = [(torch.zeros(3, 5, 4), 0)]
     with pytest.raises(DataError, match=r"shape \(3, 5, 4\) may have their channels first or last"):
         load(doubtful)
+    assert load([(torch.zeros(3, 5, 4, 6), 0)]).X_train.shape == (1, 5, 4, 6, 3)
+    with pytest.raises(DataError, match=r"shape \(1, 4, 4, 4\) may have their channels first"):
+        load([(torch.zeros(1, 4, 4, 4), 0)])
     assert load(doubtful, channels="first").X_train.shape == (1, 5, 4, 3)
     assert load(doubtful, channels="last").X_train.shape == (1, 3, 5, 4)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_tensors_among_others_are_refused(order):
+    torch = pytest.importorskip("torch")
+    tensor = torch.tensor(COLOUR)
+    for other in (COLOUR, PICTURES[0]):
+        given = [(tensor, 0), (other, 1)][::order]
+        with pytest.raises(DataError, match=r"some are tensors, .* and some (arrays|pictures)"):
+            load(given)
+        assert np.array_equal(load(given, channels="last").X_train[0], COLOUR / 255)
+
+
+@pytest.mark.parametrize("channels", ["first", "none"])
+def test_channels_of_pictures_are_known(channels, tmp_path):
+    PICTURES[0].save(tmp_path / "1.png")
+    for source in (PICTURES, tmp_path):
+        with pytest.raises(DataError, match=rf"channels last; channels='{channels}' is for arrays"):
+            load(source, channels=channels, require_labels=False)
 
 
 class Loader:
@@ -116,6 +165,8 @@ class Loader:
         ([(PICTURES[0], {"boxes": []})], "item 0: its label is .*; expected one number or name"),
         ([{"image": PICTURES[0]}], r"item 0 is a dictionary of 'image'; pass pairs"),
         (["a.png"], "item 0 is 'a.png'; expected a picture"),
+        (list(zip(PICTURES, [1, "1"], strict=True)), "texts and other values, such as '1' and 1"),
+        (list(zip(PICTURES, [2**63, -1], strict=True)), "whole numbers too large for one type"),
         ([(COLOUR, 0), (COLOUR / 255, 1)], "item 1: numbers of type float64, but item 0 has uint8"),
         (Loader(), "Loader: gives batches; pass the data set in it, its .dataset"),
         (iter(PICTURES), r"its items have no numbers; pass list\(…\) of it"),

@@ -257,3 +257,18 @@ def test_distances_that_no_float32_holds_are_refused():
         with pytest.raises(tg.InputError, match=r"beyond the range of float32 .*; pass float64"):
             call()
     assert np.isfinite(kernel.distance(X.astype(float))).all()
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_distances_without_digits_are_refused(size):
+    x = np.array([[1.0, 2.0], [3.0, -1.0]])
+    y = x + 1e-8
+    for normalize in (False, True):
+        k = tg.NTK("dense relu dense", normalize=normalize)
+        with pytest.raises(tg.InputError, match="distance has no digits; divide the inputs by"):
+            k.paired_distance(x * size, y * size)
+    # Farther apart they have digits, and on the way there too.
+    k = tg.NTK("dense relu dense")
+    assert np.allclose(k.paired_distance(x * size, -x * size) / size, k.paired_distance(x, -x))
+    near = size ** (14 / 15)
+    assert np.allclose(k.paired_distance(x * near, y * near) / near, k.paired_distance(x, y))

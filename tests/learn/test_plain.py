@@ -233,7 +233,7 @@ def test_numpys_own_texts_are_labels():
         (np.array([1, 2] * 6, dtype="m8[s]"), "dtype timedelta64.*regression needs numbers"),
         (np.zeros(12, dtype=[("a", float)]), "regression needs numbers"),
         (["a", "b"] * 6, "names of classes are for KernelClassifier"),
-        ([1, "b"] * 6, "names of classes are for KernelClassifier"),
+        ([1, "b"] * 6, "make all of them numbers, or texts .*, which are names of classes"),
         (np.array([b"a", b"b"] * 6), "names of classes are for KernelClassifier"),
     ],
 )
@@ -279,3 +279,11 @@ def test_sparse_targets_are_refused_in_words():
         for model in (KernelRegressor(alpha=0.1), KernelClassifier(alpha=0.1)):
             with pytest.raises(InputError, match=r"y is a sparse matrix; pass y.toarray\(\)"):
                 model.fit(X, y)
+
+
+@pytest.mark.parametrize("other", [1, 1.0, True])
+def test_texts_and_numbers_are_no_labels_together(other):
+    # NumPy makes one class of 1 and "1".
+    for y in ([other, "1", "2"] * 4, ("2", other, "1") * 4):
+        with pytest.raises(InputError, match=r"y holds texts and other values, such as '.' and "):
+            KernelClassifier(alpha=0.1).fit(X, y)

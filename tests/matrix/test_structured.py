@@ -45,3 +45,15 @@ def test_others_than_those_of_the_store(tmp_path):
             tg.gram.compute(KERNEL, data, store=tmp_path / "K.zarr", tile=4)
     with pytest.raises(tg.InputError, match="X is Masked and Y ndarray; pass both as Masked"):
         tg.gram.compute(KERNEL, WORDS, np.ones((2, 4, 2)), store=tmp_path / "x.zarr")
+
+
+def test_values_beyond_the_precision_of_the_store(tmp_path):
+    edges = np.ones((2, 3, 3))
+    words = tg.Masked(np.full((2, 3, 1), 1e60), np.zeros((2, 3), dtype=bool))
+    for data, told in (
+        (words, "Masked holds values beyond the range of float32; scale them down"),
+        (tg.Graphs(np.ones((2, 3, 1)), edges * 1e60), "Graphs holds weights of edges beyond the"),
+    ):
+        net = KERNEL if isinstance(data, tg.Masked) else tg.NTK("aggregate dense relu gsp dense")
+        with pytest.raises(tg.InputError, match=told):
+            tg.gram.compute(net, data, store=tmp_path / "half.zarr", dtype="float32")

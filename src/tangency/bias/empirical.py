@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..kernels.base import Kernel
 from ..kernels.coerce import as_kernel, kernel_name, named_kernels
 from ..kernels.inputs import signals
+from ..norms import norm
 from ..results import Result, Table
 from .checks import rounding
 from .harmonics import multiplicity
@@ -232,9 +233,9 @@ def _zonal_or_none(kernel: Kernel, X: Any) -> ZonalKernel | None:
     given = real_array(X, "X")
     if given.ndim != 2 or given.shape[1] < 2:
         return None
-    norms = np.linalg.norm(given.astype(np.float64), axis=1)
+    norms = norm(given.astype(np.float64), 1)[:, 0]
     radius = float(norms.mean())
-    if radius == 0 or float(np.max(np.abs(norms - radius))) > rounding(given) * radius:
+    if not 0 < radius < np.inf or float(np.max(np.abs(norms - radius))) > rounding(given) * radius:
         return None
     try:
         return as_zonal(kernel, radius)

@@ -11,6 +11,7 @@ from ..checks import array, flag, number, shown, whole, within_memory
 from ..errors import InputError
 from ..kernels.coerce import Kernels, named_kernels
 from ..kernels.inputs import signals
+from ..norms import binary_scale, norm
 from ..results import Result, Table
 from .bounds import Bound, bound
 from .checks import of_kernel
@@ -234,6 +235,7 @@ def _inputs(X: Any, count: int | None, sphere: bool, seed: int) -> tuple[np.ndar
         raise InputError("the unit sphere of one dimension is two points; pass sphere=False")
     x = x[chosen(len(x), count, seed)]
     if sphere:
+        x = x / _column(binary_scale(x.reshape(len(x), -1), 1)[:, 0], x.ndim)
         x = x / _column(_norms(x), x.ndim)
     return x, _norms(x)
 
@@ -250,7 +252,7 @@ def _directions(noise: np.ndarray, x: np.ndarray | None) -> np.ndarray:
 
 
 def _norms(x: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(x.reshape(len(x), -1), axis=1)
+    return norm(x.reshape(len(x), -1), 1)[:, 0]
 
 
 def _column(values: np.ndarray, ndim: int) -> np.ndarray:

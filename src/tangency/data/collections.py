@@ -37,7 +37,7 @@ def read_collection(source: Any, channels: Channels) -> RawParts:
     """
     name = "pictures" if isinstance(source, list | tuple) else type(source).__name__
     count = _length(source, name)
-    images, labels = [], []
+    images, labels, kinds = [], [], set()
     for number in range(count):
         where = f"{name}, item {number}"
         image, label = _picture_and_label(source[number], where)
@@ -46,12 +46,20 @@ def read_collection(source: Any, channels: Channels) -> RawParts:
         _refuse_unlike(images[0], images[-1], where)
         if len(labels) not in (0, number + 1):
             raise DataError(f"{name}: some items have a label and some have none; give all one")
-        is_tensor = is_torch_array(image)
+        kinds.add(
+            "tensors" if is_torch_array(image) else "pictures" * is_picture(image) or "arrays"
+        )
     X = one_depth([images])[0] if images[0].dtype in _DEPTHS else np.stack(images)
-    if is_tensor and channels == "auto" and X.ndim == 4:
+    if "tensors" in kinds and len(kinds) > 1 and channels == "auto":
+        raise DataError(
+            f"{name}: some are tensors, whose channels may come first, and some {min(kinds)}; give "
+            "all of one kind, or say channels='last' or channels='first'"
+        )
+    if "tensors" in kinds and channels == "auto" and X.ndim > 3:
         X = _channels_last(X, name)
     y = given_labels(labels, name) if labels else None
-    return RawParts(X, y, name=name, class_names=_class_names(source, y))
+    names = _class_names(source, y)
+    return RawParts(X, y, name=name, class_names=names, pictures=kinds == {"pictures"})
 
 
 def _length(source: Any, name: str) -> int:
@@ -120,9 +128,17 @@ def _channels_last(X: np.ndarray, name: str) -> np.ndarray:
 
 
 def _class_names(source: Any, y: np.ndarray | None) -> tuple[str, ...] | None:
-    """Of a data set that names its classes, or of the one that it is a part of."""
+    """Of a data set that names its classes, or of the one that it is a part of.
+
+    None where labels may have been changed on the way: what else holds a `dataset` may give its
+    items other labels.
+    """
     while not hasattr(source, "classes") and hasattr(source, "dataset"):
+        if not hasattr(source, "indices"):
+            return None
         source = source.dataset
+    if getattr(source, "target_transform", None) is not None:
+        return None
     names = getattr(source, "classes", None)
     if y is None or y.dtype.kind not in "iu" or not isinstance(names, Sequence):
         return None

@@ -36,27 +36,31 @@ def read_image_folder(folder: Path) -> RawParts:
     """
     name = folder.resolve().name
     if not _folders(folder) and (paths := _images(folder)):
-        return RawParts(one_depth([_read_all(paths)])[0], name=name)
+        return RawParts(one_depth([_read_all(paths)])[0], name=name, pictures=True)
     inner = {entry.name.lower(): entry for entry in _folders(folder)}
     _refuse_parts(folder, inner)
     if "train" not in inner or not set(inner) <= {"train", "test"}:
         classes = [entry.name for entry in _folders(folder)]
         images, y = _read_part(folder, classes, None)
         _warn_of_strays(folder, "the folders of classes")
-        return RawParts(one_depth([images])[0], y, name=name, class_names=tuple(classes))
+        return RawParts(
+            one_depth([images])[0], y, name=name, class_names=tuple(classes), pictures=True
+        )
     classes = [entry.name for entry in _folders(inner["train"])]
     images, y = _read_part(inner["train"], classes, None)
     _warn_of_strays(folder, "the folders train and test")
     for part in inner.values():
         _warn_of_strays(part, "the folders of classes")
     if "test" not in inner:
-        return RawParts(one_depth([images])[0], y, name=name, class_names=tuple(classes))
+        return RawParts(
+            one_depth([images])[0], y, name=name, class_names=tuple(classes), pictures=True
+        )
     extra = [e.name for e in _folders(inner["test"]) if e.name not in classes]
     if extra:
         raise DataError(f"{inner['test']}: class {extra[0]!r} is not in the training part")
     test_images, y_test = _read_part(inner["test"], classes, images[0].shape)
     X, X_test = one_depth([images, test_images])
-    return RawParts(X, y, X_test, y_test, name, tuple(classes))
+    return RawParts(X, y, X_test, y_test, name, tuple(classes), pictures=True)
 
 
 def _refuse_parts(folder: Path, inner: dict[str, Path]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from ..checks import is_number, is_whole, plain_array
+from ..labels import one_kind
 from .errors import DataError
 
 
@@ -38,9 +39,14 @@ def given_numbers(values: Any, where: str) -> np.ndarray:
 def given_labels(values: Any, where: str) -> np.ndarray:
     """Labels as an array of numbers or of strings; numbers in objects become numbers.
 
-    Raises `DataError` as `given_numbers`, and for missing labels.
+    Raises `DataError` as `given_numbers`, and for missing labels and those of several types.
     """
+    one_kind(values, where, error=DataError)
     array = _plain(values, where)
+    if array.dtype.kind == "f" and isinstance(values, list | tuple) and all(map(is_whole, values)):
+        raise DataError(
+            f"{where}: labels are whole numbers too large for one type of NumPy; give texts instead"
+        )
     if array.dtype.kind != "O" and array.dtype.kind != "T":
         return array
     found = list(array.ravel())

@@ -32,6 +32,8 @@ class RawParts(NamedTuple):
     feature_names: tuple[str, ...] | None = None
     full_scale: float | None = None
     """The value of a white pixel, where the source is known to have one."""
+    pictures: bool = False
+    """Whether all are files of pictures or images of Pillow, whose channels are known."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def load(
         header: for tables: whether the first line has column names; None finds out.
         input_shape: the shape that every example is given, channels last.
         channels: where the channel axis is. "auto": images (n, height, width) get one, any other
-            array has it last; "none" adds one, "first" moves it.
+            array has it last; "none" adds one, "first" moves it. Files of pictures and images of
+            Pillow have it last.
         scale: what pixels are divided by. "auto": images of unsigned 8-bit or 16-bit integers are
             divided by 255 or 65535 and the digits by 16, so that they lie in [0, 1]; all other
             numbers are taken as they are. None takes everything as it is.
@@ -86,6 +87,11 @@ def load(
             "store them with the examples (y_train or y in a .npz, one folder of images per "
             "class, pairs of a picture and its label), or name their file (labels=, --labels); in "
             "Python require_labels=False takes examples without labels"
+        )
+    if raw.pictures and channels in ("first", "none"):
+        raise DataError(
+            f"{place}: pictures are read with their channels last; channels={channels!r} is for "
+            "arrays: leave it out"
         )
     name, X_test = raw.name, raw.X_test
     X = prepare(raw.X_train, options, f"{name}, training part", raw.full_scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,13 @@ from ..engines import dispatch
 from ..engines.engine import Computing, Wanted
 from ..engines.pairs import Differences, Pairs, differences, pairs
 from ..engines.rounding import near
+from ..errors import InputError
 from ..nets.plan import Plan
 
 # Bytes of the rows that are copied out at a time.
 _ROWS = 2**26
+# Values of a kernel between which products have 32 digits.
+_LEAST, _MOST = 1e-285, 1e300
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,25 @@ class Request:
             n_jobs=self.computing.n_jobs,
             progress=self.computing.progress,
         )
-        # Products near the ends of the exponent range have no second half: float64 must do there.
+        # Products near the ends of the exponent range have no second half.
         good = np.all(np.isfinite(better), axis=0)
+        size, total = np.maximum(_largest(x), _largest(y)), out[2][places]
+        small, large = (size > 0) & (size < math.sqrt(_LEAST)), size > math.sqrt(_MOST) / 1e6
+        if self.normalize and (small | large).any():
+            total = _host(self._diagonal(x)) + _host(self._diagonal(y))
+        lost = (small & (total < _LEAST)) | (large & ((total > _MOST) | ~good))
+        if lost.any():
+            raise InputError(
+                f"inputs that are near each other, of numbers up to {size[lost][0]:.3g}, have a "
+                "kernel near the ends of the range of float64, where their distance has no digits; "
+                "divide the inputs by another number"
+            )
         for values, new in zip(out, better, strict=True):
             values[places[good]] = new[good]
+
+
+def _largest(x: np.ndarray) -> np.ndarray:
+    return np.abs(x).reshape(len(x), -1).max(axis=1)
 
 
 def _host(x: Any) -> Any:

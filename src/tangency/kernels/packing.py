@@ -99,12 +99,24 @@ class Structured:
 
 
 def in_dtype(inputs: Structured, dtype: Any) -> Structured:
-    """The same inputs with values and edges of another precision, of NumPy's arrays."""
+    """The same inputs with values and edges of another precision, of NumPy's arrays.
+
+    Raises:
+        InputError: values or edges beyond its range.
+    """
     if inputs.X.dtype == dtype:
         return inputs
+    with np.errstate(over="ignore"):
+        X = inputs.X.astype(dtype)
+        edges = None if inputs.adjacency is None else inputs.adjacency.astype(dtype)
+    for name, values in (("values", X), ("weights of edges", edges)):
+        if values is not None and not np.isfinite(values).all():
+            raise InputError(
+                f"{type(inputs).__name__} holds {name} beyond the range of {np.dtype(dtype)}; "
+                "scale them down, or take float64"
+            )
     found = object.__new__(type(inputs))
-    edges = None if inputs.adjacency is None else inputs.adjacency.astype(dtype)
-    Structured.__init__(found, inputs.X.astype(dtype), inputs.mask, edges)
+    Structured.__init__(found, X, inputs.mask, edges)
     return found
 
 

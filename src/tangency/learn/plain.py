@@ -9,10 +9,11 @@ import numpy as np
 from ..checks import cut, is_whole, within_memory
 from ..errors import InputError
 from ..kernels.plain import plain
+from ..labels import one_kind
 
 
 def plain_targets(y: Any) -> Any:
-    """Return `plain` targets or labels, none of them missing."""
+    """Return `plain` targets or labels, none of them missing or of another kind."""
     if hasattr(y, "toarray"):
         raise InputError("y is a sparse matrix; pass y.toarray(), for labels y.toarray().argmax(1)")
     y = None if y is None else plain(y, "y")  # None is worded by scikit-learn
@@ -22,6 +23,7 @@ def plain_targets(y: Any) -> Any:
             f"y has no value for {int(missing.sum())} of {len(missing)} samples (the first is "
             f"number {int(np.argmax(missing))}); drop these"
         )
+    one_kind(y, "y")
     return _as_numpy(y)
 
 
