@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from array_api_compat import is_torch_array
@@ -43,7 +43,8 @@ def given_labels(values: Any, where: str) -> np.ndarray:
     """
     one_kind(values, where, error=DataError)
     array = _plain(values, where)
-    if array.dtype.kind == "f" and isinstance(values, list | tuple) and all(map(is_whole, values)):
+    listed = cast("list[Any]", values) if isinstance(values, list | tuple) else None
+    if array.dtype.kind == "f" and listed is not None and all(map(is_whole, listed)):
         raise DataError(
             f"{where}: labels are whole numbers too large for one type of NumPy; give texts instead"
         )

@@ -32,7 +32,8 @@ BYTES = 64
 
 def _roomy() -> bool:
     """Whether the processor that Numba compiles for has 32 registers for vectors, not 16."""
-    target, _, features = cpu_target.target_context.codegen().magic_tuple()
+    context: Any = cpu_target.target_context
+    target, _, features = context.codegen().magic_tuple()
     return not target.startswith(("x86", "i686")) or "+avx512vl" in features.split(",")
 
 
