@@ -22,7 +22,7 @@ Y = np.where(X[:, 0] > 0, 1.0, -1.0)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread():
+def single_thread():
     with threadpool_limits(1):
         yield
 
