@@ -45,10 +45,10 @@ def test_features_of_a_data_set(tmp_path):
 def test_last_layer_features_by_workers(tmp_path):
     options = ("features", "digits", "--net", NET, "--widths", 10, "--kernel", "nngp")
     made(*options, "--out", tmp_path / "alone.zarr")
-    made(*options, "--out", tmp_path / "worker.zarr", "--workers", 1)
-    one, two = (tg.gram.open(tmp_path / f"{name}.zarr") for name in ("alone", "worker"))
+    made(*options, "--out", tmp_path / "two.zarr", "--workers", 2)
+    one, two = (tg.gram.open(tmp_path / f"{name}.zarr") for name in ("alone", "two"))
     np.testing.assert_array_equal(one[:], two[:])
-    assert load(tmp_path / "worker.zarr" / "map.npz").kernel_ == tg.NNGP(NET)
+    assert load(tmp_path / "two.zarr" / "map.npz").kernel_ == tg.NNGP(NET)
 
 
 def test_a_model_on_features(tmp_path):

@@ -265,7 +265,7 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path):
         (-2, "sample_weight must be a finite number of at least 0, got -2"),
         pytest.param(10**400, "a finite number of at least 0, got a whole number of", id="huge"),
         (["much"] * N, "sample_weight must be a number, or one for each"),
-        ("balanced", "sample_weight is the text 'balanced'"),
+        ("balanced", "sample_weight must be a number, or one for each"),
         (np.full(N, 1e308), "the sum of sample_weight overflowed.*scale the weights down"),
         (np.ma.masked_array(np.ones(N), np.arange(N) == 0), "sample_weight"),
     ],

@@ -126,7 +126,7 @@ def test_a_run_on_a_cluster_goes_on_with_what_is_there(tmp_path, client):
 @pytest.fixture(scope="module")
 def slow_job(tmp_path_factory):
     """Inputs of a job of some seconds, and the files of its store, computed here."""
-    X, path = images(200, side=14), tmp_path_factory.mktemp("alone") / "K.zarr"
+    X, path = images(200, side=16), tmp_path_factory.mktemp("alone") / "K.zarr"
     tg.gram.compute(NET, X, store=path, tile=20)
     return X, files(path)
 

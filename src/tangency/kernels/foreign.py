@@ -59,7 +59,7 @@ def refuse_unread(data: Any, name: str) -> None:
 
     NumPy would read some of them, as the numbers of colours in a palette, or rows of one picture.
     """
-    if isinstance(data, str | PathLike):
+    if isinstance(data, str | PathLike) and name[:1] in ("X", "Y", "y"):  # weights are no file
         part = "y_train" if name == "y" else "X_train"
         read = f"tangency.data.load({shown(str(data))}).{part}"
         raise InputError(f"{name} is the text {shown(str(data))}; to read a file, pass {read}")

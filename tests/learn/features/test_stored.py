@@ -320,7 +320,7 @@ def test_kill_9_in_the_middle(tmp_path, monkeypatch):
         command = [sys.executable, "-c", PROGRAM, str(tmp_path / "killed.zarr")]
         return started(command, stderr=None, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
-    for wait in (0.1, 0.5):
+    for wait in (0.0, 0.3, 0.6):
         with fit() as process:
             assert process.stdout is not None
             process.stdout.readline()

@@ -49,7 +49,7 @@ def test_kill_9_at_random_moments(tmp_path):
         with fit(tmp_path / "c") as process:
             assert process.stdout is not None
             process.stdout.readline()
-            if kills < 2:
+            if kills < 3:
                 time.sleep(draws.uniform(0.05, 0.5))
                 process.kill()
                 kills += 1
