@@ -21,8 +21,7 @@ run = CliRunner().invoke
 def made(*arguments, code=0):
     result = run(app, [str(each) for each in arguments])
     assert result.exit_code == code, result.output
-    # The first call of an engine tells on stderr that it is being compiled.
-    return result.output if code else result.stdout
+    return result.output
 
 
 def test_features_of_a_data_set(tmp_path):
@@ -37,7 +36,10 @@ def test_features_of_a_data_set(tmp_path):
     np.testing.assert_allclose(F[:], expected.transform(images), atol=2e-5)
     # the same command again finds all done
     before = {path: path.stat().st_mtime_ns for path in out.glob("tiles/*.0.json")}
-    assert made("features", "digits", *options, "--out", out) == said
+    # (The first one may have said that loops are being compiled.)
+    again = made("features", "digits", *options, "--out", out)
+    assert again
+    assert said.endswith(again)
     assert {path: path.stat().st_mtime_ns for path in out.glob("tiles/*.0.json")} == before
     other = made("features", "digits", "--net", NET, "--components", 61, "--out", out, code=2)
     assert "n_components=60, and n_components=61 is asked for" in other
