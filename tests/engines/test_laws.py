@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import oracle
 import tangency as tg
 from cases import each
+from conditioning import conditioning
 from strategies import any_network, duals, inputs, networks
 from tangency.engines import driver, tiles
 from tangency.engines.engine import Wanted
@@ -116,7 +117,9 @@ def test_numpy_and_torch_agree(case, seed):
     x = np.random.default_rng(seed).normal(size=(5, *shape))
     for one, other in zip(run(net, x), run(net, torch.tensor(x)), strict=True):
         assert other.dtype == torch.float64
-        assert np.max(np.abs(one - other.numpy()) / scales(one)) < 1e-12
+        apart = np.max(np.abs(one - other.numpy()) / scales(one))
+        # Their scalar products may be a unit in the last place apart, which counts near c = ±1.
+        assert apart < 1e-12 or apart < 1e-12 + 8 * conditioning(plan(net, shape), x, None)
 
 
 @given(networks(), SEEDS)

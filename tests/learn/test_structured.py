@@ -104,7 +104,8 @@ def test_landmarks_among_graphs():
     features = tg.NystromFeatures(NET, n_components=len(X), random_state=0)
     found = features.fit_transform(X)
     assert np.allclose(found @ found.T, tg.NTK(NET)(X), rtol=1e-8)
-    assert np.array_equal(features.transform(X[2:5]), found[2:5])
+    # BLAS may round the solution for three columns otherwise than that for all.
+    assert np.allclose(features.transform(X[2:5]), found[2:5], rtol=1e-12, atol=1e-13)
     assert isinstance(features.components_, tg.Graphs)
     with pytest.raises(tg.InputError, match="X is an array; NystromFeatures was fitted on Graphs"):
         features.transform(X.X)
