@@ -10,10 +10,7 @@ from filelock import FileLock, Timeout
 
 
 def compilations():
-    """What nearly all tests need, by name, the longest first; float64 beside float32.
-
-    Loops that the later ones call are compiled for the same dtype before.
-    """
+    """What nearly all tests need, by name, the longest first; float64 beside float32."""
     from tangency.engines.blocked import warm as blocked
     from tangency.engines.extended.warm import warm_up as extended
     from tangency.engines.fused import duals, warm, winograd

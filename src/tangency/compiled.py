@@ -12,6 +12,8 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+from . import linked
+
 
 def compiler(*folders: Path, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """A decorator: `numba.njit` with these options, without the GIL, cached on disk.
@@ -21,7 +23,7 @@ def compiler(*folders: Path, **options: Any) -> Callable[[Callable[..., Any]], A
     """
 
     def jit(function: Callable[..., Any]) -> Any:
-        compiled: Any = numba.njit(nogil=True, error_model="numpy", **options)(function)
+        compiled = linked.function(function, nogil=True, error_model="numpy", **options)
         # No directory can be written to: every process then compiles for itself.
         with contextlib.suppress(RuntimeError, OSError):
             compiled._cache = _Cache(function, folders)

@@ -12,9 +12,3 @@ FLOATS = {"contract", "nsz", "arcp"}
 
 jit = compiler(Path(__file__).parent, fastmath=FLOATS, _nrt=False)
 """`numba.njit` with this engine's options, cached on disk where a directory can be written."""
-
-inlined = compiler(Path(__file__).parent, fastmath=FLOATS, _nrt=False, inline="always")
-"""For a function with a single caller: it becomes part of it, and is not compiled once more.
-
-Each level of calls is optimised and translated again with all below it, which takes seconds.
-"""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .box import convolve_box, is_box
 from .convolve import convolve, convolve_points, elementwise, partner
 from .expanded import prepare_part, series_blocks
-from .jit import inlined, jit
+from .jit import jit
 from .rows import (
     add,
     add_product,
@@ -57,7 +57,7 @@ CONV, POINTS, ELEMENTWISE, SCALE, COPY, ADD = range(6)
 """The codes of `program.Code`, as constants that compiled code can read."""
 
 
-@inlined
+@jit
 def run_plane(tb, work, stage, d1, d2, lanes, plane, marginals, channels, record):
     """Fills a plane from its source and takes it through all operations of the stage."""
     row = tb.stages[stage]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import inlined, jit
+from .jit import jit
 from .planes import plane_address, run_plane
 from .rows import add_scaled, fill, first_of, last_of, whole
 from .scalars import lit
@@ -33,7 +33,7 @@ from .tables import (
 _U = np.uint64
 
 
-@inlined
+@jit
 def run_stages(tb, work, count, lanes, plane, marginals, channels, record, planes_too):
     """Evaluates all stages for one image (or group) against a group of `lanes` images.
 

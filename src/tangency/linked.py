@@ -1,0 +1,139 @@
+"""Compiled functions as parts of those that call them: optimised and translated once, with these.
+
+Numba optimises each compiled function and translates it to machine code, and does both again within
+each function that calls it, level by level, each with a way in from Python that only the outermost
+needs. Here a function that compiled code calls is lowered and no more; the function that Python
+calls is linked with all of its parts, then optimised and translated once. That takes half of the
+time, and the compiler sees the whole. Parts belong to it: their copies in other functions, which
+may round otherwise, are never taken in their place.
+
+How a library of code comes to its end in Numba is no public interface, and was the same in all
+versions since 0.61; where it is not, `function` is `numba.njit`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+from llvmlite.binding import Linkage
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.compiler_machinery import LoweringPass, register_pass
+from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import BaseNativeLowering
+
+# What is done otherwise at the end of a library.
+_ENDS = (
+    "_optimize_final_module",
+    "_finalize_final_module",
+    "_finalize_dynamic_globals",
+    "get_pointer_to_function",
+    "get_defined_functions",
+    "enable_object_caching",
+)
+
+
+class Function(CPUDispatcher):
+    """A function that Python calls as it is, and compiled functions as a part of them."""
+
+    inner: Any
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        return self.inner.get_call_template(args, kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        return self.inner.get_overload(sig)
+
+
+def function(python: Any, **options: Any) -> Any:
+    """`numba.njit(python, **options)`, which compiled functions take as a part of themselves."""
+    if not all(hasattr(JITCodeLibrary, name) for name in _ENDS):
+        return numba.njit(python, **options)
+    options["no_cfunc_wrapper"] = True
+    whole: Any = numba.njit(python, pipeline_class=_Whole, **options)
+    whole.__class__ = Function
+    options["no_cpython_wrapper"] = True
+    whole.inner = numba.njit(python, pipeline_class=_Part, **options)
+    return whole
+
+
+class _NoEnvironment:
+    """Of a function that Python does not call: loops have no objects as constants."""
+
+    def set_env(self, name: str, env: Any) -> None:
+        pass
+
+
+class _PartLibrary(JITCodeLibrary):
+    """Code as it was lowered, with all that it calls: not optimised, not translated."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    @property
+    def codegen(self) -> Any:
+        return _NoEnvironment()
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """None: there is no machine code."""
+        self._ensure_finalized()
+        return 0
+
+    def names(self) -> set[str]:
+        return {f.name for f in self.get_defined_functions()}
+
+
+class _WholeLibrary(JITCodeLibrary):
+    """Code whose parts are its own: no other library's copies of them are taken instead."""
+
+    def _optimize_final_module(self) -> None:
+        parts = [lib.names() for lib in self._linking_libraries if isinstance(lib, _PartLibrary)]
+        own = set().union(*parts)
+        for function in self.get_defined_functions():
+            if function.name in own and function.linkage == Linkage.linkonce_odr:
+                function.linkage = Linkage.internal
+        super()._optimize_final_module()
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _AsPart(LoweringPass):
+    _name = "tangency_part"
+    library: type[JITCodeLibrary] = _PartLibrary
+
+    def __init__(self) -> None:
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        if state.library is None:
+            state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.library.enable_object_caching()
+        return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _AsWhole(_AsPart):
+    _name = "tangency_whole"
+    library = _WholeLibrary
+
+
+class _Part(Compiler):
+    """Numba's passes, with a library of our own."""
+
+    own = _AsPart
+
+    def define_pipelines(self) -> list[Any]:
+        (pipeline,) = super().define_pipelines()
+        passes = [one for one, _ in pipeline.passes]
+        lowering = next(i for i, one in enumerate(passes) if issubclass(one, BaseNativeLowering))
+        pipeline.add_pass_after(self.own, passes[lowering - 1])
+        pipeline.finalize()
+        return [pipeline]
+
+
+class _Whole(_Part):
+    own = _AsWhole

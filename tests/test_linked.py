@@ -1,0 +1,87 @@
+"""Compiled functions as parts of those that call them."""
+
+import numpy as np
+from llvmlite.binding import Linkage
+from numba.core.codegen import JITCodeLibrary
+
+from tangency import compiled, linked
+
+
+def twice(x):
+    return 2.0 * x
+
+
+def make(**options):
+    """A function that calls another one in a loop that is not unrolled, and the other one."""
+    part = linked.function(twice, nogil=True, **options)
+
+    def whole(values):
+        total = 0.0
+        for value in values:
+            total += part(value)
+        return total
+
+    return linked.function(whole, nogil=True, **options), part
+
+
+def test_a_part_is_lowered_and_no_more():
+    whole, part = make()
+    assert whole(np.arange(4.0)) == 12
+    assert part.signatures == []
+    (result,) = part.inner.overloads.values()
+    name = result.fndesc.llvm_func_name
+    assert name in {f.name for f in result.library.get_defined_functions()}
+    assert result.library.get_pointer_to_function(name) == 0
+
+
+def test_python_calls_a_part_as_well():
+    whole, part = make()
+    assert part(3.0) == 6
+    assert whole(np.arange(4.0)) == 12
+    assert part(4.0) == 8
+    assert len(part.signatures) == len(part.inner.signatures) == 1
+
+
+def test_the_copies_of_parts_are_not_seen_outside(monkeypatch):
+    monkeypatch.setattr(JITCodeLibrary, "_optimize_final_module", lambda self: None)
+    whole, part = make()
+    assert whole(np.arange(4.0)) == 12
+    (own,), (its,) = whole.overloads.values(), part.inner.overloads.values()
+    linkage = {f.name: f.linkage for f in own.library.get_defined_functions()}
+    assert linkage[own.fndesc.llvm_func_name] == Linkage.external
+    assert linkage[its.fndesc.llvm_func_name] == Linkage.internal
+
+
+def test_inlined_before_it_is_lowered():
+    whole, part = make(inline="always")
+    assert whole(np.arange(4.0)) == 12
+    assert part.inner.signatures == []
+
+
+def test_where_numba_ends_libraries_otherwise(monkeypatch):
+    monkeypatch.setattr(linked, "_ENDS", (*linked._ENDS, "_in_no_version"))
+    whole, part = make()
+    assert whole(np.arange(4.0)) == 12
+    assert not isinstance(whole, linked.Function)
+    assert len(part.signatures) == 1
+
+
+def test_kept_with_its_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+    part = compiled.compiler(tmp_path)(twice)
+
+    def make_whole():
+        return compiled.compiler(tmp_path)(four_times(part))
+
+    first, again = make_whole(), make_whole()
+    assert first(2.0) == again(2.0) == 8
+    assert sum(first.stats.cache_hits.values()) == 0
+    assert sum(again.stats.cache_hits.values()) == 1
+    assert len(list(tmp_path.rglob("*.nbc"))) == 1
+
+
+def four_times(part):
+    def whole(x):
+        return part(part(x))
+
+    return whole
