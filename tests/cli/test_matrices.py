@@ -47,14 +47,15 @@ def test_limit_keeps_the_proportions_and_says_which_rows(tmp_path):
     assert np.array_equal(K, tg.NTK(NET)(data.X_train[rows]))
 
 
-def test_limit_without_labels(tmp_path):
+@pytest.mark.parametrize("limit", [4, 6])
+def test_limit_without_labels(tmp_path, limit):
     X = np.random.default_rng(0).normal(size=(7, 3))
     np.save(tmp_path / "d.npy", X)
-    result = run(tmp_path / "d.npy", "--net", NET, "--limit", "4", "--out", tmp_path / "K.npz")
+    result = run(tmp_path / "d.npy", "--net", NET, "--limit", limit, "--out", tmp_path / "K.npz")
     assert result.exit_code == 0, result.stderr
     with np.load(tmp_path / "K.npz") as found:
         assert np.array_equal(found["ntk"], tg.NTK(NET)(X[found["train_rows"]]))
-        assert found["ntk"].shape == (4, 4)
+        assert found["ntk"].shape == (limit, limit)
 
 
 def test_parts_without_labels(tmp_path):

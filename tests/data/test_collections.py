@@ -181,6 +181,27 @@ def test_refused(source, told):
         load(source)
 
 
+class Named:
+    """As a group of HDF5: arrays by their names, and a length."""
+
+    def keys(self):
+        return {"X": 0}.keys()
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, name):
+        return {"X": COLOUR}[name]
+
+
+def test_what_holds_arrays_by_name_is_told_to_take_them_out(tmp_path):
+    np.savez(tmp_path / "a.npz", X=COLOUR)
+    with np.load(tmp_path / "a.npz") as archive:
+        for source in (archive, Named(), {"X": COLOUR}):
+            with pytest.raises(DataError, match=r"as in Dataset\(source\['X'\], source\['y'\]\)"):
+                load(source)
+
+
 def test_options_of_files_are_refused():
     with pytest.raises(DataError, match=r"are for files; give pairs, as in list\(zip"):
         load(PICTURES, labels="labels.npy")

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tangency.data import DataError, random_split, stratified_split, stratified_subset
+from tangency.data.splitting import random_subset
 
 
 @given(
@@ -70,3 +71,12 @@ def test_an_empty_subset():
 def test_random_split_always_leaves_something_on_both_sides():
     assert [len(part) for part in random_split(2, 0.01)] == [1, 1]
     assert [len(part) for part in random_split(2, 0.99)] == [1, 1]
+
+
+def test_random_subsets_have_their_size():
+    for n in range(2, 60):
+        for size in range(1, n):
+            rows = random_subset(n, size, seed=n)
+            assert len(np.unique(rows)) == size
+            assert np.array_equal(rows, np.sort(rows))
+            assert rows.max() < n

@@ -2,6 +2,7 @@
 
 import importlib.util
 import warnings
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -91,8 +92,10 @@ REFUSED = [
     (np.ones((2, 2)) * 1j, "X has dtype complex128; pass real numbers"),
     ([[1, 2], [3]], "X cannot be read as an array of numbers .*all rows need one length"),
     ([[1, 2], "ab"], "X cannot be read as an array of numbers"),
-    (None, "X holds Python objects"),
-    ({"a": 1}, "X holds Python objects"),
+    (None, "X is None; pass an array with a row for each"),
+    ({"a": 1}, "X is a dict; pass an array with a row for each sample, such as"),
+    (MappingProxyType({"a": 1}), "X is a mappingproxy; pass an array with a row for each"),
+    ({1.0, 2.0}, "X is a set; pass an array with a row for each"),
     (np.ones((2, 2, 2, 2, 2, 2)), "at most 3 spatial axes"),
     (np.ma.masked_array(X, X > 0), "X is an array with masked values; impute or drop them"),
 ]

@@ -161,6 +161,16 @@ def test_a_saved_model_gives_the_same_intervals(tmp_path, weighted):
         np.testing.assert_array_equal(ends, others)
 
 
+@pytest.mark.parametrize("center", [True, False])
+def test_parameters_set_after_the_fit_change_no_interval(tmp_path, center):
+    X, y, new, _ = made()
+    model = KernelRegressor(KERNEL, alpha=0.1, center=center).fit(X, y)
+    right = model.predict_interval(new)
+    model.set_params(center=not center, alpha=7.0)
+    for each in (model, load(model.save(tmp_path / "model.npz"))):
+        np.testing.assert_array_equal(each.predict_interval(new), right)
+
+
 def test_residuals_are_what_the_score_is_made_of():
     X, y, _, _ = made(outputs=2)
     model = KernelRegressor(KERNEL, alpha=0.1).fit(X, y)

@@ -245,6 +245,13 @@ def test_a_file_of_an_earlier_version_has_no_amplitude(files, tmp_path):
     assert load(put(tmp_path / "m.npz", header, left)).amplitude_ == 1.0
 
 
+def test_a_file_of_an_earlier_version_says_by_its_parameter_whether_it_is_centred(files, tmp_path):
+    header, arrays = files["regressor"]
+    header = copy.deepcopy(header)
+    assert header["fitted"].pop("center_") == header["params"]["center"]
+    assert load(put(tmp_path / "m.npz", header, arrays)).center_ is None
+
+
 def test_what_would_take_more_memory_than_the_file_has_bytes_is_refused(files, tmp_path):
     header, arrays = files["regressor"]
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)

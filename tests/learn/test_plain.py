@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 
@@ -163,6 +165,7 @@ def test_tables_of_polars():
     [
         (None, "X is None; pass an array"),
         ({"a": [1.0]}, "X is a dict; pass an array with a row for each sample, such as"),
+        (MappingProxyType({"7": X}), "X is a mappingproxy; pass an array with a row for each"),
         ({1.0, 2.0}, "X is a set; pass an array"),
         (iter(X), "X is a .*iterator; pass an array"),
     ],

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..data import DataError, Dataset, random_split, stratified_subset
+from ..data import DataError, Dataset, stratified_subset
+from ..data.splitting import random_subset
 
 
 def chosen_task(dataset: Dataset, task: str) -> Dataset:
@@ -60,6 +61,6 @@ def limited(dataset: Dataset, limit: int | None, seed: int) -> tuple[Dataset, np
     if dataset.y_train is not None and dataset.task == "classification":
         rows = stratified_subset(dataset.y_train, limit, seed)
     else:
-        rows = random_split(n, 1 - limit / n, seed)[0]
+        rows = random_subset(n, limit, seed)
     y = None if dataset.y_train is None else dataset.y_train[rows]
     return replace(dataset, X_train=dataset.X_train[rows], y_train=y), rows

@@ -20,8 +20,13 @@ _DEPTHS = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
 def is_collection(source: Any) -> bool:
-    """Whether `source` holds items by number, and is neither text nor an array or table itself."""
-    if isinstance(source, str | bytes | bytearray | dict) or hasattr(source, "__array__"):
+    """Whether `source` holds items by number, and is neither text nor an array or table itself.
+
+    What holds them by name, as an open .npz file or a group of HDF5 does, has `keys`.
+    """
+    if isinstance(source, str | bytes | bytearray) or hasattr(source, "__array__"):
+        return False
+    if hasattr(source, "keys"):
         return False
     return hasattr(source, "__getitem__") or hasattr(source, "__iter__")
 

@@ -123,11 +123,12 @@ def _path_text(path: Any, name: str) -> str:
     try:
         text: Any = os.fspath(path)
     except TypeError:
-        arrays = "; arrays go into Dataset(X, y), or straight into a kernel"
-        raise DataError(
-            f"{name} must be a path or a name, got {shown(path)}"
-            + (arrays if hasattr(path, "__array__") else "")
-        ) from None
+        remedy = ""
+        if hasattr(path, "__array__"):
+            remedy = "; arrays go into Dataset(X, y), or straight into a kernel"
+        elif hasattr(path, "keys"):
+            remedy = "; take the arrays out of it, as in Dataset(source['X'], source['y'])"
+        raise DataError(f"{name} must be a path or a name, got {shown(path)}{remedy}") from None
     if not isinstance(text, str) or not text or "\0" in text or len(text) > 4096:
         raise DataError(f"{name} must be a path or a name, got {shown(text)}")
     return text

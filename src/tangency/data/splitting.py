@@ -67,6 +67,14 @@ def random_split(
     return _random(n, _test_size(n, test_fraction), seed)
 
 
+def random_subset(n: int, size: int, seed: int = 0) -> np.ndarray:
+    """Sorted row numbers of `size` of n rows, fewer than n, drawn evenly.
+
+    Not `random_split` by a share: shares round, and n times a share may round up to one row more.
+    """
+    return _random(n, n - size, seed)[0]
+
+
 @within_memory()
 def _random(n: int, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.default_rng(_seed(seed)).permutation(n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any
 
@@ -100,10 +100,10 @@ def _is_picture(data: Any) -> bool:
 
 
 def refuse_no_data(data: Any, name: str) -> None:
-    """Refuse a dictionary, a set, an iterator, and None."""
-    if isinstance(data, dict) and not hasattr(data, "toarray"):  # one of SciPy's is a dict too
+    """Refuse a dictionary, an open .npz file or the like, a set, an iterator, and None."""
+    if isinstance(data, Mapping) and not hasattr(data, "toarray"):  # one of SciPy's is a dict too
         raise InputError(
-            f"{name} is a dict; pass an array with a row for each sample, such as "
+            f"{name} is a {type(data).__name__}; pass an array with a row for each sample, such as "
             f"np.column_stack(list({name}.values()))"
         )
     if data is None or isinstance(data, set | frozenset | Iterator):

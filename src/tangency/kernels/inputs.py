@@ -21,6 +21,7 @@ from .foreign import (
     is_table,
     readable_tensor,
     refuse_masked,
+    refuse_no_data,
     refuse_uncomputed,
     refuse_unlike_columns,
     refuse_unread,
@@ -249,6 +250,7 @@ def _array(data: Any, name: str) -> Any:
     refuse_masked(data, name)
     refuse_uncomputed(data, name)
     refuse_unread(data, name)
+    refuse_no_data(data, name)
     if holds_tensors(data):
         raise InputError(f"{name} is a list of tensors; pass torch.stack({name})")
     if is_table(data):

@@ -220,7 +220,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
 
     Attributes
     ----------
-    dual_coef_ : c, (n,) or (n, k), as y; `intercept_` is ȳ.
+    dual_coef_ : c, (n,) or (n, k), as y; `intercept_` is ȳ, and 0 if `center_` is false.
     alpha_ : the alpha used, one of `alphas_` (a,) with mean squared leave-one-out errors
         `loo_losses_` (a,), weighted means with `sample_weight`; None without a closed form. Of
         values equally good to nine digits the largest is taken. Several outputs count equally,
@@ -258,6 +258,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
 
     loo_residuals_: Matrix | None
     sample_weight_: Matrix | None
+    center_: bool | None  # None in files of earlier versions
 
     @whole_or_not_at_all
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -274,7 +275,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
         units = in_units(data.scaled(residual))
         fit = self._fit_dual(data, units, mean, regularization, flat=data.y.ndim == 1)
         self.loo_score_ = self.loo_residuals_ = None
-        self.sample_weight_ = data.weights
+        self.sample_weight_, self.center_ = data.weights, bool(self.center)
         if fit.residuals is not None:
             left = fit.residuals * units.scales
             self.loo_residuals_ = left[:, 0] if data.y.ndim == 1 else left
@@ -300,6 +301,7 @@ class KernelRegressor(PlainScore, MultiOutputMixin, RegressorMixin, RidgeEstimat
             targets = regression_targets(data.y).reshape(len(data.y), -1)
             take_in(self, data, targets, regularization, flat=data.y.ndim == 1)
             self.loo_residuals_ = self.sample_weight_ = None
+            self.center_ = bool(self.center)
         return self
 
     def predict(self, X: ArrayLike) -> Matrix:

@@ -181,6 +181,7 @@ _OWN: dict[str, dict[str, tuple[Test, str]]] = {
         **_RIDGE,
         "loo_residuals_": (_or_none(_residuals), "None or a finite number for each target"),
         "sample_weight_": (_or_none(_weights), "None or a number above zero for each sample"),
+        "center_": (_or_none(lambda v, m: isinstance(v, bool)), "None, true or false"),
     },
     "KernelClassifier": {
         **_RIDGE,
@@ -198,6 +199,7 @@ _LATER: dict[str, Any] = {
     "temperature_": None,
     "loo_residuals_": None,
     "sample_weight_": None,
+    "center_": None,
 }  # not in files of earlier versions
 
 

@@ -109,7 +109,8 @@ def _left_out(model: Any, residuals: Matrix) -> _LeftOut:
     roots = np.ones(gram.size) if weights is None else np.sqrt(weights)
     dual = model.dual_coef_.reshape(residuals.shape)
     shifts = np.zeros_like(dual)
-    if model.center:
+    # the parameter may be another since the fit, and a file of an earlier version has only that
+    if model.center if model.center_ is None else model.center_:
         squares = np.square(roots)
         targets = times(gram.matrix, dual) + model.alpha_ * dual / squares[:, None]
         shifts = targets * (squares / sums_of_others(squares))[:, None]
