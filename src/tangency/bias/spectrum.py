@@ -58,10 +58,11 @@ def spectrum(
     hold; K up to 10,000 and beyond in milliseconds). All other networks go through quadrature in
     the angle, in as many digits as the smallest eigenvalue needs (relative error below 1e-9,
     for eigenvalues down to 1e-300·h(1)); time grows as K², hardly with p: a second or so for
-    K = 1,000, ten for a smooth activation whose eigenvalues leave the range of float64; K above 20,000 is
-    refused. Activations by quadrature whose Hermite series goes on too far are cut off; `errors`
-    holds what that may leave out, by series of two and four times the length. A function h(u) goes through float64 quadrature, up to K = 60,000, with an error of
-    about 1e-15·sup|h|/√N(p, k), which `errors` relates to each μ_k.
+    K = 1,000, ten for a smooth activation whose eigenvalues leave the range of float64; K above
+    20,000 is refused. Activations by quadrature whose Hermite series goes on too far are cut off;
+    `errors` holds what that may leave out, by series of two and four times the length. A function
+    h(u) goes through float64 quadrature, up to K = 60,000, with an error of about
+    1e-15·sup|h|/√N(p, k), which `errors` relates to each μ_k.
 
     Raises:
         InputError: a network that is not dense, bad numbers, more degrees than quadrature does in
