@@ -57,8 +57,11 @@ def pytest_collection_modifyitems(items):
 def one_thread():
     """Matrices of the size of tests only lose by threads of BLAS, and lose much on a busy machine.
 
-    The suite runs one process on each core: more threads than that wait for each other.
+    The suite runs one process on each core: more threads than that wait for each other. PyTorch
+    forgets what others set at its first operation, and takes all cores; it has to be told itself.
     """
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     with threadpool_limits(1):
         yield
 
