@@ -14,6 +14,10 @@ sys.path.insert(0, str(HERE))
 
 import compiling  # noqa: E402
 
+# PyTorch forgets at its first operation what `threadpool_limits` has set, and takes all cores. It
+# reads this, also in the processes that tests start; OMP_NUM_THREADS would be read by Tangency too.
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
 # The same examples on every run: a failure is a change of the code, not of the dice.
 settings.register_profile(
     "tangency",
@@ -57,11 +61,8 @@ def pytest_collection_modifyitems(items):
 def one_thread():
     """Matrices of the size of tests only lose by threads of BLAS, and lose much on a busy machine.
 
-    The suite runs one process on each core: more threads than that wait for each other. PyTorch
-    forgets what others set at its first operation, and takes all cores; it has to be told itself.
+    The suite runs one process on each core: more threads than that wait for each other.
     """
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
     with threadpool_limits(1):
         yield
 
