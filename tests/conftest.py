@@ -14,6 +14,10 @@ sys.path.insert(0, str(HERE))
 
 import compiling  # noqa: E402
 
+# PyTorch forgets at its first operation what `threadpool_limits` has set, and takes all cores. It
+# reads this, also in the processes that tests start; OMP_NUM_THREADS would be read by Tangency too.
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
 # The same examples on every run: a failure is a change of the code, not of the dice.
 settings.register_profile(
     "tangency",
