@@ -30,8 +30,6 @@ def test_a_linear_model_learns_with_its_kernel(loss, flow):
     linear = finite.linearize(network(outputs=3))
     y = np.arange(6) % 3 if loss == "cross_entropy" else np.stack([SINE[:6]] * 3, axis=1)
     how = {"time": 4.0, "steps": 60} if flow else {"lr": 0.05, "steps": 60}
-    # The whole kernel once: that it stays has nothing to do with what the weights follow.
-    how["kernel_points"] = 2 if flow or loss == "cross_entropy" else 6
     run = train(linear, X[:6], y, **how, X_test=X[6:], loss=loss, record=[0, 9, 60])
     K = torch.as_tensor(finite.empirical_ntk(network(outputs=3), X, X[:6], outputs="full"))
     with torch.no_grad():

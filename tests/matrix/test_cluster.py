@@ -126,7 +126,7 @@ def test_a_run_on_a_cluster_goes_on_with_what_is_there(tmp_path, client):
 @pytest.fixture(scope="module")
 def slow_job(tmp_path_factory):
     """Inputs of a job of some seconds, and the files of its store, computed here."""
-    X, path = images(200, side=12), tmp_path_factory.mktemp("alone") / "K.zarr"
+    X, path = images(200, side=16), tmp_path_factory.mktemp("alone") / "K.zarr"
     tg.gram.compute(NET, X, store=path, tile=20)
     return X, files(path)
 
@@ -134,7 +134,7 @@ def slow_job(tmp_path_factory):
 def kill_now_and_then(path, processes, times, over):
     """Kills one of the processes whenever tiles have been finished since the last time."""
     chance, before, kills = random.Random(times), 0, 0
-    while kills < times and not over.wait(chance.uniform(0.01, 0.1)):
+    while kills < times and not over.wait(chance.uniform(0.01, 0.3)):
         if (done := len(finished(path))) > before and (alive := processes()):
             with contextlib.suppress(psutil.NoSuchProcess):
                 chance.choice(alive).kill()
