@@ -10,7 +10,7 @@ from mpmath import mp, mpf
 
 from tangency.bias.harmonics import legendre
 from tangency.bias.quadrature import float64_coefficients, funk_hecke, multiprecision_coefficients
-from tangency.bias.rules import FixedRule, bandwidth, float_rule
+from tangency.bias.rules import WHOLE, FixedRule, bandwidth, float_rule, middle
 from tangency.bias.zonal import ZonalKernel, sphere_kernel
 from tangency.errors import InputError
 
@@ -88,6 +88,26 @@ def test_the_rules_integrate_polynomials_exactly():
     total = 2 * sum(ctx.mpf(int(w)) * a**18 for w, a in zip(rule.weights, angles, strict=True))
     exact = 2 * (ctx.pi / 2) ** 19 / 19
     assert abs(ctx.ldexp(total, -160) / exact - 1) < 1e-45
+
+
+@pytest.mark.parametrize("dim", [40, 300, 5000])
+def test_a_narrow_band_holds_what_counts_in_high_dimension(dim):
+    with mp.workdps(60):
+        found = multiprecision_coefficients(sphere_kernel("dense poly3 dense"), dim, 3, 120)
+        part = middle(dim - 2, 36)
+        assert part < WHOLE
+        edge = mp.pi / 2 * (1 - mpf(part) / WHOLE)
+        outside = 2 * mp.quad(lambda x: mp.sin(x) ** (dim - 2), mp.linspace(0, edge, 20))
+        whole = mp.sqrt(mp.pi) * mp.gamma(mpf(dim - 1) / 2) / mp.gamma(mpf(dim) / 2)
+        assert outside / whole < mpf(10) ** -36
+    c = sum(m * monomial(j, dim, 3) for j, m in enumerate(power_series("dense poly3 dense")))
+    np.testing.assert_allclose(found.values, c, rtol=1e-12, atol=1e-30)
+
+
+def power_series(net):
+    """Coefficients of a kernel that is a cubic polynomial in the cosine."""
+    u = np.array([-1.0, -0.5, 0.5, 1.0])
+    return np.linalg.solve(np.vander(u, increasing=True), sphere_kernel(net)(u)).round(12)
 
 
 @pytest.mark.parametrize(("order", "digits"), [(1, 15), (1, 60), (30, 15), (200, 60), (2000, 30)])

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from mpmath import mp, mpf
+from scipy.special import gammaln
 
 import mercer
 import tangency as tg
@@ -167,6 +168,67 @@ def test_truncated_series_carry_their_error(function, dim, terms):
     apart = np.abs(rough.eigenvalues[seen] / fine.eigenvalues[seen] - 1)
     assert np.all(apart <= (rough.errors + fine.errors)[seen])
     assert rough.errors[1] < 1e-3
+
+
+def of_monomial(j, k, dim):
+    """μ_k of t^j for arrays j ≥ k of its parity, by Rodrigues' formula."""
+    logs = gammaln(j + 1) - gammaln(j - k + 1) + gammaln((j - k + 1) / 2)
+    logs = logs - gammaln((j + k + dim) / 2) + gammaln(dim / 2)
+    return np.exp(logs - k * math.log(2) - math.log(math.pi) / 2)
+
+
+def hermite_squares(function, kinks, count):
+    """a_j² of σ/√E[σ²] for j < count; Gauss–Legendre panels with the kinks at their edges."""
+    x, w = np.polynomial.legendre.leggauss(16)
+    edges = np.unique(np.concatenate([np.linspace(-14, 14, 281), kinks]))
+    half = np.diff(edges)[:, None] / 2
+    z = (half * x + (edges[1:] + edges[:-1])[:, None] / 2).ravel()
+    density = (half * w).ravel() * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    weighted = density * function(z)
+    before, now, found = np.zeros_like(z), np.ones_like(z), np.empty(count)
+    for j in range(count):
+        found[j] = weighted @ now
+        before, now = now, (z * now - math.sqrt(j) * before) / math.sqrt(j + 1)
+    return found**2 / (density @ function(z) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("function", "kinks"),
+    [
+        ("elu", [0.0]),
+        ("tanh", [0.0]),
+        (lambda u: np.maximum(u - 0.3, 0) + 0.2 * np.maximum(-u - 1.1, 0), [0.3, -1.1]),
+    ],
+    ids=["elu", "tanh", "kinks elsewhere"],
+)
+@pytest.mark.parametrize(("terms", "dim"), [(30, 3), (52, 20), (80, 9)])
+def test_what_a_truncated_series_leaves_out_is_in_its_error(function, kinks, terms, dim):
+    layer = tg.Activation(function)
+    squares = hermite_squares(layer, kinks, 2000)
+    net = tg.Sequential(tg.Dense(), layer.series(terms), tg.Dense())
+    for kernel, factor in ((tg.NTK(net), 1 + np.arange(2000)), (tg.NNGP(net), 1)):
+        found = spectrum(kernel, dim, 16)
+        true = np.zeros(17)
+        for k in range(17):
+            j = np.arange(k, 2000, 2)
+            true[k] = np.sum((squares * factor)[j] * of_monomial(j, k, dim))
+        seen = found.resolved & ~found.zeros & (true > 1e-22)
+        assert np.count_nonzero(seen) >= (1 if terms == 30 else 4)
+        error = np.abs(found.eigenvalues[seen] / true[seen] - 1)
+        assert np.all(error <= found.errors[seen])
+
+
+def test_high_dimensions_take_no_more_time_than_low_ones():
+    # As p grows, p^k·μ_k tends to k! times the coefficient of t^k.
+    found = spectrum(tg.NTK("dense relu dense relu dense"), 10**9, 3)
+    near = spectrum(tg.NTK("dense relu dense relu dense"), 10**6, 3)
+    k = np.arange(4)
+    np.testing.assert_allclose(
+        found.log_eigenvalues + k * math.log(1e9),
+        near.log_eigenvalues + k * math.log(1e6),
+        atol=2e-4,
+    )
+    assert found.resolved.all()
 
 
 def test_zero_kernels_and_degree_zero():

@@ -95,14 +95,14 @@ def test_extended_values_are_the_float64_values(spec):
     np.testing.assert_allclose(many.astype(float), h(u), rtol=1e-13, atol=1e-14)
 
 
-def test_quadratures_have_a_coarser_twin_and_others_do_not():
+def test_quadratures_have_a_finer_twin_and_others_do_not():
     inner = tg.Sequential(tg.Activation("elu"), tg.Dense())
     net = tg.Sequential(tg.Dense(), tg.Residual(inner))
-    coarser = sphere_kernel(2.0 * (tg.NTK(net) + tg.NNGP(net))).coarser()
-    assert coarser is not None
-    assert "75" in repr(coarser.kernel)
-    assert "HermiteSeries" in repr(coarser.kernel)
-    assert sphere_kernel("dense relu dense").coarser() is None
+    finer = sphere_kernel(2.0 * (tg.NTK(net) + tg.NNGP(net))).finer()
+    assert finer is not None
+    assert "512" in repr(finer.kernel)
+    assert "HermiteSeries" in repr(finer.kernel)
+    assert sphere_kernel("dense relu dense").finer() is None
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,9 @@ def test_activations_made_where_a_layer_is_lowered(branches):
     same = tg.Sequential(tg.Residual(chain, shortcut=tg.Dense())) if branches else chain
     found, wanted = (tg.NTK(n).paired_distance(X[:1], X[:1] + 1e-7) for n in (net, same))
     np.testing.assert_array_equal(found, wanted)
-    # Errors of spectra are differences from a series with fewer terms.
+    # Errors of spectra are differences from a series with more terms.
     cosines = np.linspace(-1, 1, 5)
-    kernels = [tg.bias.sphere_kernel(n, radius=2.0).coarser() for n in (net, same)]
+    kernels = [tg.bias.sphere_kernel(n, radius=2.0).finer() for n in (net, same)]
     found, wanted = (kernel(cosines) for kernel in kernels)
     np.testing.assert_array_equal(found, wanted)
     assert np.all(found != tg.bias.sphere_kernel(same, radius=2.0)(cosines))

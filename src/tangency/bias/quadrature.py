@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..checks import items, within_memory
 from .arccosine import log_beta
 from .checks import require_time
 from .harmonics import degree_number, dimension, interval
-from .rules import FixedRule, bandwidth, fixed_rule, float_rule
+from .rules import WHOLE, FixedRule, bandwidth, bell_bandwidth, fixed_rule, float_rule, middle
 from .zonal import ZonalKernel, as_zonal
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -31,13 +31,15 @@ _GUARD = 48
 class Coefficients:
     """μ_k for k = 0..degree: values, logarithms of |values|, and bounds on the absolute error.
 
-    `log_errors` are logarithms too; `method` says how they were computed.
+    `log_errors` are logarithms too; `method` says how they were computed. `truncated`: the error
+    is that of too few points, which more digits do not lessen.
     """
 
     values: np.ndarray
     logs: np.ndarray
     log_errors: np.ndarray
     method: str
+    truncated: bool = False
 
     @property
     def relative(self) -> np.ndarray:
@@ -142,14 +144,20 @@ def multiprecision_coefficients(
     require_time(degree, multiprecision=True)
     places = bits + _GUARD
     count, lost, goal = 32, math.inf, -bits * math.log(2)
+    # |h| ≤ h(1) and |P_k| ≤ 1, so that what lies outside the middle is below 2^−(bits + 8).
+    digits = bits * math.log10(2)
+    part = middle(dim - 2, digits + 8 * math.log10(2))
     while lost > goal and count < _MOST_NODES:
         count *= 2
-        pilot = fixed_rule(count + count // 4, places)
+        pilot = fixed_rule(count + count // 4, places, part)
         lost = _tail(pilot, *_values(zonal, pilot)[:2], count)
-    total = count + bandwidth(degree + dim - 2, bits * math.log10(2))
-    rule = fixed_rule(total + total % 2, places)
+    share = part / WHOLE
+    apart = bandwidth(degree * share, digits) + bell_bandwidth(dim - 2, part, digits)
+    total = count + min(apart, bandwidth((degree + dim - 2) * share, digits))
+    rule = fixed_rule(total + total % 2, places, part)
     log_error = goal if lost <= goal else lost + math.log(count)
-    return _fixed_projection(rule, *_values(zonal, rule), dim, degree, log_error)
+    found = _fixed_projection(rule, *_values(zonal, rule), dim, degree, log_error)
+    return replace(found, truncated=lost > goal)
 
 
 def _values(zonal: ZonalKernel, rule: FixedRule) -> tuple[np.ndarray, np.ndarray, Any]:

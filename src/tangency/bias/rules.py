@@ -42,15 +42,20 @@ def float_rule(count: int) -> tuple[np.ndarray, np.ndarray]:
     return math.pi * (np.arange(count) + 0.5) / count, weights
 
 
+WHOLE = 2**16
+"""Of [0, π], in the units in which a rule is given a part of it."""
+
+
 class FixedRule:
     """Half of the points in (0, π/2) and their weights, as integers of `bits` binary places.
 
     The other half mirrors it. `cosines` and `sines` are integers, `exact` the cosines as mpf.
+    The rule is one for the middle of [0, π], `part`/2^16 of it.
     """
 
-    def __init__(self, count: int, bits: int) -> None:
+    def __init__(self, count: int, bits: int, part: int = WHOLE) -> None:
         assert count % 2 == 0
-        self.count, self.bits = count, bits
+        self.count, self.bits, self.part = count, bits, part
         self.context = context = Multiprecision(bits + 16)
         ctx = context.ctx
         half = count // 2
@@ -60,7 +65,8 @@ class FixedRule:
         half_period = np.concatenate([quarter, -quarter[-2::-1]])
         self.period = np.concatenate([half_period, half_period[-2:0:-1]])
         self.phi = 2 * np.arange(half) + 1
-        angles = [ctx.pi / 2 * (1 - table[m]) for m in self.phi]
+        share = ctx.mpf(part) / WHOLE
+        angles = [ctx.pi / 2 * (1 - share * table[m]) for m in self.phi]
         self.exact = context.cos(np.array(angles, dtype=object))
         self.cosines = self.ints(self.exact)
         self.sines = self.ints(context.sin(np.array(angles, dtype=object)))
@@ -80,19 +86,46 @@ class FixedRule:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """Weights for ∫ dθ over [0, π]."""
+        """Weights for ∫ dθ over the part of [0, π]."""
         one = 1 << self.bits
         total = np.full(len(self.phi), one // 2, dtype=object)
         for i in range(1, self.count // 2 + 1):
             # The last term of an even count vanishes at these points.
             total = total - self.wave(2 * i) // (4 * i * i - 1)
         pi = self.fixed(self.context.ctx.pi)
-        return (total * (2 * pi)) // (self.count * one)
+        return (total * (2 * pi * self.part)) // (self.count * one * WHOLE)
 
 
-def fixed_rule(count: int, bits: int) -> FixedRule:
+def middle(power: int, digits: float) -> int:
+    """How much of [0, π], in the middle, holds ∫ sin(θ)^power dθ but for 10^−digits of it.
+
+    The result counts parts of which [0, π] has `WHOLE`. In high dimension that is a narrow
+    band, and a rule for it needs far fewer points. At a distance x from π/2 the share beyond is
+    below √(2π(power + 1))·cos(x)^power.
+    """
+    room = digits * math.log(10) + 0.5 * math.log(2 * math.pi * (power + 1))
+    if power == 0 or room / power > 30:
+        return WHOLE
+    x = math.acos(math.exp(-room / power))
+    return min(WHOLE, math.ceil(WHOLE * x / (math.pi / 2)))
+
+
+def bell_bandwidth(power: int, part: int, digits: float) -> int:
+    """How many Chebyshev coefficients sin(θ)^power has above 10^−digits, on the middle of [0, π].
+
+    With θ = π/2 + d·x it is at most cosh(d·sinh a)^power on the ellipse around [−1, 1] whose
+    half-axes are cosh a and sinh a, so that the coefficient of order m is below twice that times
+    exp(−m·a), for every a > 0.
+    """
+    a = np.linspace(0.05, 3.0, 60)
+    reach = math.pi / 2 * part / WHOLE * np.sinh(a)
+    size = power * (np.logaddexp(reach, -reach) - math.log(2))
+    return math.ceil(np.min((size + digits * math.log(10) + math.log(2)) / a))
+
+
+def fixed_rule(count: int, bits: int, part: int = WHOLE) -> FixedRule:
     """The rule of `count` points, kept for the next spectrum."""
-    return (_small if count <= _SMALL else _large)(count, bits)
+    return (_small if count <= _SMALL else _large)(count, bits, part)
 
 
 # A spectrum takes a rule for each doubling of points, and again for each doubling of digits: more

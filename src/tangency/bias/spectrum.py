@@ -21,6 +21,9 @@ from .zonal import ZonalKernel, as_zonal, leaves
 _EPS = float(np.finfo(np.float64).eps)
 _WANTED = 1e-10
 _NUMBERS_PER_DEGREE = 16  # some arrays each of numbers and of signs; quadrature takes more
+_SLOWEST = 0.9
+"""Between changes of a series that doubles each time: as its length to −0.15."""
+_GROWING = 1.5
 _MOST_BITS = 1152
 """Enough for every eigenvalue that float64 can hold; smaller ones only closed forms give."""
 
@@ -54,10 +57,12 @@ def spectrum(
     closed forms in Gamma functions (relative error below 1e-12 of eigenvalues that float64 can
     hold; K up to 10,000 and beyond in milliseconds). All other networks go through quadrature in
     the angle, in as many digits as the smallest eigenvalue needs (relative error below 1e-9,
-    for eigenvalues down to 1e-300·h(1)); time grows as K²: a second or so for K = 1,000 and small
-    p, ten for a smooth activation whose eigenvalues leave the range of float64; K above 20,000 is
-    refused. A function h(u) goes through float64 quadrature, up to K = 60,000, with an error of
-    about 1e-15·sup|h|/√N(p, k), which `errors` relates to each μ_k.
+    for eigenvalues down to 1e-300·h(1)); time grows as K², hardly with p: a second or so for
+    K = 1,000, ten for a smooth activation whose eigenvalues leave the range of float64; K above
+    20,000 is refused. Activations by quadrature whose Hermite series goes on too far are cut off;
+    `errors` holds what that may leave out, by series of two and four times the length. A function
+    h(u) goes through float64 quadrature, up to K = 60,000, with an error of about
+    1e-15·sup|h|/√N(p, k), which `errors` relates to each μ_k.
 
     Raises:
         InputError: a network that is not dense, bad numbers, more degrees than quadrature does in
@@ -92,9 +97,9 @@ def spectrum(
         else float64_coefficients(zonal, p, top)
     )
     errors = found.relative + _EPS * (64 + 2 * np.abs(_finite(found.logs)))
-    if (other := zonal.coarser()) is not None:
-        rough = _in_multiprecision(other, p, top, zeros)
-        errors = errors + 3 * _difference(found, rough) + _series_noise(zonal, found, p)
+    if (longer := zonal.finer()) is not None and (longest := longer.finer()) is not None:
+        more, most = (_in_multiprecision(one, p, top, zeros) for one in (longer, longest))
+        errors = _left_out(found, more, most, errors + _series_noise(zonal, found, p))
     _check_signs(zonal, found, zeros)
     values = np.where(zeros, 0.0, np.maximum(found.values, 0.0))
     logs = np.where(zeros | (found.values < 0), -np.inf, found.logs)
@@ -125,7 +130,8 @@ def _in_multiprecision(
     bits = min(bits, _MOST_BITS)
     while True:
         found = multiprecision_coefficients(zonal, dim, degree, bits)
-        if np.all(found.relative[~zeros] <= _WANTED) or bits == _MOST_BITS:
+        enough = np.all(found.relative[~zeros] <= _WANTED)
+        if enough or found.truncated or bits == _MOST_BITS:
             return found
         bits = min(2 * bits, _MOST_BITS)
 
@@ -139,6 +145,28 @@ def _series_noise(zonal: ZonalKernel, found: Coefficients, dim: int) -> np.ndarr
     part = np.concatenate([[0.0], np.cumsum(np.log(k[1:] / (dim + 2 * k[1:] - 2)))])
     half = (part + math.log(max(zonal.at_one, 1e-300)) - _finite(found.logs)) / 2
     return 1e-13 * np.exp(np.minimum(half, 700.0))
+
+
+def _left_out(
+    found: Coefficients, more: Coefficients, most: Coefficients, noise: np.ndarray
+) -> np.ndarray:
+    """The relative error of μ_k from the terms that Hermite series leave out, with their noise.
+
+    What N terms leave out falls as a power of N, or faster: it is d/(1 − r), for the change d from
+    N terms to 2N and the ratio r of the next change to that one. Three times as much is stated, as
+    terms come in waves. Where changes grow (k² is far above N, and the series has hardly begun to
+    hold μ_k), nothing is known.
+    """
+    first, second, both = (
+        _difference(one, other) for one, other in ((found, more), (more, most), (found, most))
+    )
+    # Differences are relative to the larger; these two are to be in one unit.
+    second = second * np.exp(np.clip(_finite(most.logs) - _finite(more.logs), 0.0, 700.0))
+    ratio = second / np.maximum(first, 1e-300)
+    share = np.minimum(ratio, _SLOWEST)
+    left = 3 * np.maximum(first / (1 - share), both)
+    grows = (ratio > _GROWING) & (np.maximum(first, second) > 10 * noise)
+    return noise + np.where(grows, np.maximum(left, 1.0), left)
 
 
 def _difference(found: Coefficients, other: Coefficients) -> np.ndarray:

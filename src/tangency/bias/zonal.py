@@ -136,11 +136,11 @@ class ZonalKernel:
         assert self.kernel is not None
         return walk.fold(self.kernel, lambda leaf: network_values(leaf, self.radius, t, context))
 
-    def coarser(self) -> ZonalKernel | None:
-        """The kernel with a quarter fewer Hermite coefficients in each quadrature; None without."""
+    def finer(self) -> ZonalKernel | None:
+        """The kernel with twice the Hermite coefficients in each quadrature; None without."""
         if self.kernel is None or not any(map(_has_series, leaves(self.kernel))):
             return None
-        return sphere_kernel(_replace_nets(self.kernel, _fewer), radius=self.radius)
+        return sphere_kernel(_replace_nets(self.kernel, _more), radius=self.radius)
 
     def _walk(self, leaf: NetworkKernel, line: Any, arithmetic: walk.Arithmetic, zero: Any) -> Any:
         start = walk.State(line, None, self.radius**2)
@@ -248,11 +248,11 @@ def _check_dense(kernel: NetworkKernel) -> None:
 
 
 def _has_series(leaf: NetworkKernel) -> bool:
-    return any(layer.shorter() is not None for layer in activations(leaf.net))
+    return any(layer.longer() is not None for layer in activations(leaf.net))
 
 
-def _fewer(net: Sequential) -> Sequential:
-    return with_activations(net, lambda layer: layer.shorter() or layer)
+def _more(net: Sequential) -> Sequential:
+    return with_activations(net, lambda layer: layer.longer() or layer)
 
 
 def _replace_nets(kernel: Any, change: Callable[[Any], Any]) -> Any:

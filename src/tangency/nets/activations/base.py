@@ -94,6 +94,11 @@ class ActivationLayer(Layer, Facts):
         the dual is no series."""
         return None
 
+    def longer(self) -> ActivationLayer | None:
+        """A series with more terms, which shows what this one leaves out; a shorter one where there
+        is no longer one."""
+        return self.shorter()
+
     def gain(self, most: float) -> float | None:
         """By how much k magnifies a relative error of s at variances up to `most`.
 

@@ -161,6 +161,10 @@ class Activation(ActivationLayer):
     def shorter(self) -> HermiteSeries:
         return self.series(75)
 
+    def longer(self) -> HermiteSeries:
+        # Twice the 256 terms that stand in where no series is complete.
+        return self.series(512)
+
     def complete_series(self, variance: float) -> HermiteSeries | None:
         """The Hermite series up to where float64 sees nothing more, for variances up to this one.
 

@@ -18,6 +18,9 @@ from ..special import correlation, safe_sqrt
 
 # How far a standard normal is followed.
 _REACH = 14.0
+_MOST = 1024
+# How often the panel next to 0 is halved.
+_HALVINGS = 12
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,14 +45,20 @@ class HermiteSeries(ActivationLayer):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "degree", whole(self.degree, "degree", 1))
-        if self.degree > 1024:
-            raise NetworkError(f"degree must be at most 1024, got {self.degree}")
+        if self.degree > _MOST:
+            raise NetworkError(f"degree must be at most {_MOST}, got {self.degree}")
 
     def __call__(self, u: Any) -> Any:
         return self.scale * self.function(u)
 
     def shorter(self) -> HermiteSeries:
         return replace(self, degree=max(1, 3 * self.degree // 4))
+
+    def longer(self) -> HermiteSeries:
+        """Twice as many terms; a quarter fewer where there are as many as there can be."""
+        if self.degree == _MOST:
+            return self.shorter()
+        return replace(self, degree=min(2 * self.degree, _MOST))
 
     def coefficients(self, q: Any) -> Any:
         """a_j(q) for j = 0..degree, stacked on a new first axis."""
@@ -99,11 +108,16 @@ def _rule(degree: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes (N,) for a standard normal and the projection (degree + 1, N): weight times h_j.
 
     Panels of Gauss–Legendre nodes, as the weights of Gauss–Hermite rules underflow at high degrees;
-    each holds little more than one wave of the last polynomial.
+    each holds little more than one wave of the last polynomial. 0 is an edge, as most functions
+    with a kink have it there, and panels shrink towards it for those that a large variance makes
+    steep. Series of other lengths have other panels, so that comparing them shows what a kink
+    elsewhere costs.
     """
     x, w = np.polynomial.legendre.leggauss(16)
-    panels = math.ceil(2 * _REACH / min(1.5, 14 / math.sqrt(degree + 1)))
-    edges = np.linspace(-_REACH, _REACH, panels + 1)
+    panels = math.ceil(_REACH * math.sqrt(degree + 60) / 12)
+    right = np.linspace(0, _REACH, panels + 1)[1:]
+    right = np.concatenate([right[0] * 0.5 ** np.arange(_HALVINGS, 0, -1), right])
+    edges = np.concatenate([-right[::-1], [0.0], right])
     half = 0.5 * np.diff(edges)[:, None]
     nodes = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * x).ravel()
     weights = (half * w).ravel() * np.exp(-0.5 * nodes**2) / math.sqrt(2 * math.pi)
