@@ -109,9 +109,7 @@ def _counting() -> Iterator[None]:
         patch.object(scalars, "bend", scalars._bend32),
         patch.object(scalars, "math", _Math),
         patch.object(box, "lit", lit),
-        # The one loop of machines with 32 registers; two loops do the same operations.
-        patch.object(box, "ROOMY", True),
-        patch.object(box, "_at_once", box._at_once.py_func),
+        patch.object(box, "_row", box._row.py_func),
         patch.object(rows, "whole", lambda x, n: n),
         ExitStack() as stack,
     ):

@@ -19,7 +19,6 @@ from numba.core.registry import cpu_target
 from threadpoolctl import threadpool_info
 
 import tangency as tg
-from tangency.engines.fused.simd import ROOMY
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -100,8 +99,9 @@ def _blas() -> str:
 
 def _vectors() -> str:
     """The vectors that Numba compiles for: its own choice, or that of NUMBA_CPU_NAME."""
-    _, name, _ = cpu_target.target_context.codegen().magic_tuple()
-    return f"{'AVX-512' if ROOMY else 'AVX2'} ({name})" if "x86" in platform.machine() else name
+    _, name, features = cpu_target.target_context.codegen().magic_tuple()
+    found = "AVX-512" if "+avx512vl" in features.split(",") else "AVX2"
+    return f"{found} ({name})" if "x86" in platform.machine() else name
 
 
 def _processor() -> str:

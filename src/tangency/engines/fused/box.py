@@ -1,18 +1,13 @@
-"""A 3×3 convolution and the ReLU behind it, row by row of a plane: the innermost work.
-
-With 32 registers one loop does it all. With 16 (AVX2) the compiler would keep most of its numbers
-in memory: there the patch is summed first, for Σ and for Θ, and the row then goes through the
-activation while it is in the first cache.
-"""
+"""A 3×3 convolution and the ReLU behind it, row by row of a plane: the innermost loop."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .jit import jit
-from .rows import copy, first_of, keep, last_of
+from .rows import first_of, last_of
 from .scalars import PIECEWISE, lit, piecewise
-from .simd import ROOMY, load, spread, store, width
+from .simd import load, spread, store, width
 from .tables import (
     COUNT1,
     COUNT2,
@@ -79,30 +74,23 @@ def convolve_box(tb, work, o, follower, src, dst, kept, d1, d2, lanes, marginals
         mine = i * across_out + a2
         at, first = dst + mine * lanes, marginal + mine
         other = (marginal + (i + d1) * across_out + a2 + d2) * lanes
-        if ROOMY and kept < 0:
-            _at_once(
-                s, t, at, r0, r1, r2, left, right, count, lanes, w, shift, own, a, b, one, first,
-                second, other, marginals, tangent, trainable,
-            )  # fmt: skip
-            continue
-        _sum_patch(s, at, s, r0, r1, r2, left, right, count, lanes, w, shift, None)
-        if tangent:
-            _sum_patch(t, at, t, r0, r1, r2, left, right, count, lanes, w, own, s)
-        elif trainable:
-            copy(t, at, s, at, count * lanes)
-        if kept >= 0:
-            keep(work, kept + mine * lanes, at, count * lanes, tangent or trainable)
-        _activate(
-            s, t, at, count, lanes, a, b, one, first, second, other, marginals, tangent or trainable
-        )
+        _row(
+            s, t, at, r0, r1, r2, left, right, count, lanes, w, shift, own, a, b, one, first,
+            second, other, marginals, tangent, trainable, work.tape_s, work.tape_t,
+            kept + mine * lanes if kept >= 0 else -1,
+        )  # fmt: skip
 
 
 @jit
-def _at_once(
+def _row(
     s, t, at, r0, r1, r2, left, right, count, lanes, w, shift, own, a, b, one, first, second, other,
-    marginals, tangent, trainable,
+    marginals, tangent, trainable, tape_s, tape_t, kept,
 ):  # fmt: skip
-    """`_sum_patch` of Σ and Θ and `_activate` in one loop, which takes some 25 registers."""
+    """One row: sums over a column stay in registers while the patch moves along it.
+
+    Columns below `left`, and from `right` on, count as zeros.
+    """
+    keeps, kept = kept >= 0, _U(kept)
     at, r0, r1, r2, first, other = _U(at), _U(r0), _U(r1), _U(r2), _U(first), _U(other)
     near, far, step = _U(marginals), _U(marginals) * _U(lanes), _U(lanes)
     nothing = spread(lit(w, 0.0))
@@ -129,52 +117,13 @@ def _at_once(
             norm = one[first + near + _U(k)] * load(second, other + far + p)
             value, slope = piecewise(cov, corr, norm, a, b)
             store(s, at + p, value)
-            if tangent:
-                store(t, at + p, (w * (y0 + y1 + y2) + own * cov) * slope)
-            elif trainable:
-                store(t, at + p, cov * slope)
+            if keeps:
+                store(tape_s, kept + p, cov)
+            if tangent or trainable:
+                y = cov
+                if tangent:
+                    y = w * (y0 + y1 + y2) + own * cov
+                store(t, at + p, y * slope)
+                if keeps:
+                    store(tape_t, kept + p, y)
             x0, x1, y0, y1 = x1, x2, y1, y2
-
-
-@jit
-def _sum_patch(out, at, x, r0, r1, r2, left, right, count, lanes, w, last, own):
-    """w times the sum of three rows and three columns, plus `last`, or `last` times `own`.
-
-    Columns below `left`, and from `right` on, count as zeros. Sums over a column stay in registers
-    while the patch moves along the row.
-    """
-    at, r0, r1, r2, step = _U(at), _U(r0), _U(r1), _U(r2), _U(lanes)
-    nothing = spread(lit(w, 0.0))
-    for c in range(_U(0), step, _U(width(x))):
-        x0, x1 = nothing, nothing
-        if left <= 0:
-            x0 = load(x, r0 + c) + load(x, r1 + c) + load(x, r2 + c)
-        if left <= 1 and right > 1:
-            q = c + step
-            x1 = load(x, r0 + q) + load(x, r1 + q) + load(x, r2 + q)
-        for k in range(count):
-            p, q, x2 = c + _U(k) * step, c + _U(k + 2) * step, nothing
-            if k + 2 < right:
-                x2 = load(x, r0 + q) + load(x, r1 + q) + load(x, r2 + q)
-            total = w * (x0 + x1 + x2)
-            if own is None:
-                store(out, at + p, total + last)
-            else:
-                store(out, at + p, total + last * load(own, at + p))
-            x0, x1 = x1, x2
-
-
-@jit
-def _activate(s, t, at, count, lanes, a, b, one, first, second, other, marginals, tangent):
-    """The activation on `count` positions of one image beside those of the group."""
-    at, first, other, near, step = _U(at), _U(first), _U(other), _U(marginals), _U(lanes)
-    for k in range(_U(count)):
-        u, v, here, there = one[first + k], one[first + near + k], at + k * step, other + k * step
-        for c in range(_U(0), step, _U(width(s))):
-            cov = load(s, here + c)
-            corr = cov * (u * load(second, there + c))
-            norm = v * load(second, there + near * step + c)
-            value, slope = piecewise(cov, corr, norm, a, b)
-            store(s, here + c, value)
-            if tangent:
-                store(t, here + c, load(t, here + c) * slope)

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import extending, types
-from numba.core.registry import cpu_target
 from numba.core.typing import templates
 from numba.core.typing.templates import AbstractTemplate, signature
 from numba.extending import lower_builtin, models, overload, register_model
@@ -28,17 +27,6 @@ infer_global: Any = templates.infer_global
 
 BYTES = 64
 """The size of a vector."""
-
-
-def _roomy() -> bool:
-    """Whether the processor that Numba compiles for has 32 registers for vectors, not 16."""
-    context: Any = cpu_target.target_context
-    target, _, features = context.codegen().magic_tuple()
-    return not target.startswith(("x86", "i686")) or "+avx512vl" in features.split(",")
-
-
-ROOMY = _roomy()
-"""Whether there are 32 registers: AVX-512 and ARM have them, AVX2 has 16."""
 
 
 def width_of(dtype: Any) -> int:
