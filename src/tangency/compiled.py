@@ -39,7 +39,7 @@ def sources(*folders: Path) -> str:
     Compiled functions hold those that they call, also from other modules, while Numba's own cache
     looks at the module of the function alone and would go on using what is out of date.
     """
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    digest = hashlib.sha256(Path(__file__).read_bytes() + Path(linked.__file__).read_bytes())
     for path in (path for folder in folders for path in sorted(folder.glob("*.py"))):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

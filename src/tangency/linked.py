@@ -84,19 +84,19 @@ class _PartLibrary(JITCodeLibrary):
         self._ensure_finalized()
         return 0
 
-    def names(self) -> set[str]:
-        return {f.name for f in self.get_defined_functions()}
-
 
 class _WholeLibrary(JITCodeLibrary):
-    """Code whose parts are its own: no other library's copies of them are taken instead."""
+    """Code whose parts are its own: no other library's copies of them are taken instead.
+
+    They have names of their own too, as the loader finds functions by name, those of one library
+    alone among them: with other parameters, once the compiler has seen all calls.
+    """
 
     def _optimize_final_module(self) -> None:
-        parts = [lib.names() for lib in self._linking_libraries if isinstance(lib, _PartLibrary)]
-        own = set().union(*parts)
         for function in self.get_defined_functions():
-            if function.name in own and function.linkage == Linkage.linkonce_odr:
+            if function.linkage == Linkage.linkonce_odr and not function.name.startswith("NRT_"):
                 function.linkage = Linkage.internal
+                function.name = f"part.{function.name}"
         super()._optimize_final_module()
 
 
