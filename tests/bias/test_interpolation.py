@@ -172,6 +172,7 @@ def test_more_draws_than_anyone_would_wait_for():
 
 def test_norms_that_are_all_infinite_are_drawn(tmp_path):
     twice = np.repeat(X[:6], 2, axis=0)
-    found = interpolation_norms(KERNELS, twice, np.tile([1.0, -1.0], 6), [12], draws=2)
+    with pytest.warns(IllConditionedWarning):
+        found = interpolation_norms(KERNELS, twice, np.tile([1.0, -1.0], 6), [12], draws=2)
     assert np.all(np.isinf(found["NTK"].mean))
     found.plot().savefig(tmp_path / "norms.svg")

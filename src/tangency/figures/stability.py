@@ -122,6 +122,8 @@ def _diagonal(result: StabilityConstants, axes: Axes, y_label: bool = True) -> N
     if len(positive):
         ends = positive.min() / 1.5, positive.max() * 1.5
         axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=0)
+        axes.set_xlim(*ends)
+        axes.set_ylim(ends[0], ends[1] * (ends[1] / ends[0]) ** 0.2)
     plain_axes(
         axes,
         "fitted  C₁√‖∇τ‖ + C₂‖∇τ‖ + C₃‖τ‖/σₙ",
@@ -131,8 +133,6 @@ def _diagonal(result: StabilityConstants, axes: Axes, y_label: bool = True) -> N
     axes.set_xscale("log")
     log_height(axes)
     axes.minorticks_off()
-    axes.set_xlim(low, high)
-    axes.set_ylim(low, high * (high / low) ** 0.2)
     axes.legend(fontsize=TICK, loc="upper left", handletextpad=0.4, **CLEAR)
 
 
