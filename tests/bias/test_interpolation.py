@@ -168,3 +168,11 @@ def test_results_show_themselves():
 def test_more_draws_than_anyone_would_wait_for():
     with pytest.raises(InputError, match="draws must be a whole number of at least 1 and at most"):
         interpolation_norms(KERNELS, X, Y, [60], draws=10**9)
+
+
+def test_norms_that_are_all_infinite_are_drawn(tmp_path):
+    twice = np.repeat(X[:6], 2, axis=0)
+    with pytest.warns(IllConditionedWarning):
+        found = interpolation_norms(KERNELS, twice, np.tile([1.0, -1.0], 6), [12], draws=2)
+    assert np.all(np.isinf(found["NTK"].mean))
+    found.plot().savefig(tmp_path / "norms.svg")

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tangency.data import DataError, load
+from tangency.data import DataError, DataWarning, load
 from tangency.errors import MemoryLimitError
 
 X = np.arange(24, dtype=float).reshape(6, 4)
@@ -36,6 +36,14 @@ def test_npz_by_its_usual_names(tmp_path, train, test):
         assert np.array_equal(found.y_test, y[:2])
     else:
         assert found.X_test is None
+
+
+@pytest.mark.parametrize("names", [("x_val", "y_val"), ("Xtest", "ytest"), ("valid_images",)])
+def test_parts_that_are_passed_over_are_told(tmp_path, names):
+    np.savez(tmp_path / "a.npz", X=X, y=y, X_test=X, y_test=y, fold0=y, **dict.fromkeys(names, X))
+    with pytest.warns(DataWarning, match=rf"{', '.join(names)} not read, only x_train.*rename"):
+        found = load(tmp_path / "a.npz")
+    assert len(found.X_train) == len(found.X_test) == 6
 
 
 def test_class_names_are_kept(tmp_path):

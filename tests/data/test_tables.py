@@ -39,6 +39,17 @@ def test_label_column(tmp_path, column, labels):
     assert found.X_train.shape == (2, 2)
 
 
+@pytest.mark.parametrize("name", ["label", "Target", "CLASS", "y"])
+def test_another_column_called_the_label_is_asked_for(tmp_path, name):
+    text = f"{name},a,size\n0,5,1\n1,4,8\n"
+    with pytest.raises(DataError, match=f"label_column='{name}' or label_column='size'"):
+        table(tmp_path, text)
+    assert table(tmp_path, text, label_column=name).y_train.tolist() == [0, 1]
+    assert table(tmp_path, text, label_column="size").y_train.tolist() == [1, 8]
+    assert table(tmp_path, text, label_column=2).y_train.tolist() == [1, 8]
+    assert table(tmp_path, f"y,a,{name}s2,label\n0,5,1,3\n").y_train.tolist() == [3]
+
+
 def test_no_labels(tmp_path):
     found = table(tmp_path, "1,2\n3,4\n", label_column=None, require_labels=False)
     assert found.y_train is None

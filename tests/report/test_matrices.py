@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from tangency.data import Dataset
 from tangency.errors import InputError
+from tangency.report.material import Options, prepare
 from tangency.report.matrices import KernelMatrices, cosine_matrix
 
 K = np.array(
@@ -77,3 +79,11 @@ def test_an_input_of_zeros_is_named():
     zero[2] = zero[:, 2] = 0
     with pytest.raises(InputError, match="at 1 of 4 inputs, the first is number 2; leave out"):
         cosine_matrix(zero, 4, "NTK")
+
+
+def test_one_input_has_none_to_compare_with():
+    with pytest.raises(InputError, match="needs 2 inputs or more, got 1 labels"):
+        KernelMatrices({"NTK": np.eye(1)}, np.zeros(1, int), ["a"]).plot()
+    data = Dataset(np.ones((1, 3)), np.zeros(1, int), name="single")
+    with pytest.raises(InputError, match="needs 2 or more; single has 1 to train on"):
+        prepare(data, "dense relu dense", Options())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,8 +15,9 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from ..checks import within_memory
+from ..errors import callers_level
 from ..printable import cut
-from .errors import DataError
+from .errors import DataError, DataWarning
 from .inputs import RawParts
 
 _KEYS = {
@@ -23,6 +26,8 @@ _KEYS = {
     "X_test": ("x_test", "test_images"),
     "y_test": ("y_test", "test_labels"),
 }
+# Names under which a part of the data would be passed over: x_val, Xtest, valid_labels.
+_PART = re.compile(r"(^|_)[xy]?(test|val|valid|validation|dev|eval|holdout)(_|[xy]?$)", re.I)
 _EXPECTED = "x_train and y_train (and x_test, y_test), or X and y (and X_test, y_test)"
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 
@@ -30,8 +35,8 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImp
 def read_npz(path: Path) -> RawParts:
     """The arrays of a .npz archive, found by the usual names whatever their case.
 
-    Other arrays in the archive are not read. Raises `DataError` for a damaged archive, missing or
-    ambiguous names, and object arrays.
+    Other arrays in the archive are not read; those called like a part of the data are warned of.
+    Raises `DataError` for a damaged archive, missing or ambiguous names, and object arrays.
     """
     with open_npz(path) as archive:
         keys = {role: _find(archive.files, names, path) for role, names in _KEYS.items()}
@@ -46,6 +51,7 @@ def read_npz(path: Path) -> RawParts:
                 f"{path}: no training examples among its arrays "
                 f"({cut(', '.join(archive.files), 300) or 'none'}); expected {_EXPECTED}"
             )
+        _warn_of_parts([key for key in archive.files if key not in keys.values()], path)
         names = None
         if "class_names" in archive.files:
             names = _class_names(read_member(archive, "class_names", path), path)
@@ -94,6 +100,18 @@ def read_member(archive: NpzFile, key: str, path: Path) -> np.ndarray:
         raise DataError(
             f"{path}: array {key!r} is damaged or truncated ({error}); fetch the file again"
         ) from error
+
+
+def _warn_of_parts(unread: list[str], path: Path) -> None:
+    """A validation part, or a test part by another name, would be left out in silence."""
+    parts = [key for key in unread if _PART.search(key)]
+    if parts:
+        warnings.warn(
+            f"{path}: {cut(', '.join(parts), 300)} not read, only {_EXPECTED}; rename what is to "
+            "be the test part",
+            DataWarning,
+            stacklevel=callers_level(),
+        )
 
 
 def _class_names(names: np.ndarray, path: Path) -> tuple[str, ...]:

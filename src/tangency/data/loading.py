@@ -39,16 +39,17 @@ def load(
     """Examples and labels from a file, a folder, pictures in memory, or by the name of a known set.
 
     Args:
-        source: a file: .npz (x_train, y_train, x_test, y_test, or X, y, X_test, y_test), .npy,
-            .csv, .tsv, or IDX images (MNIST's format). A folder: one folder of images per class,
-            images without labels, or IDX files. A name: `digits`, `breast_cancer`, `wine`, `iris`,
-            `diabetes`, or `openml:NAME` (write `./digits` for a folder of that name). Or pictures
-            in memory: a list of images of Pillow or of arrays, or a list or data set of pairs
-            (picture, label), such as those of torchvision. Tensors (channels, height, width) are
-            moved to channels last.
+        source: a file: .npz (x_train, y_train, x_test, y_test, or X, y, X_test, y_test; names like
+            x_val, which are not read, are warned of), .npy, .csv, .tsv, or IDX images (MNIST's
+            format). A folder: one folder of images per class, images without labels, or IDX files.
+            A name: `digits`, `breast_cancer`, `wine`, `iris`, `diabetes`, or `openml:NAME` (write
+            `./digits` for a folder of that name). Or pictures in memory: a list of images of Pillow
+            or of arrays, or a list or data set of pairs (picture, label), such as those of
+            torchvision. Tensors (channels, height, width) are moved to channels last.
         labels: a second file, for .npy and IDX images.
         label_column: for tables: the name or position of the labels, -1 for the last column; None
-            where there are none.
+            where there are none. -1 is refused where another column is called label, target,
+            class or y (any case) and the last is not: say the name of the one that is meant.
         header: for tables: whether the first line has column names; None finds out.
         input_shape: the shape that every example is given, channels last.
         channels: where the channel axis is. "auto": images (n, height, width) get one, any other

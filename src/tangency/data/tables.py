@@ -22,6 +22,7 @@ _PADDED = re.compile(r"[+-]?0\d+")
 # Plain decimal numbers only: float() also reads 1_000, digits of other scripts, and "infinity".
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 _COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
+_LABEL_NAMES = ("label", "labels", "target", "targets", "class", "classes", "y")
 _MISSING = ("na", "n/a", "nan", "null", "none", "?", "-")
 _INFINITE = ("inf", "infinity")
 
@@ -31,7 +32,8 @@ def read_table(
 ) -> RawParts:
     """Examples in the rows of a text table, labels in one column.
 
-    label_column: a name from the header, a position (-1 is the last), or None for no labels.
+    label_column: a name from the header, a position (-1 is the last), or None for no labels. -1 is
+    refused where another column is called label, target, class or y and the last is not.
     header: whether the first line holds names; None finds out: it does if none of its fields
     outside the label column is a number, and a line that leaves a doubt is an error.
     Labels become integers if all are whole numbers, else floats if all are numbers, else strings.
@@ -72,6 +74,8 @@ def _read(
     names = tuple(field.strip() for field in fields) if named else None
     if names:
         _check_names(names, path)
+        if label_column == -1:
+            _refuse_another_label(names, path)
     label = _label_index(label_column, names, width, path)
     columns = [name for i, name in enumerate(names or ()) if i != label]
     X, y, lines = [], [], []
@@ -185,6 +189,17 @@ def _check_names(names: tuple[str, ...], path: Path) -> None:
         called = f"are called {shown(twice)}" if twice else "have no name"
         raise DataError(
             f"{path}: columns {' and '.join(map(str, places))} {called}; remove or rename one"
+        )
+
+
+def _refuse_another_label(names: tuple[str, ...], path: Path) -> None:
+    """The last column holds the labels by habit only, which the name of another may deny."""
+    called = [name for name in names if name.lower() in _LABEL_NAMES]
+    if len(names) > 1 and called and names[-1] not in called:
+        raise DataError(
+            f"{path}: the labels may be in column {shown(called[0])}, by its name, or in "
+            f"{shown(names[-1])}, the last; say label_column={shown(called[0])} or "
+            f"label_column={shown(names[-1])} (--label-column NAME)"
         )
 
 

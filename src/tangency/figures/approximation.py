@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..bias.curves import ApproximationCurve, BallCurve
-from .style import GREY, legend_name, line_style, one_panel, plain_axes
+from .style import GREY, legend_name, line_style, log_height, one_panel, plain_axes
 
 _NOTE = "Thick: the range of the fit. Dotted: a bound for every f with |f|, |∇f| ≤ η."
 
@@ -21,7 +21,7 @@ def draw_approximation(found: ApproximationCurve, axes: Axes | None) -> Figure:
         _draw(axes, curve, position)
     plain_axes(axes, "radius δ·√K(x, x): the largest value in the ball", "error in L²")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_height(axes)
     floors = [curve.floor for curve in found.curves.values() if curve.floor > 0]
     if floors:
         text = "floor: degrees with eigenvalue zero"

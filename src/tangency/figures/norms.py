@@ -16,6 +16,7 @@ from .style import (
     TICK,
     legend_name,
     line_style,
+    log_height,
     new_figure,
     one_panel,
     owner,
@@ -101,7 +102,7 @@ def draw_interpolation(found: InterpolationNorms, axes: Axes | None) -> Figure:
         _interpolants(axes, found.sizes, item, position)
     plain_axes(axes, "samples n", "‖f‖·√(mean K(x, x)) / rms(y)")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_height(axes)
     axes.set_xticks(found.sizes, [f"{int(size):,}" for size in found.sizes])
     axes.minorticks_off()
     axes.legend(frameon=False, loc="upper left")

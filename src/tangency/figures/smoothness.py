@@ -16,6 +16,7 @@ from .style import (
     TICK,
     legend_name,
     line_style,
+    log_height,
     new_figure,
     owner,
     plain_axes,
@@ -60,7 +61,7 @@ def _panel(found: Modulus, axes: Axes, divide: bool) -> None:
     label = "‖Φ(x) − Φ(y)‖ / ‖x − y‖" if divide else "‖Φ(x) − Φ(y)‖ / ‖x‖"
     plain_axes(axes, _STEP, label, grid="both")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_height(axes)
     title = "Ratio of the two: the Lipschitz constant, if any" if divide else "Distance of features"
     axes.set_title(title, fontsize=LABEL + 0.5, color=INK)
     _round_ticks(axes, x)

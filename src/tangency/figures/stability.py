@@ -18,6 +18,7 @@ from .style import (
     TICK,
     legend_name,
     line_style,
+    log_height,
     new_figure,
     owner,
     plain_axes,
@@ -74,7 +75,7 @@ def _panel(curve: StabilityCurve, axes: Axes, by: str, legend: bool) -> None:
         axes.errorbar(x, mean, bars, label=label, capsize=2, linewidth=1.6, markersize=4.5, **look)
     plain_axes(axes, _AXIS[by], _DISTANCE if legend else "", "both")
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_height(axes)
     axes.minorticks_off()
     if legend:
         axes.legend(fontsize=TICK, loc="upper left", **CLEAR)
@@ -117,8 +118,12 @@ def _points(result: StabilityConstants, name: str, position: int, axes: Axes) ->
 
 def _diagonal(result: StabilityConstants, axes: Axes, y_label: bool = True) -> None:
     values = [v[v > 0] for n in result.constants for v in (result.fitted(n), result.distances[n])]
-    low, high = min(map(np.min, values)) / 1.5, max(map(np.max, values)) * 1.5
-    axes.plot([low, high], [low, high], color=GREY, linewidth=0.8, zorder=0)
+    positive = np.concatenate(values)
+    if len(positive):
+        ends = positive.min() / 1.5, positive.max() * 1.5
+        axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=0)
+        axes.set_xlim(*ends)
+        axes.set_ylim(ends[0], ends[1] * (ends[1] / ends[0]) ** 0.2)
     plain_axes(
         axes,
         "fitted  C₁√‖∇τ‖ + C₂‖∇τ‖ + C₃‖τ‖/σₙ",
@@ -126,10 +131,8 @@ def _diagonal(result: StabilityConstants, axes: Axes, y_label: bool = True) -> N
         "both",
     )
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_height(axes)
     axes.minorticks_off()
-    axes.set_xlim(low, high)
-    axes.set_ylim(low, high * (high / low) ** 0.2)
     axes.legend(fontsize=TICK, loc="upper left", handletextpad=0.4, **CLEAR)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -86,6 +87,12 @@ def plain_axes(axes: Axes, x_label: str = "", y_label: str = "", grid: str = "y"
     if grid:
         axes.grid(axis=grid, color=PALE, linewidth=0.8)  # pyright: ignore[reportArgumentType]
         axes.set_axisbelow(True)
+
+
+def log_height(axes: Axes) -> None:
+    """A logarithmic vertical axis, where anything drawn is above zero: Matplotlib fails on none."""
+    if axes.dataLim.minposy < np.inf:
+        axes.set_yscale("log")
 
 
 def put_title(figure: Figure, title: str, note: str = "") -> None:

@@ -20,6 +20,7 @@ from .style import (
     LABEL,
     TICK,
     VERMILION,
+    log_height,
     new_figure,
     owner,
     plain_axes,
@@ -122,7 +123,7 @@ def _against_width(measures: list[Measure], axes: Axes) -> None:
         )
     plain_axes(axes, "width", "relative distance", "both")
     axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
+    log_height(axes)
     axes.minorticks_off()
     axes.set_xticks(measures[0].widths, [f"{int(w):,}" for w in measures[0].widths])
     axes.legend(fontsize=TICK, loc="lower left", **CLEAR)

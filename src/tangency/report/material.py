@@ -101,7 +101,7 @@ def prepare(
 ) -> Material:
     """Choose the examples, and apply the preprocessing steps, fitted on the training part.
 
-    Raises `InputError` for a limit below 2 and for outputs in several columns.
+    Raises `InputError` for fewer than 2 examples, a limit below 2, and outputs in several columns.
     """
     net = parse(net) if isinstance(net, str) else net
     vector_plan(net, data.input_shape)  # a network that does not fit is said before all else
@@ -109,6 +109,11 @@ def prepare(
     if y is not None and y.ndim > 1:
         raise InputError(
             f"a report needs one label for each example, got labels of shape {y.shape}"
+        )
+    if len(data.X_train) < 2:
+        raise InputError(
+            f"a report compares examples and needs 2 or more; {data.name or 'the data'} has "
+            f"{len(data.X_train)} to train on"
         )
     size = _size(net, data, options)
     train = drawn(None if data.task == "regression" else y, len(data.X_train), size, options.seed)

@@ -117,6 +117,8 @@ def kernel_matrices(
     stacked = checks.flag(stacked, "stacked")
     if not kernels:
         raise InputError("kernel_matrices needs at least one kernel matrix")
+    if len(labels) < 2:
+        raise InputError(f"kernel_matrices needs 2 inputs or more, got {len(labels)} labels")
     classes, counts = np.unique(labels, return_counts=True)
     named = classes if class_names is None else checks.items(class_names, "class_names")
     if len(named) != len(classes):
