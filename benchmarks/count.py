@@ -147,7 +147,8 @@ def convolution_and_relu(tangent: bool) -> Counter[str]:
     o[[tables.TANGENT, tables.TRAINABLE]] = tangent, 1
     # Parameters are plain numbers: what is made of them alone is made once for many positions.
     tables_of = SimpleNamespace(taps=[-1, 0, 1], ops=o[None], par=[0.5] * 8)
-    work = SimpleNamespace(s=numbers(), t=numbers(), second=numbers(), one=numbers())
+    buffers = {name: numbers() for name in ("s", "t", "second", "one")}
+    work = SimpleNamespace(**buffers, tape_s=None, tape_t=None)
     return counted(lambda: box.convolve_box.py_func(tables_of, work, o, 0, 0, 1, -1, 0, 0, 1, 1))
 
 

@@ -82,7 +82,29 @@ def load(
         own = error.strerror and str(error.filename) == place
         reason = error.strerror if own else error
         raise DataError(f"{place}: cannot be opened: {reason}") from error
-    if flag(require_labels, "require_labels", error=DataError) and raw.y_train is None:
+    _check_labels_and_channels(
+        raw, place, channels, flag(require_labels, "require_labels", error=DataError)
+    )
+    name, X_test = raw.name, raw.X_test
+    X = prepare(raw.X_train, options, f"{name}, training part", raw.full_scale)
+    if X_test is not None:
+        check_types(raw.X_train, X_test, options, name)
+        X_test = prepare(X_test, options, f"{name}, test part", raw.full_scale)
+    return Dataset(
+        X,
+        _labels(raw.y_train, f"{name}, training part"),
+        X_test,
+        _labels(raw.y_test, f"{name}, test part"),
+        name,
+        raw.class_names,
+        raw.feature_names,
+    )
+
+
+def _check_labels_and_channels(
+    raw: RawParts, place: str, channels: Channels, require_labels: bool
+) -> None:
+    if require_labels and raw.y_train is None:
         raise DataError(
             f"{place}: there are no labels for its {len(raw.X_train):,} examples; "
             "store them with the examples (y_train or y in a .npz, one folder of images per "
@@ -94,21 +116,6 @@ def load(
             f"{place}: pictures are read with their channels last; channels={channels!r} is for "
             "arrays: leave it out"
         )
-    name, X_test = raw.name, raw.X_test
-    X = prepare(raw.X_train, options, f"{name}, training part", raw.full_scale)
-    if X_test is not None:
-        prepared = prepare(X_test, options, f"{name}, test part", raw.full_scale)
-        check_types(raw.X_train, X_test, options, name)
-        X_test = prepared
-    return Dataset(
-        X,
-        _labels(raw.y_train, f"{name}, training part"),
-        X_test,
-        _labels(raw.y_test, f"{name}, test part"),
-        name,
-        raw.class_names,
-        raw.feature_names,
-    )
 
 
 def _refuse_options_of_files(place: str, labels: Any, label_column: Any, header: Any) -> None:
