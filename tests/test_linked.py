@@ -1,5 +1,7 @@
 """Compiled functions as parts of those that call them."""
 
+import gc
+
 import numpy as np
 from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
@@ -46,6 +48,34 @@ def test_python_calls_a_part_as_well():
 @register_jitable
 def thrice(x):
     return 3.0 * x
+
+
+def test_what_numba_finds_by_type_is_a_part_as_well(monkeypatch):
+    translated = []
+    finish = JITCodeLibrary._finalize_final_module
+    monkeypatch.setattr(
+        JITCodeLibrary,
+        "_finalize_final_module",
+        lambda self: (translated.append(self.name), finish(self))[1],
+    )
+    inner = register_jitable(**linked.parts())(lambda x: 5.0 * x)
+    whole = linked.function(lambda x: inner(x))
+    assert whole(2.0) == inner(2.0) == 10
+    assert len(translated) == 1
+
+
+def test_the_collector_of_garbage_is_left_as_it_was(monkeypatch):
+    seen = []
+    compile_it = linked.CPUDispatcher.compile
+    monkeypatch.setattr(
+        linked.CPUDispatcher,
+        "compile",
+        lambda self, sig: (seen.append(gc.get_threshold()), compile_it(self, sig))[1],
+    )
+    before = gc.get_threshold()
+    assert linked.function(twice)(3.0) == 6
+    assert gc.get_threshold() == before
+    assert seen[0] == (linked._SELDOM, *before[1:])
 
 
 def test_the_copies_of_parts_are_not_seen_outside(monkeypatch):

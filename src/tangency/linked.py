@@ -13,6 +13,7 @@ versions since 0.61; where it is not, `function` is `numba.njit`.
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numba
@@ -25,6 +26,7 @@ from numba.core.typed_passes import BaseNativeLowering
 
 # What is done otherwise at the end of a library.
 _ENDS = (
+    "_optimize_functions",
     "_optimize_final_module",
     "_finalize_final_module",
     "_finalize_dynamic_globals",
@@ -32,12 +34,24 @@ _ENDS = (
     "get_defined_functions",
     "enable_object_caching",
 )
+# New objects until Python looks for garbage, while it compiles.
+_SELDOM = 200_000
 
 
 class Function(CPUDispatcher):
     """A function that Python calls as it is, and compiled functions as a part of them."""
 
     inner: Any
+
+    def compile(self, sig: Any) -> Any:
+        """Python looks for garbage seldom meanwhile: there is little among millions of objects."""
+        before = gc.get_threshold()
+        # 0 is never.
+        gc.set_threshold(max(before[0], _SELDOM) if before[0] else 0, *before[1:])
+        try:
+            return super().compile(sig)
+        finally:
+            gc.set_threshold(*before)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         return self.inner.get_call_template(args, kws)
@@ -48,7 +62,7 @@ class Function(CPUDispatcher):
 
 def function(python: Any, **options: Any) -> Any:
     """`numba.njit(python, **options)`, which compiled functions take as a part of themselves."""
-    if not all(hasattr(JITCodeLibrary, name) for name in _ENDS):
+    if not _known():
         return numba.njit(python, **options)
     options["no_cfunc_wrapper"] = True
     whole: Any = numba.njit(python, pipeline_class=_Whole, **options)
@@ -56,6 +70,22 @@ def function(python: Any, **options: Any) -> Any:
     options["no_cpython_wrapper"] = True
     whole.inner = numba.njit(python, pipeline_class=_Part, **options)
     return whole
+
+
+def parts(**options: Any) -> dict[str, Any]:
+    """Options of `register_jitable` and `overload` for functions that only compiled code calls."""
+    if not _known():
+        return options
+    return {
+        **options,
+        "pipeline_class": _Part,
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+    }
+
+
+def _known() -> bool:
+    return all(hasattr(JITCodeLibrary, name) for name in _ENDS)
 
 
 class _NoEnvironment:
@@ -70,6 +100,9 @@ class _PartLibrary(JITCodeLibrary):
 
     def _optimize_final_module(self) -> None:
         pass
+
+    def _optimize_functions(self, module: Any) -> None:
+        module.data_layout = self._codegen._data_layout
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()

@@ -13,6 +13,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
+from ... import linked
 from .jit import FLOATS
 from .polynomials import A32, A64, P32, P64, R32, R64
 from .simd import Vector, flipped, where
@@ -38,7 +39,7 @@ KINDS = {
 }
 """What activations call their compiled dual (`ActivationLayer.compiled`)."""
 
-OPTIONS: Any = {"fastmath": FLOATS}
+OPTIONS: Any = linked.parts(fastmath=FLOATS)
 
 
 def lit(like: Any, value: float) -> Any:
