@@ -79,6 +79,7 @@ def test_home_and_cache_directory_that_cannot_be_written(tmp_path):
     child(NUMBA_CACHE_DIR=nowhere, HOME=nowhere, XDG_CACHE_HOME=nowhere)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
 def test_damaged_files_are_compiled_again(tmp_path, pattern):
     child(NUMBA_CACHE_DIR=str(tmp_path))

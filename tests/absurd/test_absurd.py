@@ -59,6 +59,7 @@ INNER = {
 }
 
 
+@pytest.mark.slow
 def test_a_sample_of_absurd_calls_is_answered_in_words():
     number = int(os.environ.get("TANGENCY_ABSURD_CALLS", "300"))
     whole = number > 300
@@ -71,6 +72,7 @@ def test_a_sample_of_absurd_calls_is_answered_in_words():
     assert len(found) == len(unharmed) + number
 
 
+@pytest.mark.slow
 def test_the_net_has_no_holes():
     """What a call may do is told from what it may not."""
     bad = [

@@ -191,6 +191,7 @@ def test_a_spectrum_serves_as_kernel_and_results_show_themselves():
     assert figure is axes.figure
 
 
+@pytest.mark.slow
 def test_a_growing_series_that_is_lost_in_noise_is_not_taken_for_a_sum():
     """1/(1.9 - u) decays as 3.5^-k, its terms as (13/3.5²)^k for eigenvalues as 13^-k."""
     kernel = tg.bias.spectrum(tg.NNGP("dense:w=0.3,b=0.5 erf dense"), 3, 216)

@@ -137,6 +137,7 @@ def test_a_real_process(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_control_c_in_a_real_process(tmp_path):
     out = tmp_path / "K.npy"
     net = "conv3 relu conv3 relu gap dense"
@@ -157,6 +158,7 @@ def test_control_c_in_a_real_process(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of the size of files")
 def test_a_disk_that_is_full_is_said_in_one_line_with_the_name(tmp_path):
     # Files may grow to 1,000 bytes, the matrix of iris takes 180,000.

@@ -25,6 +25,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["gram", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_workers_and_a_scheduler_give_the_same_store(tmp_path):
     data = ("iris", "--net", NET, "--kernel", "both", "--tile", "64")
     assert run(*data, "--out", tmp_path / "here.zarr").exit_code == 0
@@ -73,6 +74,7 @@ def test_no_cluster_is_no_client():
         assert client is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals to groups of processes are POSIX")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_an_interruption_leaves_a_store_and_no_process(tmp_path, sent):

@@ -19,6 +19,7 @@ def warm():
     warm_up(("float64",))  # the first use says on stderr that it compiles
 
 
+@pytest.mark.slow
 def test_table_and_files(tmp_path):
     out = tmp_path / "results"
     result = run("--out", out, "--images", "150", "--draws", "2")
@@ -35,6 +36,7 @@ def test_table_and_files(tmp_path):
     assert "results: holds table.csv already; give another folder, or --force" in again.stderr
 
 
+@pytest.mark.slow
 def test_without_a_folder_the_page_is_temporary(tmp_path, monkeypatch):
     here, temporary = tmp_path / "here", tmp_path / "temporary"
     here.mkdir()

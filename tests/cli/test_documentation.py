@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from tangency.cli import app
@@ -14,6 +15,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encodi
 TABLE = TEXT.split("| command | does |")[1].split("\n\n")[0]
 
 
+@pytest.mark.slow
 def test_every_command_shown_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\$ tangency (.*)$", TEXT, flags=re.MULTILINE)

@@ -53,6 +53,7 @@ class TestWithPanel:
             port = other.getsockname()[1]
             assert f"port {port} cannot be used" in refused("iris", "--port", port)
 
+    @pytest.mark.slow
     def test_a_real_process_serves_its_page_until_ctrl_c(self):
         arguments = [*COMMAND, "explore", "iris", "--no-browser"]
         with started(arguments) as process:

@@ -45,6 +45,7 @@ def test_features_of_a_data_set(tmp_path):
     assert "n_components=60, and n_components=61 is asked for" in other
 
 
+@pytest.mark.slow
 def test_last_layer_features_by_workers(tmp_path):
     options = ("features", "digits", "--net", NET, "--widths", 10, "--kernel", "nngp")
     made(*options, "--out", tmp_path / "alone.zarr")
@@ -96,6 +97,7 @@ def test_a_map_predicts_nothing(tmp_path):
     assert "is a feature map" in said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interruption_says_what_is_there(tmp_path):
     command = "from tangency.cli import app; from tangency.learn.features import stored; "

@@ -5,12 +5,14 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import pytest
 from typer.testing import CliRunner
 
 from tangency.cli import app
 from tangency.engines.fused import blocks
 
 
+@pytest.mark.slow
 def test_all_precisions_and_the_place():
     done = subprocess.run(
         [sys.executable, "-c", "from tangency.cli import app; app()", "warmup"],

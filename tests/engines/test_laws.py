@@ -60,6 +60,7 @@ def test_the_diagonal_alone_is_the_diagonal_of_the_matrix(case, seed):
         assert np.allclose(np.diag(matrix), values, rtol=2e-15, atol=1e-300)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(networks(), SEEDS, st.sampled_from([1, 40, 3000]))
 def test_the_block_size_changes_rounding_only(case, seed, entries):

@@ -146,6 +146,7 @@ LONG_CALL = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for a child process")
 @pytest.mark.parametrize(("jobs", "bar"), [(1, "plain"), (2, "plain"), (2, "progress")])
 def test_interruption_stops_a_long_call(jobs, bar):

@@ -83,6 +83,7 @@ def test_the_page_is_shown_whole_and_from_here(browser, served, width, scheme):
     assert ink == ("rgb(34, 34, 34)" if scheme == "light" else "rgb(232, 230, 225)")
 
 
+@pytest.mark.slow
 def test_controls_text_and_messages(browser, served):
     show(browser, served[1])
     change(browser, "depth", 2)

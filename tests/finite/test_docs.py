@@ -17,6 +17,7 @@ def test_pictures_and_links_lead_somewhere():
     follow_links("lazy-training.md", pictures=1)
 
 
+@pytest.mark.slow
 def test_the_example_runs(capsys):
     runpy.run_path(str(ROOT / "examples" / "lazy_training.py"))
     kernel, *functions = capsys.readouterr().out.splitlines()

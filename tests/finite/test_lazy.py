@@ -76,6 +76,7 @@ def test_the_scale_divides_the_movement_of_smooth_networks():
         np.testing.assert_allclose(ratio, 10, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_a_wide_network_trained_to_the_end_is_the_minimum_norm_interpolant():
     """f − f₀ of 16 networks, at points beside the training data, against `KernelRegressor`.
 

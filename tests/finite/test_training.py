@@ -24,6 +24,7 @@ def network(net="dense:b=0.2 erf dense", width=24, outputs=1, seed=3, **options)
     return finite.build(net, width, (4,), outputs=outputs, seed=seed, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
 @pytest.mark.parametrize("flow", [False, True])
 def test_a_linear_model_learns_with_its_kernel(loss, flow):

@@ -19,6 +19,7 @@ KINDS = [tg.NTK, tg.NNGP]
 SCALES = st.sampled_from([1e-6, 1e-3, 1.0, 1e3, 1e6])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     networks(lambda: st.one_of(duals(), duals(), quadratures())),

@@ -97,6 +97,7 @@ def test_by_workers_in_processes(tmp_path, expected):
     assert_same(tmp_path, expected)
 
 
+@pytest.mark.slow
 def test_in_another_process_with_one_thread(tmp_path, expected):
     arguments = [os.path.dirname(__file__), str(tmp_path)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -147,6 +147,7 @@ def finished(path):
     return list((path / "tiles").glob("*.*.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_workers(tmp_path, slow_job, workers):
     (X, expected), path, others = slow_job, tmp_path / "K.zarr", set(worker_processes())
@@ -167,6 +168,7 @@ def test_killed_workers(tmp_path, slow_job, workers):
     assert tg.gram.verify(path).ok
 
 
+@pytest.mark.slow
 def test_workers_may_come_late_and_go(tmp_path, slow_job, monkeypatch):
     monkeypatch.setattr(cluster, "_PATIENCE", 0.2)
     (X, expected), path = slow_job, tmp_path / "K.zarr"
@@ -233,6 +235,7 @@ def test_a_tile_that_always_fails(tmp_path, client):
     assert np.array_equal(K[:], X @ X.T)
 
 
+@pytest.mark.slow
 def test_a_tile_that_its_workers_do_not_survive(tmp_path, monkeypatch):
     monkeypatch.setattr(troubles, "LOSSES", 2)
     kernel = broken_kernel(lambda: os._exit(1))

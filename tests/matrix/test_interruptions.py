@@ -59,6 +59,7 @@ def process(*arguments):
     return started([sys.executable, SCRIPT, *arguments], stderr=None)
 
 
+@pytest.mark.slow
 @posix
 def test_killed_at_random_moments_twenty_times(tmp_path, whole):
     left = []
@@ -73,6 +74,7 @@ def test_killed_at_random_moments_twenty_times(tmp_path, whole):
         assert_finishes(path, whole)
 
 
+@pytest.mark.slow
 @posix
 def test_what_the_killed_leave_is_sound_each_time(tmp_path, whole):
     """Again from the start: kills after one another, with a look at the store after each."""
@@ -263,6 +265,7 @@ def test_what_a_killed_worker_had_begun_is_swept_at_the_end(tmp_path):
     assert tg.gram.verify(path).ok
 
 
+@pytest.mark.slow
 def test_two_jobs_on_one_store(tmp_path, whole):
     path = tmp_path / "K.zarr"
     with process("run", path) as child:
@@ -281,6 +284,7 @@ def test_two_jobs_on_one_store(tmp_path, whole):
     assert_finishes(path, whole)
 
 
+@pytest.mark.slow
 @posix
 def test_many_jobs_begin_one_store_at_the_same_moment(tmp_path, whole):
     with process("race", tmp_path, 6) as child:

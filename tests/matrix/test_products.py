@@ -71,6 +71,7 @@ def test_workers_give_the_same_bits(client, ntk, samples, vectors, tmp_path):
                 np.testing.assert_array_equal(product(vectors), expected)
 
 
+@pytest.mark.slow
 def test_killed_workers_are_made_up_for(ntk, samples, vectors):
     """Some kills, however long it takes until there are workers to be killed, and then peace."""
     expected = Operator(KernelTiles(ntk, samples, 20))(vectors)

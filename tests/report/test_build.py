@@ -58,6 +58,7 @@ def test_both_kernels_are_everywhere(images):
         assert "last-layer" in words
 
 
+@pytest.mark.slow
 def test_tables_have_no_deformations():
     data = load("iris")
     page = build(data, "dense relu dense")

@@ -137,6 +137,7 @@ def test_graphs_of_several_sizes():
         assert_equal(text, graphs, graphs[1:4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_activations_by_quadrature_as_series(dtype):
     x = (0.4 * RNG.standard_normal((4, 2, 3, 2, 2))).astype(dtype)

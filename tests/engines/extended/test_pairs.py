@@ -69,6 +69,7 @@ def test_normalised_kernels(tangent):
     assert plain > 1e-4
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(networks(), st.floats(-6, 0), st.booleans(), st.integers(0, 99))
 def test_any_network(case, size, tangent, seed):

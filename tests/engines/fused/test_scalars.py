@@ -150,6 +150,7 @@ def grid(dtype):
     return np.where(np.abs(c) == 1, np.sign(c) * limit, c * limit).astype(dtype), q1, q2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ACTIVATIONS, ids=str)
 def test_duals_over_a_grid(layer):
     s, q1, q2 = grid(np.float64)

@@ -248,6 +248,7 @@ def test_a_fit_goes_on_with_its_store(tmp_path, monkeypatch):
         again.fit(IMAGES, LABELS)
 
 
+@pytest.mark.slow
 def test_workers_give_the_same(tmp_path, fitted, fine, client, monkeypatch):
     alone = fitted.transform_to(IMAGES, tmp_path / "alone.zarr")
     together = fitted.transform_to(IMAGES, tmp_path / "together.zarr", client=client)
@@ -271,6 +272,7 @@ def test_workers_give_the_same(tmp_path, fitted, fine, client, monkeypatch):
         KernelRegressor(NET, alpha=0.1, solver=Features(60, client=client)).fit(IMAGES, LABELS)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(tmp_path, fitted, fine, client):
     X = np.tile(IMAGES, (8, 1, 1, 1))
     alone = fitted.transform_to(X, tmp_path / "alone.zarr")
@@ -311,6 +313,7 @@ print(model.dual_coef_.tobytes().hex())
 """
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle(tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "_ROWS", 8)
     model = KernelClassifier(NET, alpha=0.1, solver=SMALL, store=tmp_path / "whole.zarr")

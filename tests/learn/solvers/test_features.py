@@ -119,6 +119,7 @@ def test_the_search_goes_below_the_rounding_of_single_precision():
     assert model.alpha_ < 0.3 * np.finfo(np.float32).eps * np.square(F).sum()
 
 
+@pytest.mark.slow
 def test_digits_are_learnt_as_by_the_kernel_and_probabilities_calibrated():
     X, test = IMAGES[:600].astype(np.float32), IMAGES[600:900].astype(np.float32)
     net = "conv3 relu conv3 relu gap dense"

@@ -8,6 +8,7 @@ import sys
 import time
 
 import numpy as np
+import pytest
 
 from processes import started
 from tangency import KernelRegressor
@@ -41,6 +42,7 @@ def fit(place):
     return started(command, stderr=None, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments(tmp_path):
     root = np.random.default_rng(0).standard_normal((60, 90))
     model = KernelRegressor(
