@@ -1,8 +1,10 @@
 """Compiled functions as parts of those that call them."""
 
 import numpy as np
+import pytest
 from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
+from numba.core.registry import cpu_target
 from numba.extending import register_jitable
 
 from tangency import compiled, linked
@@ -90,6 +92,44 @@ def test_kept_with_its_parts(tmp_path, monkeypatch):
     assert sum(first.stats.cache_hits.values()) == 0
     assert sum(again.stats.cache_hits.values()) == 1
     assert len(list(tmp_path.rglob("*.nbc"))) == 1
+
+
+@pytest.mark.parametrize("hook", ["_object_cache_notify", "_object_cache_getbuffer"])
+def test_an_interruption_while_machine_code_is_made_or_loaded(tmp_path, monkeypatch, hook):
+    """It comes up in a call from LLVM, which swallows what that raises."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+
+    part = compiled.compiler(tmp_path)(twice)
+
+    def make_whole():
+        return compiled.compiler(tmp_path)(four_times(part))
+
+    if hook == "_object_cache_getbuffer":
+        assert make_whole()(2.0) == 8
+    whole = make_whole()
+    with monkeypatch.context() as patch:
+        patch.setattr(cpu_target.target_context.codegen()._engine._ee, hook, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            whole(2.0)
+    assert whole(2.0) == make_whole()(2.0) == 8
+    assert len(list(tmp_path.rglob("*.nbc"))) == 1
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_other_exceptions_that_nobody_takes_go_where_they_went(monkeypatch):
+    seen = []
+    monkeypatch.setattr("sys.unraisablehook", lambda lost: seen.append(lost.exc_type))
+
+    class Dying:
+        def __del__(self):
+            raise ValueError
+
+    with linked.raised():
+        Dying()
+    assert seen == [ValueError]
 
 
 def four_times(part):

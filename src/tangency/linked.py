@@ -13,6 +13,10 @@ versions since 0.61; where it is not, `function` is `numba.njit`.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import numba
@@ -27,6 +31,7 @@ from numba.core.typed_passes import BaseNativeLowering
 _ENDS = (
     "_optimize_final_module",
     "_finalize_final_module",
+    "_finalize_specific",
     "_finalize_dynamic_globals",
     "get_pointer_to_function",
     "get_defined_functions",
@@ -56,6 +61,31 @@ def function(python: Any, **options: Any) -> Any:
     options["no_cpython_wrapper"] = True
     whole.inner = numba.njit(python, pipeline_class=_Part, **options)
     return whole
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """Raises what LLVM's calls back into Python raise, where it would be printed and forgotten.
+
+    Ctrl-C while LLVM translates, which takes most of the time, comes up in the call that hands over
+    the machine code: this is lost then, and so would be the interruption.
+    """
+    found: list[BaseException] = []
+    thread, before = get_ident(), sys.unraisablehook
+
+    def hook(lost: Any) -> None:
+        if get_ident() == thread and "ctypes callback" in (lost.err_msg or ""):
+            found.append(lost.exc_value or lost.exc_type())
+        else:
+            before(lost)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        if found:
+            raise found.pop()
 
 
 class _NoEnvironment:
@@ -98,6 +128,10 @@ class _WholeLibrary(JITCodeLibrary):
                 function.linkage = Linkage.internal
                 function.name = f"part.{function.name}"
         super()._optimize_final_module()
+
+    def _finalize_specific(self) -> None:
+        with raised():
+            super()._finalize_specific()
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
