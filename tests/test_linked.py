@@ -1,5 +1,10 @@
 """Compiled functions as parts of those that call them."""
 
+import signal
+import sys
+import threading
+import time
+
 import numpy as np
 import pytest
 from llvmlite.binding import Linkage
@@ -7,6 +12,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.registry import cpu_target
 from numba.extending import register_jitable
 
+from processes import default_interrupt
 from tangency import compiled, linked
 
 
@@ -113,6 +119,22 @@ def test_an_interruption_while_machine_code_is_made_or_loaded(tmp_path, monkeypa
             whole(2.0)
     assert whole(2.0) == make_whole()(2.0) == 8
     assert len(list(tmp_path.rglob("*.nbc"))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal to a thread")
+def test_an_interruption_leaves_out_nothing_that_numba_takes_note_of(monkeypatch):
+    """It does so once: what is left out then is not known to the end of the process."""
+    done = threading.Event()
+
+    def refresh():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.05)
+        done.set()
+
+    monkeypatch.setattr(cpu_target.target_context, "refresh", refresh)
+    with default_interrupt(), pytest.raises(KeyboardInterrupt):
+        linked._registered.__wrapped__()
+    assert done.wait(10)
 
 
 def interrupted(*_):

@@ -16,15 +16,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import get_ident
+from functools import cache
+from threading import Thread, get_ident
 from typing import Any
 
 import numba
 from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, register_pass
-from numba.core.registry import CPUDispatcher
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import BaseNativeLowering
 
 # What is done otherwise at the end of a library.
@@ -43,6 +45,10 @@ class Function(CPUDispatcher):
     """A function that Python calls as it is, and compiled functions as a part of them."""
 
     inner: Any
+
+    def compile(self, sig: Any) -> Any:
+        _registered()
+        return super().compile(sig)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         return self.inner.get_call_template(args, kws)
@@ -86,6 +92,24 @@ def raised() -> Iterator[None]:
         sys.unraisablehook = before
         if found:
             raise found.pop()
+
+
+@cache
+def _registered() -> None:
+    """Has Numba take note of all that it knows, which it does once.
+
+    What an interruption leaves out it would never know. So this is done in a thread of its own,
+    which goes on to its end: signals are those of the main one.
+    """
+
+    def refresh() -> None:
+        with global_compiler_lock:
+            cpu_target.typing_context.refresh()
+            cpu_target.target_context.refresh()
+
+    thread = Thread(target=refresh)
+    thread.start()
+    thread.join()
 
 
 class _NoEnvironment:
