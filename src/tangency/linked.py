@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Thread, get_ident
 from typing import Any
@@ -103,7 +103,8 @@ def _registered() -> None:
     """
 
     def refresh() -> None:
-        with global_compiler_lock:
+        # What fails here fails in what is to be compiled, and is raised there.
+        with global_compiler_lock, suppress(Exception):
             cpu_target.typing_context.refresh()
             cpu_target.target_context.refresh()
 
