@@ -1,12 +1,19 @@
 """Compiled functions as parts of those that call them."""
 
 import gc
+import signal
+import sys
+import threading
+import time
 
 import numpy as np
+import pytest
 from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
+from numba.core.registry import cpu_target
 from numba.extending import register_jitable
 
+from processes import default_interrupt
 from tangency import compiled, linked
 
 
@@ -120,6 +127,60 @@ def test_kept_with_its_parts(tmp_path, monkeypatch):
     assert sum(first.stats.cache_hits.values()) == 0
     assert sum(again.stats.cache_hits.values()) == 1
     assert len(list(tmp_path.rglob("*.nbc"))) == 1
+
+
+@pytest.mark.parametrize("hook", ["_object_cache_notify", "_object_cache_getbuffer"])
+def test_an_interruption_while_machine_code_is_made_or_loaded(tmp_path, monkeypatch, hook):
+    """It comes up in a call from LLVM, which swallows what that raises."""
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path))
+
+    part = compiled.compiler(tmp_path)(twice)
+
+    def make_whole():
+        return compiled.compiler(tmp_path)(four_times(part))
+
+    if hook == "_object_cache_getbuffer":
+        assert make_whole()(2.0) == 8
+    whole = make_whole()
+    with monkeypatch.context() as patch:
+        patch.setattr(cpu_target.target_context.codegen()._engine._ee, hook, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            whole(2.0)
+    assert whole(2.0) == make_whole()(2.0) == 8
+    assert len(list(tmp_path.rglob("*.nbc"))) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal to a thread")
+def test_an_interruption_leaves_out_nothing_that_numba_takes_note_of(monkeypatch):
+    """It does so once: what is left out then is not known to the end of the process."""
+    done = threading.Event()
+
+    def refresh():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.05)
+        done.set()
+
+    monkeypatch.setattr(cpu_target.target_context, "refresh", refresh)
+    with default_interrupt(), pytest.raises(KeyboardInterrupt):
+        linked._registered.__wrapped__()
+    assert done.wait(10)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_other_exceptions_that_nobody_takes_go_where_they_went(monkeypatch):
+    seen = []
+    monkeypatch.setattr("sys.unraisablehook", lambda lost: seen.append(lost.exc_type))
+
+    class Dying:
+        def __del__(self):
+            raise ValueError
+
+    with linked.raised():
+        Dying()
+    assert seen == [ValueError]
 
 
 def four_times(part):

@@ -52,6 +52,10 @@ class _Cache(FunctionCache):
         super().__init__(function)
         self._cache_file = _Files(self._cache_path, self._impl.filename_base, sources(*folders))
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with linked.raised():
+            return super().load_overload(sig, target_context)
+
 
 class _Files(IndexDataCacheFile):
     """Files that fail without harm: what cannot be read is compiled, what cannot be kept is not.

@@ -14,14 +14,20 @@ versions since 0.61; where it is not, `function` is `numba.njit`.
 from __future__ import annotations
 
 import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from threading import Thread, get_ident
 from typing import Any
 
 import numba
 from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, register_pass
-from numba.core.registry import CPUDispatcher
+from numba.core.registry import CPUDispatcher, cpu_target
 from numba.core.typed_passes import BaseNativeLowering
 
 # What is done otherwise at the end of a library.
@@ -29,6 +35,7 @@ _ENDS = (
     "_optimize_functions",
     "_optimize_final_module",
     "_finalize_final_module",
+    "_finalize_specific",
     "_finalize_dynamic_globals",
     "get_pointer_to_function",
     "get_defined_functions",
@@ -44,14 +51,9 @@ class Function(CPUDispatcher):
     inner: Any
 
     def compile(self, sig: Any) -> Any:
-        """Python looks for garbage seldom meanwhile: there is little among millions of objects."""
-        before = gc.get_threshold()
-        # 0 is never.
-        gc.set_threshold(max(before[0], _SELDOM) if before[0] else 0, *before[1:])
-        try:
+        _registered()
+        with _seldom_looking_for_garbage():
             return super().compile(sig)
-        finally:
-            gc.set_threshold(*before)
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         return self.inner.get_call_template(args, kws)
@@ -86,6 +88,63 @@ def parts(**options: Any) -> dict[str, Any]:
 
 def _known() -> bool:
     return all(hasattr(JITCodeLibrary, name) for name in _ENDS)
+
+
+@contextmanager
+def _seldom_looking_for_garbage() -> Iterator[None]:
+    """Compiling makes millions of small objects, little of it garbage, and each look takes time."""
+    with global_compiler_lock:
+        before = gc.get_threshold()
+        # 0 is never.
+        gc.set_threshold(max(before[0], _SELDOM) if before[0] else 0, *before[1:])
+        try:
+            yield
+        finally:
+            gc.set_threshold(*before)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """Raises what LLVM's calls back into Python raise, where it would be printed and forgotten.
+
+    Ctrl-C while LLVM translates, which takes most of the time, comes up in the call that hands over
+    the machine code: this is lost then, and so would be the interruption.
+    """
+    found: list[BaseException] = []
+    thread, before = get_ident(), sys.unraisablehook
+
+    def hook(lost: Any) -> None:
+        if get_ident() == thread and "ctypes callback" in (lost.err_msg or ""):
+            found.append(lost.exc_value or lost.exc_type())
+        else:
+            before(lost)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        if found:
+            raise found.pop()
+
+
+@cache
+def _registered() -> None:
+    """Has Numba take note of all that it knows, which it does once.
+
+    What an interruption leaves out it would never know. So this is done in a thread of its own,
+    which goes on to its end: signals are those of the main one.
+    """
+
+    def refresh() -> None:
+        # What fails here fails in what is to be compiled, and is raised there.
+        with global_compiler_lock, suppress(Exception):
+            cpu_target.typing_context.refresh()
+            cpu_target.target_context.refresh()
+
+    thread = Thread(target=refresh)
+    thread.start()
+    thread.join()
 
 
 class _NoEnvironment:
@@ -131,6 +190,10 @@ class _WholeLibrary(JITCodeLibrary):
                 function.linkage = Linkage.internal
                 function.name = f"part.{function.name}"
         super()._optimize_final_module()
+
+    def _finalize_specific(self) -> None:
+        with raised():
+            super()._finalize_specific()
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

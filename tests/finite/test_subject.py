@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from tangency import InputError
 from tangency.finite import empirical_ntk
@@ -42,6 +43,80 @@ def test_outputs_that_depend_on_the_batch_or_on_chance(forward):
     subject = subject_of(Function(forward, part=nn.Linear(3, 2)))
     with pytest.raises(InputError, match="changes with the other inputs of the batch"):
         check_independent(subject, torch.ones(2, 3) * torch.tensor([[1.0], [2.0]]))
+
+
+class Centred(nn.Module):
+    """The change of a part since the start, as of `build(..., centred=True)`."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.part = part
+        for name, p in part.named_parameters():
+            self.register_buffer(name.replace(".", "_"), p.detach().clone())
+
+    def forward(self, x):
+        start = {
+            name: getattr(self, name.replace(".", "_"))
+            for name in dict(self.part.named_parameters())
+        }
+        return self.part(x) - functional_call(self.part, start, (x,))
+
+
+def moved(part, dtype, step):
+    torch.manual_seed(0)
+    module = Centred(part()).to(dtype)
+    with torch.no_grad():
+        for p in module.part.parameters():
+            p += step * torch.randn_like(p)
+    return module, torch.randn(2, 20, dtype=dtype)
+
+
+@pytest.mark.parametrize("step", [0.0, 1e-12, 1e-9, 1e-7, 1e-5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_near_the_start_of_a_centred_network_rounding_is_no_mixing(dtype, step):
+    """Its outputs are differences of numbers that agree in nearly all digits."""
+    module, x = moved(
+        lambda: nn.Sequential(nn.Linear(20, 64), nn.Tanh(), nn.Linear(64, 1)), dtype, step
+    )
+    before = {name: t.clone() for name, t in module.state_dict().items()}
+    kernel = empirical_ntk(module, x)
+    torch.testing.assert_close(kernel, empirical_ntk(module.part, x))
+    assert all(torch.equal(t, before[name]) for name, t in module.state_dict().items())
+
+
+@pytest.mark.parametrize("step", [0.0, 1e-12, 1e-9, 1e-7, 1e-5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_near_its_start_a_centred_network_that_mixes_is_refused(dtype, step):
+    """At the start itself outputs are zero, whatever is done to a batch."""
+
+    def part():
+        return Function(
+            lambda m, x: m.out(torch.tanh(m.of(x) - m.of(x).mean(0))),
+            of=nn.Linear(20, 64),
+            out=nn.Linear(64, 1),
+        )
+
+    module, x = moved(part, dtype, step)
+    with pytest.raises(InputError, match="changes with the other inputs of the batch"):
+        empirical_ntk(module, x)
+
+
+def test_outputs_of_zero_say_nothing_of_what_is_before_them():
+    module = Function(lambda m, x: m.out(x - x.mean(0)), out=nn.Linear(3, 1))
+    nn.init.zeros_(module.out.weight)
+    nn.init.zeros_(module.out.bias)
+    with pytest.raises(InputError, match="changes with the other inputs of the batch"):
+        empirical_ntk(module, torch.eye(3))
+
+
+def test_a_module_of_one_dtype_is_compared_in_that():
+    table = torch.randn(20, 64)
+
+    def part():
+        return Function(lambda m, x: m.out(torch.tanh(x @ table)), out=nn.Linear(64, 1))
+
+    module, x = moved(part, torch.float32, 1e-7)
+    torch.testing.assert_close(empirical_ntk(module, x), empirical_ntk(module.part, x))
 
 
 @pytest.mark.parametrize(
