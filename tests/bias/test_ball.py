@@ -121,3 +121,13 @@ def test_polynomials_and_smooth_functions_have_no_tail():
     assert tail_energy(targets.power(2.0).norms(3, 50), math.inf, 3) == 0.0
     assert tail_energy(targets.bump().norms(3, 900), math.inf, 3) < 1e-25
     assert tail_energy(DegreeNorms(np.full(50, -np.inf)), None, 3) == 0.0
+
+
+@pytest.mark.parametrize("dim", [2, 3, 10])
+@pytest.mark.parametrize("target", [targets.cone(0.05), targets.bump(0.1)], ids=["cone", "bump"])
+def test_the_tail_of_a_narrow_peak_is_what_its_norm_leaves(target, dim):
+    all_of_it = target.norms(dim, 2000).energy
+    for degree in (8, 20, 60):
+        few = target.norms(dim, degree)
+        tail = tail_energy(few, target.smoothness, dim)
+        assert few.energy + tail == pytest.approx(all_of_it, rel=1e-4)

@@ -165,6 +165,22 @@ def test_results_show_themselves():
     assert found.plot(figure.axes[0]) is figure
 
 
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [(0.0, "the NTK kernel is 0 on all these inputs"), (1e-156, "at the end of the range")],
+)
+def test_kernels_without_digits_have_no_norms(scale, message):
+    with pytest.raises(InputError, match=message):
+        interpolation_norms(KERNELS, scale * X, Y, [10])
+
+
+@pytest.mark.parametrize("scale", [1e-140, 1e140])
+def test_the_size_of_inputs_does_not_matter(scale):
+    given, other = (interpolation_norms(KERNELS, s * X, Y, [10, 30]) for s in (1.0, scale))
+    for name in KERNELS:
+        assert np.allclose(given[name].mean, other[name].mean, rtol=1e-9)
+
+
 def test_more_draws_than_anyone_would_wait_for():
     with pytest.raises(InputError, match="draws must be a whole number of at least 1 and at most"):
         interpolation_norms(KERNELS, X, Y, [60], draws=10**9)

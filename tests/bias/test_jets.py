@@ -86,6 +86,25 @@ def test_kinks():
         gammas(np.abs)
 
 
+@pytest.mark.parametrize("function", [np.abs, lambda u: np.sin(60 * u)])
+def test_what_does_not_settle_does_not_do_so_in_other_units(function):
+    with pytest.raises(tg.InputError, match="does not settle for j = 0"):
+        gammas(lambda u: 1e-9 * function(u))
+
+
+def test_polynomials_end():
+    found = gammas(tg.Hermite(1), 30)
+    assert found[:2] == pytest.approx([1, 1])
+    assert found[2:].tolist() == 28 * [0]
+    assert gammas(tg.Monomial(2, normalized=False), 20)[3:].tolist() == 17 * [0]
+    assert gammas(tg.PolynomialActivation((3.0,), normalized=False))[1:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["ntk", "nngp"])
+def test_a_constant_kernel_is_lipschitz_behind_a_kink_too(kind):
+    assert lipschitz_constant("dense relu dense hermite0 dense", kind, sphere=True) == 0
+
+
 def test_deep_networks_as_their_kernel_says():
     angle = 1e-4
     x, y = np.array([[1.0, 0.0]]), np.array([[math.cos(angle), math.sin(angle)]])

@@ -201,6 +201,29 @@ def test_a_growing_series_that_is_lost_in_noise_is_not_taken_for_a_sum():
     assert rkhs_norm(lambda u: 1 / (4 - u), kernel, 3, 216).status == "finite"
 
 
+@pytest.mark.parametrize(
+    ("target", "dim", "degree"),
+    [
+        (targets.bump(0.1).even(), 10, 1000),  # fell short by a quarter
+        (targets.bump(0.1).even(), 3, 20),
+        (targets.cone(0.02).even(), 2, 40),
+        (targets.cone(0.02).even(), 2, 8),
+    ],
+)
+def test_terms_that_still_grow_have_no_sum_though_theory_knows_that_it_is_finite(
+    target, dim, degree
+):
+    found = rkhs_norm(target, tg.NTK("dense relu dense"), dim, degree)
+    assert (found.status, math.isnan(found.value)) == ("unknown", True)
+    assert "not decided by" in found.summary
+
+
+def test_terms_that_fall_have_their_sum():
+    assert float(rkhs_norm(targets.bump(0.1).even(), "dense relu dense", 3, 1000)) == pytest.approx(
+        float(rkhs_norm(targets.bump(0.1).even(), "dense relu dense", 3, 4000)), rel=1e-4
+    )
+
+
 def test_one_kernel_not_several():
     with pytest.raises(InputError, match=r"expected one kernel.*not several by name; got"):
         rkhs_norm("|u|", {"NTK": NTK}, 4, 50)

@@ -272,3 +272,19 @@ def test_distances_without_digits_are_refused(size):
     assert np.allclose(k.paired_distance(x * size, -x * size) / size, k.paired_distance(x, -x))
     near = size ** (14 / 15)
     assert np.allclose(k.paired_distance(x * near, y * near) / near, k.paired_distance(x, y))
+
+
+def test_squares_that_are_no_normal_numbers_are_refused_and_equal_inputs_are_not():
+    x = np.array([[1.0, 2.0], [3.0, -1.0], [0.0, 0.0]])
+    y = x * np.array([[1.0, 1 + 1e-4]])
+    k = tg.NTK("dense relu dense")
+    for measured in (k.paired_distance, k.distance):
+
+        def call(s, measured=measured):
+            return measured(x * s, y * s, rtol=1e-2)
+
+        with pytest.raises(tg.InputError, match="distance has no digits; divide the inputs by"):
+            call(1e-152)
+        assert np.allclose(call(1e-140) / 1e-140, call(1.0), rtol=1e-2)
+    assert np.all(np.diag(k.distance(x * 1e-150)) == 0)
+    assert np.all(k.paired_distance(x * 1e-152, x * 1e-152) == 0)

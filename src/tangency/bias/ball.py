@@ -107,12 +107,15 @@ class Ball:
 
 
 def tail_energy(norms: DegreeNorms, smoothness: float | None, dim: int) -> float:
-    """Σ ‖f_k‖² beyond the last degree: as k^(-2s-1), or from the decay of the last blocks.
+    """Σ ‖f_k‖² beyond the last degree: from ‖f‖² where that tells, else from how they fall.
 
+    They fall as k^(-2s-1), or as the last blocks do; a narrow peak's do not yet.
     Norms under the noise of quadrature, which count as zero, add what they might hold at most.
     """
     if norms.ends and norms.noise == 0:
         return 0.0
+    if (beyond := norms.beyond) is not None:
+        return beyond
     logs = 2 * norms.logs
     hidden = norms.noise**2 * int(np.count_nonzero(np.isneginf(logs)))
     if smoothness is not None and math.isfinite(smoothness):

@@ -24,6 +24,8 @@ _POINTS = 24
 _PHASE = 16.0
 # Panels shrink by halves towards a kink, to 2^-40 of their length.
 _HALVINGS = 40
+# How far a difference of two energies stands above what is not known of it.
+_TOLD = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +33,21 @@ class DegreeNorms:
     """‖f_k‖ in L²(S^{p-1}, uniform probability measure), one for each degree k = 0, 1, ….
 
     logs: (degree + 1,) natural logarithms, -inf for exact zeros. noise: the absolute error that
-    quadrature left in a norm, 0 for closed forms; norms below it are taken for zero.
+    quadrature left in a norm, 0 for closed forms; norms below it are taken for zero. total: the
+    least and the largest that ‖f‖² over all degrees may be, None where it is not known.
     """
 
     logs: Vector
     noise: float = 0.0
+    total: tuple[float, float] | None = None
+
+    @property
+    def beyond(self) -> float | None:
+        """Σ ‖f_k‖² over the degrees that are not here; None where ‖f‖² does not tell."""
+        if self.total is None:
+            return None
+        least, most = (end - self.energy for end in self.total)
+        return most if least > _TOLD * (most - least) else None
 
     @property
     def values(self) -> Vector:
@@ -67,7 +79,8 @@ class DegreeNorms:
         if parity is None:
             return self
         other = np.arange(len(self.logs)) % 2 != (0 if parity == "even" else 1)
-        return DegreeNorms(np.where(other, -np.inf, self.logs), self.noise)
+        # The whole of f is of this parity where it has any.
+        return DegreeNorms(np.where(other, -np.inf, self.logs), self.noise, self.total)
 
 
 @lru_cache(maxsize=32)
@@ -101,13 +114,14 @@ def project(
         InputError: values of f that are not finite real numbers, one for each u.
     """
     fine, size = _coefficients(function, dim, degree, breaks, _PHASE)
-    coarse, _ = _coefficients(function, dim, degree, breaks, 2 * _PHASE)
+    coarse, rough = _coefficients(function, dim, degree, breaks, 2 * _PHASE)
     rounding = 8 * float(np.finfo(float).eps) * size
     noise = max(rounding, float(np.max(np.abs(fine - coarse))))
     kept = np.abs(fine) > noise
     logs = np.full(degree + 1, -np.inf)
     logs[kept] = np.log(np.abs(fine[kept]))
-    return DegreeNorms(logs, noise)
+    unsure = abs(size**2 - rough**2) + rounding * size
+    return DegreeNorms(logs, noise, (size**2 - unsure, size**2 + unsure))
 
 
 def _coefficients(

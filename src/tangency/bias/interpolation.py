@@ -16,6 +16,7 @@ from ..learn.grams import as_train_gram
 from ..learn.spectrum import decompose
 from ..learn.threads import blas_threads
 from ..matrix.checked import kernel_diagonal
+from ..norms import norm
 from .interpolants import EXACT, InterpolationNorms, KernelInterpolation
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def interpolation_norms(
     found = {}
     for name, kernel in named_kernels(kernels, _kernel).items():
         matrix, dtype = _gram(kernel, inputs)
+        diagonal = float(np.mean(kernel_diagonal(kernel, inputs)))
+        _require_digits(name, diagonal, dtype)
         norms, missed = _norms(kernel, matrix, inputs, targets, wanted, orders)
         _warn(name, missed, wanted, matrix, dtype, inputs)
         control = None
@@ -86,7 +89,7 @@ def interpolation_norms(
                 for order, other in zip(orders, mixed, strict=True)
             ]
             control = np.concatenate(pairs, axis=1)
-        scale = math.sqrt(float(np.mean(kernel_diagonal(kernel, inputs)))) / size
+        scale = math.sqrt(diagonal) / size
         growth = _growth(wanted, norms)
         found[name] = KernelInterpolation(name, norms, missed, control, scale, growth)
     return InterpolationNorms(wanted, draws, found)
@@ -99,6 +102,22 @@ def _kernel(kernel: Any) -> Any:
 def _gram(kernel: Any, X: np.ndarray) -> tuple[np.ndarray, str]:
     gram = as_train_gram(_called(kernel, X), kernel, X)
     return gram.matrix.astype(gram.dtype), gram.dtype
+
+
+def _require_digits(name: str, diagonal: float, dtype: str) -> None:
+    """Refuses a kernel whose smaller eigenvalues lie below the range of its dtype."""
+    if diagonal == 0:
+        raise InputError(
+            f"the {name} kernel is 0 on all these inputs, so that no interpolant exists; leave out "
+            "inputs that are 0 everywhere"
+        )
+    limits = np.finfo(dtype)
+    if not diagonal > float(limits.tiny) / float(limits.eps):
+        raise InputError(
+            f"the mean of K(x, x) is {diagonal:.3g} for the {name} kernel, at the end of the range "
+            f"of {dtype}, where norms have no digits; multiply the inputs by a number, so that "
+            "K(x, x) comes nearer to 1"
+        )
 
 
 def _called(kernel: Any, X: np.ndarray) -> Any:
@@ -124,7 +143,9 @@ def _norms(
                 spectrum = decompose(gram)
             energies = np.sum(spectrum.to_basis(y[rows]) ** 2, axis=1)
             kept = spectrum.values > spectrum.cutoff
-            norms[i, j] = math.sqrt(float(np.sum(energies[kept] / spectrum.values[kept])))
+            # Roots first: a quotient may overflow where its root does not.
+            parts = np.sqrt(energies[kept]) / np.sqrt(spectrum.values[kept])
+            norms[i, j] = float(norm(parts[None], 1)[0, 0])
             missed[i, j] = float(np.sum(energies[~kept])) / max(float(energies.sum()), 1e-300)
             if _contradictory(X[rows], y[rows]):
                 norms[i, j] = math.inf

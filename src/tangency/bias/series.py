@@ -16,6 +16,11 @@ Status = Literal["finite", "converged", "diverged", "unknown"]
 # How far the measured exponent must lie from the border before it decides.
 _MARGIN = 0.05
 _FEWEST = 32
+# How far below theory a measured exponent may lie while the terms do not fall yet.
+_EARLY = 0.5
+# Which part of a sum the last half of the degrees may hold where the rest is taken for nothing,
+# and which may be extrapolated from too few degrees to see whether terms fall as theory says.
+_NOTHING, _LITTLE = 1e-6, 0.05
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,9 @@ def sum_series(
 ) -> SeriesSum:
     """The sum of exp(logs), (degree + 1,), terms of degrees 0, 1, …, and what lies beyond.
 
-    theory: the known exponent t of T_k ~ k^-t, or None; it decides where it is given. Without it
-    the fitted exponent decides where it is away from 1 by more than 0.05 and twice its spread.
+    theory: the known exponent t of T_k ~ k^-t, or None; it decides where it is given, but a sum
+    has a value only where the terms have begun to fall as it says. Without it the fitted exponent
+    decides where it is away from 1 by more than 0.05 and twice its spread.
     ends: the terms beyond are known to be zero. shift: the tail is taken as (k + shift)^-t.
     """
     partial = _exp(_log_sum(logs))
@@ -60,7 +66,24 @@ def sum_series(
     if known <= 1:
         return SeriesSum("diverged", math.inf, partial, math.inf, exponent, spread, theory)
     tail = power_tail(logs[: last + 1], exponent if math.isinf(known) else known, shift)
+    if theory is not None and not _falls(logs, exponent, theory, tail):
+        return SeriesSum("unknown", math.nan, partial, math.nan, exponent, spread, theory)
     return SeriesSum("converged", partial + tail, partial, tail, exponent, spread, theory)
+
+
+def _falls(logs: Vector, exponent: float, theory: float, tail: float) -> bool:
+    """Whether what lies beyond the terms follows from their decay, where theory knows its limit.
+
+    A function that is nearly a point has terms that grow to high degrees before they fall.
+    """
+    whole = _log_sum(logs)
+    if _block(logs, 0) <= whole + math.log(_NOTHING) or not math.isfinite(whole):
+        return True
+    if math.isnan(exponent):
+        return math.isfinite(theory) and tail <= _LITTLE * (_exp(whole) + tail)
+    if math.isinf(theory):
+        return exponent > 1 + _MARGIN
+    return exponent >= min(1.0, theory - _EARLY)
 
 
 def fitted_exponent(logs: Vector) -> tuple[float, float]:

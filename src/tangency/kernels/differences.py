@@ -63,6 +63,11 @@ class Request:
             return found
         squared, gap, total = (_host(v).copy() for v in np.broadcast_arrays(*map(_host, found)))
         close = squared <= near(self.plan, self.kind, self.rtol) * total
+        # Below the normal numbers a square counts as zero, which these are not.
+        faint = ~close & (squared < np.finfo(squared.dtype).tiny)
+        if faint.any():
+            i = rows(np.flatnonzero(faint)[:1])[0]
+            raise _without_digits(float(_largest(_host(x)[i])[0]))
         if symmetric:
             close &= np.triu(np.ones(close.shape, dtype=bool), 1)
         places = np.flatnonzero(close)
@@ -107,13 +112,17 @@ class Request:
             total = _host(self._diagonal(x)) + _host(self._diagonal(y))
         lost = (small & (total < _LEAST)) | (large & ((total > _MOST) | ~good))
         if lost.any():
-            raise InputError(
-                f"inputs that are near each other, of numbers up to {size[lost][0]:.3g}, have a "
-                "kernel near the ends of the range of float64, where their distance has no digits; "
-                "divide the inputs by another number"
-            )
+            raise _without_digits(float(size[lost][0]))
         for values, new in zip(out, better, strict=True):
             values[places[good]] = new[good]
+
+
+def _without_digits(size: float) -> InputError:
+    return InputError(
+        f"inputs that are near each other, of numbers up to {size:.3g}, have a "
+        "kernel near the ends of the range of float64, where their distance has no digits; "
+        "divide the inputs by another number"
+    )
 
 
 def _largest(x: np.ndarray) -> np.ndarray:
