@@ -138,9 +138,10 @@ def _registered() -> None:
 
     def refresh() -> None:
         # What fails here fails in what is to be compiled, and is raised there.
+        contexts: Any = cpu_target.typing_context, cpu_target.target_context
         with global_compiler_lock, suppress(Exception):
-            cpu_target.typing_context.refresh()
-            cpu_target.target_context.refresh()
+            for context in contexts:
+                context.refresh()
 
     thread = Thread(target=refresh)
     thread.start()

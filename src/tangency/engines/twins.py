@@ -28,7 +28,7 @@ def twins(first: Prepared, second: Prepared | None) -> list[Twins]:
     Only inputs of one norm and of one projection are compared, which take a pass over the data
     each, the second only where norms agree.
     """
-    one = _rows(first)
+    one = as_rows(first)
     if second is None:
         squares = row_squares(first)
         chosen = _repeated(squares)
@@ -36,7 +36,7 @@ def twins(first: Prepared, second: Prepared | None) -> list[Twins]:
             chosen = chosen[_repeated(_projections(one[chosen]))]
         groups = _by_value(one, chosen)
         return [Twins(found, found) for found in groups.values() if len(found) > 1]
-    two = _rows(second)
+    two = as_rows(second)
     left, right = _shared(row_squares(first), row_squares(second))
     if len(left):
         near, far = _shared(_projections(one[left]), _projections(two[right]))
@@ -49,7 +49,7 @@ def row_squares(given: Prepared) -> np.ndarray:
     """‖x‖² of each input, computed once; equal inputs have equal ones to the last bit."""
 
     def make() -> np.ndarray:
-        x = _rows(given)
+        x = as_rows(given)
         return np.einsum("ij,ij->i", x, x)
 
     return given.derive("squares", make)
@@ -72,7 +72,7 @@ def write(out: Any, found: list[Twins], diagonal: Any, symmetric: bool) -> None:
         out[places, places] = diagonal
 
 
-def _rows(given: Prepared) -> np.ndarray:
+def as_rows(given: Prepared) -> np.ndarray:
     """Inputs as rows of NumPy's, contiguous, as the order of sums depends on strides."""
     x = given.inputs
     x = x.detach().cpu().numpy() if is_torch_array(x) else x

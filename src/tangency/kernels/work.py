@@ -9,7 +9,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from ..engines import dispatch, precision
+from ..engines import closeness, dispatch, precision
 from ..engines.engine import Computing, KernelPair, Wanted
 from ..engines.overflow import check_values, quiet
 from ..engines.prepared import Prepared
@@ -26,7 +26,8 @@ class Work:
     """Checked inputs of one call, in the precision that their kernel takes.
 
     float32 inputs are computed in float64 where float32 has not the range, or rounds too much away
-    (see `engines.precision`), and results are rounded at the end.
+    of the kernel (see `engines.precision`) or of its gradient (`engines.closeness`), and results
+    are rounded at the end.
 
     Args:
         wanted: which of the two kernels are asked for.
@@ -54,6 +55,8 @@ class Work:
         if warning:
             warnings.warn(warning, InputWarning, stacklevel=callers_level())
         xp = array_namespace(x.inputs)
+        if wanted.ntk and not self.wide and x.inputs.dtype == xp.float32:
+            self.wide = closeness.steep(self.plan, x, y)
         if self.wide:
             x, y = as_type(x, xp.float64), None if y is None else as_type(y, xp.float64)
         self.x, self.y = x, y
