@@ -181,7 +181,7 @@ def multiprecision_dual(layer: Any, s: Any, q: Any, context: Multiprecision) -> 
             k, k_dot = (context.number(float(a[0])) for a in layer.dual(*np.zeros((3, 1))))
             return s * 0 + k, s * 0 + k_dot
         layer = layer.complete_series(float(q)) or layer.series(256)
-    if layer.shorter() is not None:
+    if layer.of_another_length() is not None:
         return _series(layer, s, q, context)
     if not any_precision(layer):
         raise InputError(f"{type(layer).__name__} has no dual in multiprecision")
@@ -202,7 +202,7 @@ def _exact(layer: ActivationLayer, context: Multiprecision) -> ActivationLayer:
 
 def supported(layer: Any) -> bool:
     """The activation has a dual here."""
-    return layer.shorter() is not None or any_precision(layer)
+    return layer.of_another_length() is not None or any_precision(layer)
 
 
 def _cosines(s: Any, q: Any) -> Any:

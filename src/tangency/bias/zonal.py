@@ -248,11 +248,11 @@ def _check_dense(kernel: NetworkKernel) -> None:
 
 
 def _has_series(leaf: NetworkKernel) -> bool:
-    return any(layer.longer() is not None for layer in activations(leaf.net))
+    return any(layer.of_another_length() is not None for layer in activations(leaf.net))
 
 
 def _more(net: Sequential) -> Sequential:
-    return with_activations(net, lambda layer: layer.longer() or layer)
+    return with_activations(net, lambda layer: layer.of_another_length() or layer)
 
 
 def _replace_nets(kernel: Any, change: Callable[[Any], Any]) -> Any:

@@ -89,15 +89,10 @@ class ActivationLayer(Layer, Facts):
             "define derivative(self, u)"
         )
 
-    def shorter(self) -> ActivationLayer | None:
-        """A series with fewer terms, whose difference is the error of the longer one; None where
-        the dual is no series."""
+    def of_another_length(self) -> ActivationLayer | None:
+        """Where the dual is a series: one with more terms, which shows what this one leaves out, or
+        fewer where there can be no more. None where it is no series."""
         return None
-
-    def longer(self) -> ActivationLayer | None:
-        """A series with more terms, which shows what this one leaves out; a shorter one where there
-        is no longer one."""
-        return self.shorter()
 
     def gain(self, most: float) -> float | None:
         """By how much k magnifies a relative error of s at variances up to `most`.

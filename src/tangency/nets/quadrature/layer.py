@@ -158,10 +158,7 @@ class Activation(ActivationLayer):
         """The first terms of its Hermite series."""
         return HermiteSeries(_callable(self.function), degree, self.scale)
 
-    def shorter(self) -> HermiteSeries:
-        return self.series(75)
-
-    def longer(self) -> HermiteSeries:
+    def of_another_length(self) -> HermiteSeries:
         # Twice the 256 terms that stand in where no series is complete.
         return self.series(512)
 

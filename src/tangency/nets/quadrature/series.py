@@ -51,14 +51,10 @@ class HermiteSeries(ActivationLayer):
     def __call__(self, u: Any) -> Any:
         return self.scale * self.function(u)
 
-    def shorter(self) -> HermiteSeries:
-        return replace(self, degree=max(1, 3 * self.degree // 4))
-
-    def longer(self) -> HermiteSeries:
+    def of_another_length(self) -> HermiteSeries:
         """Twice as many terms; a quarter fewer where there are as many as there can be."""
-        if self.degree == _MOST:
-            return self.shorter()
-        return replace(self, degree=min(2 * self.degree, _MOST))
+        most = self.degree == _MOST
+        return replace(self, degree=3 * _MOST // 4 if most else min(2 * self.degree, _MOST))
 
     def coefficients(self, q: Any) -> Any:
         """a_j(q) for j = 0..degree, stacked on a new first axis."""
