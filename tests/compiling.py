@@ -10,29 +10,25 @@ from filelock import FileLock, Timeout
 
 
 def compilations():
-    """What nearly all tests need, by name, the longest first; float64 beside float32."""
+    """What nearly all tests need, by name, the longest first.
+
+    Loops of one dtype go together: what they have in common is lowered once in a process, as only
+    whole functions are kept on disk.
+    """
     from tangency.engines.blocked import warm as blocked
     from tangency.engines.extended.warm import warm_up as extended
     from tangency.engines.fused import duals, warm, winograd
     from tangency.engines.fused.adjoint import engine as adjoint
     from tangency.nets.quadrature.warm import warm_up as quadrature
 
-    def gradients(dtype):
+    def loops(dtype):
+        warm.warm_up((dtype,))
         for grid in (False, True):
             adjoint.get_ready(dtype, grid)
+        for others in (blocked, duals, winograd):
+            others.get_ready(dtype)
 
-    def others(dtype):
-        for loops in (blocked, duals, winograd):
-            loops.get_ready(dtype)
-
-    found = {}
-    for name, compile_it in (
-        ("engine", lambda dtype: warm.warm_up((dtype,))),
-        ("gradients", gradients),
-        ("others", others),
-    ):
-        for dtype in ("float64", "float32"):
-            found[f"{name} {dtype}"] = partial(compile_it, dtype)
+    found = {dtype: partial(loops, dtype) for dtype in ("float64", "float32")}
     return found | {"quadrature": quadrature, "extended": extended}
 
 
