@@ -1,10 +1,15 @@
-"""One entrance to all engines: parameters that are tensors are read as they are at each call."""
+"""One entrance to all engines: what it loads, and parameters that change between calls."""
+
+import importlib
+import sys
+import time
 
 import numpy as np
 import pytest
 import torch
 
 import tangency as tg
+from tangency.engines.host import load
 
 
 @pytest.mark.parametrize("engine", ["auto", "fused", "reference"])
@@ -47,3 +52,28 @@ def test_without_a_compiler_the_reference_computes(monkeypatch):
     assert np.array_equal(tg.NTK("dense relu dense")(x), wanted)
     with pytest.raises(tg.InputError, match=r"compiler is switched off \(NUMBA_DISABLE_JIT\)"):
         tg.NTK("dense relu dense", engine="fused")(x)
+
+
+def test_an_interruption_leaves_no_package_half_loaded(tmp_path, monkeypatch):
+    """Numba then had no attribute `core` for the rest of the process."""
+    (tmp_path / "slowly_loaded.py").write_text(
+        "import _thread, time\n_thread.interrupt_main()\ntime.sleep(0.2)\nwhole = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def load_and_hear_of_it():
+        load("slowly_loaded")
+        time.sleep(0.1)
+
+    with pytest.raises(KeyboardInterrupt):
+        load_and_hear_of_it()
+    try:
+        load("slowly_loaded")
+        assert importlib.import_module("slowly_loaded").whole
+    finally:
+        sys.modules.pop("slowly_loaded", None)
+
+
+def test_what_cannot_be_loaded_is_raised_where_it_is_imported():
+    load("there_is_no_such_package")
+    assert "there_is_no_such_package" not in sys.modules

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -108,11 +112,29 @@ def unsuited(*arrays: Any) -> str | None:
     for x in arrays:
         if str(x.dtype).removeprefix("torch.") not in ("float32", "float64"):
             return f"the inputs have dtype {x.dtype}"
+    load("numba")
     from numba.core import config
 
     if getattr(config, "DISABLE_JIT", 0):
         return "Numba's compiler is switched off (NUMBA_DISABLE_JIT)"
     return None
+
+
+def load(name: str) -> None:
+    """Has a package loaded to its end, in a thread that Ctrl-C does not reach.
+
+    What an interruption leaves half loaded fails in every later call of the process.
+    """
+    if name not in sys.modules:
+        # What it raises is raised again where it is imported.
+        thread = Thread(target=_tried, args=(name,))
+        thread.start()
+        thread.join()
+
+
+def _tried(name: str) -> None:
+    with suppress(Exception):
+        import_module(name)
 
 
 def check_memory(x: Any, numbers: int, working: int, max_memory: int | None) -> None:
