@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.func import functional_call, jacrev, vmap
+from torch.func import functional_call, grad, vmap
 
 
 def kernel_draws(module, x, draws, seed=0, chunk=None):
@@ -29,8 +29,14 @@ def kernel_draws(module, x, draws, seed=0, chunk=None):
     last = {name for name, p in module.named_parameters() if p.shape[0] == 1}
     trained = {name for name, p in module.named_parameters() if p.requires_grad}
 
+    def output(parameters, one):
+        # The layers alone: the network itself takes no inputs of a transform.
+        parameters = {name.removeprefix("layers."): p for name, p in parameters.items()}
+        return functional_call(module.layers, parameters, (one[None],))[0, 0]
+
     def kernels(parameters):
-        rows = jacrev(lambda p: functional_call(module, p, (x,))[:, 0])(parameters)
+        # Input by input: a Jacobian of all would take each output back through all the inputs.
+        rows = vmap(grad(output), in_dims=(None, 0))(parameters, x)
         rows = {name: row.flatten(1) for name, row in rows.items()}
         products = {name: row @ row.T for name, row in rows.items()}
         zero = x.new_zeros(len(x), len(x))
@@ -44,6 +50,10 @@ def kernel_draws(module, x, draws, seed=0, chunk=None):
             for name, p in module.named_parameters()
         }
         found.append(vmap(kernels)(drawn))
+        if not start:
+            first = {name: values[0] for name, values in drawn.items()}
+            whole = functional_call(module, first, (x,))[:, 0]
+            torch.testing.assert_close(torch.stack([output(first, one) for one in x]), whole)
     return tuple(torch.cat(parts).double().numpy() for parts in zip(*found, strict=True))
 
 

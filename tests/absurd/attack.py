@@ -242,7 +242,12 @@ def _child(folder: Path) -> None:
 
 def _state(folder: Path) -> dict[str, int]:
     """When each file there was written."""
-    return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
+    found = {}
+    for entry in os.scandir(folder):  # some thousand times a run: `rglob` takes twice as long
+        found[entry.path] = entry.stat(follow_symlinks=False).st_mtime_ns
+        if entry.is_dir(follow_symlinks=False):
+            found |= _state(Path(entry.path))
+    return found
 
 
 def _ring(*_: Any) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import sys
 
 import pytest
 
@@ -10,6 +11,8 @@ from tangency import finite
 
 torch = pytest.importorskip("torch")
 from awkward_modules import CASES  # noqa: E402
+from tangency.finite.elementary import Elementary  # noqa: E402
+from tangency.finite.matching import name_of  # noqa: E402
 
 nn = torch.nn
 
@@ -376,6 +379,44 @@ def test_second_and_third_derivatives_are_those_of_differences(name):
         ]
         wanted = f[0] + sum(s / math.factorial(j + 1) for j, s in enumerate(slopes[:order]))
         torch.testing.assert_close(model(x).detach(), wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_with_numbers_are_not_worked_out_in_python(dtype):
+    """PyTorch's rule for two tensors finds the shape of each product by a thousand Python calls."""
+    scaled = finite.linearize(finite.build("dense:w=1.3,b=0.2 erf dense", 8, (3,), dtype=dtype))
+    x = torch.linspace(-1, 1, 6, dtype=dtype).reshape(2, 3)
+    value = scaled(x)
+    called = []
+    sys.setprofile(lambda frame, event, arg: called.append(frame.f_code.co_filename))
+    try:
+        again = scaled(x)
+    finally:
+        sys.setprofile(None)
+    assert torch.equal(again, value)
+    assert any(name.endswith("expansion.py") for name in called)
+    assert not any("/torch/_refs/" in name.replace("\\", "/") for name in called)
+
+
+@pytest.mark.parametrize("number", [3, 0.1, True])
+def test_products_with_numbers_are_the_same(number):
+    x = torch.linspace(-1, 1, 6)
+    for tensor in (x, x.double(), x.half(), torch.arange(3)):
+        with Elementary():
+            found = [
+                number * tensor,
+                tensor * number,
+                torch.mul(tensor, number),
+                tensor.mul(number),
+            ]
+        for product in found:
+            assert torch.equal(product, tensor * number)
+            assert product.dtype == (tensor * number).dtype
+
+
+def test_a_product_with_a_number_is_known_by_its_name():
+    products = (torch.ops.aten.mul.Scalar, torch.mul, torch.Tensor.mul)
+    assert {name_of(function) for function in products} == {"mul"}
 
 
 def test_gradients_in_the_inputs_of_a_linearised_normalisation():

@@ -89,7 +89,8 @@ _MATMUL = ("matmul", "__matmul__", "mm")
 
 def name_of(function: Any) -> str:
     """The function's name; for the getter of a property, the property's."""
-    name = getattr(function, "__name__", "")
+    # `mul.Scalar` is a product like others; `elementary` calls it.
+    name = getattr(function, "__name__", "").removesuffix(".Scalar")
     return getattr(function.__self__, "__name__", "") if name == "__get__" else name
 
 
