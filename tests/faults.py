@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def compute(path, **options):
     return tg.gram.compute(NET, inputs(), store=path, n_jobs=1, **options)
 
 
+def get_ready():
+    """Loops compiled, libraries loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        compute(Path(folder, "warm.zarr"), tile=TILE)
+
+
 def slowly(seconds):
     """Let each tile take longer, so that a signal meets it."""
     real = Job.compute_tile
@@ -41,7 +48,6 @@ def kill_often(folder, times, seed):
     Prints the path of that store after each of them. Each job goes on with what the one before
     left; when one is faster than its killer, the next gets a new store.
     """
-    compute(f"{folder}/warm.zarr", tile=TILE)  # loops compiled, libraries loaded
     slowly(0.003)
     start = time.perf_counter()
     compute(f"{folder}/timed.zarr", tile=TILE)
@@ -83,7 +89,6 @@ def run_and_say_so(path):
 
 def race(folder, jobs):
     """Start jobs on one new store at the same moment, and say how each of them ended."""
-    compute(f"{folder}/warm.zarr", tile=TILE)
     slowly(0.06)
     children = []
     for _ in range(jobs):
@@ -100,11 +105,16 @@ def race(folder, jobs):
     print(*(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
 
 
+def limited(folder, size):
+    """A job with a quota on the size of files, the system's own; prints what it raises."""
+    import resource  # POSIX only
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    try:
+        compute(f"{folder}/K.zarr", tile=20)
+    except tg.StoreError as error:
+        print(error)
+
+
 if __name__ == "__main__":
-    task, *arguments = sys.argv[1:]
-    if task == "kill":
-        kill_often(arguments[0], int(arguments[1]), int(arguments[2]))
-    elif task == "race":
-        race(arguments[0], int(arguments[1]))
-    else:
-        run_and_say_so(arguments[0])
+    run_and_say_so(sys.argv[1])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 
 import tangency as tg
 from faults import NET, TILE, compute, inputs
-from processes import started
+from processes import nursery, started
 from tangency.files import temporary_name
 from tangency.matrix import atomic
 from tangency.matrix.store import Store
@@ -55,16 +56,18 @@ def assert_finishes(path, whole):
     assert not list(path.rglob("*.part"))
 
 
-def process(*arguments):
-    return started([sys.executable, SCRIPT, *arguments], stderr=None)
+@pytest.fixture(scope="module")
+def forked():
+    """Starts what `faults` does in processes that need not import the library anew."""
+    with nursery("import faults; faults.get_ready()") as start:
+        yield start
 
 
 @pytest.mark.slow
 @posix
-def test_killed_at_random_moments_twenty_times(tmp_path, whole):
+def test_killed_at_random_moments_twenty_times(tmp_path, whole, forked):
     left = []
-    with process("kill", tmp_path, 20, 1) as child:
-        assert child.stdout is not None
+    with forked("faults.kill_often", tmp_path, 20, 1) as child:
         for line in child.stdout:
             left.append(Path(line.strip()))
         assert child.wait() == 0
@@ -76,16 +79,15 @@ def test_killed_at_random_moments_twenty_times(tmp_path, whole):
 
 @pytest.mark.slow
 @posix
-def test_what_the_killed_leave_is_sound_each_time(tmp_path, whole):
+def test_what_the_killed_leave_is_sound_each_time(tmp_path, whole, forked):
     """Again from the start: kills after one another, with a look at the store after each."""
     path, done = tmp_path / "K.zarr", []
     for _ in range(3):
-        with process("run", path) as child:
-            assert child.stdout is not None
+        with forked("faults.run_and_say_so", path) as child:
             assert child.stdout.readline() == "begun\n"
             # Some tiles later: those that were there before are not computed again.
             while tg.gram.status(path).done < len(done) + 1:
-                pass
+                time.sleep(0.005)
             child.send_signal(signal.SIGKILL)
             child.wait()
         found = assert_sound(path, whole)
@@ -95,10 +97,9 @@ def test_what_the_killed_leave_is_sound_each_time(tmp_path, whole):
 
 
 @posix
-def test_ctrl_c_leaves_a_clean_store(tmp_path, whole):
+def test_ctrl_c_leaves_a_clean_store(tmp_path, whole, forked):
     path = tmp_path / "K.zarr"
-    with process("run", path) as child:
-        assert child.stdout is not None
+    with forked("faults.run_and_say_so", path) as child:
         assert child.stdout.readline() == "begun\n"
         child.send_signal(signal.SIGINT)
         assert child.stdout.readline() == "interrupted\n"
@@ -228,18 +229,11 @@ def test_a_disk_that_is_really_full(whole, monkeypatch):
 
 
 @posix
-def test_files_that_may_not_grow(tmp_path, whole):
+def test_files_that_may_not_grow(tmp_path, whole, forked):
     """A quota on the size of files, the system's own."""
-    code = (
-        "import resource, sys; sys.path.insert(0, sys.argv[1]); import faults;"
-        "faults.compute(sys.argv[2] + '/warm.zarr', tile=5);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000));"
-        "faults.compute(sys.argv[2] + '/K.zarr', tile=20)"
-    )
-    command = [sys.executable, "-c", code, str(SCRIPT.parent), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    message = "there is no room for tile (0, 0) (File too large); 0 of 15 tiles are safe"
-    assert message in done.stderr
+    with forked("faults.limited", tmp_path, 3000) as child:
+        said = child.stdout.read()
+    assert "there is no room for tile (0, 0) (File too large); 0 of 15 tiles are safe" in said
     assert_finishes(tmp_path / "K.zarr", whole)
 
 
@@ -268,7 +262,7 @@ def test_what_a_killed_worker_had_begun_is_swept_at_the_end(tmp_path):
 @pytest.mark.slow
 def test_two_jobs_on_one_store(tmp_path, whole):
     path = tmp_path / "K.zarr"
-    with process("run", path) as child:
+    with started([sys.executable, SCRIPT, path], stderr=None) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "begun\n"
         message = f"is in use: process {child.pid} on .* since 20.*; wait for that job, or stop it"
@@ -286,9 +280,8 @@ def test_two_jobs_on_one_store(tmp_path, whole):
 
 @pytest.mark.slow
 @posix
-def test_many_jobs_begin_one_store_at_the_same_moment(tmp_path, whole):
-    with process("race", tmp_path, 6) as child:
-        assert child.stdout is not None
+def test_many_jobs_begin_one_store_at_the_same_moment(tmp_path, whole, forked):
+    with forked("faults.race", tmp_path, 6) as child:
         ends = child.stdout.read().split()
     # One computes; the others are told that it does, or come when it is done.
     assert len(ends) == 6

@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 
+import tangency as tg
 from made import CONV, small_images
 from tangency.data import DataError, Dataset, load
 from tangency.report.build import build_report
-from tangency.report.lazy import affordable_widths, lazy_section, targets, training_parts
+from tangency.report.lazy import (
+    _forward_operations,
+    affordable_widths,
+    lazy_section,
+    targets,
+    training_parts,
+)
 from tangency.report.material import Options, prepare
 
 pytest.importorskip("torch")
@@ -99,3 +106,17 @@ def test_targets():
     assert targets(np.array([5, 3, 5]), "cross_entropy").tolist() == [1, 0, 1]
     with pytest.raises(DataError, match="all of class 4"):
         targets(np.array([4, 4]))
+
+
+def test_work_is_counted_without_weights():
+    """As many multiply-adds as networks with values count, however wide."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from tangency.finite import build
+
+    net, x = tg.NTK("conv3 relu avg2 conv3 gelu flatten dense").net, np.ones((1, 4, 4, 2), "f4")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        build(net, 24, (4, 4, 2))(torch.as_tensor(x))
+    assert _forward_operations(net, x, 24) == counter.get_total_flops() / 2
+    assert _forward_operations(net, x, 10**5) > 10**11  # 90 billion weights fit no memory

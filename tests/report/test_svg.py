@@ -97,3 +97,19 @@ def test_letters_have_one_size_on_the_page():
     for text in (wide, narrow):
         width = float(re.search(r'viewBox="0 0 ([\d.]+)', text)[1])
         assert float(re.search(r"max-width:(\d+)px", text)[1]) == pytest.approx(1.35 * width, abs=1)
+
+
+@pytest.mark.parametrize("draw", [figure, lambda: matrices().plot()])
+def test_parts_are_where_matplotlib_puts_them(draw, monkeypatch):
+    """Laid out without being drawn for that; `savefig` lays out what is not yet."""
+    found = inline_svg(draw(), "k", "alt")
+    plain = draw()
+    monkeypatch.setattr(plain, "get_layout_engine", lambda: None)
+    saved = plain.savefig
+
+    def laid_out(*rest, **more):
+        monkeypatch.undo()
+        saved(*rest, **more)
+
+    monkeypatch.setattr(plain, "savefig", laid_out)
+    assert inline_svg(plain, "k", "alt") == found

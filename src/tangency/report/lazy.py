@@ -92,9 +92,9 @@ def _forward_operations(net: Sequential, x: np.ndarray, width: int) -> float:
 
     from ..finite import build
 
-    module = build(net, width, tuple(x.shape[1:]))
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(torch.as_tensor(x[:1]))
+    # Tensors without values: the wide networks take seconds to draw, and are not trained.
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        build(net, width, tuple(x.shape[1:]))(torch.as_tensor(x[:1]))
     return counter.get_total_flops() / 2
 
 

@@ -72,6 +72,7 @@ def small_print(figure: Figure) -> str:
 
 def _saved(figure: Figure) -> str:
     import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     beside = {figure.get_suptitle(), figure.get_supxlabel()} - {""}
     for text in figure.texts:
@@ -85,6 +86,12 @@ def _saved(figure: Figure) -> str:
             image.set_interpolation("none")  # its own pixels, not those of a screen
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "tangency", "svg.fonttype": "path"}):
+        if (layout := figure.get_layout_engine()) is not None:
+            # `savefig` would draw the whole figure, in dots of 1/72 inch, to lay it out alone.
+            FigureCanvasSVG(figure)
+            figure.dpi = 72
+            layout.execute(figure)
+            figure.set_layout_engine("none")
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -15,7 +14,7 @@ import zarr
 from sklearn.datasets import load_digits
 
 import tangency as tg
-from processes import started
+from processes import nursery
 from tangency import InputError, KernelClassifier, KernelRegressor, LayerwiseFeatures, StoreError
 from tangency.gram import local_cluster
 from tangency.learn import Features, load, samples
@@ -295,43 +294,57 @@ def test_a_killed_worker_loses_nothing(tmp_path, fitted, fine, client):
 
 
 PROGRAM = """
-import sys
+import time
 import numpy as np
 from sklearn.datasets import load_digits
-from tangency import KernelClassifier
+from tangency import KernelClassifier, LayerwiseFeatures
 from tangency.learn import Features
 from tangency.learn.features import stored
 
 stored._ROWS = 8
 X, y = load_digits(return_X_y=True)
 X = (X[:300] / 16).reshape(-1, 8, 8, 1).astype(np.float32)
-solver = Features(60, widths=20)
-print("fitting", flush=True)
-model = KernelClassifier("conv3 relu avg2 conv3 relu gap dense", alpha=0.1, solver=solver,
-                         store=sys.argv[1]).fit(X, y[:300])
-print(model.dual_coef_.tobytes().hex())
+real = LayerwiseFeatures.transform
+
+def slowly(self, X):
+    time.sleep(0.02)  # so that a kill meets some tiles done, and others not
+    return real(self, X)
+
+LayerwiseFeatures.transform = slowly
+
+def fitted(path):
+    solver = Features(60, widths=20)
+    return KernelClassifier("conv3 relu avg2 conv3 relu gap dense", alpha=0.1, solver=solver,
+                            store=path).fit(X, y[:300])
+
+def fit(path):
+    print("fitting", flush=True)
+    print(fitted(path).dual_coef_.tobytes().hex(), flush=True)
+
+fitted(None)  # loops loaded
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="forks")
 def test_kill_9_in_the_middle(tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "_ROWS", 8)
     model = KernelClassifier(NET, alpha=0.1, solver=SMALL, store=tmp_path / "whole.zarr")
     expected = model.fit(IMAGES, LABELS).dual_coef_.tobytes().hex()
-
-    def fit():
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "killed.zarr")]
-        return started(command, stderr=None, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-    for wait in (0.0, 0.3, 0.6):
-        with fit() as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(wait)
-            process.kill()
-    with fit() as process:
-        assert process.communicate()[0].split()[1] == expected
-    assert tg.gram.verify(tmp_path / "killed.zarr").ok
+    path = tmp_path / "killed.zarr"
+    with nursery(PROGRAM) as forked:
+        for tiles in (0, 1, 9):
+            with forked("fit", path) as process:
+                assert process.stdout.readline() == "fitting\n"
+                while len(list(path.glob("tiles/*.0.json"))) < tiles:
+                    time.sleep(0.005)
+                process.kill()
+                assert process.wait() == -signal.SIGKILL
+        left = tg.gram.status(path)
+        assert 9 <= left.done < left.tiles
+        with forked("fit", path) as process:
+            assert process.stdout.read().split()[1] == expected
+    assert tg.gram.verify(path).ok
 
 
 def test_columns_of_tables_keep_their_order(tmp_path):
