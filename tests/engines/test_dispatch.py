@@ -1,7 +1,6 @@
 """One entrance to all engines: what it loads, and parameters that change between calls."""
 
 import importlib
-import signal
 import sys
 import time
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 import tangency as tg
+from processes import default_interrupt
 from tangency.engines.host import load
 
 
@@ -66,15 +66,12 @@ def test_an_interruption_leaves_no_package_half_loaded(tmp_path, monkeypatch):
         load("slowly_loaded")
         time.sleep(0.1)
 
-    # Tests may have been started with SIGINT ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with default_interrupt(), pytest.raises(KeyboardInterrupt):
             load_and_hear_of_it()
         load("slowly_loaded")
         assert importlib.import_module("slowly_loaded").whole
     finally:
-        signal.signal(signal.SIGINT, before)
         sys.modules.pop("slowly_loaded", None)
 
 
