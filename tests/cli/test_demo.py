@@ -7,7 +7,6 @@ from typer.testing import CliRunner
 
 from tangency.cli import app
 from tangency.engines.fused.warm import warm_up
-from tangency.report import demo, demo_page
 from tangency.report.outputs import FILES
 
 
@@ -20,32 +19,8 @@ def warm():
     warm_up(("float64",))  # the first use says on stderr that it compiles
 
 
-@pytest.fixture(scope="module")
-def computed():
-    """What was computed by number of images: the same call gives the same again."""
-    return {}
-
-
-@pytest.fixture
-def once(computed, monkeypatch):
-    """What takes long is done once for all tests, which call it with the same settings."""
-    for module, name, key in (
-        (demo, "run_demo", lambda settings, step: settings),
-        (demo_page, "bias_sections", lambda material, step: material.options),
-    ):
-        real = getattr(module, name)
-
-        def found(given, step, real=real, key=key, name=name):
-            place = name, str(key(given, step))
-            if place not in computed:
-                computed[place] = real(given, step)
-            return computed[place]
-
-        monkeypatch.setattr(module, name, found)
-
-
 @pytest.mark.slow
-def test_table_and_files(tmp_path, once):
+def test_table_and_files(tmp_path):
     out = tmp_path / "results"
     result = run("--out", out, "--images", "150", "--draws", "2")
     assert result.exit_code == 0, result.stderr
@@ -62,18 +37,18 @@ def test_table_and_files(tmp_path, once):
 
 
 @pytest.mark.slow
-def test_without_a_folder_the_page_is_temporary(tmp_path, monkeypatch, once):
+def test_without_a_folder_the_page_is_temporary(tmp_path, monkeypatch):
     here, temporary = tmp_path / "here", tmp_path / "temporary"
     here.mkdir()
     temporary.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    result = run("--images", "150", "--draws", "2")
+    result = run("--images", "100", "--draws", "2")
     assert result.exit_code == 0, result.stderr
     assert list(here.iterdir()) == []
     (page,) = temporary.glob("*/*")
     assert f"page with figures: {page} (--out DIR keeps it" in result.stdout
-    assert "tangency demo --images 150 --draws 2</code>" in page.read_text()
+    assert "tangency demo --images 100 --draws 2</code>" in page.read_text()
 
 
 @pytest.mark.parametrize(
